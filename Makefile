@@ -1,0 +1,55 @@
+# Two commands do everything: `make` runs the workflow, `make test` passes the tests.
+.DEFAULT_GOAL := mini
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: help mini setup test test-long check format lock clean
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+mini: setup ## Run the whole workflow at scale mini (the default target)
+	snakemake --cores all --rerun-incomplete
+
+setup: $(READY) ## Make .venv from requirements.lock
+
+$(READY): requirements.lock requirements-uv.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed, this is " + sys.version + "; try make PYTHON=python3.11")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --no-deps --require-hashes -r requirements-uv.lock
+	uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
+	uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	touch $@
+
+test: setup ## Checks of style, types and layers, then the quick tests
+	$(MAKE) --no-print-directory check
+	python -m pytest -m "not long"
+
+test-long: setup ## All tests, the slow ones included
+	python -m pytest
+
+check: setup ## Style, types, layers and generated files, without the tests
+	ruff check .
+	ruff format --check .
+	snakefmt --check Snakefile workflow
+	mypy
+	lint-imports --no-cache
+	python -m iic dvc sync --check
+
+format: setup ## Bring all code into the project's style
+	ruff check --fix .
+	ruff format .
+	snakefmt Snakefile workflow
+
+lock: setup ## Resolve the newest versions into requirements.lock
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-annotate --all-extras --output-file requirements.lock pyproject.toml
+	echo "uv" | uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-annotate --output-file requirements-uv.lock -
+
+clean: ## Delete results, data and logs of scales mini and smoke, not the environment
+	rm -rf results/mini results/smoke scratch/mini scratch/smoke logs

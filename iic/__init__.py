@@ -1,0 +1,1 @@
+"""Reference reproduction of IIC (Invariant Information Clustering, ICCV 2019)."""

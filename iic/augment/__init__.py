@@ -1,0 +1,1 @@
+"""The random transforms g, batched on the device."""

@@ -1,0 +1,114 @@
+"""The transforms of RGB images, as in the STL10 and CIFAR runs (spec/iic.md, section 3.0).
+
+The order is that of the released code: crop, affine map, cutout, resize, flip, jitter, grey, Sobel.
+There, PIL rounds to whole grey levels after every step; here the values stay floats.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from iic.augment import affine, cutout, jitter
+from iic.augment.augmentation import Augmentation
+from iic.augment.batch import Rows, chance, per_image, unit_range
+from iic.augment.crop_resize import CropResize, Windows, crop
+from iic.augment.greyscale import greyscale
+from iic.augment.sobel import sobel
+from iic.params.augmentation import ColourAugmentation
+
+
+@dataclass(frozen=True)
+class ColourDraws(Rows):
+    """All random numbers of a batch of N transformed images."""
+
+    windows: Windows
+    """Place of the crop."""
+    flips: Tensor
+    """bool (N,): whether the image is mirrored left to right."""
+    jitters: jitter.Jitters
+    """Brightness, contrast, saturation, hue and their order."""
+    maps: affine.AffineMaps | None = None
+    """Affine maps, where the settings ask for them."""
+    squares: cutout.Squares | None = None
+    """Squares to cut out, where the settings ask for them."""
+
+
+class ColourPipeline(Augmentation[ColourAugmentation, ColourDraws]):
+    """Crop, optional affine map and cutout, resize, flip, colour jitter, grey, optional Sobel."""
+
+    def __init__(self, settings: ColourAugmentation) -> None:
+        super().__init__(settings)
+        self._crop = CropResize([settings.crop], settings.input_size)
+
+    def draw_original(
+        self, count: int, height: int, width: int, generator: torch.Generator
+    ) -> Windows:
+        """Windows of `count` originals, all at random."""
+        return self._crop.draw(count, height, width, generator)
+
+    def centred(self, count: int, height: int, width: int, device: torch.device) -> Windows:
+        """Central windows for `count` images."""
+        return self._crop.centred(count, height, width, device)
+
+    def apply_original(self, images: Tensor, windows: Windows) -> Tensor:
+        """Crop, resize and reduce to the network's channels."""
+        return self._as_input(self._crop.apply(images, windows))
+
+    def draw_transformed(
+        self, count: int, height: int, width: int, generator: torch.Generator
+    ) -> ColourDraws:
+        """Windows, flips, jitter and whatever else is switched on for `count` images."""
+        wanted = self.settings
+        windows = self._crop.draw(count, height, width, generator)
+        flips = chance(count, wanted.flip_probability, generator)
+        jitters = jitter.draw(
+            count,
+            generator,
+            brightness=wanted.brightness,
+            contrast=wanted.contrast,
+            saturation=wanted.saturation,
+            hue=wanted.hue,
+        )
+        maps, squares = None, None
+        if wanted.affine is not None:
+            maps = affine.draw(
+                count,
+                wanted.crop,
+                generator,
+                probability=wanted.affine.probability,
+                rotation_degrees=wanted.affine.rotation_degrees,
+                translate=wanted.affine.translate,
+                scale=wanted.affine.scale,
+                shear_degrees=wanted.affine.shear_degrees,
+            )
+        if wanted.cutout is not None:
+            squares = cutout.draw(
+                count,
+                wanted.crop,
+                generator,
+                probability=wanted.cutout.probability,
+                side=wanted.cutout.side,
+            )
+        return ColourDraws(windows, flips, jitters, maps, squares)
+
+    def apply_transformed(self, images: Tensor, draws: ColourDraws) -> Tensor:
+        """Crop, warp, cut out, resize, flip, jitter and reduce to the network's channels."""
+        windows = draws.windows
+        pixels = unit_range(crop(images, windows.top, windows.left, self.settings.crop))
+        if draws.maps is not None:
+            pixels = affine.apply(pixels, draws.maps)
+        if draws.squares is not None:
+            pixels = cutout.apply(pixels, draws.squares)
+        pixels = self._crop.resize(pixels)
+        pixels = torch.where(per_image(draws.flips), pixels.flip(3), pixels)
+        return self._as_input(jitter.apply(pixels, draws.jitters))
+
+    def _as_input(self, pixels: Tensor) -> Tensor:
+        """RGB in [0, 1] to the channels that the network sees."""
+        last = greyscale(pixels)
+        if self.settings.sobel:
+            last = sobel(last)
+        return torch.cat([pixels, last], dim=1) if self.settings.channels == "rgb+grey" else last

@@ -1,0 +1,20 @@
+"""The random transforms g as the engine sees them (the paper's section 3.1; spec/iic.md 3.0)."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+from iic.augment import augmentation
+from iic.augment.colour import ColourPipeline
+from iic.augment.grey import GreyPipeline
+from iic.params.augmentation import ColourAugmentation, GreyAugmentation
+
+Augmentation: TypeAlias = augmentation.Augmentation[Any, Any]
+"""Transforms of either family: `original`, `transformed` and `evaluation`."""
+
+
+def build(settings: GreyAugmentation | ColourAugmentation) -> Augmentation:
+    """The transforms that `settings` describe."""
+    if isinstance(settings, GreyAugmentation):
+        return GreyPipeline(settings)
+    return ColourPipeline(settings)

@@ -1,0 +1,1 @@
+"""Command line: one verb per workflow rule, and the verbs for users."""

@@ -1,0 +1,53 @@
+"""``iic <verb>``: registers every verb and turns expected errors into one clear message."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from pathlib import Path
+
+import typer
+
+from iic.cli import jobs, provenance, workflow
+from iic.params.errors import IICError
+
+app = typer.Typer(
+    name="iic",
+    help="Reference reproduction of Invariant Information Clustering (ICCV 2019).",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+jobs.register(app)
+provenance.register(app)
+workflow.register(app)
+
+
+@app.callback()
+def _setup() -> None:
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    # settings, results and the workflow are found from the root of the clone
+    if not Path("params").is_dir() or not Path("workflow").is_dir():
+        raise IICError(
+            f"{Path.cwd()}: no params/ and workflow/ here: run iic in the root of the clone"
+        )
+
+
+def main() -> None:
+    """Run the command line.
+
+    Exit status 0 means that all is well. Expected errors are printed without a traceback, which
+    ``IIC_TRACEBACK=1`` brings back.
+    """
+    try:
+        app(standalone_mode=True)
+    except IICError as error:
+        if os.environ.get("IIC_TRACEBACK"):
+            raise
+        logging.getLogger("iic").error("error: %s", error)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

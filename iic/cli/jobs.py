@@ -1,0 +1,260 @@
+"""The verbs that the workflow's rules call, one a rule. Each can be run by hand as well."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import shutil
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from iic.cli.job import job
+from iic.cli.logs import logged_to
+from iic.params.datasets import find_dataset
+from iic.params.runs import Plan, Run, plan
+from iic.provenance import fingerprint as fingerprints
+from iic.provenance import jobs as planned
+from iic.records import paths
+from iic.records.paths import RunPaths
+
+log = logging.getLogger(__name__)
+
+ScaleOption = Annotated[str, typer.Option(help="One of the files in params/scales/.")]
+DatasetOption = Annotated[str, typer.Option(help="Name in params/datasets.yaml.")]
+FingerprintOption = Annotated[
+    str | None, typer.Option(help="What the workflow was planned with; left out by hand.")
+]
+LogOption = Annotated[Path | None, typer.Option("--log", help="File to log to as well.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs of this module."""
+    for verb in (download, prepare, train, evaluate, tabulate, draw):
+        app.command()(verb)
+
+
+def download(
+    dataset: DatasetOption,
+    mirror: Annotated[
+        str | None, typer.Option(help="Folder or URL that is asked first; also IIC_MIRROR.")
+    ] = None,
+    fingerprint: FingerprintOption = None,
+    log_file: LogOption = None,
+) -> None:
+    """Obtain a dataset's raw files and check them by size and hash."""
+    from iic.data.download import download as obtain
+
+    entry = find_dataset(dataset)
+    one = planned.download(dataset)
+    with (
+        logged_to(log_file),
+        job(
+            one.rule,
+            one.wildcards,
+            fingerprint=fingerprints.download(dataset),
+            planned_fingerprint=fingerprint,
+            receipt_path=one.receipt,
+            stand_in=entry.stand_in,
+        ) as work,
+    ):
+        manifest = obtain(entry, dataset, mirror=mirror)
+        work.output(paths.raw_manifest(dataset), *(Path(file.path) for file in manifest.files))
+        log.info("%s: %d raw files, all as the catalogue says", dataset, len(manifest.files))
+
+
+def prepare(
+    dataset: DatasetOption,
+    fingerprint: FingerprintOption = None,
+    log_file: LogOption = None,
+) -> None:
+    """Turn raw files into arrays."""
+    from iic.data.prepare import prepare as convert
+
+    entry = find_dataset(dataset)
+    one = planned.prepare(dataset)
+    raw = [paths.raw_folder(dataset) / file.name for file in entry.raw_files]
+    with (
+        logged_to(log_file),
+        job(
+            one.rule,
+            one.wildcards,
+            fingerprint=fingerprints.prepare(dataset),
+            planned_fingerprint=fingerprint,
+            receipt_path=one.receipt,
+            inputs=[paths.raw_manifest(dataset), *raw],
+            parents=[planned.download(dataset).receipt],
+            stand_in=entry.stand_in,
+        ) as work,
+    ):
+        manifest = convert(dataset, entry)
+        arrays = [one.path for one in (manifest.images, manifest.labels) if one is not None]
+        work.output(paths.prepared_manifest(dataset), *map(Path, arrays))
+        log.info("%s: %d images prepared", dataset, manifest.count)
+
+
+def train(
+    run: Annotated[str, typer.Option(help="<dataset>/<method>[-<variant>], e.g. digits/iic.")],
+    scale: ScaleOption = "mini",
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    fingerprint: FingerprintOption = None,
+    log_file: LogOption = None,
+) -> None:
+    """Train one run with one seed, or go on from its checkpoint."""
+    whole = plan(scale)
+    chosen = whole.run(run)
+    entry = whole.datasets[chosen.dataset]
+    place = RunPaths(scale, run, seed)
+    one = planned.train(scale, run, seed)
+    current = fingerprints.train(scale, run)
+    with (
+        logged_to(log_file),
+        job(
+            one.rule,
+            one.wildcards,
+            fingerprint=current,
+            planned_fingerprint=fingerprint,
+            receipt_path=one.receipt,
+            inputs=_prepared_files(chosen.dataset),
+            parents=[planned.prepare(chosen.dataset).receipt],
+            threads=chosen.settings.threads,
+            seed=seed,
+            stand_in=entry.stand_in,
+        ) as work,
+    ):
+        from iic.cli.training import train_and_write
+
+        train_and_write(chosen, entry, place, current.value, work)
+    # only now that the receipt lies there is the checkpoint of no more use
+    shutil.rmtree(place.scratch, ignore_errors=True)
+
+
+def evaluate(
+    dataset: DatasetOption,
+    scale: ScaleOption = "mini",
+    fingerprint: FingerprintOption = None,
+    log_file: LogOption = None,
+) -> None:
+    """Score every run on a dataset from its assignments."""
+    whole = plan(scale)
+    runs = [run for run in whole.runs.values() if run.dataset == dataset]
+    fingerprints.check_plan(
+        fingerprint, fingerprints.evaluate(scale, dataset).value, f"evaluate {dataset}"
+    )
+    with logged_to(log_file):
+        for run in runs:
+            for seed in run.seeds:
+                _evaluate_one(whole, run, seed)
+
+
+def _evaluate_one(whole: Plan, run: Run, seed: int) -> None:
+    from iic.evaluate.run import evaluate_run
+    from iic.records.files import write_record
+
+    scale = whole.scale.name
+    place = RunPaths(scale, run.id, seed)
+    one = planned.evaluate(scale, run.id, seed)
+    with job(
+        one.rule,
+        one.wildcards,
+        fingerprint=fingerprints.evaluate_run(scale, run.id),
+        receipt_path=one.receipt,
+        inputs=[place.assignments],
+        parents=[place.receipt],
+        seed=seed,
+        stand_in=whole.datasets[run.dataset].stand_in,
+    ) as work:
+        evaluation = evaluate_run(place)
+        write_record(place.evaluation, evaluation)
+        work.output(place.evaluation)
+        chosen = evaluation.selections["label_free"]
+        if chosen is not None and chosen.acc is not None:
+            log.info("%s seed %d: accuracy %.2f %% (label-free)", run.id, seed, chosen.acc)
+
+
+def tabulate(
+    name: Annotated[str, typer.Option(help="Name of the table, e.g. table_1.")],
+    scale: ScaleOption = "mini",
+    fingerprint: FingerprintOption = None,
+    log_file: LogOption = None,
+) -> None:
+    """Write one table as csv, md and tex, with the sources of each cell."""
+    whole = plan(scale)
+    one = planned.tabulate(scale, name)
+    evaluations = _evaluations(whole, name)
+    with (
+        logged_to(log_file),
+        job(
+            one.rule,
+            one.wildcards,
+            fingerprint=fingerprints.tabulate(scale, name),
+            planned_fingerprint=fingerprint,
+            receipt_path=one.receipt,
+            inputs=[place.evaluation for place in evaluations],
+            parents=[paths.receipt_of(place.evaluation) for place in evaluations],
+        ) as work,
+    ):
+        if name in whole.listings:
+            builder = importlib.import_module(whole.listings[name].module)
+        else:
+            builder = importlib.import_module("iic.publish.tables")
+        work.output(*builder.write(whole, name, Path()))
+        log.info("%s written to %s", name, paths.table(scale, name))
+
+
+def draw(
+    name: Annotated[str, typer.Option(help="Name of the figure, e.g. figure_3.")],
+    scale: ScaleOption = "mini",
+    fingerprint: FingerprintOption = None,
+    log_file: LogOption = None,
+) -> None:
+    """Draw one figure as svg and png."""
+    from iic.publish.figures.saving import write
+
+    whole = plan(scale)
+    one = planned.draw(scale, name)
+    with logged_to(log_file):
+        places = [
+            RunPaths(scale, run.id, seed)
+            for run in whole.figure_runs(whole.figures[name])
+            for seed in (run.seeds if whole.figures[name].seeds == "all" else run.seeds[:1])
+        ]
+        with job(
+            one.rule,
+            one.wildcards,
+            fingerprint=fingerprints.draw(scale, name),
+            planned_fingerprint=fingerprint,
+            receipt_path=one.receipt,
+            inputs=[place.evaluation for place in places],
+            parents=[
+                receipt
+                for place in places
+                for receipt in (place.receipt, paths.receipt_of(place.evaluation))
+            ],
+        ) as work:
+            work.output(*write(whole, name, Path()))
+            log.info("%s written to %s", name, paths.figure(scale, name))
+
+
+def _prepared_files(dataset: str) -> list[Path]:
+    from iic.data.load import load
+
+    manifest = load(dataset).manifest
+    arrays = [one.path for one in (manifest.images, manifest.labels) if one is not None]
+    return [paths.prepared_manifest(dataset), *map(Path, arrays)]
+
+
+def _evaluations(whole: Plan, table: str) -> list[RunPaths]:
+    """Files of the runs that a table shows; a listing shows none."""
+    if table in whole.listings:
+        return []
+    shown = {row.run for row in whole.tables[table].rows}
+    return [
+        RunPaths(whole.scale.name, run.id, seed)
+        for run in whole.runs.values()
+        if run.name in shown
+        for seed in run.seeds
+    ]
+
+

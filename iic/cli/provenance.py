@@ -1,0 +1,145 @@
+"""Verbs that answer for the numbers: ``audit``, ``why``, ``accept``, ``restore``."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from iic.cli.logs import logged_to
+from iic.params.runs import plan
+from iic.provenance import jobs
+from iic.provenance.accept import accept as add_acceptance
+from iic.provenance.audit.report import AuditReport, Finding
+from iic.provenance.why import Answer
+from iic.provenance.why import why as compare
+
+log = logging.getLogger(__name__)
+
+ScaleOption = Annotated[str, typer.Option(help="One of the files in params/scales/.")]
+
+STYLES = {"failure": "bold red", "drift": "yellow", "note": "dim"}
+WORDS = {
+    "verified": ("verified: every number follows from the raw data", "bold green"),
+    "drifted": ("verified, but made by other code, settings or software than today's", "yellow"),
+    "failed": ("FAILED: not every number can be trusted", "bold red"),
+}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs of this module."""
+    for verb in (audit, why, accept, restore):
+        app.command()(verb)
+
+
+def audit(
+    scale: ScaleOption = "mini",
+    allow_drift: Annotated[
+        bool, typer.Option("--allow-drift", help="Exit status 0 also where only drift was found.")
+    ] = False,
+    log_file: Annotated[Path | None, typer.Option("--log", help="File to log to as well.")] = None,
+) -> None:
+    """Verify every number of a scale, from the tables back to the raw data.
+
+    Exit status: 0 verified; 1 a file, a receipt or a number is not what it should be; 3 verified,
+    but code, settings or software have changed since. Writes results/SCALE/audit.json.
+    """
+    from iic.provenance.audit.run import audit as examine
+    from iic.provenance.audit.run import write
+
+    with logged_to(log_file):
+        report = examine(plan(scale))
+        path = write(report)
+        _show(report)
+        log.info("written to %s", path)
+    if report.exit_status and not (allow_drift and report.verdict == "drifted"):
+        raise typer.Exit(report.exit_status)
+
+
+def why(
+    target: Annotated[
+        str, typer.Argument(help="A run (digits/iic or digits/iic/seed0), table, figure or path.")
+    ],
+    scale: ScaleOption = "mini",
+) -> None:
+    """Say why TARGET would run again: which code, settings, data or parents have changed."""
+    chosen = _scale_of(target, scale)
+    console = Console(soft_wrap=True, highlight=False)
+    for job in jobs.find(plan(chosen), target):
+        _answer(console, compare(job))
+
+
+def accept(
+    run: Annotated[
+        str, typer.Argument(help="Run, e.g. digits/iic; or one seed, digits/iic/seed0.")
+    ],
+    because: Annotated[str, typer.Option(help="Why the change of code alters no number.")],
+    scale: ScaleOption = "mini",
+) -> None:
+    """Keep a finished training across a change of code that does not alter its numbers."""
+    found = [job for job in jobs.find(plan(scale), run) if job.rule == "train"]
+    console = Console(soft_wrap=True, highlight=False)
+    for accepted in add_acceptance(found, because):
+        console.print(Text(f"{accepted.job.name}: accepted"))
+        for change in accepted.changed:
+            console.print(Text(f"  {change}", style="dim"))
+
+
+def restore(
+    scale: ScaleOption = "mini",
+    cores: Annotated[int, typer.Option(min=1, help="Cores for obtaining missing data.")] = 1,
+) -> None:
+    """Bring results back from DVC, verify them, and tell Snakemake that they are done."""
+    from iic.provenance.restore import restore as bring_back
+
+    console = Console(soft_wrap=True, highlight=False)
+    left = bring_back(plan(scale), cores=cores)
+    console.print(Text("verified and marked as done: the workflow has nothing to do for them"))
+    for answer in left:
+        _answer(console, answer)
+
+
+def _scale_of(target: str, scale: str) -> str:
+    """A path says its scale itself."""
+    parts = Path(target).parts
+    return parts[1] if len(parts) > 2 and parts[0] == "results" else scale
+
+
+def _answer(console: Console, answer: Answer) -> None:
+    style = "green" if answer.fresh else "yellow"
+    console.print(Text(f"{answer.job.name}: ").append(answer.status, style=style))
+    for reason in answer.reasons:
+        console.print(Text(f"  {reason}"))
+
+
+def _show(report: AuditReport) -> None:
+    console = Console(soft_wrap=True, highlight=False)
+    for finding in report.findings:
+        _finding(console, finding)
+    checked = report.checked
+    console.print(
+        Text(
+            f"{checked.jobs} receipts, {checked.files} files, {checked.cells} cells and series back "
+            f"to raw data, {checked.evaluations} evaluations recomputed, {checked.tables} tables "
+            "rebuilt"
+        )
+    )
+    counts = Counter(finding.level for finding in report.findings)
+    if counts:
+        console.print(Text(", ".join(f"{number} {level}s" for level, number in counts.items())))
+    words, style = WORDS[report.verdict]
+    console.print(Text(f"{report.scale}: {words}", style=style))
+
+
+def _finding(console: Console, finding: Finding) -> None:
+    head = Text(f"{finding.level} ({finding.kind}) ", style=STYLES[finding.level])
+    console.print(head.append(finding.path, style="bold"))
+    for line in finding.message.splitlines():
+        console.print(Text(f"  {line}"))
+    if finding.remedy and finding.level != "note":
+        console.print(Text(f"  -> {finding.remedy}", style="italic"))

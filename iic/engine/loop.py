@@ -1,0 +1,286 @@
+"""The training loop: epochs of passes of steps, resumable at every step.
+
+A run that was killed and resumed gives the same bytes as one that was not: each step draws its
+random numbers by its place (`iic.engine.seeding`), and a checkpoint holds everything else.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from iic.engine import checkpoints
+from iic.engine.checkpoints import TrainingState
+from iic.engine.clustering import ClusteringTask
+from iic.engine.context import Checkpoint, Interrupted, NonFiniteLoss, Outcome
+from iic.engine.interrupts import InterruptFlag
+from iic.engine.progress import RunProgress
+from iic.engine.seeding import derive, generator
+from iic.evaluate.metrics import accuracy_per_sub_head
+from iic.params.training import OptimiserSettings, ScheduleSettings
+from iic.records.files import write_text
+from iic.records.history import dump_history
+from iic.records.receipt import Session
+from iic.records.snapshots import read_array, write_array
+
+log = logging.getLogger(__name__)
+
+CHECK_EVERY = 50
+"""Steps between looks at the loss: each look makes a GPU wait."""
+
+
+class Loop:
+    """One run, from wherever its checkpoint left it to its end."""
+
+    def __init__(
+        self,
+        task: ClusteringTask,
+        optimiser: OptimiserSettings,
+        schedule: ScheduleSettings,
+        deterministic: bool,
+    ) -> None:
+        self.task = task
+        self.schedule = schedule
+        self.deterministic = deterministic
+        self.context = task.context
+        self.folder = self.context.root / self.context.paths.scratch
+        self.settings = self.context.settings.model_dump(mode="json")
+        self.optimiser = torch.optim.Adam(
+            task.network.parameters(),
+            lr=optimiser.learning_rate,
+            betas=(optimiser.beta1, optimiser.beta2),
+            eps=optimiser.epsilon,
+            fused=True,
+        )
+        found = checkpoints.load(self.folder, self.context.fingerprint, self.settings)
+        self.resumed = found is not None
+        self.state = found or TrainingState(network={}, optimiser={})
+        if found is not None:
+            self._restore(found)
+            log.info(
+                "%s: going on at epoch %d, pass %d, step %d",
+                self.context.name, found.epoch + 1, found.position + 1, found.step,
+            )  # fmt: skip
+        self.loss_sum = torch.tensor(
+            self.state.pass_loss, dtype=torch.float64, device=task.device
+        )
+        self.saved_at = self.started = time.monotonic()
+        self.session = {
+            "start": _now(), "end": _now(), "first_step": self.state.steps,
+            "last_step": self.state.steps, "host": socket.gethostname(),
+        }  # fmt: skip
+
+    @property
+    def total_steps(self) -> int:
+        """Optimiser steps of the whole run."""
+        steps = self.schedule.epochs * len(self.task.passes) * self.task.steps_per_pass
+        return min(steps, self.schedule.max_steps or steps)
+
+    def run(self) -> Outcome:
+        """Train to the end.
+
+        Raises:
+            NonFiniteLoss: The loss was NaN or infinite; the last checkpoint is left.
+            Interrupted: A signal came; a checkpoint of this very step is left.
+        """
+        with (
+            InterruptFlag() as self.interrupt,
+            RunProgress(self.context.name, self.total_steps, self.state.steps) as self.progress,
+        ):
+            if not self.state.history:
+                self._snapshot()
+                self._close_epoch(trained=[])
+            while self.state.steps < self.total_steps:
+                self._epoch()
+            return self._outcome()
+
+    def _epoch(self) -> None:
+        state, task = self.state, self.task
+        task.network.train()
+        self.epoch_start = time.monotonic() - state.epoch_seconds
+        while state.position < len(task.passes) and state.steps < self.total_steps:
+            one = task.passes[state.position]
+            batches = task.order(state.epoch, state.position)
+            while state.step < len(batches) and state.steps < self.total_steps:
+                self._step(one, batches[state.step])
+                if self.interrupt.name is not None:
+                    self._stop()
+                if time.monotonic() - self.saved_at > self.schedule.checkpoint_seconds:
+                    self._save()
+            self._check_finite()
+            state.epoch_losses.append(float(self.loss_sum) / state.step)
+            state.position, state.step = state.position + 1, 0
+            self.loss_sum.zero_()
+        state.epoch += 1
+        trained = [one.head for one in task.passes[: state.position]]
+        self._close_epoch(trained)
+        self._save()
+
+    def _step(self, one: Any, indices: torch.Tensor) -> None:
+        state, task = self.state, self.task
+        place = (state.epoch, state.position, state.step)
+        # networks with dropout and the like draw from the global generator
+        torch.manual_seed(derive(task.seed, "step", *place))
+        losses = task.loss(one, indices, generator(task.device, task.seed, "pairs", *place))
+        loss = losses.mean()
+        # zeros, not None: the released code keeps a head's Adam moments decaying, and so moving
+        # its weights, while the other head is trained
+        self.optimiser.zero_grad(set_to_none=False)
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.optimiser.step()
+        self.loss_sum += loss.detach()
+        state.step += 1
+        state.steps += 1
+        if state.steps % CHECK_EVERY == 0:
+            self._check_finite()
+        self._snapshot()
+        self.progress.step()
+
+    def _check_finite(self) -> None:
+        value = float(self.loss_sum)
+        if np.isfinite(value):
+            return
+        state = self.state
+        kept = self.folder / checkpoints.NAME
+        left = f"the last checkpoint is left in {kept}" if kept.exists() else "no checkpoint yet"
+        raise NonFiniteLoss(
+            f"{self.context.name}: the loss is {value} in epoch {state.epoch + 1}, pass "
+            f"{state.position + 1}, by step {state.step}: {left}. Look at the learning rate "
+            f"({self.optimiser.param_groups[0]['lr']}), the precision "
+            f"({self.task.compute.precision}) and the images"
+        )
+
+    def _close_epoch(self, trained: list[str]) -> None:
+        """Evaluate, note the epoch in the history and remember it if it is the best so far."""
+        state, task = self.state, self.task
+        seconds = time.monotonic() - self.epoch_start if trained else 0.0
+        pairs = sum(task.images * task.pairs.repeats for _ in trained)
+        last = state.steps >= self.total_steps
+        accuracy = None
+        if state.epoch % self.schedule.evaluate_every == 0 or last:
+            accuracy = self._accuracy()
+        entry: dict[str, Any] = {
+            "epoch": state.epoch,
+            "head": trained,
+            "loss": state.epoch_losses or None,
+            "accuracy": accuracy,
+            "steps": state.steps,
+            "seconds": round(seconds, 3),
+            "pairs_per_second": round(pairs / seconds, 1) if seconds else None,
+        }
+        state.history.append(entry)
+        state.position, state.epoch_losses, state.epoch_seconds = 0, [], 0.0
+        write_text(self.folder / "history.jsonl", dump_history(state.history))
+        self.progress.epoch(entry, self.schedule.epochs)
+
+    def _accuracy(self) -> list[float] | None:
+        labels = self.context.data.labels
+        if labels is None:
+            return None
+        state = self.state
+        clusters = self.task.predict(self.schedule.evaluation_batch).clusters
+        scores = accuracy_per_sub_head(clusters, labels, self.task.k, self.context.classes)
+        best = float(scores.max())
+        if state.best is None or best > state.best["accuracy"]:
+            state.best = {
+                "epoch": state.epoch,
+                "accuracy": best,
+                "clusters": torch.from_numpy(clusters.astype(np.int32)),
+                "network": _copied(self.task.network.state_dict()),
+            }
+        return [round(float(score), 4) for score in scores]
+
+    def _snapshot(self) -> None:
+        if self.state.steps in self.schedule.snapshot_steps:
+            probabilities = self.task.predict(
+                self.schedule.evaluation_batch, probabilities=True
+            ).probabilities
+            assert probabilities is not None
+            write_array(self._snapshot_path(self.state.steps), probabilities)
+
+    def _snapshot_path(self, steps: int) -> Path:
+        return self.folder / "snapshots" / f"step{steps:08d}.npy"
+
+    def _save(self) -> None:
+        self._check_finite()
+        state = self.state
+        state.pass_loss = float(self.loss_sum)
+        state.network = self.task.network.state_dict()
+        state.optimiser = self.optimiser.state_dict()
+        if state.position or state.step:
+            state.epoch_seconds = time.monotonic() - self.epoch_start
+        self.session.update(end=_now(), last_step=state.steps)
+        kept, state.sessions = state.sessions, [*state.sessions, self.session]
+        checkpoints.save(self.folder, self.context.fingerprint, self.settings, state)
+        state.sessions = kept
+        self.saved_at = time.monotonic()
+
+    def _stop(self) -> None:
+        self._save()
+        raise Interrupted(
+            f"{self.context.name}: {self.interrupt.name} after step {self.state.steps}; run the "
+            f"same command again to go on from {self.folder / checkpoints.NAME}"
+        )
+
+    def _restore(self, state: TrainingState) -> None:
+        self.task.network.load_state_dict(state.network)
+        self.optimiser.load_state_dict(state.optimiser)
+        # a parameter that was ever trained has had a gradient since, if only of zeros
+        for parameter in self.optimiser.state:
+            parameter.grad = torch.zeros_like(parameter)
+
+    def _outcome(self) -> Outcome:
+        state, task = self.state, self.task
+        final = task.predict(self.schedule.evaluation_batch, probabilities=True)
+        last = Checkpoint(state.epoch, final.clusters, task.selection_losses())
+        tensors = _named(task.network.state_dict(), "last")
+        best = None
+        if state.best is not None:
+            tensors |= _named(state.best["network"], "best_label")
+            task.network.load_state_dict(state.best["network"])
+            clusters = state.best["clusters"].numpy().astype(final.clusters.dtype)
+            best = Checkpoint(state.best["epoch"], clusters, task.selection_losses())
+        self.session.update(end=_now(), last_step=state.steps)
+        return Outcome(
+            last=last,
+            best_label=best,
+            k=task.k,
+            history=state.history,
+            sessions=[
+                Session.model_validate(one, strict=False)
+                for one in (*state.sessions, self.session)
+            ],
+            precision=task.compute.precision,
+            deterministic=self.deterministic,
+            tensors=tensors,
+            probabilities=final.probabilities,
+            snapshots={
+                step: read_array(self._snapshot_path(step))
+                for step in self.schedule.snapshot_steps
+                if step <= state.steps
+            },
+            steps=state.steps,
+        )
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat()
+
+
+def _copied(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {name: tensor.detach().clone() for name, tensor in tensors.items()}
+
+
+def _named(tensors: dict[str, torch.Tensor], checkpoint: str) -> dict[str, Any]:
+    return {
+        # a copy: the network's own memory will take the other checkpoint's weights
+        f"{checkpoint}.{name}": tensor.detach().cpu().contiguous().numpy().copy()
+        for name, tensor in tensors.items()
+    }

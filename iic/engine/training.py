@@ -1,0 +1,71 @@
+"""Entry to the engine: train a clustering network under given settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from iic.engine.clustering import ClusteringTask, HeadPass
+from iic.engine.context import Outcome, RunContext, S
+from iic.engine.device import configure, leased_device
+from iic.engine.loop import Loop
+from iic.params.augmentation import AugmentationSettings
+from iic.params.networks import NetworkSettings
+from iic.params.training import (
+    ComputeSettings,
+    OptimiserSettings,
+    PairSettings,
+    ScheduleSettings,
+)
+
+__all__ = ["HeadPass", "train_clustering"]
+
+
+def train_clustering(
+    context: RunContext[S],
+    *,
+    network: NetworkSettings,
+    heads: Mapping[str, int],
+    sub_heads: int,
+    augmentation: AugmentationSettings,
+    pairs: PairSettings,
+    passes: Sequence[HeadPass],
+    report_head: str,
+    optimiser: OptimiserSettings,
+    schedule: ScheduleSettings,
+    compute: ComputeSettings,
+) -> Outcome:
+    """Train to the end, or go on from the run's checkpoint.
+
+    Args:
+        context: The run: data, seed, paths, fingerprint.
+        network: Trunk.
+        heads: Clusters of each head by name.
+        sub_heads: h, for every head.
+        augmentation: The random transforms g.
+        pairs: How a batch is drawn.
+        passes: Heads trained in one epoch, in order.
+        report_head: Head that assignments come from.
+        optimiser: Adam's settings.
+        schedule: Epochs, evaluation and checkpoints.
+        compute: Precision and memory format.
+
+    Raises:
+        CheckpointError: The run's checkpoint was made by other settings, data or code.
+        NonFiniteLoss: The loss was NaN or infinite; the last checkpoint is left.
+        Interrupted: SIGTERM or SIGINT came; a checkpoint of this very step is left.
+    """
+    with leased_device() as device:
+        deterministic = configure(device, context.settings.threads)
+        task = ClusteringTask(
+            context,
+            network=network,
+            heads=heads,
+            sub_heads=sub_heads,
+            augmentation=augmentation,
+            pairs=pairs,
+            passes=passes,
+            report_head=report_head,
+            compute=compute,
+            device=device,
+        )
+        return Loop(task, optimiser, schedule, deterministic).run()

@@ -1,0 +1,1 @@
+"""One clustering method to a file, all behind one interface."""

@@ -1,0 +1,66 @@
+"""k-means on raw pixels (Table 1, row "K-means").
+
+The paper quotes the number from earlier work (Wang et al., TKDE 2015), whose exact pixels and
+restarts are unpublished. Here: Lloyd's algorithm with k-means++ seeding on all pixels scaled to
+[0, 1], several restarts, the one of lowest inertia kept (scikit-learn).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+from pydantic import Field
+
+from iic.params.datasets import Dataset
+from iic.params.method import MethodSettings, Problem
+
+if TYPE_CHECKING:
+    from iic.engine.context import Outcome, RunContext
+
+
+class Settings(MethodSettings):
+    """Settings of k-means."""
+
+    k: int = Field(ge=2)
+    """Clusters."""
+    restarts: int = Field(10, ge=1)
+    max_iterations: int = Field(300, ge=1)
+
+    def problems(self, dataset: Dataset) -> Iterator[Problem]:
+        """Whether there are enough images and classes for k clusters."""
+        if not len(dataset.classes) <= self.k <= dataset.count:
+            yield Problem(
+                "k",
+                f"{self.k} clusters for {len(dataset.classes)} classes and {dataset.count} images",
+                f"{len(dataset.classes)} to {dataset.count}",
+            )
+
+
+def train(context: RunContext[Settings]) -> Outcome:
+    """Cluster the pixels; the one "sub-head" has the inertia as its loss."""
+    from sklearn.cluster import KMeans
+    from threadpoolctl import threadpool_limits
+
+    from iic.engine.context import Checkpoint, Outcome
+
+    settings = context.settings
+    images = context.data.images
+    pixels = np.asarray(images).reshape(len(images), -1).astype(np.float32) / 255
+    with threadpool_limits(settings.threads):
+        model = KMeans(
+            settings.k,
+            n_init=settings.restarts,
+            max_iter=settings.max_iterations,
+            random_state=context.seed,
+        ).fit(pixels)
+    clusters = model.labels_.astype(np.uint8 if settings.k <= 256 else np.uint16)[:, None]
+    checkpoint = Checkpoint(0, clusters, (float(model.inertia_),))
+    return Outcome(
+        last=checkpoint,
+        best_label=checkpoint,
+        k=settings.k,
+        precision="float32",
+        tensors={"centres": np.ascontiguousarray(model.cluster_centers_)},
+    )

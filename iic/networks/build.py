@@ -1,0 +1,55 @@
+"""From settings to a network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from iic.networks.heads import SubHeads
+from iic.networks.resnet import ResNetTrunk
+from iic.networks.two_head import ClusteringNetwork
+from iic.networks.vgg import VGGTrunk
+from iic.params.networks import NetworkSettings
+
+
+def build_trunk(settings: NetworkSettings) -> ResNetTrunk | VGGTrunk:
+    """A freshly initialised trunk; its attribute `out_features` is the length of its features."""
+    if settings.family == "A":
+        return ResNetTrunk(
+            in_channels=settings.in_channels,
+            input_size=settings.input_size,
+            channels=settings.stage_channels,
+            blocks=settings.stage_blocks,
+            running_statistics=settings.batchnorm_running_statistics,
+        )
+    return VGGTrunk(
+        in_channels=settings.in_channels,
+        input_size=settings.input_size,
+        channels=settings.stage_channels,
+        running_statistics=settings.batchnorm_running_statistics,
+    )
+
+
+def build(settings: NetworkSettings, heads: Mapping[str, int], sub_heads: int) -> ClusteringNetwork:
+    """A freshly initialised network on the CPU.
+
+    All randomness comes from torch's global generator: seed it before. Trunk first, then the
+    heads by the order of their names, so that the order of the mapping does not matter.
+
+    Args:
+        settings: The trunk.
+        heads: Name of each head and its number of clusters k, e.g. ``{"A": 70, "B": 10}``.
+        sub_heads: Number h of sub-heads of every head.
+
+    Raises:
+        ValueError: No heads, a k below 2, or no sub-heads.
+    """
+    if not heads or sub_heads < 1 or any(k < 2 for k in heads.values()):
+        raise ValueError(
+            f"heads {dict(heads)} with {sub_heads} sub-heads: at least one head, at least one "
+            "sub-head and at least 2 clusters per head are needed"
+        )
+    trunk = build_trunk(settings)
+    return ClusteringNetwork(
+        trunk,
+        {name: SubHeads(trunk.out_features, sub_heads, heads[name]) for name in sorted(heads)},
+    )

@@ -1,0 +1,32 @@
+"""Heads: h independently initialised sub-heads, computed as one matrix product."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+WEIGHT_STD = 0.01
+
+
+class SubHeads(nn.Module):
+    """h linear classifiers of k clusters each on the same features.
+
+    One Linear(features, h * k) holds them all; rows i * k to (i + 1) * k are sub-head i.
+
+    Args:
+        features: Length of a feature vector.
+        sub_heads: Number h of sub-heads.
+        k: Clusters of each sub-head.
+    """
+
+    def __init__(self, features: int, sub_heads: int, k: int) -> None:
+        super().__init__()
+        self.sub_heads = sub_heads
+        self.k = k
+        self.linear = nn.Linear(features, sub_heads * k)
+        nn.init.normal_(self.linear.weight, mean=0.0, std=WEIGHT_STD)
+        nn.init.zeros_(self.linear.bias)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Logits (N, h, k) of features (N, d)."""
+        logits: Tensor = self.linear(features)
+        return logits.reshape(-1, self.sub_heads, self.k)

@@ -1,0 +1,1 @@
+"""Mutual information objectives (paper, sections 3.1 and 3.3)."""

@@ -1,0 +1,1 @@
+"""Typed settings, their files and their resolution into runs."""

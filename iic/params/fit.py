@@ -1,0 +1,33 @@
+"""Whether network, transforms and dataset fit together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from iic.params.augmentation import AugmentationSettings
+from iic.params.datasets import Dataset
+from iic.params.method import Problem
+from iic.params.networks import NetworkSettings
+
+
+def fit_problems(
+    network: NetworkSettings, augmentation: AugmentationSettings, dataset: Dataset
+) -> Iterator[Problem]:
+    """Whether crops fit the images, and the network takes what the transforms give."""
+    try:
+        augmentation.check(dataset.image.height)
+    except ValueError as error:
+        yield Problem("augmentation", str(error), f"crops of at most {dataset.image.height} pixels")
+    if augmentation.input_size != network.input_size:
+        yield Problem(
+            "network.input_size",
+            f"{network.input_size} pixels, but the transforms give {augmentation.input_size}",
+            str(augmentation.input_size),
+        )
+    if augmentation.output_channels != network.in_channels:
+        yield Problem(
+            "network.in_channels",
+            f"{network.in_channels} channels, but the transforms give "
+            f"{augmentation.output_channels}",
+            str(augmentation.output_channels),
+        )

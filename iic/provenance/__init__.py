@@ -1,0 +1,1 @@
+"""Fingerprints, audit, why, accept, restore."""

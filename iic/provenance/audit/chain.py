@@ -1,0 +1,178 @@
+"""Does every cell of every table, and every series of every figure, lead back to the raw bytes?
+
+A link of the chain is the digest of the parent's receipt, which names the files that the parent
+wrote. Data may be absent (they are not in git): then the chain closes on the checksums of the raw
+files that the training's receipt has in its fingerprint.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from iic.provenance import jobs
+from iic.provenance.audit.report import Finding
+from iic.provenance.audit.tree import Tree
+from iic.provenance.jobs import Job
+from iic.records import paths
+from iic.records.files import RecordError, read_record
+from iic.records.receipt import ParentRecord, Receipt
+from iic.records.sources import SeedSource, Sources
+
+REMEDY = "run the workflow again: it makes anew what was made from something else"
+
+
+class Chain:
+    """The links between the receipts of a tree, and what is wrong with them."""
+
+    def __init__(self, tree: Tree) -> None:
+        self.tree = tree
+        self.broken: dict[str, list[Finding]] = {}
+        """Receipt -> what is wrong with its own links."""
+        self.closed = 0
+        """Cells and series that lead back to raw data."""
+
+    def check(self) -> Iterator[Finding]:
+        """The links of every receipt, then the way from every cell."""
+        for job, receipt in self.tree.present:
+            found = list(self._links(job, receipt))
+            self.broken[str(job.receipt)] = found
+            yield from found
+        for job, _ in self.tree.present:
+            if job.rule in ("tabulate", "draw"):
+                yield from self._display(job)
+
+    def _links(self, job: Job, receipt: Receipt) -> Iterator[Finding]:
+        """Parents are those that the rule asks for, unchanged, and wrote all inputs."""
+        path = str(job.receipt)
+        named = {parent.path for parent in receipt.parents}
+        for needed in _parents_of(job):
+            if needed not in named:
+                yield _broken(path, f"does not name its parent {needed}")
+        wrote: dict[str, str] = {}
+        all_here = True
+        for link in receipt.parents:
+            parent = self.tree.receipt(link.path)
+            if parent is None:
+                all_here = False
+                yield from self._absent_parent(path, link)
+                continue
+            if parent.digest != link.digest:
+                yield _broken(
+                    path,
+                    f"was made from another {link.path} (digest {link.digest[:12]}) than the one "
+                    f"that lies here ({parent.digest[:12]})",
+                )
+            wrote |= {output.path: output.sha256 for output in parent.outputs}
+        for read in receipt.inputs:
+            if read.path in wrote:
+                if wrote[read.path] != read.sha256:
+                    yield _broken(
+                        path, f"read another {read.path} than the one that its parent wrote"
+                    )
+            elif all_here:
+                yield _broken(path, f"read {read.path}, which none of its parents wrote")
+        yield from self._raw(job, receipt)
+
+    def _absent_parent(self, path: str, link: ParentRecord) -> Iterator[Finding]:
+        if link.path in self.tree.damaged or not self.tree.restorable(link.path):
+            state = "damaged" if link.path in self.tree.damaged else "missing"
+            yield _broken(path, f"its parent {link.path} is {state}")
+
+    def _raw(self, job: Job, receipt: Receipt) -> Iterator[Finding]:
+        """Raw files are the ones that the fingerprint names."""
+        if job.rule == "download":
+            wrote = {output.path: output.sha256 for output in receipt.outputs}
+            for path, sha256 in receipt.fingerprint.data.items():
+                if wrote.get(path) != sha256:
+                    yield _broken(str(job.receipt), f"{path} is not the file of the catalogue")
+        elif job.rule in ("prepare", "train"):
+            dataset = job.wildcards.get("dataset") or job.wildcards["run"].split("/")[0]
+            if not receipt.fingerprint.data:
+                yield _broken(str(job.receipt), "names no raw data")
+            raw = self.tree.receipt(str(jobs.download(dataset).receipt))
+            if raw is None:
+                return
+            have = {output.path: output.sha256 for output in raw.outputs}
+            for path, sha256 in receipt.fingerprint.data.items():
+                if have.get(path) != sha256:
+                    yield _broken(
+                        str(job.receipt),
+                        f"was made from another {path} than the one that lies here",
+                    )
+
+    def _display(self, job: Job) -> Iterator[Finding]:
+        """The sources of a table's cells or a figure's series."""
+        name, scale = job.wildcards["name"], job.wildcards["scale"]
+        output = paths.table if job.rule == "tabulate" else paths.figure
+        path = paths.sources_of(output(scale, name))
+        if not self.tree.exists(str(path)):
+            return  # said by the check of integrity
+        try:
+            sources = read_record(self.tree.root / path, Sources)
+        except RecordError as error:
+            yield Finding(
+                level="failure", kind="schema", path=str(path), message=str(error), remedy=REMEDY
+            )
+            return
+        if (sources.scale, sources.name) != (scale, name):
+            yield Finding(
+                level="failure",
+                kind="misplaced",
+                path=str(path),
+                message=f"these are the sources of {sources.name} at scale {sources.scale}",
+                remedy=REMEDY,
+            )
+        shown = [(f"cell {cell.row} x {cell.column}", cell.seeds) for cell in sources.cells]
+        shown += [(f"series {series.name}", series.seeds) for series in sources.series]
+        for what, seeds in shown:
+            found = [one for source in seeds for one in self._source(str(path), what, source)]
+            yield from found
+            self.closed += bool(seeds) and not found
+
+    def _source(self, path: str, what: str, source: SeedSource) -> Iterator[Finding]:
+        """One seed of a cell: its file, its receipt, and every receipt above that."""
+        receipt = self.tree.receipt(source.receipt.path)
+        if receipt is None:
+            state = "damaged" if source.receipt.path in self.tree.damaged else "missing"
+            yield _broken(path, f"{what}: {source.receipt.path} is {state}")
+            return
+        if receipt.digest != source.receipt.digest:
+            yield _broken(path, f"{what}: was made from another {source.receipt.path}")
+        said = (receipt.wildcards.get("run"), receipt.wildcards.get("seed"))
+        if said != (source.run, str(source.seed)):
+            yield _broken(
+                path,
+                f"{what}: {source.receipt.path} is of {said[0]} seed {said[1]}, not of "
+                f"{source.run} seed {source.seed}",
+            )
+        wrote = {output.path: output.sha256 for output in receipt.outputs}
+        if wrote.get(source.file.path) != source.file.sha256:
+            yield _broken(path, f"{what}: was made from another {source.file.path}")
+        yield from self._above(path, what, source.receipt.path, set())
+
+    def _above(self, path: str, what: str, receipt: str, seen: set[str]) -> Iterator[Finding]:
+        """Broken links anywhere above `receipt`, each once for the cell that hangs on it."""
+        if receipt in seen:
+            return
+        seen.add(receipt)
+        for finding in self.broken.get(receipt, []):
+            yield _broken(path, f"{what}: the chain is broken at {receipt}: {finding.message}")
+        found = self.tree.receipt(receipt)
+        for parent in found.parents if found is not None else []:
+            yield from self._above(path, what, parent.path, seen)
+
+
+def _parents_of(job: Job) -> list[str]:
+    """Receipts that the receipt of `job` must name, by its rule."""
+    names = job.wildcards
+    if job.rule == "prepare":
+        return [str(jobs.download(names["dataset"]).receipt)]
+    if job.rule == "train":
+        return [str(jobs.prepare(names["run"].split("/")[0]).receipt)]
+    if job.rule == "evaluate":
+        return [str(jobs.train(names["scale"], names["run"], int(names["seed"])).receipt)]
+    return []
+
+
+def _broken(path: str, message: str) -> Finding:
+    return Finding(level="failure", kind="chain", path=path, message=message, remedy=REMEDY)

@@ -1,0 +1,93 @@
+"""Were the results made by the code, settings and software that are here now?"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from iic.provenance.audit.report import Finding
+from iic.provenance.audit.tree import Tree
+from iic.provenance.environment import package_versions
+from iic.provenance.lock import lock_hash
+from iic.records.receipt import Code, Environment
+
+NAMED = 6
+"""Changes and jobs that a message names one by one."""
+
+
+def stale(tree: Tree) -> Iterator[Finding]:
+    """Jobs whose code, settings or raw data have changed, and changes that a person accepted."""
+    for job, receipt in tree.present:
+        changed, acceptance = tree.drift(job, receipt)
+        if not changed:
+            continue
+        if acceptance is None:
+            yield Finding(
+                level="drift",
+                kind="stale",
+                path=str(job.receipt),
+                message=f"{job.name} is stale: {_some(changed, '; ')}",
+                remedy=f"iic run --scale {tree.scale} ..., or, if only code changed and you are "
+                f"sure that it alters no number: iic accept {job.target} --because TEXT"
+                if job.rule == "train"
+                else f"iic run --scale {tree.scale} {job.wildcards.get('name') or job.receipt}",
+            )
+        else:
+            yield Finding(
+                level="note",
+                kind="accepted",
+                path=str(job.receipt),
+                message=f"{job.name} was accepted across a change of code on "
+                f"{acceptance.at:%Y-%m-%d}, because: {acceptance.because} "
+                f"({_some(acceptance.changed, '; ')})",
+            )
+
+
+def environment(tree: Tree) -> Iterator[Finding]:
+    """Versions that differ from those of the receipts, one finding a difference."""
+    now = {"requirements.lock": lock_hash(tree.root)[:12]}
+    now |= package_versions()
+    jobs: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for job, receipt in tree.present:
+        for what, version in _versions(receipt.environment).items():
+            if version != now.get(what, "absent"):
+                jobs[what, version].append(job.name)
+    for (what, version), names in sorted(jobs.items()):
+        yield Finding(
+            level="drift",
+            kind="environment",
+            path=what,
+            message=f"{what} is {now.get(what, 'absent')} here, and was {version} for "
+            f"{len(names)} jobs: {_some(names, ', ')}",
+            remedy="install the lock file that stands in the clone (make), or run again",
+        )
+
+
+def uncommitted(tree: Tree, code: Code) -> Iterator[Finding]:
+    """Code that no commit has: of this clone now, and of the jobs when they ran."""
+    if code.dirty:
+        yield Finding(
+            level="note",
+            kind="uncommitted",
+            path=".",
+            message="code, settings or the lock file of this clone differ from its commit",
+        )
+    names = [job.name for job, receipt in tree.present if receipt.code.dirty]
+    if names:
+        yield Finding(
+            level="note",
+            kind="uncommitted",
+            path=f"results/{tree.scale}",
+            message=f"{len(names)} jobs ran with uncommitted changes (their code is known by its "
+            f"hash alone): {_some(names, ', ')}",
+        )
+
+
+def _versions(environment: Environment) -> dict[str, str]:
+    return {"requirements.lock": environment.lock[:12], **environment.packages}
+
+
+def _some(items: list[str], separator: str) -> str:
+    shown = separator.join(items[:NAMED])
+    left = len(items) - NAMED
+    return f"{shown}{separator}and {left} more" if left > 0 else shown

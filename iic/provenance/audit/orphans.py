@@ -1,0 +1,41 @@
+"""Files in the results that no job of the plan makes: what is left of a removed run or seed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from iic.provenance.audit.report import Finding
+from iic.provenance.audit.tree import Tree
+from iic.provenance.jobs import files_of
+from iic.records import paths
+
+ROOMS = ("runs", "artifacts", "tables", "figures")
+TEMPORARY = ".part"
+
+
+def check(tree: Tree) -> Iterator[Finding]:
+    """One finding a folder that holds files of no job."""
+    known = {str(paths.audit_report(tree.scale))}
+    for job in tree.jobs:
+        known |= {str(job.receipt), *map(str, files_of(job))}
+    for _, receipt in tree.present:
+        known |= {output.path for output in receipt.outputs}
+    strangers: dict[str, list[str]] = {}
+    for room in ROOMS:
+        for path in sorted((tree.root / paths.RESULTS / tree.scale / room).rglob("*")):
+            name = path.relative_to(tree.root).as_posix()
+            # hidden files are the tools' own: .gitignore, .snakemake_timestamp, .DS_Store
+            left_over = path.name.endswith(TEMPORARY)
+            if path.is_file() and name not in known and (left_over or path.name[0] != "."):
+                strangers.setdefault(path.parent.relative_to(tree.root).as_posix(), []).append(name)
+    for folder, names in strangers.items():
+        listed = ", ".join(name.rsplit("/", 1)[1] for name in names[:4])
+        yield Finding(
+            level="failure",
+            kind="orphan",
+            path=folder if len(names) > 1 else names[0],
+            message=f"no job of scale {tree.scale!r} makes {len(names)} of the files here: {listed}"
+            + (", ..." if len(names) > 4 else ""),
+            remedy="delete them, or bring back the run, seed, table or figure in params/ that "
+            "they belong to",
+        )

@@ -1,0 +1,83 @@
+"""Does each table, built again from the files on disk, come out byte by byte the same?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import takewhile
+
+from iic.params.errors import IICError
+from iic.provenance.audit.report import Finding
+from iic.provenance.audit.tree import Tree
+from iic.provenance.jobs import Job
+from iic.publish.tables import build
+
+
+class Rebuild:
+    """Builds every table of a tree again."""
+
+    def __init__(self, tree: Tree) -> None:
+        self.tree = tree
+        self.rebuilt = 0
+
+    def check(self) -> Iterator[Finding]:
+        """Files of tables that are not what the evaluations and published numbers give."""
+        for job, receipt in self.tree.present:
+            if job.rule == "tabulate":
+                changed, _ = self.tree.drift(job, receipt)
+                yield from self._table(job, bool(changed))
+
+    def _table(self, job: Job, stale: bool) -> Iterator[Finding]:
+        name, scale = job.wildcards["name"], job.wildcards["scale"]
+        remedy = f"delete it and run: iic run --scale {scale} {name}"
+        try:
+            files = build(self.tree.plan, name, self.tree.root).files(scale, name)
+        except IICError as error:
+            yield Finding(
+                level="drift" if stale else "failure",
+                kind="rebuild",
+                path=str(job.receipt),
+                message=f"{name} cannot be built again: {error}",
+                remedy=remedy,
+            )
+            return
+        self.rebuilt += 1
+        for path, content in files.items():
+            if not self.tree.exists(str(path)):
+                continue  # said by the check of integrity
+            written = (self.tree.root / path).read_bytes()
+            if written != content:
+                why = " (its code, definition or published numbers have changed since)"
+                yield Finding(
+                    level="drift" if stale else "failure",
+                    kind="rebuild",
+                    path=str(path),
+                    message="differs from what its sources give: "
+                    + first_difference(written, content)
+                    + (why if stale else ""),
+                    remedy=remedy,
+                )
+
+
+def first_difference(written: bytes, rebuilt: bytes) -> str:
+    """Number and text of the first line that differs."""
+    old = written.decode(errors="replace").splitlines()
+    new = rebuilt.decode(errors="replace").splitlines()
+    for number, (one, other) in enumerate(zip(old, new, strict=False), start=1):
+        if one != other:
+            place = _shared(one, other)
+            return (
+                f"line {number}: {_around(one, place)!r} there, {_around(other, place)!r} rebuilt"
+            )
+    if len(old) != len(new):
+        return f"{len(old)} lines there, {len(new)} rebuilt"
+    return "line ends or encoding"
+
+
+def _around(line: str, place: int) -> str:
+    start = max(0, place - 30)
+    return ("..." if start else "") + line[start : place + 30]
+
+
+def _shared(one: str, other: str) -> int:
+    """Length of the beginning that both have."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))

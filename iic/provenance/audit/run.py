@@ -1,0 +1,72 @@
+"""One audit: every check on one tree, one report."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from iic.params.runs import Plan
+from iic.provenance.audit import drift, integrity, orphans
+from iic.provenance.audit.chain import Chain
+from iic.provenance.audit.metrics import Metrics
+from iic.provenance.audit.rebuild import Rebuild
+from iic.provenance.audit.report import AuditReport, Checked, Finding, conclude
+from iic.provenance.audit.tree import Tree
+from iic.provenance.environment import code_state
+from iic.records.files import write_record
+from iic.records.paths import audit_report
+
+
+def audit(plan: Plan, root: Path = Path()) -> AuditReport:
+    """Verify the results of a scale, from the cells of its tables back to the raw data.
+
+    Args:
+        plan: What the scale holds.
+        root: Root of the clone; settings are those of the working directory.
+
+    Raises:
+        SettingsError: The settings are wrong, so nothing can be compared with them.
+    """
+    tree = Tree(plan, root)
+    code = code_state(root)
+    findings: list[Finding] = list(integrity.check(tree))
+    chain, metrics, rebuild = Chain(tree), Metrics(tree), Rebuild(tree)
+    for part in (chain, metrics, rebuild):
+        findings += part.check()
+    findings += orphans.check(tree)
+    findings += drift.stale(tree)
+    findings += drift.environment(tree)
+    findings += drift.uncommitted(tree, code)
+    checked = Checked(
+        jobs=len(tree.present),
+        files=tree.hashed,
+        cells=chain.closed,
+        evaluations=metrics.recomputed,
+        tables=rebuild.rebuilt,
+    )
+    return conclude(plan.scale.name, datetime.now(UTC), code, checked, findings)
+
+
+def verify(plan: Plan, root: Path = Path()) -> list[Finding]:
+    """The part of an audit that looks at files and receipts alone.
+
+    Returns:
+        The failures.
+    """
+    tree = Tree(plan, root)
+    findings = [*integrity.check(tree), *Chain(tree).check(), *orphans.check(tree)]
+    return [finding for finding in findings if finding.level == "failure"]
+
+
+def write(report: AuditReport, root: Path = Path()) -> Path:
+    """Write ``results/<scale>/audit.json``.
+
+    Returns:
+        Its path, relative to `root`.
+
+    Raises:
+        RecordError: It cannot be written.
+    """
+    path = audit_report(report.scale)
+    write_record(root / path, report)
+    return path

@@ -1,0 +1,100 @@
+"""The clone as the audit reads it: every receipt once, every file hashed once."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+
+from iic.params.runs import Plan
+from iic.provenance import fingerprint
+from iic.provenance.changes import acceptance_of, changes
+from iic.provenance.jobs import Job, all_jobs
+from iic.records.files import RecordError, read_record, sha256_file
+from iic.records.receipt import Acceptance, Fingerprint, Receipt
+
+
+class Tree:
+    """A clone with the results of one scale.
+
+    Args:
+        plan: What the scale holds.
+        root: Root of the clone.
+    """
+
+    def __init__(self, plan: Plan, root: Path = Path()) -> None:
+        self.plan = plan
+        self.root = root
+        self.jobs = list(all_jobs(plan))
+        self.damaged: dict[str, str] = {}
+        """Receipt -> what is wrong with it."""
+        self._receipts: dict[str, Receipt | None] = {}
+        self._hashes: dict[str, str | None] = {}
+        self._current: dict[str, Fingerprint] = {}
+
+    @property
+    def scale(self) -> str:
+        """Name of the scale."""
+        return self.plan.scale.name
+
+    @cached_property
+    def present(self) -> list[tuple[Job, Receipt]]:
+        """Jobs of the plan with a readable receipt."""
+        found = ((job, self.receipt(str(job.receipt))) for job in self.jobs)
+        return [(job, receipt) for job, receipt in found if receipt is not None]
+
+    @cached_property
+    def wrote(self) -> dict[str, str]:
+        """Content, by hash, that a receipt of this scale vouches for -> its path."""
+        return {one.sha256: one.path for _, receipt in self.present for one in receipt.outputs}
+
+    def receipt(self, path: str) -> Receipt | None:
+        """The receipt at `path`; None where it is absent or, see `damaged`, unreadable."""
+        if path not in self._receipts:
+            self._receipts[path] = None
+            if (self.root / path).exists():
+                try:
+                    self._receipts[path] = read_record(self.root / path, Receipt)
+                except RecordError as error:
+                    self.damaged[path] = str(error)
+        return self._receipts[path]
+
+    def exists(self, path: str) -> bool:
+        """Whether there is such a file."""
+        return (self.root / path).exists()
+
+    def sha256(self, path: str) -> str | None:
+        """Hash of a file's content; None where it is absent or cannot be read."""
+        if path not in self._hashes:
+            try:
+                self._hashes[path] = sha256_file(self.root / path)
+            except OSError:
+                self._hashes[path] = None
+        return self._hashes[path]
+
+    @property
+    def hashed(self) -> int:
+        """Number of files whose content was read."""
+        return sum(one is not None for one in self._hashes.values())
+
+    def restorable(self, path: str) -> bool:
+        """Whether the file is kept outside git, so that its absence says nothing.
+
+        Data can be downloaded or prepared again, artifacts are versioned by DVC; their hashes stay
+        known from the receipts that stand in git.
+        """
+        return path.startswith(("data/", f"results/{self.scale}/artifacts/"))
+
+    def current(self, job: Job) -> Fingerprint:
+        """The fingerprint of `job` with the code and settings as they are now."""
+        if job.name not in self._current:
+            self._current[job.name] = fingerprint.fingerprint(job)
+        return self._current[job.name]
+
+    def drift(self, job: Job, receipt: Receipt) -> tuple[list[str], Acceptance | None]:
+        """What changed since the job ran, and the acceptance of it, if there is one."""
+        # a receipt of a strict environment is compared without that part: versions are looked
+        # at on their own
+        before = receipt.fingerprint.model_copy(update={"environment": None})
+        now = self.current(job)
+        different = [str(change) for change in changes(before, now)]
+        return different, acceptance_of(receipt, now) if different else None

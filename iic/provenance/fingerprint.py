@@ -1,0 +1,305 @@
+"""Fingerprints: what the result of each job depends on, known before the job has run.
+
+A fingerprint is computed from names alone, while the workflow is planned, so nothing here imports
+torch, and 160 of them take a fraction of a second. Its parts:
+
+code
+    The import closure of what the job runs (`iic.provenance.closure`), never of the command line
+    around it. For trainings and what comes before them, the code of `iic.params` is left out:
+    its effect on a result is the resolved settings, which are hashed by value.
+settings
+    The resolved settings of that very job.
+data
+    SHA-256 of the raw files from the catalogue (never where they come from), and of the other
+    files that the job reads by name.
+environment
+    The lock file, only if asked for: an upgraded linter must not cost a week of GPU time.
+
+A difference in any part makes Snakemake run the job again, whatever the files' times say.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from iic.params.datasets import CATALOGUE, Dataset, find_dataset, load_catalogue
+from iic.params.errors import IICError
+from iic.params.runs import Plan, Run, plan
+from iic.provenance import jobs
+from iic.provenance.closure import LEFT_OUT, SOURCE, UnknownModule, closure, named_files
+from iic.provenance.lock import lock_hash
+from iic.publish.published import published_files
+from iic.records import paths
+from iic.records.files import sha256_file, sha256_json
+from iic.records.receipt import Fingerprint
+
+# How files are named, written whole and described alters no result, and every room uses it.
+BOOKKEEPING = ("iic.records.files", "iic.records.paths", "iic.records.receipt", "iic.records.raw")
+NOT_COUNTED = (*LEFT_OUT, *BOOKKEEPING)
+"""Rooms outside the code of the jobs that are dear to repeat; tables and figures count `params`."""
+
+PREPARATION = "iic.data.prepare"
+TRAINING = ("iic.data.load", "iic.records.assignments")
+"""What every training runs besides its method: how data is read and assignments are stored."""
+EVALUATION = ("iic.evaluate.run",)
+TABULATION = "iic.publish.tables"
+STRICT_VARIABLE = "IIC_STRICT_ENV"
+AUDIT = "iic.provenance.audit.run"
+
+
+class PlanChanged(IICError):
+    """Code, settings or data are not those that the workflow was planned with."""
+
+
+class CodeError(IICError):
+    """A module that a job needs does not exist or is no valid Python."""
+
+
+def fingerprint(job: jobs.Job, *, strict_env: bool | None = None) -> Fingerprint:
+    """The fingerprint that `job` has with the code, settings and catalogue as they are now.
+
+    Raises:
+        SettingsError: The settings are wrong, or know no such job.
+        CodeError: A module that the job needs does not exist or is no valid Python.
+    """
+    names = job.wildcards
+    if job.rule in ("download", "prepare"):
+        of_dataset = download if job.rule == "download" else prepare
+        return of_dataset(names["dataset"], strict_env=strict_env)
+    if job.rule in ("train", "evaluate"):
+        of_run = train if job.rule == "train" else evaluate_run
+        return of_run(names["scale"], names["run"], strict_env=strict_env)
+    of_display = {"tabulate": tabulate, "draw": draw}[job.rule]
+    return of_display(names["scale"], names["name"], strict_env=strict_env)
+
+
+def download(dataset: str, *, strict_env: bool | None = None) -> Fingerprint:
+    """Raw files are known by their content, so the code that fetches them does not matter."""
+    return _fingerprint("download", {}, {}, _raw(dataset, _dataset(dataset)), strict_env)
+
+
+def prepare(dataset: str, *, strict_env: bool | None = None) -> Fingerprint:
+    """The dataset's reader, its shape and splits, and its raw files."""
+    entry = _dataset(dataset)
+    settings = entry.model_dump(
+        mode="json", include={"classes", "image", "splits", "stand_in", "module"}
+    )
+    return _fingerprint(
+        "prepare", _code(PREPARATION, entry.module), settings, _raw(dataset, entry), strict_env
+    )
+
+
+def train(scale: str, run: str, *, strict_env: bool | None = None) -> Fingerprint:
+    """The method and all that it runs, its settings, and the data from raw files onwards.
+
+    The same for every seed of the run; `run` is ``<dataset>/<method>[-<variant>]``.
+    """
+    chosen = _plan(scale).run(run)
+    entry = _plan(scale).datasets[chosen.dataset]
+    code = _code(chosen.method, *TRAINING, PREPARATION, entry.module)
+    settings = {"method": chosen.method, **chosen.settings_json}
+    return _fingerprint("train", code, settings, _raw(chosen.dataset, entry), strict_env)
+
+
+def evaluate(scale: str, dataset: str, *, strict_env: bool | None = None) -> Fingerprint:
+    """The evaluations of all runs on `dataset`, which one job writes."""
+    chosen = [run for run in _plan(scale).runs.values() if run.dataset == dataset]
+    settings = {run.id: _evaluation_settings(scale, run) for run in chosen}
+    return _fingerprint("evaluate", _code(*EVALUATION), settings, {}, strict_env)
+
+
+def evaluate_run(scale: str, run: str, *, strict_env: bool | None = None) -> Fingerprint:
+    """The evaluation of one run, as its receipt has it."""
+    settings = _evaluation_settings(scale, _plan(scale).run(run))
+    return _fingerprint("evaluate", _code(*EVALUATION), settings, {}, strict_env)
+
+
+def tabulate(scale: str, name: str, *, strict_env: bool | None = None) -> Fingerprint:
+    """A table's or listing's definition, the published numbers, and which runs it shows."""
+    whole = _plan(scale)
+    if name in whole.listings:
+        listing = whole.listings[name]
+        settings = {"listing": listing.model_dump(mode="json"), **_shown(whole, ())}
+        return _fingerprint(
+            "tabulate", _display_code(TABULATION, listing.module), settings, {}, strict_env
+        )
+    table = whole.tables[name]
+    wanted = {row.run for row in table.rows}
+    shown = [run for run in whole.runs.values() if run.name in wanted]
+    settings = {"table": table.model_dump(mode="json"), **_shown(whole, shown)}
+    published = {str(path): _file(path) for path in published_files(name)}
+    return _fingerprint("tabulate", _display_code(TABULATION), settings, published, strict_env)
+
+
+def draw(scale: str, name: str, *, strict_env: bool | None = None) -> Fingerprint:
+    """A figure's definition, the module that draws it, the text it lists, and the runs it shows."""
+    whole = _plan(scale)
+    figure = whole.figures[name]
+    settings = {
+        "figure": figure.model_dump(mode="json"),
+        **_shown(whole, whole.figure_runs(figure)),
+    }
+    listed = {path.as_posix(): _file(SOURCE / path) for path in named_files(figure.module)}
+    return _fingerprint("draw", _display_code(figure.module), settings, listed, strict_env)
+
+
+def audit(scale: str, *, strict_env: bool | None = None) -> Fingerprint:
+    """Everything that the scale holds: the audit judges all of it."""
+    every = {job.name: fingerprint(job).value for job in jobs.all_jobs(_plan(scale))}
+    return _fingerprint("audit", _display_code(AUDIT), {"jobs": every}, {}, strict_env)
+
+
+def value(rule: str, *, strict_env: bool | None = None, root: Path = Path(), **names: Any) -> str:
+    """The fingerprint that a rule passes to its job as ``params: fp=``.
+
+    For a training that was accepted across a change of code (`iic accept`), this is the
+    fingerprint with which it once ran, so that Snakemake sees no change.
+
+    Args:
+        rule: ``download``, ``prepare``, ``train``, ``evaluate``, ``tabulate``, ``draw``, ``audit``.
+        strict_env: Whether a change of the lock file counts as a change; by default what the
+            environment variable IIC_STRICT_ENV says, by which the workflow tells its jobs.
+        root: Root of the clone.
+        **names: The rule's wildcards: ``dataset``; ``scale``, ``run`` and ``seed``; ``scale`` and
+            ``dataset``; ``scale`` and ``name``; or ``scale``.
+
+    Raises:
+        SettingsError: The settings are wrong, or know no such job.
+    """
+    if rule == "train":
+        current = train(names["scale"], names["run"], strict_env=strict_env).value
+        job = jobs.train(names["scale"], names["run"], int(names["seed"]))
+        return accepted_as(root / job.receipt, current)
+    functions: dict[str, Callable[..., Fingerprint]] = {
+        "download": download, "prepare": prepare, "evaluate": evaluate,
+        "tabulate": tabulate, "draw": draw, "audit": audit,
+    }  # fmt: skip
+    return functions[rule](**names, strict_env=strict_env).value
+
+
+def accepted_as(receipt: Path, current: str) -> str:
+    """The fingerprint that the receipt was written with, if it accepts `current`; else `current`.
+
+    A receipt that is absent or damaged accepts nothing; it is the audit's task to say so.
+    """
+    try:
+        content = json.loads(receipt.read_bytes())
+        accepted = {acceptance["fingerprint"] for acceptance in content["acceptances"]}
+        written = str(content["fingerprint"]["value"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return current
+    return written if current in accepted else current
+
+
+def check_plan(planned: str | None, current: str, job: str) -> None:
+    """Compare what the workflow was planned with and what the job finds.
+
+    Args:
+        planned: The workflow's ``fp``; None when a user runs a verb by hand.
+        current: What `value` says now.
+        job: The job, for the message.
+
+    Raises:
+        PlanChanged: They differ.
+    """
+    if planned is not None and planned != current:
+        raise PlanChanged(
+            f"{job}: code, settings or data changed after the workflow was planned "
+            f"(fingerprint {planned[:12]} then, {current[:12]} now). Nothing was written; "
+            "run the same command again, and leave the files alone while it runs"
+        )
+
+
+def value_of(
+    rule: str,
+    code: Mapping[str, str],
+    settings: Mapping[str, Any],
+    data: Mapping[str, str],
+    environment: str | None,
+) -> str:
+    """SHA-256 over all parts of a fingerprint."""
+    parts = {"rule": rule, "code": code, "settings": settings, "data": data}
+    return sha256_json(parts if environment is None else {**parts, "environment": environment})
+
+
+def _fingerprint(
+    rule: str,
+    code: Mapping[str, str],
+    settings: Mapping[str, Any],
+    data: Mapping[str, str],
+    strict_env: bool | None,
+) -> Fingerprint:
+    # through JSON and back: tuples become lists here as they do in a receipt that is read again
+    plain = json.loads(json.dumps(settings))
+    if strict_env is None:
+        strict_env = os.environ.get(STRICT_VARIABLE) == "1"
+    environment = lock_hash() if strict_env else None
+    return Fingerprint(
+        value=value_of(rule, code, plain, data, environment),
+        code=dict(code),
+        settings=plain,
+        data=dict(data),
+        environment=environment,
+    )
+
+
+def _plan(scale: str) -> Plan:
+    return plan(scale)
+
+
+def _code(*modules: str) -> dict[str, str]:
+    return _closure(modules, NOT_COUNTED)
+
+
+def _display_code(*modules: str) -> dict[str, str]:
+    return _closure(modules, BOOKKEEPING)
+
+
+@cache
+def _closure(modules: tuple[str, ...], left_out: tuple[str, ...]) -> dict[str, str]:
+    try:
+        return closure(*modules, left_out=left_out)
+    except UnknownModule as error:
+        raise CodeError(f"{error}: named in params/ or imported by what is") from None
+
+
+def _file(path: Path) -> str:
+    return sha256_file(path) if path.is_file() else "absent"
+
+
+def _dataset(name: str) -> Dataset:
+    catalogue = _catalogue(CATALOGUE.resolve(), CATALOGUE.stat().st_mtime_ns)
+    return catalogue[name] if name in catalogue else find_dataset(name)  # which says what is wrong
+
+
+@cache
+def _catalogue(path: Path, _changed: int) -> dict[str, Dataset]:
+    return load_catalogue(path)
+
+
+def _raw(name: str, dataset: Dataset) -> dict[str, str]:
+    folder = paths.raw_folder(name)
+    return {(folder / file.name).as_posix(): file.sha256 for file in dataset.raw_files}
+
+
+def _evaluation_settings(scale: str, run: Run) -> dict[str, Any]:
+    return {"classes": len(_plan(scale).datasets[run.dataset].classes)}
+
+
+def _shown(whole: Plan, shown: Iterable[Run]) -> dict[str, Any]:
+    """What titles and captions say of the scale, its datasets and the runs on display."""
+    scale = whole.scale.model_dump(mode="json", exclude={"changes", "extends", "seeds"})
+    datasets = {
+        name: entry.model_dump(mode="json", include={"title", "stand_in", "classes", "image"})
+        for name, entry in whole.datasets.items()
+    }
+    runs = {
+        run.id: {"seeds": list(run.seeds), "fidelity": run.fidelity, "note": run.note}
+        for run in shown
+    }
+    return {"scale": scale, "datasets": datasets, "runs": runs}

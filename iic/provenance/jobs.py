@@ -1,0 +1,159 @@
+"""Every job of a scale, by rule, wildcards and the place of its receipt.
+
+`audit`, `why`, `accept` and `restore` walk this list; the job wrapper writes the receipts with the
+same wildcards, so that a receipt that lies in the wrong place is recognised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from iic.params.errors import IICError, nearest
+from iic.params.runs import Plan
+from iic.records import paths
+
+
+class UnknownTarget(IICError):
+    """A name that stands for no job of the scale."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One job: a rule with its wildcards filled in."""
+
+    rule: str
+    wildcards: dict[str, str]
+    receipt: Path
+    """Relative to the root of the clone."""
+
+    @property
+    def name(self) -> str:
+        """As messages call it, e.g. ``train digits/iic seed0``."""
+        return f"{self.rule} {self.target}"
+
+    @property
+    def target(self) -> str:
+        """As a user names it, e.g. ``digits/iic/seed0`` or ``table_1``."""
+        if "run" in self.wildcards:
+            return f"{self.wildcards['run']}/seed{self.wildcards['seed']}"
+        return self.wildcards.get("name") or self.wildcards.get("dataset") or "audit"
+
+
+def download(dataset: str) -> Job:
+    """Obtaining a dataset's raw files."""
+    receipt = paths.receipt_of(paths.raw_manifest(dataset))
+    return Job("download", {"dataset": dataset}, receipt)
+
+
+def prepare(dataset: str) -> Job:
+    """Turning raw files into arrays."""
+    receipt = paths.receipt_of(paths.prepared_manifest(dataset))
+    return Job("prepare", {"dataset": dataset}, receipt)
+
+
+def train(scale: str, run: str, seed: int) -> Job:
+    """One training; `run` is ``<dataset>/<method>[-<variant>]``."""
+    wildcards = {"scale": scale, "run": run, "seed": str(seed)}
+    return Job("train", wildcards, paths.RunPaths(scale, run, seed).receipt)
+
+
+def evaluate(scale: str, run: str, seed: int) -> Job:
+    """The scores of one training; the workflow gathers those of a dataset in one process."""
+    wildcards = {"scale": scale, "run": run, "seed": str(seed)}
+    evaluation = paths.RunPaths(scale, run, seed).evaluation
+    return Job("evaluate", wildcards, paths.receipt_of(evaluation))
+
+
+def tabulate(scale: str, name: str) -> Job:
+    """One table."""
+    receipt = paths.receipt_of(paths.table(scale, name))
+    return Job("tabulate", {"scale": scale, "name": name}, receipt)
+
+
+def draw(scale: str, name: str) -> Job:
+    """One figure."""
+    receipt = paths.receipt_of(paths.figure(scale, name))
+    return Job("draw", {"scale": scale, "name": name}, receipt)
+
+
+def all_jobs(plan: Plan) -> Iterator[Job]:
+    """The jobs of a scale that make results, in the order in which they run."""
+    scale = plan.scale.name
+    for dataset in plan.datasets:
+        yield download(dataset)
+        yield prepare(dataset)
+    for run in plan.runs.values():
+        for seed in run.seeds:
+            yield train(scale, run.id, seed)
+            yield evaluate(scale, run.id, seed)
+    for name in (*plan.tables, *plan.listings):
+        yield tabulate(scale, name)
+    for name in plan.figures:
+        yield draw(scale, name)
+
+
+def find(plan: Plan, target: str) -> list[Job]:
+    """The jobs that a user means by `target`.
+
+    Args:
+        plan: The scale's plan.
+        target: A table or figure, a run (all its seeds), a run with its seed, a dataset, or the
+            path of a file or folder that a job makes.
+
+    Returns:
+        At least one job, in the order in which they run.
+
+    Raises:
+        UnknownTarget: Nothing of that name; suggests the nearest.
+    """
+    every = list(all_jobs(plan))
+    wanted = target.strip().rstrip("/")
+    found = [job for job in every if wanted in _names(job)]
+    if not found:
+        names = sorted({job.target for job in every} | set(plan.runs))
+        hint = nearest(wanted, names)
+        raise UnknownTarget(
+            f"scale {plan.scale.name!r} has no {target!r}"
+            + (f"\n  did you mean: {hint}?" if hint else "")
+            + "\n  allowed: a run with or without its seed, a table, a figure, a dataset, or "
+            "the path of one of their files"
+        )
+    return found
+
+
+def files_of(job: Job) -> list[Path]:
+    """Files that `job` may write, its receipt left out, whether they exist or not."""
+    if job.rule in ("train", "evaluate"):
+        own = paths.RunPaths(
+            job.wildcards["scale"], job.wildcards["run"], int(job.wildcards["seed"])
+        )
+        if job.rule == "evaluate":
+            return [own.evaluation]
+        return [
+            own.history, own.assignments, own.weights, own.probabilities, own.snapshots
+        ]  # fmt: skip
+    stem = job.receipt.name.removesuffix(".run.json")
+    endings = {
+        "download": ("json",),
+        "prepare": ("json",),
+        "tabulate": ("csv", "md", "tex", "sources.json"),
+        "draw": ("svg", "png", "sources.json"),
+    }
+    return [job.receipt.with_name(f"{stem}.{ending}") for ending in endings[job.rule]]
+
+
+def _names(job: Job) -> set[str]:
+    """Everything that may stand for `job`; a folder stands for all jobs that write into it."""
+    names = {job.target, job.name, str(job.receipt), *map(str, files_of(job))}
+    if job.rule in ("train", "evaluate"):
+        own = paths.RunPaths(
+            job.wildcards["scale"], job.wildcards["run"], int(job.wildcards["seed"])
+        )
+        for folder in (own.folder, own.artifacts):
+            names |= {str(folder), str(folder.parent)}
+        names.add(job.wildcards["run"])
+    elif job.rule in ("download", "prepare"):
+        names.add(str(job.receipt.parent))
+    return names

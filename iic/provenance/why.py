@@ -1,0 +1,85 @@
+"""Why a job would run again, or would not: ``iic why TARGET``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from iic.provenance.changes import acceptance_of, changes
+from iic.provenance.fingerprint import fingerprint
+from iic.provenance.jobs import Job
+from iic.records.files import RecordError, read_record, sha256_file
+from iic.records.receipt import Receipt
+
+Status = Literal[
+    "never run", "damaged", "changed", "parents changed", "outputs missing", "outputs altered",
+    "accepted", "up to date",
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The state of one job on disk, against code, settings and data as they are now."""
+
+    job: Job
+    status: Status
+    reasons: tuple[str, ...] = ()
+    """One line each."""
+
+    @property
+    def fresh(self) -> bool:
+        """Whether there is nothing to do."""
+        return self.status in ("accepted", "up to date")
+
+
+def why(job: Job, root: Path = Path(), *, strict_env: bool | None = None) -> Answer:
+    """Compare the job's receipt with what the job would be now.
+
+    Raises:
+        SettingsError: The settings are wrong.
+    """
+    path = root / job.receipt
+    if not path.exists():
+        return Answer(job, "never run", (f"there is no {job.receipt}",))
+    try:
+        receipt = read_record(path, Receipt)
+    except RecordError as error:
+        return Answer(job, "damaged", (str(error),))
+    current = fingerprint(job, strict_env=strict_env)
+    acceptance = acceptance_of(receipt, current)
+    if receipt.fingerprint.value != current.value and acceptance is None:
+        different = tuple(str(change) for change in changes(receipt.fingerprint, current))
+        return Answer(job, "changed", different or ("the lock file counts now, or no longer",))
+    missing = [one.path for one in receipt.outputs if not (root / one.path).exists()]
+    if missing:
+        return Answer(job, "outputs missing", tuple(f"{name} is missing" for name in missing))
+    altered = [one.path for one in receipt.outputs if sha256_file(root / one.path) != one.sha256]
+    if altered:
+        reasons = tuple(f"{name} is not what the job wrote" for name in altered)
+        return Answer(job, "outputs altered", reasons)
+    if parents := tuple(_changed_parents(receipt, root)):
+        return Answer(job, "parents changed", parents)
+    if acceptance is not None:
+        changed = tuple(acceptance.changed)
+        return Answer(job, "accepted", (f"because: {acceptance.because}", *changed))
+    return Answer(job, "up to date")
+
+
+def _changed_parents(receipt: Receipt, root: Path) -> list[str]:
+    found = []
+    for parent in receipt.parents:
+        path = root / parent.path
+        if not path.exists():
+            # the data may be elsewhere; results stand without it
+            if not parent.path.startswith("data/"):
+                found.append(f"{parent.path} is missing")
+            continue
+        try:
+            digest = read_record(path, Receipt).digest
+        except RecordError as error:
+            found.append(str(error))
+            continue
+        if digest != parent.digest:
+            found.append(f"{parent.path} was written anew")
+    return found

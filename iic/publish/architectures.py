@@ -1,0 +1,209 @@
+"""Supplementary table 1: the networks' layers, read off the networks themselves.
+
+The csv has one line per layer of each of the paper's networks, then the totals of the trunk, of
+each head and of everything; the columns are `COLUMNS`. Sizes are those of the paper's runs,
+whatever the scale. The supplement names only convolutions, blocks and most poolings; what it
+leaves out (the padded max-pooling of A's stem) is listed here.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+import torch
+
+from iic.networks.build import build as build_network
+from iic.networks.describe import LayerRow, describe
+from iic.params.networks import NetworkSettings
+from iic.params.runs import Plan
+from iic.publish.built import Built
+from iic.publish.latex import booktabs
+from iic.publish.layout import titled
+from iic.records.sources import Series, Sources
+
+COLUMNS = (
+    "network", "position", "layer", "channels", "kernel", "stride", "output_size", "parameters"
+)  # fmt: skip
+SUB_HEADS = 5
+MODULES = ["iic.networks.build", "iic.networks.describe"]
+
+
+@dataclass(frozen=True)
+class Design:
+    """A network as the paper used it for some dataset."""
+
+    paper: str
+    """The paper's name of the dataset."""
+    settings: NetworkSettings
+    heads: dict[str, int]
+    """Clusters of each sub-head: A the overclustering head, B the main one."""
+
+    @property
+    def name(self) -> str:
+        """As the csv calls it, e.g. ``A, STL10``."""
+        return f"{self.settings.family}, {self.paper}"
+
+
+DESIGNS = (
+    Design("STL10", NetworkSettings(family="A", input_size=64, in_channels=2), {"A": 70, "B": 10}),
+    Design(
+        "CIFAR10", NetworkSettings(family="A", input_size=32, in_channels=2), {"A": 70, "B": 10}
+    ),
+    Design(
+        "CFR100-20", NetworkSettings(family="A", input_size=32, in_channels=2), {"A": 140, "B": 20}
+    ),
+    Design("MNIST", NetworkSettings(family="B", input_size=24, in_channels=1), {"A": 50, "B": 10}),
+)
+"""The paper's networks for images (supplement, Tables 1 and 2)."""
+NOT_YET = {"C": "the segmentation network, not run yet"}
+
+
+def build(plan: Plan, name: str, root: Path = Path()) -> Built:
+    """The table's files; nothing is read from disk.
+
+    Args:
+        plan: What the scale holds.
+        name: Name of the listing.
+        root: Not needed.
+    """
+    rows = {design.name: layers(design) for design in DESIGNS}
+    listing = plan.listings[name]
+    title = titled(name, listing.title)
+    series = [Series(name=network, modules=MODULES) for network in rows]
+    return Built(
+        csv=_csv(rows),
+        md=_markdown(title, listing.caption, rows),
+        tex=_latex(name, f"{title}. {listing.caption}", rows),
+        sources=Sources(scale=plan.scale.name, name=name, series=series),
+    )
+
+
+def write(plan: Plan, name: str, root: Path = Path()) -> list[Path]:
+    """Write the table's files and list them relative to `root`."""
+    return build(plan, name, root).write(plan.scale.name, name, root)
+
+
+def layers(design: Design) -> list[LayerRow]:
+    """The layers of a network with its heads, in the order of the forward pass."""
+    # shapes and counts need no weights: the meta device has none
+    with torch.device("meta"):
+        network = build_network(design.settings, design.heads, SUB_HEADS)
+        side = design.settings.input_size
+        return describe(network, (design.settings.in_channels, side, side))
+
+
+def totals(rows: Iterable[LayerRow]) -> dict[str, int]:
+    """Parameters of ``trunk``, ``head A``, ``head B`` and in ``total``."""
+    result: dict[str, int] = {}
+    for row in rows:
+        part = _part(row)
+        result[part] = result.get(part, 0) + row.parameters
+    return result | {"total": sum(result.values())}
+
+
+def _part(row: LayerRow) -> str:
+    first, second = row.name.split(".")[:2]
+    return f"head {second}" if first == "heads" else "trunk"
+
+
+def _layer(row: LayerRow) -> str:
+    return row.kind if _part(row) == "trunk" else f"{row.kind}, {_part(row)}"
+
+
+def _csv(networks: dict[str, list[LayerRow]]) -> bytes:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for network, rows in networks.items():
+        for position, row in enumerate(rows, start=1):
+            shape = (row.channels, row.kernel, row.stride, row.size)
+            writer.writerow([network, position, _layer(row), *shape, row.parameters])
+        for part, number in totals(rows).items():
+            label = part if part == "total" else f"total of {part}"
+            writer.writerow([network, "", label, "", "", "", "", number])
+    for network in NOT_YET:
+        writer.writerow([network, "", "not_run", "", "", "", "", ""])
+    return text.getvalue().encode()
+
+
+TRUNK_HEAD = ("layer", "channels", "kernel", "stride")
+
+
+def _trunk(networks: dict[str, list[LayerRow]], family: str) -> tuple[list[str], list[list[str]]]:
+    """Head and body of a family's trunk; equal neighbours are one line, sizes one column each."""
+    designs: dict[int, list[Design]] = {}
+    for design in DESIGNS:
+        if design.settings.family == family:
+            designs.setdefault(design.settings.input_size, []).append(design)
+    sizes = {
+        side: [row for row in networks[same[0].name] if _part(row) == "trunk"]
+        for side, same in designs.items()
+    }
+    head = [*TRUNK_HEAD, *(
+        f"output, {side} px ({', '.join(design.paper for design in same)})"
+        for side, same in designs.items()
+    ), "parameters"]  # fmt: skip
+    lines = []
+    for row, *others in zip(*sizes.values(), strict=True):
+        shape = [_text(row.channels), _text(row.kernel), _text(row.stride)]
+        outputs = [str(one.size) for one in (row, *others)]
+        lines.append(((row.kind, *shape, *outputs), row.parameters))
+    body = []
+    for (kind, *rest), group in groupby(lines, key=lambda line: line[0]):
+        parameters = [number for _, number in group]
+        name = f"{len(parameters)} × {kind}" if len(parameters) > 1 else kind
+        body.append([name, *rest, f"{sum(parameters):,}"])
+    return head, body
+
+
+def _heads(networks: dict[str, list[LayerRow]]) -> tuple[list[str], list[list[str]]]:
+    """Head and body of the totals."""
+    body = []
+    for design in DESIGNS:
+        numbers = totals(networks[design.name])
+        cells = [design.name, f"{numbers['trunk']:,}"]
+        for head, k in design.heads.items():
+            cells += [f"{SUB_HEADS} × {k}", f"{numbers[f'head {head}']:,}"]
+        body.append([*cells, f"{numbers['total']:,}"])
+    head = ["network", "trunk", "head A", "parameters", "head B", "parameters", "total"]
+    return head, body
+
+
+def _families() -> list[str]:
+    return list(dict.fromkeys(design.settings.family for design in DESIGNS))
+
+
+def _markdown(title: str, caption: str, networks: dict[str, list[LayerRow]]) -> bytes:
+    parts = [f"# {title}", caption]
+    for family in _families():
+        parts += [f"## Network {family}", _pipes(*_trunk(networks, family))]
+    parts += ["## Parameters with both heads", _pipes(*_heads(networks))]
+    parts += [f"Network {network}: {reason}." for network, reason in NOT_YET.items()]
+    return ("\n\n".join(parts) + "\n").encode()
+
+
+def _pipes(head: list[str], body: list[list[str]]) -> str:
+    rule = ["---"] + ["---:"] * (len(head) - 1)
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in [head, rule, *body])
+
+
+def _latex(name: str, caption: str, networks: dict[str, list[LayerRow]]) -> bytes:
+    tables = []
+    for family in _families():
+        head, body = _trunk(networks, family)
+        label = f"{name}_{family.lower()}"
+        columns = "l" + "r" * (len(head) - 1)
+        tables.append(booktabs(label, f"{caption} Network {family}.", columns, head, body))
+    head, body = _heads(networks)
+    columns = "l" + "r" * (len(head) - 1)
+    tables.append(booktabs(name, f"{caption} Parameters.", columns, head, body))
+    return b"\n".join(tables)
+
+
+def _text(value: int | None) -> str:
+    return "" if value is None else str(value)

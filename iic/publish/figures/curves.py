@@ -1,0 +1,159 @@
+"""Training curves: loss and accuracy by epoch, every seed, beside methods without epochs."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+
+from iic.params.runs import Plan, Run
+from iic.publish.evidence import evaluation_source, training_source
+from iic.publish.figures.style import INK, PALE, SERIES, TEXT_WIDTH, Drawn, FigureError, colour
+from iic.records.evaluation import Evaluation
+from iic.records.files import read_record
+from iic.records.history import read_history
+from iic.records.paths import RunPaths
+from iic.records.sources import SeedSource, Series, Sources
+
+ROW_HEIGHT = 2.3
+HEADS = {"B": ("main head", "-"), "A": ("overclustering head", ":")}
+
+
+@dataclass(frozen=True)
+class _Curve:
+    """One seed of a run that trains by epochs."""
+
+    seed: int
+    epochs: list[dict[str, Any]]
+    source: SeedSource
+
+
+@dataclass(frozen=True)
+class _Level:
+    """The accuracy of a method without epochs, mean over its seeds, in percent."""
+
+    run: Run
+    accuracy: float
+    sources: list[SeedSource]
+
+
+def draw(plan: Plan, name: str, root: Path) -> Drawn:
+    """One row of panels per run that trains by epochs: loss on the left, accuracy on the right.
+
+    Of each seed the accuracy shows the mean over sub-heads as a line and their range as a band.
+    Runs without epochs (k-means) are dashed lines at their label-free accuracy.
+
+    Raises:
+        FigureError: No run of the figure has a history at this scale.
+    """
+    curves: dict[str, tuple[Run, list[_Curve]]] = {}
+    levels: list[_Level] = []
+    for run in plan.figure_runs(plan.figures[name]):
+        found = _curves(run, root)
+        if found:
+            curves[run.id] = (run, found)
+        elif (level := _level(run, root)) is not None:
+            levels.append(level)
+    if not curves:
+        raise FigureError(
+            f"{name}: no run of scale {plan.scale.name} has a history with epochs\n"
+            f"  remedy: train {', '.join(plan.figures[name].runs)} first"
+        )
+    figure = Figure(figsize=(TEXT_WIDTH, ROW_HEIGHT * len(curves)), layout="constrained")
+    panels = figure.subplots(len(curves), 2, squeeze=False)
+    series = []
+    for (left, right), (run, found) in zip(panels, curves.values(), strict=True):
+        stand_in = " (stand-in data)" if plan.datasets[run.dataset].stand_in else ""
+        near = [level for level in levels if level.run.dataset == run.dataset]
+        _losses(left, found)
+        _accuracies(right, found, near)
+        left.set_title(f"{run.id}{stand_in}: loss", loc="left")
+        right.set_title(f"{run.id}{stand_in}: accuracy", loc="left")
+        series.append(Series(name=run.id, seeds=[curve.source for curve in found]))
+    series += [Series(name=level.run.id, seeds=level.sources) for level in levels]
+    return Drawn(figure, Sources(scale=plan.scale.name, name=name, series=series))
+
+
+def _curves(run: Run, root: Path) -> list[_Curve]:
+    found = []
+    for seed in run.seeds:
+        paths = RunPaths(run.scale, run.id, seed)
+        if not (root / paths.history).exists():
+            continue
+        epochs = read_history(root / paths.history)
+        if any(epoch.get("loss") for epoch in epochs):
+            found.append(_Curve(seed, epochs, training_source(paths, paths.history, root)))
+    return found
+
+
+def _level(run: Run, root: Path) -> _Level | None:
+    accuracies, sources = [], []
+    for seed in run.seeds:
+        paths = RunPaths(run.scale, run.id, seed)
+        if not (root / paths.evaluation).exists():
+            continue
+        chosen = read_record(root / paths.evaluation, Evaluation).selections["label_free"]
+        if chosen is not None and chosen.acc is not None:
+            accuracies.append(chosen.acc)
+            sources.append(evaluation_source(paths, root))
+    return _Level(run, statistics.fmean(accuracies), sources) if accuracies else None
+
+
+def _losses(axes: Axes, curves: Iterable[_Curve]) -> None:
+    seen: dict[str, None] = {}
+    for position, curve in enumerate(curves):
+        for head in dict.fromkeys(h for epoch in curve.epochs for h in epoch.get("head") or []):
+            points = [
+                (epoch["epoch"], statistics.fmean(losses))
+                for epoch in curve.epochs
+                if (losses := _passes(epoch, head))
+            ]
+            _, style = HEADS.get(head, (head, "-"))
+            axes.plot(*zip(*points, strict=True), style, color=colour(SERIES, position))
+            seen[head] = None
+    _frame(axes, "loss (nats)")
+    if len(seen) > 1:
+        lines = [Line2D([], [], color=INK, linestyle=HEADS.get(h, (h, "-"))[1]) for h in seen]
+        axes.legend(lines, [HEADS.get(h, (h, "-"))[0] for h in seen], loc="upper right")
+
+
+def _passes(epoch: dict[str, Any], head: str) -> list[float]:
+    """Losses of this epoch's passes over one head; none before training."""
+    if not epoch.get("loss"):
+        return []
+    pairs = zip(epoch["head"], epoch["loss"], strict=True)
+    return [loss for one, loss in pairs if one == head and loss is not None]
+
+
+def _accuracies(axes: Axes, curves: Iterable[_Curve], levels: Iterable[_Level]) -> None:
+    handles = []
+    for position, curve in enumerate(curves):
+        scored = [epoch for epoch in curve.epochs if epoch.get("accuracy")]
+        x = [epoch["epoch"] for epoch in scored]
+        heads = [epoch["accuracy"] for epoch in scored]
+        paint = colour(SERIES, position)
+        axes.fill_between(x, [*map(min, heads)], [*map(max, heads)], color=paint, alpha=0.16, lw=0)
+        (line,) = axes.plot(x, [*map(statistics.fmean, heads)], color=paint)
+        line.set_label(f"seed {curve.seed}")
+        handles.append(line)
+    for level in levels:
+        line = axes.axhline(level.accuracy, color=PALE, linestyle="--", linewidth=1.1)
+        line.set_label(f"{level.run.name}, {level.accuracy:.1f} %")
+        handles.append(line)
+    axes.set_ylim(0, 100)
+    _frame(axes, "accuracy (%)")
+    axes.legend(handles=handles, loc="lower right")
+
+
+def _frame(axes: Axes, label: str) -> None:
+    axes.set_xlabel("epoch")
+    axes.set_ylabel(label)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
+    axes.grid(True, axis="y")

@@ -1,0 +1,199 @@
+"""The paper's numbers as printed, with their marks, and the tolerances of the verdict.
+
+``params/published/<table>.csv`` has the numbers (columns `row,column,value,std,mark,source`),
+``marks.csv`` says what each mark means in each table, ``tolerances.csv`` gives the tolerance of
+each of the paper's columns.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Literal
+
+from iic.params.errors import SettingsError
+from iic.params.experiments import Table
+
+FOLDER = Path("params/published")
+NUMBERS = ("row", "column", "value", "std", "mark", "source")
+MARKS = ("table", "mark", "place", "meaning")
+TOLERANCES = ("column", "tolerance", "kind")
+
+
+@dataclass(frozen=True)
+class Number:
+    """One printed number, in percent."""
+
+    value: Decimal
+    std: Decimal | None
+    """As printed after ±: in Table 1 over the sub-heads of one run."""
+    mark: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A sign beside a name or a number, explained in the legend."""
+
+    place: Literal["row", "number"]
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Published:
+    """What the paper prints in one table."""
+
+    numbers: dict[tuple[str, str], Number]
+    """(row, column), both as the paper names them -> number."""
+    marks: dict[str, Mark]
+    """In the order of the legend."""
+    tolerances: dict[str, Decimal]
+    """Column -> percentage points."""
+
+    def number(self, row: str, column: str) -> Number | None:
+        """The number of a cell, where the paper prints one."""
+        return self.numbers.get((row, column))
+
+    def row_marks(self, row: str) -> str:
+        """The marks printed beside the name of a row."""
+        used = {mark for (name, _), one in self.numbers.items() if name == row for mark in one.mark}
+        return "".join(m for m in self.marks if m in used and self.marks[m].place == "row")
+
+    def number_marks(self, number: Number) -> str:
+        """The marks printed beside a number itself."""
+        return "".join(mark for mark in number.mark if self.marks[mark].place == "number")
+
+    def sources(self) -> list[str]:
+        """Where the numbers stand, each place once."""
+        return list(dict.fromkeys(number.source for number in self.numbers.values()))
+
+
+def published_files(table: str) -> tuple[Path, ...]:
+    """The files that `load_published` reads, relative to the root of the clone."""
+    return FOLDER / f"{table}.csv", FOLDER / "marks.csv", FOLDER / "tolerances.csv"
+
+
+def load_published(table: Table, root: Path = Path()) -> Published:
+    """Read and check what the paper prints in `table`.
+
+    Raises:
+        SettingsError: A file is absent or malformed, or names a row, column or mark that the
+            table's experiments file does not have; names file and line.
+    """
+    numbers_file, marks_file, tolerances_file = (root / path for path in published_files(table.name))
+    marks = _marks(marks_file, table.name)
+    columns = [column.paper for column in table.columns]
+    rows = list(dict.fromkeys(row.row for row in table.rows))
+    experiments = f"params/experiments/{table.name}.yaml"
+    numbers: dict[tuple[str, str], Number] = {}
+    for line, fields in _lines(numbers_file, NUMBERS):
+        where = _Where(numbers_file, line)
+        where.known("row", fields["row"], rows, experiments)
+        where.known("column", fields["column"], columns, experiments)
+        for mark in fields["mark"]:
+            where.known("mark", mark, marks, str(marks_file))
+        cell = (fields["row"], fields["column"])
+        if cell in numbers:
+            raise where.error("row", f"{' x '.join(cell)} is given twice")
+        if not fields["source"]:
+            raise where.error("source", "a published number without its source")
+        numbers[cell] = Number(
+            value=where.decimal("value", fields["value"]),
+            std=where.decimal("std", fields["std"]) if fields["std"] else None,
+            mark=fields["mark"],
+            source=fields["source"],
+        )
+    tolerances = _tolerances(tolerances_file)
+    for column in columns:
+        if column not in tolerances:
+            raise SettingsError(
+                str(tolerances_file), "column", f"no tolerance for column {column!r}",
+                candidates=tolerances, given=column,
+            )  # fmt: skip
+    return Published(numbers, marks, {column: tolerances[column] for column in columns})
+
+
+def _marks(file: Path, table: str) -> dict[str, Mark]:
+    marks: dict[str, Mark] = {}
+    for line, fields in _lines(file, MARKS):
+        where = _Where(file, line)
+        if len(fields["mark"]) != 1:
+            raise where.error("mark", f"{fields['mark']!r} is not one character")
+        place = fields["place"]
+        if place != "row" and place != "number":
+            raise where.error("place", f"{place!r}", ("row", "number"), place)
+        if fields["table"] == table:
+            marks[fields["mark"]] = Mark(place, fields["meaning"])
+    return marks
+
+
+def _tolerances(file: Path) -> dict[str, Decimal]:
+    tolerances: dict[str, Decimal] = {}
+    for line, fields in _lines(file, TOLERANCES):
+        where = _Where(file, line)
+        if fields["column"] in tolerances:
+            raise where.error("column", f"{fields['column']!r} is given twice")
+        tolerances[fields["column"]] = where.decimal("tolerance", fields["tolerance"])
+    return tolerances
+
+
+@dataclass(frozen=True)
+class _Where:
+    """A line of a file, for errors."""
+
+    file: Path
+    line: int
+
+    def error(
+        self, key: str, problem: str, known: Iterable[str] = (), given: str | None = None
+    ) -> SettingsError:
+        known = list(known)
+        return SettingsError(
+            str(self.file), f"line {self.line}, {key}", problem,
+            allowed=", ".join(known) or None, candidates=known, given=given,
+        )  # fmt: skip
+
+    def known(self, key: str, given: str, known: Iterable[str], file: str) -> None:
+        known = list(known)
+        if given not in known:
+            raise self.error(key, f"{given!r} is no {key} of {file}", known, given)
+
+    def decimal(self, key: str, text: str) -> Decimal:
+        try:
+            value = Decimal(text)
+        except InvalidOperation:
+            value = Decimal("nan")
+        if not value.is_finite() or not 0 <= value <= 100:
+            raise self.error(key, f"{text!r} is no number from 0 to 100")
+        return value
+
+
+def _lines(file: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, dict[str, str]]]:
+    try:
+        text = file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise SettingsError(str(file), "", "no such file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(str(file), "", f"cannot be read: {error}") from error
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    try:
+        for fields in reader:
+            if reader.line_num == 1:
+                if tuple(fields) != columns:
+                    raise SettingsError(
+                        str(file), "line 1", f"columns {', '.join(fields)}",
+                        allowed=", ".join(columns),
+                    )  # fmt: skip
+            elif len(fields) != len(columns):
+                raise SettingsError(
+                    str(file), f"line {reader.line_num}", f"{len(fields)} fields",
+                    allowed=f"{len(columns)}: {', '.join(columns)}",
+                )  # fmt: skip
+            else:
+                yield reader.line_num, dict(zip(columns, fields, strict=True))
+    except csv.Error as error:
+        raise SettingsError(str(file), f"line {reader.line_num}", f"no valid csv: {error}") from None

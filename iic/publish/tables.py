@@ -1,0 +1,55 @@
+"""Tables: tidy csv, Markdown, LaTeX and the list of sources, from files on disk alone.
+
+`build` is pure: the same files give the same bytes, so that the audit rebuilds every published
+table and compares.
+"""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+
+from iic.params.runs import Plan
+from iic.publish.built import Built
+from iic.publish.cells import gather
+from iic.publish.latex import to_latex
+from iic.publish.layout import lay_out
+from iic.publish.markdown import to_markdown
+from iic.publish.published import load_published
+from iic.records.sources import Sources
+from iic.records.table import dump_table
+
+
+def build(plan: Plan, name: str, root: Path = Path()) -> Built:
+    """A table of experiments, or a listing that is computed from the code.
+
+    Args:
+        plan: What the scale holds; `name` is one of its tables or listings.
+        name: Name of the table.
+        root: Root of the clone, below which evaluations and published numbers are read.
+
+    Raises:
+        SettingsError: The published numbers do not fit the table's file.
+        RecordError: An evaluation or its receipt is damaged, or an evaluation has no receipt.
+    """
+    if name in plan.listings:
+        built: Built = importlib.import_module(plan.listings[name].module).build(plan, name, root)
+        return built
+    published = load_published(plan.tables[name], root)
+    lines = gather(plan, name, published, root)
+    layout = lay_out(plan, name, lines, published)
+    return Built(
+        csv=dump_table(line.record for line in lines),
+        md=to_markdown(layout, name, published),
+        tex=to_latex(layout, name, published),
+        sources=Sources(scale=plan.scale.name, name=name, cells=[line.cell for line in lines]),
+    )
+
+
+def write(plan: Plan, name: str, root: Path = Path()) -> list[Path]:
+    """Build a table and write its files, each whole or not at all.
+
+    Returns:
+        The files, relative to `root`.
+    """
+    return build(plan, name, root).write(plan.scale.name, name, root)

@@ -1,0 +1,1 @@
+"""Models, paths and atomic reading and writing of every file on disk."""

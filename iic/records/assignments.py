@@ -1,0 +1,102 @@
+"""``assignments.parquet``: the cluster of every image, enough to recompute each metric.
+
+Columns: ``checkpoint`` (``last`` or ``best_label``), ``index`` (position in the dataset),
+``label`` (null without labels), then ``sub_head_0`` ... with the cluster that each sub-head
+gives the image, as small integers.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from iic.records.arrow import column
+from iic.records.files import RecordError, write_bytes
+
+PREFIX = "sub_head_"
+
+
+@dataclass(frozen=True)
+class Assignments:
+    """Assignments at one checkpoint.
+
+    Args:
+        clusters: (N, h) small integers.
+        labels: (N,) classes, or None.
+    """
+
+    clusters: npt.NDArray[np.integer]
+    labels: npt.NDArray[np.int64] | None
+
+
+def write_assignments(
+    path: Path,
+    checkpoints: dict[str, npt.NDArray[np.integer]],
+    labels: npt.NDArray[np.integer] | None,
+) -> None:
+    """Write the clusters (N, h) of each checkpoint and the labels (N,)."""
+    names = list(checkpoints)
+    blocks = [checkpoints[name] for name in names]
+    number, heads = blocks[0].shape
+    rows = number * len(names)
+    small = np.uint8 if max(int(block.max(initial=0)) for block in blocks) < 256 else np.uint16
+    codes = np.repeat(np.arange(len(names), dtype=np.int8), number)
+    columns: dict[str, Any] = {
+        "checkpoint": pa.DictionaryArray.from_arrays(column(codes), names),
+        "index": column(np.tile(np.arange(number, dtype=np.int32), len(names))),
+        "label": pa.nulls(rows, pa.int16())
+        if labels is None
+        else column(np.tile(labels.astype(np.int16), len(names))),
+    }
+    for head in range(heads):
+        joined = np.concatenate([block[:, head] for block in blocks])
+        columns[f"{PREFIX}{head}"] = column(joined.astype(small))
+    buffer = io.BytesIO()
+    pq.write_table(
+        pa.Table.from_arrays(list(columns.values()), names=list(columns)),
+        buffer,
+        compression="zstd",
+        store_schema=True,
+    )
+    write_bytes(path, buffer.getvalue())
+
+
+def read_assignments(path: Path) -> dict[str, Assignments]:
+    """Assignments by checkpoint.
+
+    Raises:
+        RecordError: The file is absent, damaged, or lacks a column.
+    """
+    try:
+        table = pq.read_table(path)
+        names = np.asarray(table["checkpoint"].to_pylist())
+        indices = table["index"].to_numpy()
+        heads = sum(name.startswith(PREFIX) for name in table.column_names)
+        clusters = np.stack(
+            [table[f"{PREFIX}{head}"].to_numpy() for head in range(heads)], axis=1
+        )
+        labelled = table["label"]
+        labels = (
+            None
+            if labelled.null_count == table.num_rows
+            else labelled.cast(pa.int64()).to_numpy(zero_copy_only=False)
+        )
+    except FileNotFoundError:
+        raise RecordError(f"{path}: missing") from None
+    except (OSError, pa.ArrowException, KeyError, ValueError) as error:
+        raise RecordError(f"{path}: no assignments: {error}") from None
+    result = {}
+    for name in dict.fromkeys(names.tolist()):
+        chosen = names == name
+        if not np.array_equal(indices[chosen], np.arange(chosen.sum())):
+            raise RecordError(f"{path}: checkpoint {name}: indices are not 0, 1, 2, ...")
+        result[name] = Assignments(clusters[chosen], None if labels is None else labels[chosen])
+    return result
+

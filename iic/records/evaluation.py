@@ -1,0 +1,83 @@
+"""``evaluation.json``: the scores of a run at its checkpoints, and the four selections.
+
+All scores are in percent. Where no labels exist, scores and mappings are null.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, field_validator
+
+from iic.params.base import Model
+
+CheckpointName = Literal["last", "best_label"]
+SelectionName = Literal["as_published", "as_published_mean", "label_free", "mean_head"]
+Matching = Literal["one_to_one", "many_to_one"]
+
+Percent = float
+"""Between 0 and 100; ARI may be negative."""
+
+
+class SubHeadScores(Model):
+    """One sub-head at one checkpoint."""
+
+    acc: Percent | None
+    """Accuracy after matching clusters to classes."""
+    nmi: Percent | None
+    """Normalised mutual information, arithmetic mean of the entropies."""
+    ari: Percent | None
+    """Adjusted Rand index."""
+    loss: float | None
+    """The objective's value that sub-heads are compared by; null where a method has none."""
+    mapping: list[int] | None
+    """Class of each cluster; -1 for a cluster left without class by one-to-one matching."""
+
+
+class CheckpointScores(Model):
+    """All sub-heads at one checkpoint, in their order in the network."""
+
+    epoch: int = Field(ge=0)
+    sub_heads: list[SubHeadScores] = Field(min_length=1)
+
+
+class Selection(Model):
+    """One answer to the question which model is reported."""
+
+    checkpoint: CheckpointName
+    epoch: int = Field(ge=0)
+    sub_head: int | None
+    """Index of the chosen sub-head; null where the mean over all is reported."""
+    acc: Percent | None
+    nmi: Percent | None
+    ari: Percent | None
+    acc_std_heads: Percent | None
+    """Standard deviation of the accuracy over this checkpoint's sub-heads (population form,
+    ddof 0, as in the paper's Table 1)."""
+
+
+class Evaluation(Model):
+    """The whole file."""
+
+    schema_version: Literal[1] = 1
+    matching: Matching
+    k_clusters: int = Field(ge=1)
+    k_classes: int | None = Field(ge=1)
+    """Null without labels."""
+    n_mapping: int = Field(ge=0)
+    """Samples that the mapping was made from."""
+    n_scoring: int = Field(ge=0)
+    """Samples that the scores are of."""
+    checkpoints: dict[CheckpointName, CheckpointScores]
+    selections: dict[SelectionName, Selection | None]
+    """Null for the selections that need labels, or a checkpoint, that the run does not have."""
+
+    @field_validator("selections")
+    @classmethod
+    def _all_four(
+        cls, selections: dict[SelectionName, Selection | None]
+    ) -> dict[SelectionName, Selection | None]:
+        missing = set(SelectionName.__args__) - set(selections)  # type: ignore[attr-defined]
+        if missing:
+            raise ValueError(f"selections lack {', '.join(sorted(missing))}")
+        return selections

@@ -1,0 +1,123 @@
+"""Where everything lies, relative to the root of the clone (design contract, section 4).
+
+The workflow's rules spell the same patterns; tests/workflow holds the two together.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+RAW = Path("data/raw")
+PREPARED = Path("data/prepared")
+RESULTS = Path("results")
+SCRATCH = Path("scratch")
+
+
+def raw_folder(dataset: str) -> Path:
+    """Folder of a dataset's raw files."""
+    return RAW / dataset
+
+
+def raw_manifest(dataset: str) -> Path:
+    """List of a dataset's raw files with their checksums."""
+    return RAW / dataset / "files.json"
+
+
+def prepared_manifest(dataset: str) -> Path:
+    """Description of a dataset's prepared arrays."""
+    return PREPARED / dataset / "data.json"
+
+
+def receipt_of(output: Path) -> Path:
+    """Receipt beside the output of any job other than train."""
+    return output.with_suffix(".run.json")
+
+
+@dataclass(frozen=True)
+class RunPaths:
+    """The files of one training run.
+
+    Args:
+        scale: Name of the scale, e.g. ``mini``.
+        run: ``<dataset>/<method>[-<variant>]``, e.g. ``digits/iic``.
+        seed: Seed of the run.
+    """
+
+    scale: str
+    run: str
+    seed: int
+
+    @property
+    def _tail(self) -> Path:
+        return Path(self.run) / f"seed{self.seed}"
+
+    @property
+    def folder(self) -> Path:
+        """Small files, in git at measured scales."""
+        return RESULTS / self.scale / "runs" / self._tail
+
+    @property
+    def artifacts(self) -> Path:
+        """Large files, versioned by DVC."""
+        return RESULTS / self.scale / "artifacts" / self._tail
+
+    @property
+    def scratch(self) -> Path:
+        """Checkpoints of an unfinished run; never an output, since Snakemake deletes those."""
+        return SCRATCH / self.scale / self._tail
+
+    @property
+    def receipt(self) -> Path:
+        """The training job's receipt."""
+        return self.folder / "run.json"
+
+    @property
+    def history(self) -> Path:
+        """One line an epoch."""
+        return self.folder / "history.jsonl"
+
+    @property
+    def assignments(self) -> Path:
+        """Cluster of every image, by checkpoint and sub-head."""
+        return self.folder / "assignments.parquet"
+
+    @property
+    def evaluation(self) -> Path:
+        """Metrics and selections."""
+        return self.folder / "evaluation.json"
+
+    @property
+    def weights(self) -> Path:
+        """Network weights of each checkpoint."""
+        return self.artifacts / "weights.safetensors"
+
+    @property
+    def probabilities(self) -> Path:
+        """Cluster probabilities of every image at the last checkpoint."""
+        return self.artifacts / "probabilities.parquet"
+
+    @property
+    def snapshots(self) -> Path:
+        """Cluster probabilities of every image at chosen steps, where a figure needs them."""
+        return self.artifacts / "snapshots.parquet"
+
+
+def table(scale: str, name: str) -> Path:
+    """Tidy csv of a table; md, tex, sources and receipt lie beside it."""
+    return RESULTS / scale / "tables" / f"{name}.csv"
+
+
+def figure(scale: str, name: str) -> Path:
+    """Vector form of a figure; png, sources and receipt lie beside it."""
+    return RESULTS / scale / "figures" / f"{name}.svg"
+
+
+def sources_of(output: Path) -> Path:
+    """Map from the cells of a table, or the series of a figure, to receipts."""
+    return output.with_suffix(".sources.json")
+
+
+def audit_report(scale: str) -> Path:
+    """Result of the last audit."""
+    return RESULTS / scale / "audit.json"

@@ -1,0 +1,150 @@
+"""Receipts: what a job read, did and wrote, on which machine, from which code and settings.
+
+A receipt is the last file that a job writes. Receipts form a chain: each names the digests of
+its parents, back to the raw data (design contract, section 6).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import Field
+
+from iic.params.base import Model
+from iic.records.files import sha256_json
+
+SHA256 = r"^[0-9a-f]{64}$"
+
+
+class FileRecord(Model):
+    """One file as it was when the job used it."""
+
+    path: str
+    """Path relative to the root of the clone."""
+    sha256: str = Field(pattern=SHA256)
+    size: int = Field(ge=0)
+    """Bytes."""
+
+
+class ParentRecord(Model):
+    """The receipt of a job whose outputs this job read."""
+
+    path: str
+    digest: str = Field(pattern=SHA256)
+    """`Receipt.digest` of the parent when it was read."""
+
+
+class Fingerprint(Model):
+    """What the result depends on, by part; `value` is the hash of all parts."""
+
+    value: str = Field(pattern=SHA256)
+    code: dict[str, str]
+    """Module -> hash of its code without comments and docstrings."""
+    settings: dict[str, Any]
+    """Resolved settings."""
+    data: dict[str, str]
+    """Raw file -> sha256 from the catalogue, and other files read by name."""
+    environment: str | None = None
+    """Hash of the lock file, only under ``strict_env``."""
+
+
+class Environment(Model):
+    """Software and hardware of the machine that ran the job."""
+
+    lock: str
+    """SHA-256 of requirements.lock, or ``absent``."""
+    python: str
+    packages: dict[str, str]
+    """Versions of the packages that can change a number."""
+    platform: str
+    cpu: str
+    cpu_count: int
+    threads: int
+    memory_bytes: int
+    gpu: str | None = None
+    cuda: str | None = None
+    driver: str | None = None
+
+
+class Code(Model):
+    """State of the clone's code."""
+
+    commit: str | None
+    dirty: bool | None
+    """True when code, settings or the lock file differed from the commit; None outside a clone."""
+
+
+class Timing(Model):
+    """When the job ran and what it took."""
+
+    start: datetime
+    end: datetime
+    seconds: float
+    peak_memory_bytes: int
+
+
+class Session(Model):
+    """One of the processes that a run was trained in; more than one after interruptions."""
+
+    start: datetime
+    end: datetime
+    first_step: int
+    last_step: int
+    host: str
+
+
+class Acceptance(Model):
+    """A person's word that a change of code did not alter this run's numbers."""
+
+    fingerprint: str = Field(pattern=SHA256)
+    """Fingerprint of the accepted code, settings and data."""
+    because: str = Field(min_length=1)
+    changed: list[str]
+    """What had changed, as ``iic why`` names it."""
+    commit: str | None
+    at: datetime
+
+
+class Receipt(Model):
+    """The receipt of one job."""
+
+    schema_version: Literal[1] = 1
+    rule: str
+    wildcards: dict[str, str]
+    command: list[str]
+    fingerprint: Fingerprint
+    settings_sha256: str = Field(pattern=SHA256)
+    inputs: list[FileRecord]
+    outputs: list[FileRecord]
+    parents: list[ParentRecord]
+    code: Code
+    environment: Environment
+    seed: int | None = None
+    precision: str | None = None
+    deterministic: bool | None = None
+    stand_in: bool = False
+    """True when the numbers come from stand-in data and not from what the paper used."""
+    timing: Timing
+    sessions: list[Session] = Field(default_factory=list)
+    outcome: dict[str, Any] = Field(default_factory=dict)
+    """What the job found out beyond its files, e.g. the sub-heads' losses at each checkpoint."""
+    acceptances: list[Acceptance] = Field(default_factory=list)
+    seal: str = ""
+    """`digest` at the time of writing: shows an edit of the receipt itself."""
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the receipt without its seal and its acceptances, which may be added later.
+
+        Values that are the default do not count, so that a field which a later version adds leaves
+        the digests of older receipts, and with them the chain, as they are.
+        """
+        content = self.model_dump(
+            mode="json", exclude={"acceptances", "seal"}, exclude_defaults=True
+        )
+        return sha256_json({**content, "schema_version": self.schema_version})
+
+    def sealed(self) -> Receipt:
+        """The receipt with its seal set."""
+        return self.model_copy(update={"seal": self.digest})

@@ -1,0 +1,102 @@
+"""Probabilities on disk: ``probabilities.parquet`` and ``snapshots.parquet``.
+
+Columns: ``step`` (snapshots only), ``index``, ``sub_head``, ``probabilities`` (list of k
+float16). Rows are ordered by step, sub-head, index.
+"""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from iic.records.arrow import column
+from iic.records.files import RecordError, atomic_file, write_bytes
+
+
+def write_array(path: Path, values: npt.NDArray[Any]) -> None:
+    """Write one array as .npy, whole or not at all."""
+    with atomic_file(path) as file:
+        np.save(file, values)
+
+
+def read_array(path: Path) -> npt.NDArray[Any]:
+    """Read an array that `write_array` wrote."""
+    result: npt.NDArray[Any] = np.load(path, allow_pickle=False)
+    return result
+
+
+def write_probabilities(path: Path, probabilities: npt.NDArray[np.float16]) -> None:
+    """Write probabilities (N, h, k)."""
+    _write(path, {None: probabilities})
+
+
+def write_snapshots(path: Path, snapshots: dict[int, npt.NDArray[np.float16]]) -> None:
+    """Write the probabilities (N, h, k) of each step."""
+    _write(path, dict(sorted(snapshots.items())))
+
+
+def read_probabilities(path: Path) -> npt.NDArray[np.float32]:
+    """Probabilities (h, N, k).
+
+    Raises:
+        RecordError: The file is absent or damaged.
+    """
+    return next(iter(_read(path).values()))
+
+
+def read_snapshots(path: Path) -> dict[int, npt.NDArray[np.float32]]:
+    """Step -> probabilities (h, N, k).
+
+    Raises:
+        RecordError: The file is absent or damaged.
+    """
+    return _read(path)
+
+
+def _write(path: Path, blocks: dict[Any, npt.NDArray[np.float16]]) -> None:
+    tables = []
+    for step, block in blocks.items():
+        number, heads, k = block.shape
+        values = np.ascontiguousarray(block.swapaxes(0, 1).astype(np.float16)).reshape(-1)
+        columns = {
+            "index": column(np.tile(np.arange(number, dtype=np.int32), heads)),
+            "sub_head": column(np.repeat(np.arange(heads, dtype=np.uint8), number)),
+            "probabilities": pa.FixedSizeListArray.from_arrays(column(values), k).cast(
+                pa.list_(pa.float16())
+            ),
+        }
+        if step is not None:
+            steps = np.full(number * heads, step, dtype=np.int32)
+            columns = {"step": column(steps)} | columns
+        tables.append(pa.Table.from_arrays(list(columns.values()), names=list(columns)))
+    buffer = io.BytesIO()
+    pq.write_table(pa.concat_tables(tables), buffer, compression="zstd")
+    write_bytes(path, buffer.getvalue())
+
+
+def _read(path: Path) -> dict[int, npt.NDArray[np.float32]]:
+    try:
+        table = pq.read_table(path)
+        heads = int(table["sub_head"].to_numpy().max()) + 1
+        steps = (
+            table["step"].to_numpy()
+            if "step" in table.column_names
+            else np.zeros(table.num_rows, dtype=np.int32)
+        )
+        lists = table["probabilities"].combine_chunks()
+        values = lists.flatten().to_numpy(zero_copy_only=False)
+    except FileNotFoundError:
+        raise RecordError(f"{path}: missing") from None
+    except (OSError, pa.ArrowException, KeyError, ValueError) as error:
+        raise RecordError(f"{path}: no probabilities: {error}") from None
+    k = len(values) // table.num_rows
+    rows = values.reshape(-1, k).astype(np.float32)
+    return {
+        int(step): rows[steps == step].reshape(heads, -1, k) for step in dict.fromkeys(steps)
+    }

@@ -1,0 +1,58 @@
+"""``<name>.sources.json``: from a table's cells, or a figure's series, to receipts."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from iic.params.base import Model
+from iic.params.experiments import Fidelity, Selection
+from iic.records.receipt import FileRecord, ParentRecord
+
+SCHEMA_VERSION = 1
+
+
+class SeedSource(Model):
+    """One seed's share of a cell or a series."""
+
+    run: str
+    """``<dataset>/<method>[-<variant>]``."""
+    seed: int
+    file: FileRecord
+    """What the numbers were read from."""
+    receipt: ParentRecord
+    """The receipt of the job that wrote `file`."""
+
+
+class Cell(Model):
+    """One line of the tidy csv and the evaluations that it is the mean of."""
+
+    row: str
+    column: str
+    selection: Selection | None
+    fidelity: Fidelity | None
+    seeds: list[SeedSource]
+    """Empty for a cell that was not run."""
+    published: str | None
+    """Where the published number stands."""
+
+
+class Series(Model):
+    """One curve, panel or listing of a figure."""
+
+    name: str
+    seeds: list[SeedSource] = []
+    modules: list[str] = []
+    """Modules of this package that it is computed from; the receipt's fingerprint has their
+    hashes."""
+
+
+class Sources(Model):
+    """The whole file; a table has cells, a figure or a listing has series."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    scale: str
+    name: str = Field(pattern=r"^[a-z0-9_]+$")
+    cells: list[Cell] = []
+    series: list[Series] = []

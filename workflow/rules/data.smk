@@ -1,0 +1,58 @@
+"""Raw files and prepared arrays.
+
+Inputs: params/datasets.yaml and its mirrors, or --config mirror=FOLDER_OR_URL
+Outputs: data/raw/<dataset>/files.json, data/prepared/<dataset>/data.json and the files they list
+Test with: snakemake --cores 1 -- data
+"""
+
+
+rule data:
+    input:
+        expand("data/prepared/{dataset}/data.json", dataset=PLAN.datasets),
+
+
+rule download:
+    """Obtain the raw files of a dataset and check them by size and hash."""
+    output:
+        manifest="data/raw/{dataset}/files.json",
+        receipt="data/raw/{dataset}/files.run.json",
+    params:
+        fp=lambda wildcards: fp("download", dataset=wildcards.dataset),
+    resources:
+        runtime=120,
+        mem_mb=2000,
+    retries: 2
+    log:
+        "logs/download/{dataset}.log",
+    benchmark:
+        "logs/download/{dataset}.benchmark.tsv"
+    message:
+        "Obtaining the raw files of {wildcards.dataset} and checking them by size and hash."
+    shell:
+        "python -m iic download --dataset {wildcards.dataset:q}"
+        " --fingerprint {params.fp:q} --log {log:q}"
+
+
+rule prepare:
+    """Turn raw files into uint8 images and labels, in the order of the splits."""
+    input:
+        manifest="data/raw/{dataset}/files.json",
+    output:
+        manifest="data/prepared/{dataset}/data.json",
+        images="data/prepared/{dataset}/images.npy",
+        labels="data/prepared/{dataset}/labels.npy",
+        receipt="data/prepared/{dataset}/data.run.json",
+    params:
+        fp=lambda wildcards: fp("prepare", dataset=wildcards.dataset),
+    resources:
+        runtime=120,
+        mem_mb=4000,
+    log:
+        "logs/prepare/{dataset}.log",
+    benchmark:
+        "logs/prepare/{dataset}.benchmark.tsv"
+    message:
+        "Preparing {wildcards.dataset}: raw files to arrays."
+    shell:
+        "python -m iic prepare --dataset {wildcards.dataset:q}"
+        " --fingerprint {params.fp:q} --log {log:q}"

@@ -1,0 +1,57 @@
+"""Trainings: one job is one run with one seed.
+
+Inputs: data/prepared/<dataset>/
+Outputs: results/<scale>/runs/<dataset>/<run>/seed<N>/ (small files, run.json is the receipt) and
+    results/<scale>/artifacts/<same path>/ (weights, probabilities, snapshots)
+Test with: snakemake --cores all --config scale=smoke -- train
+"""
+
+IIC_RUNS = [run for run in PLAN.runs.values() if run.method == "iic.methods.iic"]
+BASELINE_RUNS = [run for run in PLAN.runs.values() if run not in IIC_RUNS]
+
+
+rule train:
+    input:
+        expand(f"{RESULTS}/runs/{{folder}}/run.json", folder=seed_folders(IIC_RUNS)),
+
+
+rule baselines:
+    input:
+        expand(f"{RESULTS}/runs/{{folder}}/run.json", folder=seed_folders(BASELINE_RUNS)),
+
+
+rule train_run:
+    """Train one method with one seed; checkpoints lie in scratch/, so a killed job goes on."""
+    input:
+        data="data/prepared/{dataset}/data.json",
+        images=ancient("data/prepared/{dataset}/images.npy"),
+    output:
+        receipt=f"{RESULTS}/runs/{{dataset}}/{{run}}/seed{{seed}}/run.json",
+        history=f"{RESULTS}/runs/{{dataset}}/{{run}}/seed{{seed}}/history.jsonl",
+        assignments=f"{RESULTS}/runs/{{dataset}}/{{run}}/seed{{seed}}/assignments.parquet",
+        artifacts=directory(f"{RESULTS}/artifacts/{{dataset}}/{{run}}/seed{{seed}}"),
+    params:
+        fp=lambda wildcards: fp(
+            "train",
+            scale=SCALE,
+            run=f"{wildcards.dataset}/{wildcards.run}",
+            seed=int(wildcards.seed),
+        ),
+    threads: lambda wildcards: PLAN.run(
+        f"{wildcards.dataset}/{wildcards.run}"
+    ).settings.threads
+    resources:
+        gpu=lambda wildcards: int(
+            PLAN.run(f"{wildcards.dataset}/{wildcards.run}").settings.gpu
+        ),
+        runtime=lambda wildcards, attempt: 1440 * attempt,
+        mem_mb=lambda wildcards, attempt: 6000 * attempt,
+    log:
+        f"logs/{SCALE}/train/{{dataset}}/{{run}}/seed{{seed}}.log",
+    benchmark:
+        f"logs/{SCALE}/train/{{dataset}}/{{run}}/seed{{seed}}.benchmark.tsv"
+    message:
+        "Training {wildcards.run} on {wildcards.dataset} with seed {wildcards.seed}."
+    shell:
+        "python -m iic train --scale {SCALE:q} --run {wildcards.dataset:q}/{wildcards.run:q}"
+        " --seed {wildcards.seed:q} --fingerprint {params.fp:q} --log {log:q}"
