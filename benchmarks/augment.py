@@ -5,6 +5,10 @@ uint8 images in memory through the transformed half of a step (140 unique images
 CPU in the same process, in turns, so that a busy machine slows both; the medians and their ratio
 are printed. The torchvision route is one chain of v2 transforms per image, without data loading or
 collation, and so a lower bound of what a Dataset with transforms costs.
+
+Measured with ``--threads 1`` on one core of an AMD EPYC beside other work (median of 9; batched /
+torchvision / ratio): MNIST 10 ms / 400 ms / 39, CIFAR 41 ms / 442 ms / 11, STL10 177 ms / 771 ms /
+4. MNIST with little else running, batched route only: 4.4 ms on one core, 3.5 ms on two.
 """
 
 from __future__ import annotations

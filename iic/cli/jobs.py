@@ -256,5 +256,3 @@ def _evaluations(whole: Plan, table: str) -> list[RunPaths]:
         if run.name in shown
         for seed in run.seeds
     ]
-
-

@@ -124,9 +124,9 @@ def _show(report: AuditReport) -> None:
     checked = report.checked
     console.print(
         Text(
-            f"{checked.jobs} receipts, {checked.files} files, {checked.cells} cells and series back "
-            f"to raw data, {checked.evaluations} evaluations recomputed, {checked.tables} tables "
-            "rebuilt"
+            f"{checked.jobs} receipts, {checked.files} files, {checked.cells} cells and series "
+            f"back to raw data, {checked.evaluations} evaluations recomputed, "
+            f"{checked.tables} tables rebuilt"
         )
     )
     counts = Counter(finding.level for finding in report.findings)

@@ -75,7 +75,9 @@ def load(folder: Path, fingerprint: str, settings: dict[str, Any]) -> TrainingSt
         found = content["fingerprint"]
     except Exception as error:
         reason = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
-        raise CheckpointError(f"{path}: no readable checkpoint ({reason[:120]}): {remedy}") from None
+        raise CheckpointError(
+            f"{path}: no readable checkpoint ({reason[:120]}): {remedy}"
+        ) from None
     if version != SCHEMA_VERSION:
         raise CheckpointError(
             f"{path}: checkpoint of schema {version}, this version reads {SCHEMA_VERSION}: {remedy}"
@@ -105,5 +107,3 @@ def _differences(before: Any, now: Any, key: str = "") -> list[str]:
             )
         ]
     return [] if before == now else [f"{key} was {before!r} and is {now!r}"]
-
-

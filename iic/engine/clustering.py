@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from iic.augment.pipeline import Augmentation, build as build_augmentation
+from iic.augment.pipeline import Augmentation
+from iic.augment.pipeline import build as build_augmentation
 from iic.engine.context import RunContext
 from iic.engine.device import autocast
 from iic.engine.repeats import repeated
@@ -26,7 +27,6 @@ from iic.networks.build import build as build_network
 from iic.networks.two_head import ClusteringNetwork
 from iic.objective.clustering import clustering_loss
 from iic.params.augmentation import AugmentationSettings
-from iic.params.method import MethodSettings
 from iic.params.networks import NetworkSettings
 from iic.params.training import ComputeSettings, PairSettings
 
@@ -63,7 +63,7 @@ class ClusteringTask:
 
     def __init__(
         self,
-        context: RunContext[MethodSettings],
+        context: RunContext[Any],
         *,
         network: NetworkSettings,
         heads: Mapping[str, int],
@@ -88,7 +88,7 @@ class ClusteringTask:
         torch.manual_seed(derive(self.seed, "network"))
         self.network: ClusteringNetwork = build_network(network, heads, sub_heads)
         layout = torch.channels_last if compute.channels_last else torch.contiguous_format
-        self.network.to(device, memory_format=layout)
+        self.network.to(device).to(memory_format=layout)
         self._layout = layout
         self._forward = torch.compile(self.network) if compute.compile else self.network
 
@@ -107,7 +107,8 @@ class ClusteringTask:
         if self.pairs.order == "dataset":
             return self.store.slices(self.pairs.batch_images)
         draw = generator(torch.device("cpu"), self.seed, "order", epoch, position)
-        return list(torch.randperm(len(self.store), generator=draw).split(self.pairs.batch_images))
+        shuffled = torch.randperm(len(self.store), generator=draw)
+        return list(torch.split(shuffled, self.pairs.batch_images))
 
     def loss(self, one: HeadPass, indices: Tensor, draw: torch.Generator) -> Tensor:
         """Loss of every sub-head on one batch of pairs, (h,).
@@ -124,7 +125,7 @@ class ClusteringTask:
         with repeated(self.network, repeats):
             z = self._probabilities(originals, one.head)
         z_transformed = self._probabilities(transformed, one.head)
-        summed = z_transformed.unflatten(0, (repeats, len(images))).sum(dim=0)
+        summed = z_transformed.view(repeats, *z.shape).sum(dim=0)
         return clustering_loss(z, summed, one.lam)
 
     def predict(self, batch: int, probabilities: bool = False) -> Predictions:
@@ -172,7 +173,5 @@ class ClusteringTask:
 
     def _probabilities(self, images: Tensor, head: str) -> Tensor:
         with autocast(self.device, self.compute):
-            result: Tensor = self._forward(
-                images.contiguous(memory_format=self._layout), head
-            )
+            result: Tensor = self._forward(images.contiguous(memory_format=self._layout), head)
         return result

@@ -68,9 +68,7 @@ class Loop:
                 "%s: going on at epoch %d, pass %d, step %d",
                 self.context.name, found.epoch + 1, found.position + 1, found.step,
             )  # fmt: skip
-        self.loss_sum = torch.tensor(
-            self.state.pass_loss, dtype=torch.float64, device=task.device
-        )
+        self.loss_sum = torch.tensor(self.state.pass_loss, dtype=torch.float64, device=task.device)
         self.saved_at = self.started = time.monotonic()
         self.session = {
             "start": _now(), "end": _now(), "first_step": self.state.steps,
@@ -254,8 +252,7 @@ class Loop:
             k=task.k,
             history=state.history,
             sessions=[
-                Session.model_validate(one, strict=False)
-                for one in (*state.sessions, self.session)
+                Session.model_validate(one, strict=False) for one in (*state.sessions, self.session)
             ],
             precision=task.compute.precision,
             deterministic=self.deterministic,

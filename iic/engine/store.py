@@ -45,4 +45,4 @@ class ImageStore:
 
     def slices(self, size: int) -> list[torch.Tensor]:
         """Indices of consecutive batches of `size`, the last one shorter."""
-        return list(torch.arange(len(self)).split(size))
+        return list(torch.split(torch.arange(len(self)), size))

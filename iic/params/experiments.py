@@ -1,4 +1,4 @@
-"""Models of ``params/experiments/*.yaml`` (one file a paper table) and of ``params/figures.yaml``."""
+"""Models of ``params/experiments/*.yaml``, one file a paper table, and ``params/figures.yaml``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Settings of the training engine: pairs, heads, schedule and precision (spec of the paper, 3.0)."""
+"""Settings of the training engine: pairs, heads, schedule and precision (spec section 3.0)."""
 
 from __future__ import annotations
 

@@ -8,10 +8,9 @@ every receipt, and only then tell Snakemake that what verified is up to date.
 from __future__ import annotations
 
 import logging
-import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from iic.params.errors import IICError
@@ -19,10 +18,11 @@ from iic.params.runs import Plan
 from iic.provenance.audit.run import verify
 from iic.provenance.jobs import Job, all_jobs
 from iic.provenance.why import Answer, why
+from iic.records import paths
 
 log = logging.getLogger(__name__)
 
-Runner = Callable[[Sequence[str]], "subprocess.CompletedProcess[str]"]
+DONE = "Nothing to be done"
 
 
 class RestoreError(IICError):
@@ -32,19 +32,31 @@ class RestoreError(IICError):
 def restore(plan: Plan, root: Path = Path(), cores: int = 1) -> list[Answer]:
     """Bring back what DVC has, verify it, and mark it as done.
 
+    Data that DVC does not have are obtained again by the workflow, as they would be for any job.
+
     Args:
         plan: What the scale holds.
         root: Root of the clone.
-        cores: Given to Snakemake, which here runs no job.
+        cores: Given to Snakemake.
 
     Returns:
-        The jobs that are left to do, because they never ran, are stale or lack files.
+        The jobs that are left to do: never run, stale, or without some of their files.
 
     Raises:
-        RestoreError: DVC or Snakemake failed, a file is not what its receipt says, or Snakemake
-            would still run a job that verified.
+        RestoreError: There are no results; DVC or Snakemake failed; a file is not what its
+            receipt says; or Snakemake would still run a job that verified.
     """
-    pull(root)
+    results = [job for job in all_jobs(plan) if job.rule not in ("download", "prepare")]
+    pull(plan, root)
+    if not any((root / job.receipt).exists() for job in results):
+        raise RestoreError(
+            f"scale {plan.scale.name!r} has no results here, and DVC brought none: there is "
+            "nothing to restore"
+        )
+    manifests = [str(paths.prepared_manifest(dataset)) for dataset in plan.datasets]
+    if not all((root / manifest).exists() for manifest in manifests):
+        log.info("obtaining the data, which are not here")
+        _snakemake(plan, root, cores, "--", *manifests)
     failures = verify(plan, root)
     if failures:
         listed = "\n".join(f"  {one.path}: {one.message}" for one in failures[:10])
@@ -54,21 +66,76 @@ def restore(plan: Plan, root: Path = Path(), cores: int = 1) -> list[Answer]:
             f"  see: iic audit --scale {plan.scale.name}"
         )
     answers = [why(job, root) for job in all_jobs(plan)]
-    todo = [answer for answer in answers if not answer.fresh]
-    done = _targets(answers)
-    if not done:
-        raise RestoreError(f"scale {plan.scale.name!r} has no results here, and DVC brought none")
-    _snakemake(plan, root, cores, "--touch", *done)
-    after = _snakemake(plan, root, cores, "--dry-run", *done)
-    if "Nothing to be done" not in after.stdout + after.stderr:
-        raise RestoreError(
-            "Snakemake would run jobs that verified:\n" + (after.stdout + after.stderr)[-3000:]
-        )
-    return todo
+    left = [answer for answer in answers if not answer.fresh]
+    targets = [str(job.receipt) for job in sound(plan, answers)]
+    report = paths.audit_report(plan.scale.name)
+    if not left and (root / report).exists():
+        targets.append(str(report))
+    if targets:
+        # every job, also those whose files happen to have times in the right order: Snakemake
+        # sees a later change of a fingerprint only where it remembers the earlier one
+        _snakemake(plan, root, cores, "--touch", "--forceall", "--", *targets)
+        said = _snakemake(plan, root, cores, "--dry-run", "--", *targets)
+        if DONE not in said:
+            raise RestoreError(f"Snakemake would run jobs that verified:\n{said[-3000:]}")
+    return left
 
 
-def pull(root: Path) -> bool:
-    """``dvc pull``, where DVC is installed and a remote is configured.
+def sound(plan: Plan, answers: Sequence[Answer]) -> list[Job]:
+    """The jobs that can be marked as done: themselves fresh, and all that they stand on.
+
+    Artifacts may be missing, since tables need none; a figure needs those that it is drawn from.
+    """
+    by_name = {answer.job.name: answer for answer in answers}
+    good: dict[str, bool] = {}
+    for answer in answers:  # in the order in which they run: parents come first
+        job = answer.job
+        above = [by_name[name] for name in _needed(plan, job)]
+        enough = answer.fresh or (job.rule == "train" and _lacks_artifacts(plan, answer))
+        if job.rule == "draw":
+            enough = answer.fresh and all(one.fresh for one in above)
+        good[job.name] = enough and all(good[one.job.name] for one in above)
+    return [answer.job for answer in answers if good[answer.job.name]]
+
+
+def _lacks_artifacts(plan: Plan, answer: Answer) -> bool:
+    folder = f"{paths.RESULTS / plan.scale.name / 'artifacts'}/"
+    return answer.status == "outputs missing" and all(
+        reason.startswith(folder) for reason in answer.reasons
+    )
+
+
+def _needed(plan: Plan, job: Job) -> list[str]:
+    """Names of the jobs whose results Snakemake gives to `job`."""
+    names = job.wildcards
+    if job.rule == "download":
+        return []
+    if job.rule == "prepare":
+        return [f"download {names['dataset']}"]
+    if job.rule == "train":
+        return [f"prepare {names['run'].split('/')[0]}"]
+    if job.rule == "evaluate":
+        # one process writes the evaluations of all runs of a dataset
+        dataset = names["run"].split("/")[0]
+        runs = [run for run in plan.runs.values() if run.dataset == dataset]
+        return [f"train {run.id}/seed{seed}" for run in runs for seed in run.seeds]
+    if job.rule == "tabulate":
+        if names["name"] in plan.listings:
+            return []
+        shown = {row.run for row in plan.tables[names["name"]].rows}
+        runs = [run for run in plan.runs.values() if run.name in shown]
+        return [f"evaluate {run.id}/seed{seed}" for run in runs for seed in run.seeds]
+    figure = plan.figures[names["name"]]
+    places = [
+        f"{run.id}/seed{seed}"
+        for run in plan.figure_runs(figure)
+        for seed in (run.seeds if figure.seeds == "all" else run.seeds[:1])
+    ]
+    return [f"{rule} {place}" for place in places for rule in ("train", "evaluate")]
+
+
+def pull(plan: Plan, root: Path = Path()) -> bool:
+    """``dvc pull`` of the scale's stages, where DVC is in use and a remote is configured.
 
     Returns:
         Whether there was anything to pull from.
@@ -76,15 +143,42 @@ def pull(root: Path) -> bool:
     Raises:
         RestoreError: DVC failed.
     """
-    if not (root / ".dvc").is_dir():
+    if not (root / ".dvc").is_dir() or not (root / "dvc.lock").is_file():
         return False
     dvc = [sys.executable, "-m", "dvc"]
     remotes = _call([*dvc, "remote", "list"], root)
     if remotes.returncode or not remotes.stdout.strip():
         log.info("no DVC remote is configured: only what is here is verified")
         return False
-    # what was never pushed is no error: a clone may have the receipts of runs without artifacts
-    done = _call([*dvc, "pull", "--allow-missing"], root)
+    listed = _call([*dvc, "stage", "list", "--name-only"], root)
+    if listed.returncode:
+        raise RestoreError(f"dvc stage list failed:\n{listed.stderr}")
+    wanted = {f"data@{dataset}" for dataset in plan.datasets}
+    stages = [
+        stage
+        for stage in listed.stdout.split()
+        if stage in wanted or stage.endswith(f"@{plan.scale.name}")
+    ]
+    # what was never pushed is no error: tables can be verified without artifacts
+    done = _call([*dvc, "pull", "--allow-missing", *stages], root)
     if done.returncode:
         raise RestoreError(f"dvc pull failed:\n{done.stdout}{done.stderr}")
     return True
+
+
+def _snakemake(plan: Plan, root: Path, cores: int, *arguments: str) -> str:
+    """Run Snakemake on the plan's scale and return what it said."""
+    command = [sys.executable, "-m", "snakemake", "--cores", str(cores)]
+    command += ["--config", f"scale={plan.scale.name}", *arguments]
+    done = _call(command, root)
+    said = done.stdout + done.stderr
+    if done.returncode:
+        raise RestoreError(f"snakemake failed (status {done.returncode}):\n{said[-3000:]}")
+    return said
+
+
+def _call(command: Sequence[str], root: Path) -> subprocess.CompletedProcess[str]:
+    try:
+        return subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    except OSError as error:
+        raise RestoreError(f"{command[0]} cannot be started: {error}") from error

@@ -9,6 +9,7 @@ from typing import Literal
 from iic.provenance.changes import acceptance_of, changes
 from iic.provenance.fingerprint import fingerprint
 from iic.provenance.jobs import Job
+from iic.provenance.links import holds
 from iic.records.files import RecordError, read_record, sha256_file
 from iic.records.receipt import Receipt
 
@@ -76,10 +77,10 @@ def _changed_parents(receipt: Receipt, root: Path) -> list[str]:
                 found.append(f"{parent.path} is missing")
             continue
         try:
-            digest = read_record(path, Receipt).digest
+            above = read_record(path, Receipt)
         except RecordError as error:
             found.append(str(error))
             continue
-        if digest != parent.digest:
+        if not holds(receipt, parent, above):
             found.append(f"{parent.path} was written anew")
     return found

@@ -144,15 +144,20 @@ def _trunk(networks: dict[str, list[LayerRow]], family: str) -> tuple[list[str],
         side: [row for row in networks[same[0].name] if _part(row) == "trunk"]
         for side, same in designs.items()
     }
-    head = [*TRUNK_HEAD, *(
+    outputs = [
         f"output, {side} px ({', '.join(design.paper for design in same)})"
         for side, same in designs.items()
-    ), "parameters"]  # fmt: skip
+    ]
+    head = [*TRUNK_HEAD, *outputs, "parameters"]
     lines = []
-    for row, *others in zip(*sizes.values(), strict=True):
-        shape = [_text(row.channels), _text(row.kernel), _text(row.stride)]
-        outputs = [str(one.size) for one in (row, *others)]
-        lines.append(((row.kind, *shape, *outputs), row.parameters))
+    for rows in zip(*sizes.values(), strict=True):
+        row = rows[0]
+        # the last pooling covers the whole map, so its kernel depends on the size
+        kernel = ", ".join(dict.fromkeys(_text(one.kernel) for one in rows))
+        shape = (row.kind, _text(row.channels), kernel, _text(row.stride), *(
+            str(one.size) for one in rows
+        ))  # fmt: skip
+        lines.append((shape, row.parameters))
     body = []
     for (kind, *rest), group in groupby(lines, key=lambda line: line[0]):
         parameters = [number for _, number in group]
@@ -167,8 +172,8 @@ def _heads(networks: dict[str, list[LayerRow]]) -> tuple[list[str], list[list[st
     for design in DESIGNS:
         numbers = totals(networks[design.name])
         cells = [design.name, f"{numbers['trunk']:,}"]
-        for head, k in design.heads.items():
-            cells += [f"{SUB_HEADS} × {k}", f"{numbers[f'head {head}']:,}"]
+        for letter, k in design.heads.items():
+            cells += [f"{SUB_HEADS} × {k}", f"{numbers[f'head {letter}']:,}"]
         body.append([*cells, f"{numbers['total']:,}"])
     head = ["network", "trunk", "head A", "parameters", "head B", "parameters", "total"]
     return head, body

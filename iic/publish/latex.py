@@ -1,4 +1,4 @@
-"""A table in LaTeX, for the packages booktabs and amssymb (``\\input`` it into a document)."""
+"""A table in LaTeX, for the package booktabs."""
 
 from __future__ import annotations
 

@@ -123,7 +123,7 @@ def lay_out(plan: Plan, name: str, lines: list[Line], published: Published) -> L
         title=titled(name, table.title)
         + (" (stand-in data)" if any(head.stand_in for head in heads) else ""),
         caption=(
-            f"{table.caption} Scale `{plan.scale.name}`: {plan.scale.description} "
+            f"{table.caption} Scale {plan.scale.name}: {plan.scale.description} "
             f"Machine: {plan.scale.machine}."
         ),
         heads=heads,

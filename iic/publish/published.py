@@ -13,7 +13,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Literal
 
 from iic.params.errors import SettingsError
 from iic.params.experiments import Table
@@ -21,6 +20,7 @@ from iic.params.experiments import Table
 FOLDER = Path("params/published")
 NUMBERS = ("row", "column", "value", "std", "mark", "source")
 MARKS = ("table", "mark", "place", "meaning")
+PLACES = ("row", "number")
 TOLERANCES = ("column", "tolerance", "kind")
 
 
@@ -39,7 +39,8 @@ class Number:
 class Mark:
     """A sign beside a name or a number, explained in the legend."""
 
-    place: Literal["row", "number"]
+    place: str
+    """One of `PLACES`."""
     meaning: str
 
 
@@ -84,7 +85,9 @@ def load_published(table: Table, root: Path = Path()) -> Published:
         SettingsError: A file is absent or malformed, or names a row, column or mark that the
             table's experiments file does not have; names file and line.
     """
-    numbers_file, marks_file, tolerances_file = (root / path for path in published_files(table.name))
+    numbers_file, marks_file, tolerances_file = (
+        root / path for path in published_files(table.name)
+    )
     marks = _marks(marks_file, table.name)
     columns = [column.paper for column in table.columns]
     rows = list(dict.fromkeys(row.row for row in table.rows))
@@ -123,11 +126,9 @@ def _marks(file: Path, table: str) -> dict[str, Mark]:
         where = _Where(file, line)
         if len(fields["mark"]) != 1:
             raise where.error("mark", f"{fields['mark']!r} is not one character")
-        place = fields["place"]
-        if place != "row" and place != "number":
-            raise where.error("place", f"{place!r}", ("row", "number"), place)
+        where.known("place", fields["place"], PLACES, "the marks")
         if fields["table"] == table:
-            marks[fields["mark"]] = Mark(place, fields["meaning"])
+            marks[fields["mark"]] = Mark(fields["place"], fields["meaning"])
     return marks
 
 
@@ -157,10 +158,10 @@ class _Where:
             allowed=", ".join(known) or None, candidates=known, given=given,
         )  # fmt: skip
 
-    def known(self, key: str, given: str, known: Iterable[str], file: str) -> None:
+    def known(self, key: str, given: str, known: Iterable[str], origin: str) -> None:
         known = list(known)
         if given not in known:
-            raise self.error(key, f"{given!r} is no {key} of {file}", known, given)
+            raise self.error(key, f"{given!r} is no {key} of {origin}", known, given)
 
     def decimal(self, key: str, text: str) -> Decimal:
         try:
@@ -196,4 +197,6 @@ def _lines(file: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, dict[str
             else:
                 yield reader.line_num, dict(zip(columns, fields, strict=True))
     except csv.Error as error:
-        raise SettingsError(str(file), f"line {reader.line_num}", f"no valid csv: {error}") from None
+        raise SettingsError(
+            str(file), f"line {reader.line_num}", f"no valid csv: {error}"
+        ) from None

@@ -79,9 +79,7 @@ def read_assignments(path: Path) -> dict[str, Assignments]:
         names = np.asarray(table["checkpoint"].to_pylist())
         indices = table["index"].to_numpy()
         heads = sum(name.startswith(PREFIX) for name in table.column_names)
-        clusters = np.stack(
-            [table[f"{PREFIX}{head}"].to_numpy() for head in range(heads)], axis=1
-        )
+        clusters = np.stack([table[f"{PREFIX}{head}"].to_numpy() for head in range(heads)], axis=1)
         labelled = table["label"]
         labels = (
             None
@@ -99,4 +97,3 @@ def read_assignments(path: Path) -> dict[str, Assignments]:
             raise RecordError(f"{path}: checkpoint {name}: indices are not 0, 1, 2, ...")
         result[name] = Assignments(clusters[chosen], None if labels is None else labels[chosen])
     return result
-

@@ -36,7 +36,7 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+        descriptor, name = tempfile.mkstemp(".part", f".{path.name}.", path.parent)
     except OSError as error:
         raise RecordError(f"{path}: cannot be written: {error.strerror}") from error
     temporary = Path(name)

@@ -97,6 +97,4 @@ def _read(path: Path) -> dict[int, npt.NDArray[np.float32]]:
         raise RecordError(f"{path}: no probabilities: {error}") from None
     k = len(values) // table.num_rows
     rows = values.reshape(-1, k).astype(np.float32)
-    return {
-        int(step): rows[steps == step].reshape(heads, -1, k) for step in dict.fromkeys(steps)
-    }
+    return {int(step): rows[steps == step].reshape(heads, -1, k) for step in dict.fromkeys(steps)}

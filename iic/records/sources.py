@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from pydantic import Field
 
 from iic.params.base import Model
@@ -42,8 +40,8 @@ class Series(Model):
     """One curve, panel or listing of a figure."""
 
     name: str
-    seeds: list[SeedSource] = []
-    modules: list[str] = []
+    seeds: list[SeedSource] = Field(default_factory=list)
+    modules: list[str] = Field(default_factory=list)
     """Modules of this package that it is computed from; the receipt's fingerprint has their
     hashes."""
 
@@ -51,8 +49,8 @@ class Series(Model):
 class Sources(Model):
     """The whole file; a table has cells, a figure or a listing has series."""
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: int = Field(SCHEMA_VERSION, ge=1, le=SCHEMA_VERSION)
     scale: str
     name: str = Field(pattern=r"^[a-z0-9_]+$")
-    cells: list[Cell] = []
-    series: list[Series] = []
+    cells: list[Cell] = Field(default_factory=list)
+    series: list[Series] = Field(default_factory=list)

@@ -11,7 +11,7 @@ import numpy as np
 from iic.engine.context import RunContext
 from iic.methods.iic import Settings
 from iic.params.loading import validate
-from iic.params.runs import merged
+from iic.params.resolve import merged
 from iic.records.paths import RunPaths
 
 SETTINGS: dict[str, Any] = {

@@ -65,9 +65,11 @@ def dataset(name: str) -> Dataset:
             "licence": "CC0",
             "citation": "@misc{x}",
             "page": "https://example.org",
-            "files": ({"name": "a", "size": 1, "sha256": HASH, "embedded": {"package": "a", "path": "b"}},),
+            "files": (
+                {"name": "a", "size": 1, "sha256": HASH, "embedded": {"package": "a", "path": "b"}},
+            ),
         }
-    )  # fmt: skip
+    )
 
 
 def make_plan(
@@ -202,7 +204,7 @@ def digits_like(number: int = 60) -> tuple[np.ndarray, np.ndarray]:
     labels = np.arange(number) % 10
     images = np.zeros((number, 1, 28, 28), dtype=np.uint8)
     for image, label in zip(images, labels, strict=True):
-        image[0, 4 : 24, 4 + 2 * label : 7 + 2 * label] = 255
+        image[0, 4:24, 4 + 2 * label : 7 + 2 * label] = 255
     return images, labels.astype(np.int64)
 
 

@@ -13,15 +13,15 @@ rule audit:
         rules.figures.input,
     output:
         f"{RESULTS}/audit.json",
-    params:
-        fp=fp("audit", scale=SCALE),
-    resources:
-        runtime=60,
-        mem_mb=4000,
     log:
         f"logs/{SCALE}/audit.log",
     benchmark:
         f"logs/{SCALE}/audit.benchmark.tsv"
+    resources:
+        runtime=60,
+        mem_mb=4000,
+    params:
+        fp=fp("audit", scale=SCALE),
     message:
         "Auditing every number of this scale, from the tables back to the raw data."
     shell:

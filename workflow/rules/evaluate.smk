@@ -26,16 +26,16 @@ for DATASET in PLAN.datasets:
         output:
             expand(f"{RESULTS}/runs/{{folder}}/evaluation.json", folder=FOLDERS),
             expand(f"{RESULTS}/runs/{{folder}}/evaluation.run.json", folder=FOLDERS),
-        params:
-            fp=fp("evaluate", scale=SCALE, dataset=DATASET),
-            dataset=DATASET,
-        resources:
-            runtime=60,
-            mem_mb=4000,
         log:
             f"logs/{SCALE}/evaluate/{DATASET}.log",
         benchmark:
             f"logs/{SCALE}/evaluate/{DATASET}.benchmark.tsv"
+        resources:
+            runtime=60,
+            mem_mb=4000,
+        params:
+            fp=fp("evaluate", scale=SCALE, dataset=DATASET),
+            dataset=DATASET,
         message:
             "Scoring every run on {params.dataset} from its assignments."
         shell:

@@ -28,7 +28,8 @@ rule draw:
             f"{RESULTS}/runs/{{folder}}/run.json", folder=figure_folders(wildcards)
         ),
         evaluations=lambda wildcards: expand(
-            f"{RESULTS}/runs/{{folder}}/evaluation.json", folder=figure_folders(wildcards)
+            f"{RESULTS}/runs/{{folder}}/evaluation.json",
+            folder=figure_folders(wildcards),
         ),
         artifacts=ancient(
             lambda wildcards: expand(
@@ -40,15 +41,15 @@ rule draw:
         png=f"{RESULTS}/figures/{{name}}.png",
         sources=f"{RESULTS}/figures/{{name}}.sources.json",
         receipt=f"{RESULTS}/figures/{{name}}.run.json",
-    params:
-        fp=lambda wildcards: fp("draw", scale=SCALE, name=wildcards.name),
-    resources:
-        runtime=30,
-        mem_mb=4000,
     log:
         f"logs/{SCALE}/draw/{{name}}.log",
     benchmark:
         f"logs/{SCALE}/draw/{{name}}.benchmark.tsv"
+    resources:
+        runtime=30,
+        mem_mb=4000,
+    params:
+        fp=lambda wildcards: fp("draw", scale=SCALE, name=wildcards.name),
     message:
         "Drawing {wildcards.name}."
     shell:

@@ -14,7 +14,9 @@ def evaluations(wildcards):
         return []
     shown = {row.run for row in PLAN.tables[wildcards.name].rows}
     runs = [run for run in PLAN.runs.values() if run.name in shown]
-    return expand(f"{RESULTS}/runs/{{folder}}/evaluation.json", folder=seed_folders(runs))
+    return expand(
+        f"{RESULTS}/runs/{{folder}}/evaluation.json", folder=seed_folders(runs)
+    )
 
 
 rule tables:
@@ -28,17 +30,22 @@ rule tabulate:
         evaluations,
     output:
         multiext(
-            f"{RESULTS}/tables/{{name}}", ".csv", ".md", ".tex", ".sources.json", ".run.json"
+            f"{RESULTS}/tables/{{name}}",
+            ".csv",
+            ".md",
+            ".tex",
+            ".sources.json",
+            ".run.json",
         ),
-    params:
-        fp=lambda wildcards: fp("tabulate", scale=SCALE, name=wildcards.name),
-    resources:
-        runtime=30,
-        mem_mb=4000,
     log:
         f"logs/{SCALE}/tabulate/{{name}}.log",
     benchmark:
         f"logs/{SCALE}/tabulate/{{name}}.benchmark.tsv"
+    resources:
+        runtime=30,
+        mem_mb=4000,
+    params:
+        fp=lambda wildcards: fp("tabulate", scale=SCALE, name=wildcards.name),
     message:
         "Writing {wildcards.name}, with the receipts that each cell comes from."
     shell:

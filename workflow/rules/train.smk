@@ -10,6 +10,27 @@ IIC_RUNS = [run for run in PLAN.runs.values() if run.method == "iic.methods.iic"
 BASELINE_RUNS = [run for run in PLAN.runs.values() if run not in IIC_RUNS]
 
 
+def settings_of(wildcards):
+    """The run's resolved settings."""
+    return PLAN.run(f"{wildcards.dataset}/{wildcards.run}").settings
+
+
+def train_threads(wildcards):
+    """CPU threads are part of the settings, since their number changes the last bits."""
+    return settings_of(wildcards).threads
+
+
+def train_gpus(wildcards):
+    """GPUs to ask the scheduler for."""
+    return int(settings_of(wildcards).gpu)
+
+
+def train_fingerprint(wildcards):
+    """Code of the method and engine, resolved settings, raw data."""
+    run = f"{wildcards.dataset}/{wildcards.run}"
+    return fp("train", scale=SCALE, run=run, seed=int(wildcards.seed))
+
+
 rule train:
     input:
         expand(f"{RESULTS}/runs/{{folder}}/run.json", folder=seed_folders(IIC_RUNS)),
@@ -17,7 +38,9 @@ rule train:
 
 rule baselines:
     input:
-        expand(f"{RESULTS}/runs/{{folder}}/run.json", folder=seed_folders(BASELINE_RUNS)),
+        expand(
+            f"{RESULTS}/runs/{{folder}}/run.json", folder=seed_folders(BASELINE_RUNS)
+        ),
 
 
 rule train_run:
@@ -30,26 +53,17 @@ rule train_run:
         history=f"{RESULTS}/runs/{{dataset}}/{{run}}/seed{{seed}}/history.jsonl",
         assignments=f"{RESULTS}/runs/{{dataset}}/{{run}}/seed{{seed}}/assignments.parquet",
         artifacts=directory(f"{RESULTS}/artifacts/{{dataset}}/{{run}}/seed{{seed}}"),
-    params:
-        fp=lambda wildcards: fp(
-            "train",
-            scale=SCALE,
-            run=f"{wildcards.dataset}/{wildcards.run}",
-            seed=int(wildcards.seed),
-        ),
-    threads: lambda wildcards: PLAN.run(
-        f"{wildcards.dataset}/{wildcards.run}"
-    ).settings.threads
-    resources:
-        gpu=lambda wildcards: int(
-            PLAN.run(f"{wildcards.dataset}/{wildcards.run}").settings.gpu
-        ),
-        runtime=lambda wildcards, attempt: 1440 * attempt,
-        mem_mb=lambda wildcards, attempt: 6000 * attempt,
     log:
         f"logs/{SCALE}/train/{{dataset}}/{{run}}/seed{{seed}}.log",
     benchmark:
         f"logs/{SCALE}/train/{{dataset}}/{{run}}/seed{{seed}}.benchmark.tsv"
+    threads: train_threads
+    resources:
+        gpu=train_gpus,
+        runtime=lambda wildcards, attempt: 1440 * attempt,
+        mem_mb=lambda wildcards, attempt: 6000 * attempt,
+    params:
+        fp=train_fingerprint,
     message:
         "Training {wildcards.run} on {wildcards.dataset} with seed {wildcards.seed}."
     shell:

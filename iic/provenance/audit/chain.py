@@ -13,6 +13,7 @@ from iic.provenance import jobs
 from iic.provenance.audit.report import Finding
 from iic.provenance.audit.tree import Tree
 from iic.provenance.jobs import Job
+from iic.provenance.links import holds
 from iic.records import paths
 from iic.records.files import RecordError, read_record
 from iic.records.receipt import ParentRecord, Receipt
@@ -56,7 +57,7 @@ class Chain:
                 all_here = False
                 yield from self._absent_parent(path, link)
                 continue
-            if parent.digest != link.digest:
+            if not holds(receipt, link, parent):
                 yield _broken(
                     path,
                     f"was made from another {link.path} (digest {link.digest[:12]}) than the one "

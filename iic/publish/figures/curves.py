@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -23,7 +23,8 @@ from iic.records.paths import RunPaths
 from iic.records.sources import SeedSource, Series, Sources
 
 ROW_HEIGHT = 2.3
-HEADS = {"B": ("main head", "-"), "A": ("overclustering head", ":")}
+HEADS = {"B": "main head", "A": "overclustering head"}
+STYLES: dict[str, Literal["-", ":"]] = {"B": "-", "A": ":"}
 
 
 @dataclass(frozen=True)
@@ -115,13 +116,13 @@ def _losses(axes: Axes, curves: Iterable[_Curve]) -> None:
                 for epoch in curve.epochs
                 if (losses := _passes(epoch, head))
             ]
-            _, style = HEADS.get(head, (head, "-"))
-            axes.plot(*zip(*points, strict=True), style, color=colour(SERIES, position))
+            style, paint = STYLES.get(head, "-"), colour(SERIES, position)
+            axes.plot(*zip(*points, strict=True), linestyle=style, color=paint)
             seen[head] = None
     _frame(axes, "loss (nats)")
     if len(seen) > 1:
-        lines = [Line2D([], [], color=INK, linestyle=HEADS.get(h, (h, "-"))[1]) for h in seen]
-        axes.legend(lines, [HEADS.get(h, (h, "-"))[0] for h in seen], loc="upper right")
+        lines = [Line2D([], [], color=INK, linestyle=STYLES.get(head, "-")) for head in seen]
+        axes.legend(lines, [HEADS.get(head, head) for head in seen], loc="upper right")
 
 
 def _passes(epoch: dict[str, Any], head: str) -> list[float]:

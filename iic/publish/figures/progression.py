@@ -171,8 +171,9 @@ def _panel(axes: Axes, z: Floats, vertex: NDArray[np.int64], images: _Images) ->
     paints = np.asarray([colour(CLASSES, label) for label in range(images.labels.max() + 1)])
     angles = np.linspace(0, 2 * np.pi, len(vertex), endpoint=False)
     axes.fill(np.cos(angles), np.sin(angles), facecolor="none", edgecolor="#d0d0d0", lw=0.6)
+    size = max(0.4, min(7.0, 9000 / len(points)))
     axes.scatter(
-        points[:, 0], points[:, 1], c=paints[images.labels], s=max(0.4, min(7.0, 9000 / len(points))),
+        points[:, 0], points[:, 1], c=paints[images.labels], s=size,
         alpha=0.75, linewidths=0, rasterized=True,
     )  # fmt: skip
     winner = z.argmax(axis=1)

@@ -7,6 +7,7 @@ import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 from matplotlib.figure import Figure
@@ -48,9 +49,10 @@ def render(plan: Plan, name: str, root: Path = Path()) -> Rendered:
     draw: Callable[[Plan, str, Path], Drawn]
     draw = importlib.import_module(plan.figures[name].module).draw
     # identifiers inside an svg are random unless salted
+    settings: Any = RC | {"svg.hashsalt": f"iic {name}"}
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
-        matplotlib.rcParams.update(RC | {"svg.hashsalt": f"iic {name}"})
+        matplotlib.rcParams.update(settings)
         drawn = draw(plan, name, root)
         return Rendered(
             svg=_save(drawn.figure, "svg", {"Date": None, "Creator": None}),

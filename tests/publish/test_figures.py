@@ -1,0 +1,222 @@
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import pytest
+from publish_helpers import (
+    digits_like,
+    make_plan,
+    progression,
+    write_evaluation,
+    write_history,
+    write_prepared,
+)
+
+from iic.objective import clustering
+from iic.params.experiments import Figure
+from iic.params.loading import read_yaml, validate
+from iic.params.runs import Plan
+from iic.publish.figures import objective, progression as figure_3
+from iic.publish.figures.saving import render, write
+from iic.publish.figures.style import FigureError
+from iic.records.files import read_record
+from iic.records.paths import RunPaths
+from iic.records.snapshots import write_snapshots
+from iic.records.sources import Sources
+
+CLONE = Path(__file__).parents[2]
+STEPS = (0, 5, 10, 20, 50, 100)
+MODULES = {
+    "figure_2": ("two_heads", ()),
+    "figure_3": ("progression", ("mnist/iic",)),
+    "figure_4": ("objective", ()),
+    "training_curves": ("curves", ("mnist/iic", "mnist/kmeans")),
+}
+
+
+def figures_plan(**changes: object) -> Plan:
+    figures = {
+        name: Figure(
+            title=name, caption="", module=f"iic.publish.figures.{module}", runs=runs, seeds="all"
+        )
+        for name, (module, runs) in MODULES.items()
+    }
+    return make_plan(figures=figures, **changes)
+
+
+def epochs(shift: float) -> list[dict[str, object]]:
+    trained = [
+        {
+            "epoch": epoch,
+            "head": ["B", "B", "A"],
+            "loss": [-0.5 * epoch, -0.6 * epoch, -0.7 * epoch],
+            "accuracy": [20.0 * epoch + shift, 15.0 * epoch],
+            "steps": epoch,
+        }
+        for epoch in (1, 2, 3)
+    ]
+    return [
+        {"epoch": 0, "head": [], "loss": None, "accuracy": [10.0, 11.0], "steps": 0},
+        *trained,
+    ]
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    images, labels = digits_like()
+    write_prepared(tmp_path, "mnist", images, labels)
+    for seed in (0, 1):
+        write_history(tmp_path, "mnist/iic", seed, epochs(float(seed)))
+        write_evaluation(tmp_path, "mnist/kmeans", seed, [50.0 + seed])
+        write_history(tmp_path, "mnist/kmeans", seed, [])
+    paths = RunPaths("tiny", "mnist/iic", 0)
+    write_snapshots(tmp_path / paths.snapshots, progression(labels, STEPS))
+    return tmp_path
+
+
+def test_all_figures_have_the_same_bytes_in_another_process(root: Path) -> None:
+    plan = figures_plan()
+    # neither a user's settings nor what was drawn before may show
+    matplotlib.rcParams.update({"font.size": 20, "svg.fonttype": "none"})
+    digests = {}
+    for name in reversed(MODULES):
+        rendered = render(plan, name, root)
+        digests[name] = [hashlib.sha256(part).hexdigest() for part in (rendered.svg, rendered.png)]
+        assert b"<dc:date>" not in rendered.svg
+    assert matplotlib.rcParams["font.size"] == 20
+    matplotlib.rcdefaults()
+    program = (
+        "import hashlib; from pathlib import Path; from test_figures import *;\n"
+        "for name in MODULES:\n"
+        "    made = render(figures_plan(), name, Path('.'))\n"
+        "    print(name, *(hashlib.sha256(p).hexdigest() for p in (made.svg, made.png)))\n"
+    )
+    here = Path(__file__).parent
+    environment = os.environ | {"PYTHONPATH": f"{here}:{CLONE}", "PYTHONHASHSEED": "3"}
+    result = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=root, env=environment, check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    again = {line.split()[0]: line.split()[1:] for line in result.stdout.splitlines()}
+    assert again == digests
+
+
+def test_writing_leaves_svg_png_and_sources(root: Path) -> None:
+    written = write(figures_plan(), "training_curves", root)
+    folder = Path("results/tiny/figures")
+    endings = ("svg", "png", "sources.json")
+    assert written == [folder / f"training_curves.{ending}" for ending in endings]
+    assert (root / written[1]).read_bytes().startswith(b"\x89PNG")
+    sources = read_record(root / written[2], Sources)
+    found = {
+        one.name: [(seed.seed, seed.receipt.path) for seed in one.seeds] for one in sources.series
+    }
+    runs = "results/tiny/runs/mnist"
+    assert found == {
+        "mnist/iic": [(seed, f"{runs}/iic/seed{seed}/run.json") for seed in (0, 1)],
+        "mnist/kmeans": [(s, f"{runs}/kmeans/seed{s}/evaluation.run.json") for s in (0, 1)],
+    }
+
+
+def test_curves_show_mean_range_losses_and_the_level_of_kmeans(root: Path) -> None:
+    from iic.publish.figures.curves import draw
+
+    figure = draw(figures_plan(), "training_curves", root).figure
+    left, right = figure.axes
+    main, auxiliary = left.lines[0], left.lines[1]
+    np.testing.assert_allclose(main.get_xydata(), [[1, -0.55], [2, -1.1], [3, -1.65]])
+    np.testing.assert_allclose(auxiliary.get_ydata(), [-0.7, -1.4, -2.1])
+    first, second, level = right.lines
+    np.testing.assert_allclose(first.get_ydata(), [10.5, 17.5, 35.0, 52.5])
+    np.testing.assert_allclose(second.get_ydata(), [10.5, 18.0, 35.5, 53.0])
+    assert set(level.get_ydata()) == {50.5}
+    band = right.collections[0].get_paths()[0].vertices
+    assert (band[:, 1].min(), band[:, 1].max()) == (10.0, 60.0)
+
+
+def test_curves_without_any_history_name_the_runs(tmp_path: Path) -> None:
+    with pytest.raises(FigureError, match="train mnist/iic, mnist/kmeans first"):
+        render(figures_plan(), "training_curves", tmp_path)
+
+
+def test_progression_takes_the_best_sub_head_and_says_so(root: Path) -> None:
+    rendered = render(figures_plan(), "figure_3", root)
+    names = [series.name for series in rendered.sources.series]
+    assert names == [f"step {step}, sub-head 1" for step in STEPS]
+    (source,) = {series.seeds[0].file.path for series in rendered.sources.series}
+    assert source == "results/tiny/artifacts/mnist/iic/seed0/snapshots.parquet"
+
+
+def test_progression_puts_certain_predictions_on_the_vertex_of_their_digit() -> None:
+    mapping = np.arange(10)[::-1].copy()  # cluster c is digit 9 - c
+    vertex = figure_3._vertices(mapping)
+    # the paper's order: digit 0 stands on vertex 2, digit 6 on vertex 0, at the right
+    assert vertex[9] == 2 and vertex[3] == 0
+    points = figure_3.positions(np.eye(10, dtype=np.float32), vertex)
+    np.testing.assert_allclose(points[3], [1, 0], atol=1e-6)
+    angle = 2 * np.pi * 2 / 10
+    np.testing.assert_allclose(points[9], [np.cos(angle), -np.sin(angle)], atol=1e-6)
+    uniform = figure_3.positions(np.full((1, 10), 0.05, dtype=np.float32), vertex)
+    np.testing.assert_allclose(uniform, [[0, 0]], atol=1e-6)
+
+
+def test_progression_gives_clusters_without_class_a_vertex_of_their_own() -> None:
+    vertex = figure_3._vertices(np.array([2, -1, 0, -1]))
+    assert sorted(vertex) == [0, 1, 2, 3]
+
+
+def test_mean_image_is_weighted_by_probability() -> None:
+    pixels = np.zeros((3, 1, 2, 2), dtype=np.uint8)
+    pixels[0], pixels[2] = 255, 51
+    images = figure_3._Images(pixels, np.array([0, 2]), np.array([4, 4]))
+    mean = images.mean(np.array([0, 1]), np.array([0.75, 0.25], dtype=np.float32))
+    np.testing.assert_allclose(mean, np.full((2, 2), 0.8), rtol=1e-6)
+    assert not images.mean(np.array([], dtype=np.int64), np.array([], dtype=np.float32)).any()
+
+
+def test_the_listing_is_the_code_that_trains() -> None:
+    import torch
+
+    text = objective.listing(objective._source())
+    assert '"""' not in text and "raise" not in text
+    names = {"torch": torch, "Tensor": torch.Tensor, "EPS": clustering.EPS}
+    names["_full"] = clustering._full
+    exec(compile(text, "figure_4", "exec"), names)
+    z = torch.rand(7, 2, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    z = z / z.sum(dim=2, keepdim=True)
+    listed = names["mutual_information"](names["joint"](z, z.flip(0)), 1.5)
+    loss = clustering.clustering_loss(z, z.flip(0), 1.5)
+    torch.testing.assert_close(listed, -loss, rtol=0, atol=0)
+
+
+def test_the_typeset_tokens_are_the_listing() -> None:
+    text = objective.listing(objective._source())
+    canvas = [[" "] * len(line) for line in text.splitlines()]
+    for row, column, token, _ in objective.highlighted(text):
+        canvas[row][column : column + len(token)] = token
+    assert ["".join(line) for line in canvas] == text.splitlines()
+
+
+def test_a_renamed_function_is_no_silent_gap() -> None:
+    with pytest.raises(FigureError, match="no function joint"):
+        objective.listing("def mutual_information(P):\n    return P\n")
+
+
+def test_every_display_of_the_params_can_be_made() -> None:
+    import importlib
+
+    from iic.params.experiments import Displays
+
+    file = CLONE / "params/figures.yaml"
+    displays = validate(Displays, read_yaml(file), str(file))
+    for figure in displays.figures.values():
+        assert callable(importlib.import_module(figure.module).draw)
+    for listing in displays.listings.values():
+        module = importlib.import_module(listing.module)
+        assert callable(module.build) and callable(module.write)
