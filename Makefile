@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help mini setup test test-long check format lock clean
+.PHONY: help mini setup test test-long check format lock readme clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -50,6 +50,9 @@ lock: setup ## Resolve the newest versions into requirements.lock
 		--no-annotate --all-extras --output-file requirements.lock pyproject.toml
 	echo "uv" | uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-annotate --output-file requirements-uv.lock -
+
+readme: setup ## Write the README's measured table and workflow picture from results/mini
+	python docs/readme.py
 
 clean: ## Delete results, data and logs of scales mini and smoke, not the environment
 	rm -rf results/mini results/smoke scratch/mini scratch/smoke logs

@@ -52,7 +52,13 @@ def closure(
     for module in modules:
         if _file(module, source) is None:
             raise UnknownModule(f"there is no module {module!r} under {source}")
-    pending, seen = list(modules), set(modules)
+    seen = {
+        name
+        for module in modules
+        for name in _with_packages(module)
+        if _file(name, source) is not None
+    }
+    pending = list(seen)
     found: dict[str, str] = {}
     while pending:
         module = pending.pop()

@@ -144,8 +144,9 @@ def draw(scale: str, name: str, *, strict_env: bool | None = None) -> Fingerprin
         "figure": figure.model_dump(mode="json"),
         **_shown(whole, whole.figure_runs(figure)),
     }
+    code = _display_code(figure.module)
     listed = {path.as_posix(): _file(SOURCE / path) for path in named_files(figure.module)}
-    return _fingerprint("draw", _display_code(figure.module), settings, listed, strict_env)
+    return _fingerprint("draw", code, settings, listed, strict_env)
 
 
 def audit(scale: str, *, strict_env: bool | None = None) -> Fingerprint:

@@ -84,10 +84,9 @@ def all_jobs(plan: Plan) -> Iterator[Job]:
     for dataset in plan.datasets:
         yield download(dataset)
         yield prepare(dataset)
-    for run in plan.runs.values():
-        for seed in run.seeds:
-            yield train(scale, run.id, seed)
-            yield evaluate(scale, run.id, seed)
+    trainings = [(run.id, seed) for run in plan.runs.values() for seed in run.seeds]
+    yield from (train(scale, *one) for one in trainings)
+    yield from (evaluate(scale, *one) for one in trainings)
     for name in (*plan.tables, *plan.listings):
         yield tabulate(scale, name)
     for name in plan.figures:

@@ -22,7 +22,8 @@ from iic.objective import clustering
 from iic.params.experiments import Figure
 from iic.params.loading import read_yaml, validate
 from iic.params.runs import Plan
-from iic.publish.figures import objective, progression as figure_3
+from iic.publish.figures import objective
+from iic.publish.figures import progression as figure_3
 from iic.publish.figures.saving import render, write
 from iic.publish.figures.style import FigureError
 from iic.records.files import read_record

@@ -23,6 +23,7 @@ from iic.records.paths import RunPaths
 from iic.records.sources import SeedSource, Series, Sources
 
 ROW_HEIGHT = 2.3
+FEW_EPOCHS = 12
 HEADS = {"B": "main head", "A": "overclustering head"}
 STYLES: dict[str, Literal["-", ":"]] = {"B": "-", "A": ":"}
 
@@ -75,6 +76,9 @@ def draw(plan: Plan, name: str, root: Path) -> Drawn:
         near = [level for level in levels if level.run.dataset == run.dataset]
         _losses(left, found)
         _accuracies(right, found, near)
+        end = max(1, *(epoch["epoch"] for curve in found for epoch in curve.epochs))
+        for axes in (left, right):
+            axes.set_xlim(-0.03 * end, 1.03 * end)
         left.set_title(f"{run.id}{stand_in}: loss", loc="left")
         right.set_title(f"{run.id}{stand_in}: accuracy", loc="left")
         series.append(Series(name=run.id, seeds=[curve.source for curve in found]))
@@ -117,12 +121,13 @@ def _losses(axes: Axes, curves: Iterable[_Curve]) -> None:
                 if (losses := _passes(epoch, head))
             ]
             style, paint = STYLES.get(head, "-"), colour(SERIES, position)
-            axes.plot(*zip(*points, strict=True), linestyle=style, color=paint)
+            marker = _marker(len(points))
+            axes.plot(*zip(*points, strict=True), linestyle=style, color=paint, marker=marker, ms=3)
             seen[head] = None
     _frame(axes, "loss (nats)")
     if len(seen) > 1:
         lines = [Line2D([], [], color=INK, linestyle=STYLES.get(head, "-")) for head in seen]
-        axes.legend(lines, [HEADS.get(head, head) for head in seen], loc="upper right")
+        axes.legend(lines, [HEADS.get(head, head) for head in seen], loc="best")
 
 
 def _passes(epoch: dict[str, Any], head: str) -> list[float]:
@@ -141,7 +146,8 @@ def _accuracies(axes: Axes, curves: Iterable[_Curve], levels: Iterable[_Level]) 
         heads = [epoch["accuracy"] for epoch in scored]
         paint = colour(SERIES, position)
         axes.fill_between(x, [*map(min, heads)], [*map(max, heads)], color=paint, alpha=0.16, lw=0)
-        (line,) = axes.plot(x, [*map(statistics.fmean, heads)], color=paint)
+        means = [*map(statistics.fmean, heads)]
+        (line,) = axes.plot(x, means, color=paint, marker=_marker(len(x)), ms=3)
         line.set_label(f"seed {curve.seed}")
         handles.append(line)
     for level in levels:
@@ -150,11 +156,16 @@ def _accuracies(axes: Axes, curves: Iterable[_Curve], levels: Iterable[_Level]) 
         handles.append(line)
     axes.set_ylim(0, 100)
     _frame(axes, "accuracy (%)")
-    axes.legend(handles=handles, loc="lower right")
+    axes.legend(handles=handles, loc="best")
+
+
+def _marker(points: int) -> str:
+    """A dot on every epoch while there are few: a line through one point shows nothing."""
+    return "o" if points <= FEW_EPOCHS else ""
 
 
 def _frame(axes: Axes, label: str) -> None:
     axes.set_xlabel("epoch")
     axes.set_ylabel(label)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8, min_n_ticks=1))
     axes.grid(True, axis="y")

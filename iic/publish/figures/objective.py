@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-import importlib.util
+import inspect
 import io
 import keyword
 import tokenize
@@ -119,8 +119,7 @@ def _is_guard(statement: ast.stmt) -> bool:
 
 
 def _source() -> str:
-    # found without importing, since the module imports torch
-    spec = importlib.util.find_spec(MODULE)
-    if spec is None or spec.origin is None:
-        raise FigureError(f"there is no module {MODULE}")
-    return Path(spec.origin).read_text(encoding="utf-8")
+    # imported here, so that the figure's fingerprint holds the module it is a listing of
+    from iic.objective import clustering
+
+    return inspect.getsource(clustering)

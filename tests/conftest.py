@@ -1,0 +1,89 @@
+"""Fixtures for tests of more than one room."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+CLONED = (
+    "Snakefile", "dvc.yaml", "iic", "params", "pyproject.toml", "requirements.lock", "workflow",
+)  # fmt: skip
+SCALE = "smoke"
+
+# all verbs in one process: importing torch once is most of the time that this saves
+JOBS = """
+import sys
+from iic.cli.app import app
+from iic.params.runs import plan
+from iic.provenance.jobs import all_jobs
+
+def verb(*words):
+    sys.argv = ["iic", *words]
+    app(list(words), standalone_mode=False)
+
+scale = sys.argv[1]
+whole = plan(scale)
+for dataset in whole.datasets:
+    verb("download", "--dataset", dataset)
+    verb("prepare", "--dataset", dataset)
+for job in all_jobs(whole):
+    names = job.wildcards
+    if job.rule == "train":
+        verb("train", "--scale", scale, "--run", names["run"], "--seed", names["seed"])
+for dataset in whole.datasets:
+    verb("evaluate", "--scale", scale, "--dataset", dataset)
+for name in (*whole.tables, *whole.listings):
+    verb("tabulate", "--scale", scale, "--name", name)
+for name in whole.figures:
+    verb("draw", "--scale", scale, "--name", name)
+"""
+
+
+def clone_to(place: Path) -> Path:
+    """Copy what a clone needs to run, without results or data."""
+    place.mkdir(parents=True, exist_ok=True)
+    for name in CLONED:
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, place / name, ignore=shutil.ignore_patterns("__pycache__"))
+        elif source.exists():
+            shutil.copy2(source, place / name)
+    return place
+
+
+def run_in(clone: Path, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run Python in a clone, with the package of that clone."""
+    return subprocess.run(
+        [sys.executable, *command],
+        cwd=clone,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "200", **environment},
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="session")
+def finished_tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clone in which every job of scale smoke has run; two seeds of k-means. Do not change it."""
+    clone = clone_to(tmp_path_factory.mktemp("finished") / "clone")
+    scale = clone / "params" / "scales" / f"{SCALE}.yaml"
+    text = scale.read_text()
+    assert "digits/kmeans: [0]" in text
+    scale.write_text(text.replace("digits/kmeans: [0]", "digits/kmeans: [0, 1]"))
+    done = run_in(clone, "-c", JOBS, SCALE)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return clone
+
+
+@pytest.fixture
+def own_tree(finished_tree: Path, tmp_path: Path) -> Path:
+    """A copy of `finished_tree` to do anything to, times of files kept."""
+    return Path(shutil.copytree(finished_tree, tmp_path / "clone", symlinks=True))

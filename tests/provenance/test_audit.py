@@ -1,0 +1,327 @@
+"""Tampering with a finished tree: each case is caught and named, and nothing else is."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import SCALE, run_in
+
+from iic.params.runs import plan
+from iic.provenance.audit.report import AuditReport, Finding
+from iic.provenance.audit.run import audit
+from iic.records.files import read_record, sha256_file, write_record
+from iic.records.receipt import Receipt
+
+RUNS = Path(f"results/{SCALE}/runs/digits")
+ARTIFACTS = Path(f"results/{SCALE}/artifacts/digits")
+TABLE = Path(f"results/{SCALE}/tables/table_1.csv")
+
+
+@pytest.fixture
+def tree(own_tree: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(own_tree)
+    plan.cache_clear()
+    return own_tree
+
+
+def examine() -> AuditReport:
+    return audit(plan(SCALE))
+
+
+def failures(report: AuditReport) -> list[Finding]:
+    return [finding for finding in report.findings if finding.level == "failure"]
+
+
+def flip(path: Path, place: int = -1) -> None:
+    content = bytearray(path.read_bytes())
+    content[place % len(content) if place < 0 else place] ^= 1
+    path.write_bytes(content)
+
+
+def edit_json(path: Path, change: Callable[[dict[str, object]], object]) -> None:
+    content = json.loads(path.read_text())
+    change(content)
+    path.write_text(json.dumps(content, indent=2) + "\n")
+
+
+def caught(path: Path | str, kind: str, *words: str) -> list[Finding]:
+    """Run the audit, which must fail and name `path`."""
+    report = examine()
+    assert (report.verdict, report.exit_status) == ("failed", 1)
+    found = [one for one in failures(report) if one.path == str(path) and one.kind == kind]
+    assert found, [(one.path, one.kind, one.message) for one in failures(report)]
+    text = " ".join(one.message for one in found)
+    for word in words:
+        assert word in text
+    assert all(one.remedy or one.kind in ("schema", "metrics") for one in found)
+    return failures(report)
+
+
+def test_an_untouched_tree_verifies_and_everything_was_looked_at(tree: Path) -> None:
+    report = examine()
+    assert [one for one in report.findings if one.level != "note"] == []
+    assert (report.verdict, report.exit_status) == ("verified", 0)
+    whole = plan(SCALE)
+    seeds = sum(len(run.seeds) for run in whole.runs.values())
+    displays = len(whole.tables) + len(whole.listings) + len(whole.figures)
+    assert report.checked.jobs == 2 * len(whole.datasets) + 2 * seeds + displays
+    assert report.checked.evaluations == seeds
+    assert report.checked.tables == len(whole.tables) + len(whole.listings)
+    sources = json.loads(TABLE.with_suffix(".sources.json").read_text())
+    assert report.checked.cells >= sum(bool(cell["seeds"]) for cell in sources["cells"]) > 0
+    outputs = {
+        one.path for path in Path().rglob("*run.json") for one in read_record(path, Receipt).outputs
+    }
+    assert report.checked.files == len(outputs)
+
+
+def test_two_audits_differ_in_their_time_alone(tree: Path) -> None:
+    one, other = (examine().model_dump(exclude={"at"}) for _ in range(2))
+    assert one == other
+
+
+def test_a_flipped_byte_in_the_assignments(tree: Path) -> None:
+    path = RUNS / "iic/seed0/assignments.parquet"
+    flip(path, path.stat().st_size // 2)
+    caught(path, "altered", "train digits/iic/seed0")
+
+
+def test_a_flipped_byte_in_the_weights(tree: Path) -> None:
+    path = ARTIFACTS / "iic/seed0/weights.safetensors"
+    flip(path)
+    assert [one.path for one in caught(path, "altered")] == [str(path)]
+
+
+def test_a_flipped_byte_in_the_raw_data(tree: Path) -> None:
+    flip(Path("data/raw/digits/digits.csv.gz"))
+    caught("data/raw/digits/digits.csv.gz", "altered")
+
+
+def test_an_edited_cell(tree: Path) -> None:
+    lines = TABLE.read_text().splitlines(keepends=True)
+    row = next(index for index, line in enumerate(lines) if ",measured," in line)
+    fields = lines[row].split(",")
+    place = lines[0].split(",").index("ours_mean")
+    fields[place] = "99.90"
+    lines[row] = ",".join(fields)
+    TABLE.write_text("".join(lines))
+    caught(TABLE, "altered")
+    # named by its line also where somebody edits the receipt to match
+    found = caught(TABLE, "rebuild", f"line {row + 1}", "99.90")
+    assert {one.path for one in found} == {str(TABLE)}
+
+
+def test_an_edited_cell_with_a_receipt_forged_to_match(tree: Path) -> None:
+    TABLE.write_text(TABLE.read_text().replace("measured", "measured", 1).replace(".", ".9", 1))
+    path = TABLE.with_suffix(".run.json")
+    receipt = read_record(path, Receipt)
+    outputs = [
+        one.model_copy(update={"sha256": sha256_file(TABLE), "size": TABLE.stat().st_size})
+        if one.path == str(TABLE)
+        else one
+        for one in receipt.outputs
+    ]
+    write_record(path, receipt.model_copy(update={"outputs": outputs}).sealed())
+    assert {one.kind for one in caught(TABLE, "rebuild")} == {"rebuild"}
+
+
+def test_an_evaluation_and_all_above_it_forged_to_match(tree: Path) -> None:
+    path = RUNS / "kmeans/seed0/evaluation.json"
+    edit_json(path, lambda content: content["selections"]["label_free"].update(acc=99.0))  # type: ignore[index]
+    beside = path.with_suffix(".run.json")
+    receipt = read_record(beside, Receipt)
+    output = receipt.outputs[0].model_copy(
+        update={"sha256": sha256_file(path), "size": path.stat().st_size}
+    )
+    write_record(beside, receipt.model_copy(update={"outputs": [output]}).sealed())
+    caught(path, "metrics", "selections.label_free.acc: 99.0 written")
+
+
+def test_two_swapped_seeds(tree: Path) -> None:
+    for room in (RUNS, ARTIFACTS):
+        (room / "kmeans/seed0").rename(room / "kmeans/aside")
+        (room / "kmeans/seed1").rename(room / "kmeans/seed0")
+        (room / "kmeans/aside").rename(room / "kmeans/seed1")
+    for here, there in (("0", "1"), ("1", "0")):
+        path = RUNS / f"kmeans/seed{here}/run.json"
+        caught(
+            path, "misplaced",
+            f"train {SCALE} digits/kmeans {there}", f"train {SCALE} digits/kmeans {here}",
+        )  # fmt: skip
+
+
+def test_swapped_assignments_are_named_by_whose_they_are(tree: Path) -> None:
+    one, other = (RUNS / f"kmeans/seed{seed}/assignments.parquet" for seed in (0, 1))
+    assert one.read_bytes() != other.read_bytes()
+    shutil.copy(other, one)
+    caught(one, "altered", f"it has the content of {other}")
+
+
+@pytest.mark.parametrize(
+    ("receipt", "also"),
+    [
+        (RUNS / "iic/seed0/run.json", RUNS / "iic/seed0/evaluation.run.json"),
+        (RUNS / "iic/seed0/evaluation.run.json", TABLE.with_suffix(".sources.json")),
+        (TABLE.with_suffix(".run.json"), None),
+        (Path("data/prepared/digits/data.run.json"), None),
+        (Path("data/raw/digits/files.run.json"), None),
+    ],
+)
+def test_a_deleted_receipt(tree: Path, receipt: Path, also: Path | None) -> None:
+    receipt.unlink()
+    found = caught(receipt, "missing", "nothing vouches for")
+    if also is not None:
+        assert any(one.path == str(also) and str(receipt) in one.message for one in found)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("seed", 5),
+        ("outcome", {}),
+        ("parents", []),
+        ("inputs", []),
+        ("precision", "bfloat16"),
+        ("stand_in", True),
+    ],
+)
+def test_an_edited_receipt(tree: Path, key: str, value: object) -> None:
+    path = RUNS / "iic/seed0/run.json"
+    edit_json(path, lambda content: content.update({key: value}))
+    caught(path, "altered", "edited after it was written")
+
+
+def test_edited_settings_in_a_receipt_that_is_sealed_again(tree: Path) -> None:
+    path = RUNS / "iic/seed0/run.json"
+    receipt = read_record(path, Receipt)
+    settings = receipt.fingerprint.settings | {"sub_heads": 50}
+    forged = receipt.fingerprint.model_copy(update={"settings": settings})
+    write_record(path, receipt.model_copy(update={"fingerprint": forged}).sealed())
+    caught(path, "altered", "not the hash of its parts", "not the hash of the settings")
+    caught(RUNS / "iic/seed0/evaluation.run.json", "chain", "was made from another")
+
+
+def test_a_receipt_without_its_parent(tree: Path) -> None:
+    path = RUNS / "iic/seed0/run.json"
+    receipt = read_record(path, Receipt)
+    write_record(path, receipt.model_copy(update={"parents": []}).sealed())
+    caught(path, "chain", "does not name its parent data/prepared/digits/data.run.json")
+
+
+def test_a_receipt_that_is_no_record(tree: Path) -> None:
+    path = RUNS / "iic/seed0/run.json"
+    path.write_text(path.read_text()[:100])
+    caught(path, "schema", "cannot be read")
+
+
+def test_a_missing_small_file_fails_and_a_missing_artifact_is_to_be_restored(tree: Path) -> None:
+    path = ARTIFACTS / "iic/seed0/weights.safetensors"
+    path.unlink()
+    report = examine()
+    assert report.exit_status == 0
+    assert [one.path for one in report.findings if one.kind == "to be restored"] == [str(path)]
+    (RUNS / "iic/seed0/history.jsonl").unlink()
+    caught(RUNS / "iic/seed0/history.jsonl", "missing")
+
+
+def test_a_clone_without_data_and_artifacts_verifies(tree: Path) -> None:
+    cells = examine().checked.cells
+    shutil.rmtree("data")
+    shutil.rmtree(ARTIFACTS.parent)
+    report = examine()
+    assert (report.exit_status, report.checked.cells) == (0, cells)
+    assert {one.kind for one in report.findings} == {"to be restored"}
+
+
+def test_data_that_were_obtained_again_are_the_same_data(tree: Path) -> None:
+    for path in (
+        Path("data/raw/digits/files.run.json"),
+        Path("data/prepared/digits/data.run.json"),
+    ):
+        receipt = read_record(path, Receipt)
+        later = receipt.timing.model_copy(update={"seconds": 1e6})
+        write_record(path, receipt.model_copy(update={"timing": later}).sealed())
+    assert examine().exit_status == 0
+    # other bytes under a receipt that vouches for them
+    images = Path("data/prepared/digits/images.npy")
+    flip(images)
+    receipt = read_record(path, Receipt)
+    outputs = [
+        one.model_copy(update={"sha256": sha256_file(images)}) if one.path == str(images) else one
+        for one in receipt.outputs
+    ]
+    write_record(path, receipt.model_copy(update={"outputs": outputs}).sealed())
+    caught(RUNS / "iic/seed0/run.json", "chain", "was made from another")
+
+
+def test_orphans_of_a_removed_seed(tree: Path) -> None:
+    shutil.copytree(RUNS / "iic/seed0", RUNS / "iic/seed9")
+    (Path(TABLE).parent / ".gitignore").write_text("/x\n")
+    found = caught(RUNS / "iic/seed9", "orphan", "no job of scale 'smoke' makes")
+    assert len(found) == 1
+
+
+def test_what_has_not_been_run_is_no_failure(tree: Path) -> None:
+    shutil.rmtree(f"results/{SCALE}")
+    report = examine()
+    assert report.exit_status == 0
+    assert {one.kind for one in report.findings} == {"not run"}
+    assert report.checked.cells == report.checked.tables == 0
+
+
+def test_a_changed_setting_is_drift_and_names_the_key(tree: Path) -> None:
+    scale = Path(f"params/scales/{SCALE}.yaml")
+    scale.write_text(scale.read_text().replace("restarts: 1", "restarts: 2"))
+    plan.cache_clear()
+    report = examine()
+    assert (report.verdict, report.exit_status) == ("drifted", 3)
+    stale = {one.path: one.message for one in report.findings if one.kind == "stale"}
+    assert set(stale) == {str(RUNS / f"kmeans/seed{seed}/run.json") for seed in (0, 1)}
+    assert all("settings restarts: 1 -> 2" in message for message in stale.values())
+
+
+def test_another_lock_file_is_drift(tree: Path) -> None:
+    with Path("requirements.lock").open("a") as file:
+        file.write("# edited\n")
+    report = examine()
+    assert report.exit_status == 3
+    assert {(one.kind, one.path) for one in report.findings if one.level == "drift"} == {
+        ("environment", "requirements.lock")
+    }
+
+
+def test_published_numbers_that_changed_are_drift_and_no_forgery(tree: Path) -> None:
+    path = Path("params/published/table_1.csv")
+    path.write_text(path.read_text().replace("99.2", "99.3"))
+    report = examine()
+    assert report.exit_status == 3
+    kinds = {one.kind for one in report.findings if one.level == "drift"}
+    assert kinds == {"stale", "rebuild"}
+
+
+def test_the_command_line_names_modules_and_gives_the_exit_status(own_tree: Path) -> None:
+    """In a process of its own, since the code that is edited is the clone's."""
+    done = run_in(own_tree, "-m", "iic", "audit", "--scale", SCALE)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "verified: every number" in done.stdout
+    report = read_record(own_tree / f"results/{SCALE}/audit.json", AuditReport)
+    assert report.verdict == "verified"
+
+    loop = own_tree / "iic/engine/loop.py"
+    loop.write_text(loop.read_text() + "\n# a comment\n")
+    assert run_in(own_tree, "-m", "iic", "audit", "--scale", SCALE).returncode == 0
+    loop.write_text(loop.read_text() + "\nEDITED = 1\n")
+    done = run_in(own_tree, "-m", "iic", "audit", "--scale", SCALE)
+    assert done.returncode == 3
+    assert "train digits/iic/seed0 is stale: code iic.engine.loop: edited" in done.stdout
+    assert "kmeans" not in done.stdout
+    done = run_in(own_tree, "-m", "iic", "audit", "--scale", SCALE, "--allow-drift")
+    assert done.returncode == 0
+    (own_tree / TABLE).unlink()
+    done = run_in(own_tree, "-m", "iic", "audit", "--scale", SCALE, "--allow-drift")
+    assert done.returncode == 1
+    assert str(TABLE) in done.stdout

@@ -1,0 +1,204 @@
+"""Each edit is made in a clone of its own, and only what depends on it may change."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from conftest import SCALE, clone_to, run_in
+
+from iic.provenance.fingerprint import PlanChanged, accepted_as, check_plan
+from iic.records.files import sha256_bytes
+
+ALL = """
+import json
+from iic.params.runs import plan
+from iic.provenance import fingerprint, jobs
+whole = plan("smoke")
+values = {job.name: fingerprint.fingerprint(job).value for job in jobs.all_jobs(whole)}
+values |= {f"evaluate {name}": fingerprint.value("evaluate", scale="smoke", dataset=name)
+           for name in whole.datasets}
+values["audit"] = fingerprint.value("audit", scale="smoke")
+print(json.dumps(values))
+"""
+
+
+def fingerprints(clone: Path, **environment: str) -> dict[str, str]:
+    done = run_in(clone, "-c", ALL, **environment)
+    assert done.returncode == 0, done.stderr
+    values: dict[str, str] = json.loads(done.stdout)
+    return values
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    return clone_to(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def before(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    return fingerprints(clone_to(tmp_path_factory.mktemp("before")))
+
+
+def changed(before: dict[str, str], after: dict[str, str]) -> set[str]:
+    """Rules, or trainings and figures by name, whose fingerprint is another one."""
+    assert before.keys() == after.keys()
+    return {name for name in before if before[name] != after[name]}
+
+
+def edit(clone: Path, path: str, old: str, new: str) -> None:
+    text = (clone / path).read_text()
+    assert old in text
+    (clone / path).write_text(text.replace(old, new, 1))
+
+
+def append(clone: Path, path: str, text: str) -> None:
+    with (clone / path).open("a") as file:
+        file.write(text)
+
+
+def rules(names: set[str]) -> set[str]:
+    return {name.split()[0] for name in names} - {"audit"}
+
+
+def test_comments_and_docstrings_change_nothing_but_the_listing(
+    before: dict[str, str], clone: Path
+) -> None:
+    edit(clone, "iic/engine/loop.py", '"""', '"""Other words. ')
+    append(clone, "iic/methods/kmeans.py", "\n# a comment\n")
+    append(clone, "iic/publish/cells.py", "\n\n\n# a comment\n")
+    append(clone, "iic/objective/clustering.py", "\n# a comment\n")
+    # figure 4 prints the text of the objective
+    assert changed(before, fingerprints(clone)) == {"draw figure_4", "audit"}
+
+
+@pytest.mark.parametrize("module", ["engine/loop", "objective/clustering"])
+def test_code_of_the_engine_changes_trainings(
+    before: dict[str, str], clone: Path, module: str
+) -> None:
+    append(clone, f"iic/{module}.py", "\nEDITED = 1\n")
+    found = changed(before, fingerprints(clone))
+    assert "train digits/iic/seed0" in found
+    assert "train digits/kmeans/seed0" not in found
+    assert "prepare" not in rules(found)
+
+
+def test_code_of_tables_and_figures_changes_no_training(
+    before: dict[str, str], clone: Path
+) -> None:
+    for module in ("cells", "tables", "figures/curves"):
+        append(clone, f"iic/publish/{module}.py", "\nEDITED = 1\n")
+    assert rules(changed(before, fingerprints(clone))) == {"tabulate", "draw"}
+
+
+def test_code_around_the_jobs_changes_none(before: dict[str, str], clone: Path) -> None:
+    for module in ("cli/jobs", "provenance/why", "records/receipt", "records/paths",
+                   "data/download"):  # fmt: skip
+        append(clone, f"iic/{module}.py", "\nEDITED = 1\n")
+    assert not rules(changed(before, fingerprints(clone)))
+
+
+def test_code_of_params_changes_no_training(before: dict[str, str], clone: Path) -> None:
+    for module in ("runs", "datasets", "training", "networks"):
+        append(clone, f"iic/params/{module}.py", "\nEDITED = 1\n")
+    assert rules(changed(before, fingerprints(clone))) <= {"tabulate", "draw"}
+
+
+def test_a_new_default_in_params_changes_the_trainings_that_have_it(
+    before: dict[str, str], clone: Path
+) -> None:
+    edit(clone, "iic/params/training.py", "beta1: float = Field(0.9", "beta1: float = Field(0.8")
+    found = changed(before, fingerprints(clone))
+    assert {"train digits/iic/seed0", "train digits/iic-corrected/seed0"} <= found
+    assert "train digits/kmeans/seed0" not in found
+
+
+def test_a_setting_changes_its_own_training_alone(before: dict[str, str], clone: Path) -> None:
+    edit(clone, f"params/scales/{SCALE}.yaml", "{restarts: 1}", "{restarts: 2}")
+    assert changed(before, fingerprints(clone)) == {"train digits/kmeans/seed0", "audit"}
+
+
+def test_code_of_the_evaluation(before: dict[str, str], clone: Path) -> None:
+    append(clone, "iic/evaluate/selection.py", "\nEDITED = 1\n")
+    found = changed(before, fingerprints(clone))
+    assert {"evaluate digits", "evaluate digits/iic/seed0"} <= found
+    assert "train" not in rules(found)
+
+
+def test_a_reader_changes_what_it_reads_and_all_that_is_trained_on_it(
+    before: dict[str, str], clone: Path
+) -> None:
+    append(clone, "iic/data/digits.py", "\nEDITED = 1\n")
+    found = changed(before, fingerprints(clone))
+    assert rules(found) == {"prepare", "train"}
+    append(clone, "iic/data/mnist.py", "\nEDITED = 1\n")
+    assert changed(before, fingerprints(clone)) == found
+
+
+def test_raw_bytes_count_and_where_they_come_from_does_not(
+    before: dict[str, str], clone: Path
+) -> None:
+    catalogue = "params/datasets.yaml"
+    edit(clone, catalogue, "licence: CC BY 4.0", "licence: unknown\n  mirrors: [http://a.b/c/]")
+    assert changed(before, fingerprints(clone, IIC_MIRROR="/somewhere")) == set()
+    edit(clone, catalogue, "09f66e6deb", "19f66e6deb")
+    assert rules(changed(before, fingerprints(clone))) == {"download", "prepare", "train"}
+
+
+def test_published_numbers_change_their_table(before: dict[str, str], clone: Path) -> None:
+    append(clone, "params/published/table_1.csv", "\n")
+    assert changed(before, fingerprints(clone)) == {"tabulate table_1", "audit"}
+
+
+def test_the_lock_file_counts_where_that_is_asked_for(before: dict[str, str], clone: Path) -> None:
+    strict = fingerprints(clone, IIC_STRICT_ENV="1")
+    assert changed(before, strict) == set(before)
+    append(clone, "requirements.lock", "# edited\n")
+    assert changed(before, fingerprints(clone)) == set()
+    assert changed(strict, fingerprints(clone, IIC_STRICT_ENV="1")) == set(before)
+
+
+def test_an_unknown_module_is_a_clear_error(clone: Path) -> None:
+    edit(clone, "params/figures.yaml", "iic.publish.figures.curves", "iic.publish.figures.curve")
+    done = run_in(clone, "-c", ALL)
+    assert "CodeError: there is no module 'iic.publish.figures.curve'" in done.stderr
+
+
+def test_planning_is_light_and_quick(clone: Path) -> None:
+    code = (
+        "import sys, time\nstart = time.process_time()\n"
+        + ALL
+        + "spent = time.process_time() - start\n"
+        "heavy = {'torch', 'torchvision', 'pandas', 'sklearn', 'scipy', 'matplotlib', 'pyarrow',"
+        " 'snakemake'}\n"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
+        "print(spent)"
+    )
+    done = run_in(clone, "-c", code)
+    assert done.returncode == 0, done.stderr
+    assert float(done.stdout.splitlines()[-1]) < 1.0
+
+
+def receipt(path: Path, written: str, *accepted: str) -> Path:
+    acceptances = [{"fingerprint": one} for one in accepted]
+    path.write_text(json.dumps({"fingerprint": {"value": written}, "acceptances": acceptances}))
+    return path
+
+
+def test_an_accepted_receipt_gives_its_own_fingerprint(tmp_path: Path) -> None:
+    old, new, other = (sha256_bytes(text) for text in (b"old", b"new", b"other"))
+    path = tmp_path / "run.json"
+    assert accepted_as(path, new) == new
+    assert accepted_as(receipt(path, old), new) == new
+    assert accepted_as(receipt(path, old, other, new), new) == old
+    assert accepted_as(receipt(path, old, other), new) == new
+    path.write_text("{")
+    assert accepted_as(path, new) == new
+
+
+def test_a_plan_that_is_out_of_date_is_refused() -> None:
+    check_plan(None, "a", "train x")
+    check_plan("a", "a", "train x")
+    with pytest.raises(PlanChanged, match=r"train x: .* changed after .* run the same command"):
+        check_plan("b", "a", "train x")
