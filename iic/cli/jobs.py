@@ -125,7 +125,9 @@ def train(
     ):
         from iic.cli.training import train_and_write
 
-        train_and_write(chosen, entry, place, current.value, work)
+        # several jobs of a workflow share the terminal, so each writes lines, as its log has them
+        live = None if log_file is None else False
+        train_and_write(chosen, entry, place, current.value, work, live)
     # only now that the receipt lies there is the checkpoint of no more use
     shutil.rmtree(place.scratch, ignore_errors=True)
 

@@ -19,7 +19,7 @@ from iic.records.snapshots import write_probabilities, write_snapshots
 
 
 def train_and_write(
-    run: Run, dataset: Dataset, place: RunPaths, fingerprint: str, work: Work
+    run: Run, dataset: Dataset, place: RunPaths, fingerprint: str, work: Work, live: bool | None
 ) -> None:
     """Train a run, write its files and name them to the job's wrapper."""
     data = load(run.dataset)
@@ -30,6 +30,7 @@ def train_and_write(
         seed=place.seed,
         paths=place,
         fingerprint=fingerprint,
+        live=live,
     )
     outcome: Outcome = importlib.import_module(run.method).train(context)
     checkpoints = {"last": outcome.last}

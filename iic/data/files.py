@@ -71,8 +71,8 @@ def verify_raw(name: str, dataset: Dataset, root: Path) -> None:
         if problem:
             raise DataError(
                 f"{path}: {problem}\n"
-                f"  remedy: `iic download --dataset {name}` replaces it (from a folder or server of your "
-                "own with --config mirror=DIR_OR_URL)"
+                f"  remedy: `iic download --dataset {name}` replaces it (from a folder or server "
+                "of your own with --config mirror=DIR_OR_URL)"
             )
 
 

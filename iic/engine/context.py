@@ -42,6 +42,7 @@ class RunContext(Generic[S]):
         paths: Where the run's files lie, relative to `root`.
         fingerprint: Fingerprint of code, settings and data; a checkpoint of another is refused.
         root: Root of the clone.
+        live: Whether to draw a progress bar; None draws one where stderr is a terminal.
     """
 
     data: PreparedData
@@ -51,6 +52,7 @@ class RunContext(Generic[S]):
     paths: RunPaths
     fingerprint: str
     root: Path = Path()
+    live: bool | None = None
 
     @property
     def name(self) -> str:

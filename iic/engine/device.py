@@ -63,7 +63,7 @@ def configure(device: torch.device, threads: int) -> bool:
     if device.type == "cpu":
         torch.use_deterministic_algorithms(True)
         # filling fresh memory guards against reading it unwritten, and costs a tenth of a step
-        torch.utils.deterministic.fill_uninitialized_memory = False
+        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
         return True
     # the fastest convolution is worth more on a GPU than its last bits
     torch.use_deterministic_algorithms(False)

@@ -90,7 +90,9 @@ class Loop:
         """
         with (
             InterruptFlag() as self.interrupt,
-            RunProgress(self.context.name, self.total_steps, self.state.steps) as self.progress,
+            RunProgress(
+                self.context.name, self.total_steps, self.state.steps, self.context.live
+            ) as self.progress,
         ):
             if not self.state.history:
                 self._snapshot()

@@ -66,13 +66,7 @@ class Settings(MethodSettings):
                 f"an overclustering head of {self.head_a.k} clusters for {classes} classes",
                 f"at least {classes}",
             )
-        yield from self.pairs.problems()
-        if self.pairs.batch_images > dataset.count:
-            yield Problem(
-                "pairs.batch_pairs",
-                f"{self.pairs.batch_images} distinct images a batch, dataset has {dataset.count}",
-                f"at most {dataset.count * self.pairs.repeats}",
-            )
+        yield from self.pairs.problems(dataset)
         yield from fit_problems(self.network, self.augmentation, dataset)
 
 

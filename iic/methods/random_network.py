@@ -49,7 +49,7 @@ class Settings(MethodSettings):
                 f"{self.k} clusters for {len(dataset.classes)} classes",
                 f"at least {len(dataset.classes)}",
             )
-        yield from self.pairs.problems()
+        yield from self.pairs.problems(dataset)
         yield from fit_problems(self.network, self.augmentation, dataset)
 
 

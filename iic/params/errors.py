@@ -34,12 +34,22 @@ class SettingsError(IICError):
     ) -> None:
         self.file = file
         self.key = key
+        self.problem = problem
+        self.allowed = allowed
+        self.hint = None if given is None else nearest(given, candidates)
         lines = [f"{file}: {key}: {problem}" if key else f"{file}: {problem}"]
         if allowed:
             lines.append(f"  allowed: {allowed}")
-        if given is not None and (hint := nearest(given, candidates)):
-            lines.append(f"  did you mean: {hint}?")
+        if self.hint:
+            lines.append(f"  did you mean: {self.hint}?")
         super().__init__("\n".join(lines))
+
+    def at(self, file: str, key: str) -> SettingsError:
+        """The same error at another place: the one where the value really stands."""
+        hints = [] if self.hint is None else [self.hint]
+        return SettingsError(
+            file, key, self.problem, allowed=self.allowed, candidates=hints, given=self.hint
+        )
 
 
 def nearest(word: str, candidates: Iterable[str]) -> str | None:

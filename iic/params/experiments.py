@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Iterable
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -10,10 +11,21 @@ from iic.params.base import Model
 
 ID = r"^[a-z0-9_]+$"
 RUN = r"^[a-z0-9_]+(-[a-z0-9_]+)?$"
-DOTTED = r"^[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)+$"
+RUN_OF_DATASET = r"^[a-z0-9_]+/[a-z0-9_]+(-[a-z0-9_]+)?$"
+DOTTED = r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)+$"
 
 Selection = Literal["as_published", "as_published_mean", "label_free", "mean_head"]
 Fidelity = Literal["as_published", "corrected"]
+
+
+def repeated(names: Iterable[str]) -> str | None:
+    """The first name that stands more than once, or None."""
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            return name
+        seen.add(name)
+    return None
 
 
 class Column(Model):
@@ -42,7 +54,7 @@ class Row(Model):
     """Settings on every dataset."""
     datasets: dict[str, dict[str, Any]] = {}
     """Settings by dataset, on top of `settings`; a run exists on the datasets named here."""
-    selections: tuple[Selection, ...] = ("label_free",)
+    selections: Annotated[tuple[Selection, ...], Field(min_length=1)] = ("label_free",)
     """How the reported model is picked; one line of the table each."""
     fidelity: Fidelity = "as_published"
     status: Literal["not_run", "published_only"] | None = None
@@ -59,8 +71,10 @@ class Row(Model):
             raise ValueError(f"row {self.row!r} has a run, so status and reason are measured")
         if self.method and self.like:
             raise ValueError(f"row {self.row!r}: give method or like, not both")
-        if self.settings and not self.defines:
+        if (self.settings or self.datasets) and not self.defines:
             raise ValueError(f"row {self.row!r} refers to run {self.run!r} and cannot change it")
+        if self.method and not self.datasets:
+            raise ValueError(f"row {self.row!r} defines run {self.run!r} on no dataset")
         return self
 
     @property
@@ -76,8 +90,18 @@ class Table(Model):
     title: str
     caption: str
     metric: Literal["acc"] = "acc"
-    columns: tuple[Column, ...]
-    rows: tuple[Row, ...]
+    columns: tuple[Column, ...] = Field(min_length=1)
+    rows: tuple[Row, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _distinct_columns(self) -> Table:
+        for kind, names in {
+            "heads": [column.paper for column in self.columns],
+            "datasets": [column.dataset for column in self.columns],
+        }.items():
+            if twice := repeated(names):
+                raise ValueError(f"columns: {twice!r} stands twice among the {kind}")
+        return self
 
 
 class Figure(Model):
@@ -86,7 +110,7 @@ class Figure(Model):
     title: str
     caption: str
     module: str = Field(pattern=DOTTED)
-    runs: tuple[str, ...] = ()
+    runs: tuple[Annotated[str, Field(pattern=RUN_OF_DATASET)], ...] = ()
     """Runs it is drawn from, as ``<paper's dataset>/<run>``."""
     seeds: Literal["first", "all"] = "first"
 

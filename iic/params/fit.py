@@ -14,10 +14,20 @@ def fit_problems(
     network: NetworkSettings, augmentation: AugmentationSettings, dataset: Dataset
 ) -> Iterator[Problem]:
     """Whether crops fit the images, and the network takes what the transforms give."""
+    image = dataset.image
+    if augmentation.image_channels != image.channels:
+        yield Problem(
+            "augmentation.kind",
+            f"{augmentation.kind!r} transforms take {augmentation.image_channels} channels, but "
+            f"the images of {dataset.title} have {image.channels}",
+            "grey for images with 1 channel, colour for 3",
+        )
+    side = min(image.height, image.width)
     try:
-        augmentation.check(dataset.image.height)
+        augmentation.check(side)
     except ValueError as error:
-        yield Problem("augmentation", str(error), f"crops of at most {dataset.image.height} pixels")
+        key, _, problem = str(error).partition(": ")
+        yield Problem(f"augmentation.{key}", problem, f"crops of at most {side} pixels")
     if augmentation.input_size != network.input_size:
         yield Problem(
             "network.input_size",

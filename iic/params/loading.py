@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from iic.params.base import Model
 from iic.params.errors import SettingsError
+from iic.params.explain import explained, keys_of, show
 
 M = TypeVar("M", bound=Model)
+
+PLAIN = (str, bool, int, float, type(None))
+DEEPEST = 50
+"""Levels of nesting: ten times what any settings need, and far from Python's own limit."""
 
 
 class _StrictLoader(yaml.CSafeLoader):
@@ -25,6 +29,11 @@ def _mapping(loader: _StrictLoader, node: yaml.MappingNode) -> dict[Any, Any]:
     for key_node, _ in node.value:
         if key_node.tag == "tag:yaml.org,2002:merge":
             continue
+        if not isinstance(key_node, yaml.ScalarNode):
+            raise yaml.MarkedYAMLError(
+                problem="a key has to be text, not a list or a mapping",
+                problem_mark=key_node.start_mark,
+            )
         key = loader.construct_object(key_node, deep=True)
         if key in keys:
             line = key_node.start_mark.line + 1
@@ -41,25 +50,60 @@ _StrictLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _m
 
 
 def read_yaml(path: Path) -> Any:
-    """Content of a YAML file.
+    """Content of a YAML file: text, numbers, true, false, null, lists, and mappings by text.
 
     Raises:
-        SettingsError: The file is absent, unreadable, no YAML, or gives a key twice.
+        SettingsError: The file is absent, unreadable, no YAML, gives a key twice, or holds
+            anything else.
     """
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise SettingsError(str(path), "", "no such file") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(str(path), "", f"cannot be read: {error}") from error
+    except UnicodeDecodeError as error:
+        raise SettingsError(
+            str(path), "", f"byte {error.start} is no UTF-8", allowed="text in UTF-8"
+        ) from None
+    except OSError as error:
+        raise SettingsError(str(path), "", f"cannot be read: {error.strerror}") from error
     try:
-        return yaml.load(text, Loader=_StrictLoader)
+        content = yaml.load(text, Loader=_StrictLoader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         where = f"line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         raise SettingsError(str(path), where, f"no valid YAML: {error.problem}") from None
-    except yaml.YAMLError as error:
-        raise SettingsError(str(path), "", f"no valid YAML: {error}") from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        # the tags of numbers, dates and bytes raise ValueError where the text does not fit them
+        reason = " ".join(str(error).split())
+        raise SettingsError(str(path), "", f"no valid YAML: {reason}") from None
+    _check_plain(content, str(path), ())
+    return content
+
+
+def _check_plain(value: Any, file: str, place: tuple[str, ...]) -> None:
+    key = ".".join(place)
+    if isinstance(value, str):
+        if not value.isascii() and any("\ud800" <= letter <= "\udfff" for letter in value):
+            raise SettingsError(file, key, f"{value!r} holds half of a character")
+    elif len(place) > DEEPEST:
+        raise SettingsError(file, ".".join(place[:3]), "nested too deeply, or holds itself")
+    elif isinstance(value, list):
+        for index, part in enumerate(value):
+            _check_plain(part, file, (*place, str(index)))
+    elif isinstance(value, dict):
+        for name, part in value.items():
+            if not isinstance(name, str):
+                raise SettingsError(
+                    file, key, f"key {show(name)} is no text",
+                    allowed=f'text, in quotes where YAML takes it for another thing: "{name}"',
+                )  # fmt: skip
+            _check_plain(part, file, (*place, name))
+    elif not isinstance(value, PLAIN):
+        raise SettingsError(
+            file, key, f"{value} is a {type(value).__name__}",
+            allowed="text, a number, true, false, null, a list or a mapping; text that looks like "
+            "a date in quotes",
+        )  # fmt: skip
 
 
 def validate(model: type[M], value: Any, file: str, key: str = "") -> M:
@@ -74,77 +118,10 @@ def validate(model: type[M], value: Any, file: str, key: str = "") -> M:
     Raises:
         SettingsError: For the first thing that is wrong, by file, key, value and what is allowed.
     """
+    if value is None and not key:
+        raise SettingsError(file, "", "the file is empty", allowed=keys_of(model))
     try:
-        # strict JSON mode takes lists for tuples and strings for dates, and nothing looser
+        # strict JSON mode takes lists for tuples, and nothing looser
         return model.model_validate_json(json.dumps(value, allow_nan=True, default=str))
     except ValidationError as error:
-        raise _settings_error(error, model, value, file, key) from None
-
-
-def _settings_error(
-    error: ValidationError, model: type[BaseModel], value: Any, file: str, key: str
-) -> SettingsError:
-    details = sorted(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
-    first = details[0]
-    location = _keys_only(first["loc"], value)
-    path = ".".join(part for part in (key, *(str(one) for one in location)) if part)
-    kind, given = first["type"], first["input"]
-    if kind == "extra_forbidden":
-        word = str(location[-1])
-        known = _known_keys(model, location[:-1])
-        allowed = ", ".join(known) if known else None
-        problem = f"unknown key {word!r} (value {_show(given)})"
-        return SettingsError(file, path, problem, allowed=allowed, candidates=known, given=word)
-    if kind == "missing":
-        return SettingsError(file, path, "missing, and it has no default")
-    context = first.get("ctx", {})
-    if kind in {"literal_error", "enum", "union_tag_invalid"}:
-        expected = str(context.get("expected", context.get("expected_tags", "")))
-        words = [word.strip(" '") for word in expected.replace(" or ", ",").split(",")]
-        word = str(context.get("tag", given))
-        return SettingsError(
-            file, path, f"{_show(word)} is none of the known values",
-            allowed=expected, candidates=words, given=word,
-        )  # fmt: skip
-    if kind == "value_error":
-        return SettingsError(file, path, f"{context.get('error', first['msg'])}")
-    return SettingsError(file, path, f"{_show(given)} does not fit", allowed=first["msg"])
-
-
-def _keys_only(location: tuple[int | str, ...], value: Any) -> tuple[int | str, ...]:
-    """Drop the tags that pydantic puts into a location for unions; they are no keys of the file."""
-    kept: list[int | str] = []
-    for part in location:
-        if isinstance(value, Mapping) and part in value:
-            kept.append(part)
-            value = value[part]
-        elif isinstance(value, list) and isinstance(part, int) and part < len(value):
-            kept.append(part)
-            value = value[part]
-        elif part == location[-1]:
-            kept.append(part)
-    return tuple(kept)
-
-
-def _known_keys(model: Any, location: tuple[int | str, ...]) -> list[str]:
-    """Field names of the model at `location`, gathered over the members of a union."""
-    models = _models_in(model)
-    for part in location:
-        following: list[Any] = []
-        for one in models:
-            field = one.model_fields.get(part) if isinstance(part, str) else None
-            if field is not None:
-                following += _models_in(field.annotation)
-        models = following or models
-    return sorted({name for one in models for name in one.model_fields})
-
-
-def _models_in(annotation: Any) -> list[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    return [model for part in get_args(annotation) for model in _models_in(part)]
-
-
-def _show(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
+        raise explained(error, model, value, file, key) from None

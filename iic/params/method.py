@@ -16,6 +16,7 @@ from pydantic import Field
 from iic.params.base import Model
 from iic.params.datasets import Dataset
 from iic.params.errors import SettingsError
+from iic.params.modules import check_module
 
 
 class Problem(NamedTuple):
@@ -45,18 +46,11 @@ def settings_model(method: str, file: str, key: str) -> type[MethodSettings]:
     Raises:
         SettingsError: There is no such module, or it defines no ``Settings``.
     """
-    try:
-        module = importlib.import_module(method)
-    except ModuleNotFoundError as error:
-        if error.name is None or not method.startswith(error.name):
-            raise
-        raise SettingsError(
-            file, key, f"there is no module {method!r}",
-            allowed="the dotted path of a module, e.g. iic.methods.kmeans",
-        ) from None  # fmt: skip
+    check_module(method, file, key)
+    module = importlib.import_module(method)
     model: Any = getattr(module, "Settings", None)
     if not (isinstance(model, type) and issubclass(model, MethodSettings)):
-        raise SettingsError(file, key, f"module {method!r} defines no Settings(MethodSettings)")
+        raise SettingsError(file, key, f"module {method!r} defines no class Settings(MethodSettings)")
     return model
 
 

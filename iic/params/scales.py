@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, field_validator, model_validator
 
 from iic.params.base import Model
-from iic.params.experiments import ID
+from iic.params.experiments import ID, RUN_OF_DATASET, repeated
+
+RunId = Annotated[str, Field(pattern=RUN_OF_DATASET)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+"""What every random generator in use takes."""
 
 
 class Scale(Model):
@@ -26,12 +30,38 @@ class Scale(Model):
     tables: tuple[str, ...]
     figures: tuple[str, ...]
     listings: tuple[str, ...] = ()
-    skip: tuple[str, ...] = ()
+    skip: tuple[RunId, ...] = ()
     """Runs, as ``<dataset>/<run>``, that this scale leaves out (too long for its machine)."""
     skip_reason: str | None = None
-    seeds: dict[str, tuple[int, ...]]
+    seeds: dict[str, Annotated[tuple[Seed, ...], Field(min_length=1)]]
     """Seeds by ``<dataset>/<run>``; ``default`` for all others."""
     changes: dict[str, dict[str, Any]] = {}
     """Settings changed at this scale, by ``<dataset>/<run>``, on top of the paper's values."""
     notes: dict[str, str] = {}
     """What a reader of the table must know about a run here (e.g. reduced epochs), by run."""
+
+    @field_validator("seeds")
+    @classmethod
+    def _complete_seeds(cls, seeds: dict[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
+        if "default" not in seeds:
+            raise ValueError("default is missing: the seeds of every run that is not named")
+        for name, values in seeds.items():
+            if len(set(values)) < len(values):
+                raise ValueError(f"{name}: {list(values)} has a seed twice")
+        return seeds
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Scale:
+        if twice := repeated(self.datasets.values()):
+            raise ValueError(
+                f"datasets: {twice!r} runs in place of two, and its runs would have one name"
+            )
+        for paper, dataset in self.datasets.items():
+            if self.real and paper != dataset:
+                raise ValueError(
+                    f"real: true, but {dataset!r} runs in place of {paper!r}, so published numbers "
+                    "cannot stand beside ours"
+                )
+        if self.skip and not self.skip_reason:
+            raise ValueError("skip_reason: missing, and the table has to say why runs are skipped")
+        return self

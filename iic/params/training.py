@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from iic.params.base import Model
+from iic.params.datasets import Dataset
 from iic.params.method import Precision, Problem
 
 
@@ -26,8 +27,15 @@ class PairSettings(Model):
         """Distinct images in a batch, n / r."""
         return self.batch_pairs // self.repeats
 
-    def problems(self) -> Iterator[Problem]:
-        """Whether the batch divides into the repeats."""
+    def problems(self, dataset: Dataset) -> Iterator[Problem]:
+        """Whether the batch divides into the repeats, and the dataset has as many images."""
+        if self.batch_images > dataset.count:
+            yield Problem(
+                "pairs.batch_pairs",
+                f"{self.batch_pairs} pairs in {self.repeats} repeats are {self.batch_images} "
+                f"distinct images a batch, but {dataset.title} has {dataset.count}",
+                f"at most {dataset.count * self.repeats}",
+            )
         if self.batch_pairs % self.repeats:
             yield Problem(
                 "pairs.batch_pairs",
@@ -69,7 +77,7 @@ class ScheduleSettings(Model):
     """Epochs between evaluations; the first and the last epoch are always evaluated."""
     checkpoint_seconds: float = Field(60.0, gt=0)
     """Seconds between checkpoints of an unfinished run. Has no influence on the result."""
-    snapshot_steps: tuple[int, ...] = ()
+    snapshot_steps: tuple[Annotated[int, Field(ge=0)], ...] = ()
     """Optimiser steps at which all predictions are stored, for the figure of the progression."""
 
 

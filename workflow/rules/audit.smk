@@ -9,21 +9,24 @@ Test with: snakemake --cores 1 --config scale=smoke -- audit
 rule audit:
     """Verify hashes, recompute metrics, rebuild tables, close every chain of receipts."""
     input:
-        rules.tables.input,
-        rules.figures.input,
+        tables=rules.tables.input,
+        figures=rules.figures.input,
     output:
-        f"{RESULTS}/audit.json",
-    log:
-        f"logs/{SCALE}/audit.log",
-    benchmark:
-        f"logs/{SCALE}/audit.benchmark.tsv"
+        report=report(
+            f"{RESULTS}/audit.json", caption="../report/audit.rst", category="Audit"
+        ),
+    params:
+        fp=fp("audit", scale=SCALE),
+        scale=SCALE,
     resources:
         runtime=60,
         mem_mb=4000,
-    params:
-        fp=fp("audit", scale=SCALE),
+    log:
+        f"{LOGS}/audit.log",
+    benchmark:
+        f"{LOGS}/audit.benchmark.tsv"
     message:
         "Auditing every number of this scale, from the tables back to the raw data."
     shell:
         # drift of code or environment is reported, and is no reason to stop the workflow
-        "python -m iic audit --scale {SCALE:q} --allow-drift --log {log:q}"
+        "python -m iic audit --scale {params.scale:q} --allow-drift --log {log:q}"

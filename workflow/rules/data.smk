@@ -16,16 +16,16 @@ rule download:
     output:
         manifest="data/raw/{dataset}/files.json",
         receipt="data/raw/{dataset}/files.run.json",
+    params:
+        fp=lambda wildcards: fp("download", dataset=wildcards.dataset),
+    resources:
+        runtime=120,
+        mem_mb=2000,
+    retries: 2
     log:
         "logs/download/{dataset}.log",
     benchmark:
         "logs/download/{dataset}.benchmark.tsv"
-    retries: 2
-    resources:
-        runtime=120,
-        mem_mb=2000,
-    params:
-        fp=lambda wildcards: fp("download", dataset=wildcards.dataset),
     message:
         "Obtaining the raw files of {wildcards.dataset} and checking them by size and hash."
     shell:
@@ -42,17 +42,17 @@ rule prepare:
         images="data/prepared/{dataset}/images.npy",
         labels="data/prepared/{dataset}/labels.npy",
         receipt="data/prepared/{dataset}/data.run.json",
+    params:
+        fp=lambda wildcards: fp("prepare", dataset=wildcards.dataset),
+    resources:
+        runtime=120,
+        mem_mb=4000,
     log:
         "logs/prepare/{dataset}.log",
     benchmark:
         "logs/prepare/{dataset}.benchmark.tsv"
-    resources:
-        runtime=120,
-        mem_mb=4000,
-    params:
-        fp=lambda wildcards: fp("prepare", dataset=wildcards.dataset),
     message:
-        "Preparing {wildcards.dataset}: raw files to arrays."
+        "Turning the raw files of {wildcards.dataset} into arrays."
     shell:
         "python -m iic prepare --dataset {wildcards.dataset:q}"
         " --fingerprint {params.fp:q} --log {log:q}"

@@ -2,42 +2,48 @@
 
 Inputs: results/<scale>/runs/<dataset>/<run>/seed<N>/{run.json,assignments.parquet}
 Outputs: evaluation.json and its receipt beside them
-Test with: snakemake --cores 1 --config scale=smoke -- results/smoke/runs/digits/kmeans/seed0/evaluation.json
+Test with: snakemake --cores 1 --config scale=smoke -- runs
 """
 
 
 rule runs:
     input:
-        expand(
-            f"{RESULTS}/runs/{{folder}}/evaluation.json",
-            folder=seed_folders(PLAN.runs.values()),
-        ),
+        files_of_runs(f"{RESULTS}/runs/{{folder}}/evaluation.json", PLAN.runs.values()),
 
 
+# one job a dataset, since scoring a run takes less time than starting Python for it
 for DATASET in PLAN.datasets:
-    FOLDERS = seed_folders(run for run in PLAN.runs.values() if run.dataset == DATASET)
+    RUNS = [run for run in PLAN.runs.values() if run.dataset == DATASET]
 
     rule:
         """Match clusters to classes and make the four selections; needs no network."""
         name:
             f"evaluate_{DATASET}"
         input:
-            expand(f"{RESULTS}/runs/{{folder}}/run.json", folder=FOLDERS),
+            receipts=files_of_runs(f"{RESULTS}/runs/{{folder}}/run.json", RUNS),
+            assignments=ancient(
+                files_of_runs(f"{RESULTS}/runs/{{folder}}/assignments.parquet", RUNS)
+            ),
         output:
-            expand(f"{RESULTS}/runs/{{folder}}/evaluation.json", folder=FOLDERS),
-            expand(f"{RESULTS}/runs/{{folder}}/evaluation.run.json", folder=FOLDERS),
-        log:
-            f"logs/{SCALE}/evaluate/{DATASET}.log",
-        benchmark:
-            f"logs/{SCALE}/evaluate/{DATASET}.benchmark.tsv"
-        resources:
-            runtime=60,
-            mem_mb=4000,
+            evaluations=files_of_runs(
+                f"{RESULTS}/runs/{{folder}}/evaluation.json", RUNS
+            ),
+            receipts=files_of_runs(
+                f"{RESULTS}/runs/{{folder}}/evaluation.run.json", RUNS
+            ),
         params:
             fp=fp("evaluate", scale=SCALE, dataset=DATASET),
             dataset=DATASET,
+            scale=SCALE,
+        resources:
+            runtime=60,
+            mem_mb=4000,
+        log:
+            f"{LOGS}/evaluate/{DATASET}.log",
+        benchmark:
+            f"{LOGS}/evaluate/{DATASET}.benchmark.tsv"
         message:
             "Scoring every run on {params.dataset} from its assignments."
         shell:
-            "python -m iic evaluate --scale {SCALE:q} --dataset {params.dataset:q}"
+            "python -m iic evaluate --scale {params.scale:q} --dataset {params.dataset:q}"
             " --fingerprint {params.fp:q} --log {log:q}"

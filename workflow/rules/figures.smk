@@ -6,16 +6,6 @@ Test with: snakemake --cores 1 --config scale=smoke -- figure_3
 """
 
 
-def figure_folders(wildcards):
-    """Seed folders of the runs that a figure is drawn from."""
-    figure = PLAN.figures[wildcards.name]
-    return [
-        f"{run.id}/seed{seed}"
-        for run in PLAN.figure_runs(figure)
-        for seed in (run.seeds if figure.seeds == "all" else run.seeds[:1])
-    ]
-
-
 rule figures:
     input:
         expand(f"{RESULTS}/figures/{{name}}.svg", name=PLAN.figures),
@@ -37,23 +27,30 @@ rule draw:
             )
         ),
     output:
-        svg=f"{RESULTS}/figures/{{name}}.svg",
+        svg=report(
+            f"{RESULTS}/figures/{{name}}.svg",
+            caption="../report/figure.rst",
+            category="Figures",
+        ),
         png=f"{RESULTS}/figures/{{name}}.png",
         sources=f"{RESULTS}/figures/{{name}}.sources.json",
         receipt=f"{RESULTS}/figures/{{name}}.run.json",
-    log:
-        f"logs/{SCALE}/draw/{{name}}.log",
-    benchmark:
-        f"logs/{SCALE}/draw/{{name}}.benchmark.tsv"
+    params:
+        fp=lambda wildcards: fp("draw", scale=SCALE, name=wildcards.name),
+        scale=SCALE,
     resources:
         runtime=30,
         mem_mb=4000,
-    params:
-        fp=lambda wildcards: fp("draw", scale=SCALE, name=wildcards.name),
+    wildcard_constraints:
+        name=one_of(PLAN.figures),
+    log:
+        f"{LOGS}/draw/{{name}}.log",
+    benchmark:
+        f"{LOGS}/draw/{{name}}.benchmark.tsv"
     message:
-        "Drawing {wildcards.name}."
+        "Drawing {wildcards.name} from what its runs left on disk."
     shell:
-        "python -m iic draw --scale {SCALE:q} --name {wildcards.name:q}"
+        "python -m iic draw --scale {params.scale:q} --name {wildcards.name:q}"
         " --fingerprint {params.fp:q} --log {log:q}"
 
 

@@ -8,17 +8,6 @@ Test with: snakemake --cores 1 --config scale=smoke -- table_1
 TABLES = [*PLAN.tables, *PLAN.listings]
 
 
-def evaluations(wildcards):
-    """The scores that a table is made of; a table computed from the code has none."""
-    if wildcards.name in PLAN.listings:
-        return []
-    shown = {row.run for row in PLAN.tables[wildcards.name].rows}
-    runs = [run for run in PLAN.runs.values() if run.name in shown]
-    return expand(
-        f"{RESULTS}/runs/{{folder}}/evaluation.json", folder=seed_folders(runs)
-    )
-
-
 rule tables:
     input:
         expand(f"{RESULTS}/tables/{{name}}.csv", name=TABLES),
@@ -27,29 +16,35 @@ rule tables:
 rule tabulate:
     """Write one table as tidy csv, md and tex, with the sources of each cell."""
     input:
-        evaluations,
-    output:
-        multiext(
-            f"{RESULTS}/tables/{{name}}",
-            ".csv",
-            ".md",
-            ".tex",
-            ".sources.json",
-            ".run.json",
+        evaluations=lambda wildcards: files_of_runs(
+            f"{RESULTS}/runs/{{folder}}/evaluation.json", table_runs(wildcards.name)
         ),
-    log:
-        f"logs/{SCALE}/tabulate/{{name}}.log",
-    benchmark:
-        f"logs/{SCALE}/tabulate/{{name}}.benchmark.tsv"
+    output:
+        csv=report(
+            f"{RESULTS}/tables/{{name}}.csv",
+            caption="../report/table.rst",
+            category="Tables",
+        ),
+        md=f"{RESULTS}/tables/{{name}}.md",
+        tex=f"{RESULTS}/tables/{{name}}.tex",
+        sources=f"{RESULTS}/tables/{{name}}.sources.json",
+        receipt=f"{RESULTS}/tables/{{name}}.run.json",
+    params:
+        fp=lambda wildcards: fp("tabulate", scale=SCALE, name=wildcards.name),
+        scale=SCALE,
     resources:
         runtime=30,
         mem_mb=4000,
-    params:
-        fp=lambda wildcards: fp("tabulate", scale=SCALE, name=wildcards.name),
+    wildcard_constraints:
+        name=one_of(TABLES),
+    log:
+        f"{LOGS}/tabulate/{{name}}.log",
+    benchmark:
+        f"{LOGS}/tabulate/{{name}}.benchmark.tsv"
     message:
         "Writing {wildcards.name}, with the receipts that each cell comes from."
     shell:
-        "python -m iic tabulate --scale {SCALE:q} --name {wildcards.name:q}"
+        "python -m iic tabulate --scale {params.scale:q} --name {wildcards.name:q}"
         " --fingerprint {params.fp:q} --log {log:q}"
 
 

@@ -1,0 +1,52 @@
+"""What several rules ask about the plan. Nothing here looks at files: names decide.
+
+Inputs: CONFIG and PLAN, read in workflow/Snakefile
+Outputs: none; functions only, called by the other files of this folder
+Test with: snakemake -n
+"""
+
+
+def fp(rule, **names):
+    """What the rule's result depends on, hashed: content decides, not modification times."""
+    try:
+        return fingerprint.value(rule, **names)
+    except IICError as error:
+        raise WorkflowError(str(error)) from None
+
+
+def seed_folders(runs):
+    """Folder of each seed of each run, below runs/ and artifacts/."""
+    return [f"{run.id}/seed{seed}" for run in runs for seed in run.seeds]
+
+
+def files_of_runs(pattern, runs):
+    """`pattern` with its {folder} filled in for every seed of every run."""
+    return expand(pattern, folder=seed_folders(runs))
+
+
+def trained(wildcards):
+    """The run that a training's wildcards name, with its resolved settings."""
+    return PLAN.run(f"{wildcards.dataset}/{wildcards.run}")
+
+
+def table_runs(name):
+    """Runs that a table shows; a table computed from the code alone shows none."""
+    if name in PLAN.listings:
+        return []
+    shown = {row.run for row in PLAN.tables[name].rows}
+    return [run for run in PLAN.runs.values() if run.name in shown]
+
+
+def figure_folders(wildcards):
+    """Seed folders of the runs that a figure is drawn from."""
+    figure = PLAN.figures[wildcards.name]
+    return [
+        f"{run.id}/seed{seed}"
+        for run in PLAN.figure_runs(figure)
+        for seed in (run.seeds if figure.seeds == "all" else run.seeds[:1])
+    ]
+
+
+def one_of(names):
+    """Pattern of a wildcard that stands for one of `names`; of nothing where there are none."""
+    return "|".join(names) or "(?!)"
