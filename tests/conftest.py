@@ -6,9 +6,12 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from iic.provenance import closure, fingerprint
 
 ROOT = Path(__file__).resolve().parents[1]
 CLONED = (
@@ -87,3 +90,16 @@ def finished_tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def own_tree(finished_tree: Path, tmp_path: Path) -> Path:
     """A copy of `finished_tree` to do anything to, times of files kept."""
     return Path(shutil.copytree(finished_tree, tmp_path / "clone", symlinks=True))
+
+
+@pytest.fixture
+def tree(own_tree: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """`own_tree` as the working directory; fingerprints are taken of its code and settings.
+
+    After an edit of either: ``fingerprint.forget()``.
+    """
+    monkeypatch.chdir(own_tree)
+    monkeypatch.setattr(closure, "SOURCE", own_tree)
+    fingerprint.forget()
+    yield own_tree
+    fingerprint.forget()

@@ -27,8 +27,9 @@ workflow.register(app)
 @app.callback()
 def _setup() -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
-    # settings, results and the workflow are found from the root of the clone
-    if not Path("params").is_dir() or not Path("workflow").is_dir():
+    # settings, results and the workflow are found from the root of the clone; help needs none
+    outside = not Path("params").is_dir() or not Path("workflow").is_dir()
+    if outside and "--help" not in sys.argv[1:]:
         raise IICError(
             f"{Path.cwd()}: no params/ and workflow/ here: run iic in the root of the clone"
         )

@@ -46,22 +46,20 @@ def download(
     """Obtain a dataset's raw files and check them by size and hash."""
     from iic.data.download import download as obtain
 
-    entry = find_dataset(dataset)
-    one = planned.download(dataset)
-    with (
-        logged_to(log_file),
-        job(
+    with logged_to(log_file):
+        entry = find_dataset(dataset)
+        one = planned.download(dataset)
+        with job(
             one.rule,
             one.wildcards,
             fingerprint=fingerprints.download(dataset),
             planned_fingerprint=fingerprint,
             receipt_path=one.receipt,
             stand_in=entry.stand_in,
-        ) as work,
-    ):
-        manifest = obtain(entry, dataset, mirror=mirror)
-        work.output(paths.raw_manifest(dataset), *(Path(file.path) for file in manifest.files))
-        log.info("%s: %d raw files, all as the catalogue says", dataset, len(manifest.files))
+        ) as work:
+            manifest = obtain(entry, dataset, mirror=mirror)
+            work.output(paths.raw_manifest(dataset), *(Path(file.path) for file in manifest.files))
+            log.info("%s: %d raw files, all as the catalogue says", dataset, len(manifest.files))
 
 
 def prepare(
@@ -72,12 +70,11 @@ def prepare(
     """Turn raw files into arrays."""
     from iic.data.prepare import prepare as convert
 
-    entry = find_dataset(dataset)
-    one = planned.prepare(dataset)
-    raw = [paths.raw_folder(dataset) / file.name for file in entry.raw_files]
-    with (
-        logged_to(log_file),
-        job(
+    with logged_to(log_file):
+        entry = find_dataset(dataset)
+        one = planned.prepare(dataset)
+        raw = [paths.raw_folder(dataset) / file.name for file in entry.raw_files]
+        with job(
             one.rule,
             one.wildcards,
             fingerprint=fingerprints.prepare(dataset),
@@ -86,12 +83,11 @@ def prepare(
             inputs=[paths.raw_manifest(dataset), *raw],
             parents=[planned.download(dataset).receipt],
             stand_in=entry.stand_in,
-        ) as work,
-    ):
-        manifest = convert(dataset, entry)
-        arrays = [one.path for one in (manifest.images, manifest.labels) if one is not None]
-        work.output(paths.prepared_manifest(dataset), *map(Path, arrays))
-        log.info("%s: %d images prepared", dataset, manifest.count)
+        ) as work:
+            manifest = convert(dataset, entry)
+            arrays = [one.path for one in (manifest.images, manifest.labels) if one is not None]
+            work.output(paths.prepared_manifest(dataset), *map(Path, arrays))
+            log.info("%s: %d images prepared", dataset, manifest.count)
 
 
 def train(
@@ -102,15 +98,15 @@ def train(
     log_file: LogOption = None,
 ) -> None:
     """Train one run with one seed, or go on from its checkpoint."""
-    whole = plan(scale)
-    chosen = whole.run(run)
-    entry = whole.datasets[chosen.dataset]
-    place = RunPaths(scale, run, seed)
-    one = planned.train(scale, run, seed)
-    current = fingerprints.train(scale, run)
-    with (
-        logged_to(log_file),
-        job(
+    with logged_to(log_file):
+        whole = plan(scale)
+        chosen = whole.run(run)
+        whole.check(f"{run} with seed", str(seed), map(str, chosen.seeds))
+        entry = whole.datasets[chosen.dataset]
+        place = RunPaths(scale, run, seed)
+        one = planned.train(scale, run, seed)
+        current = fingerprints.train(scale, run)
+        with job(
             one.rule,
             one.wildcards,
             fingerprint=current,
@@ -121,15 +117,14 @@ def train(
             threads=chosen.settings.threads,
             seed=seed,
             stand_in=entry.stand_in,
-        ) as work,
-    ):
-        from iic.cli.training import train_and_write
+        ) as work:
+            from iic.cli.training import train_and_write
 
-        # several jobs of a workflow share the terminal, so each writes lines, as its log has them
-        live = None if log_file is None else False
-        train_and_write(chosen, entry, place, current.value, work, live)
-    # only now that the receipt lies there is the checkpoint of no more use
-    shutil.rmtree(place.scratch, ignore_errors=True)
+            # several jobs of a workflow share the terminal, so each writes lines, as its log has
+            live = None if log_file is None else False
+            train_and_write(chosen, entry, place, current.value, work, live)
+        # only now that the receipt lies there is the checkpoint of no more use
+        shutil.rmtree(place.scratch, ignore_errors=True)
 
 
 def evaluate(
@@ -139,14 +134,14 @@ def evaluate(
     log_file: LogOption = None,
 ) -> None:
     """Score every run on a dataset from its assignments."""
-    whole = plan(scale)
-    runs = [run for run in whole.runs.values() if run.dataset == dataset]
-    fingerprints.check_plan(
-        fingerprint, fingerprints.evaluate(scale, dataset).value, f"evaluate {dataset}"
-    )
     with logged_to(log_file):
-        for run in runs:
-            for seed in run.seeds:
+        whole = plan(scale)
+        whole.check("dataset", dataset, whole.datasets)
+        fingerprints.check_plan(
+            fingerprint, fingerprints.evaluate(scale, dataset).value, f"evaluate {dataset}"
+        )
+        for run in whole.runs.values():
+            for seed in run.seeds if run.dataset == dataset else ():
                 _evaluate_one(whole, run, seed)
 
 
@@ -182,12 +177,12 @@ def tabulate(
     log_file: LogOption = None,
 ) -> None:
     """Write one table as csv, md and tex, with the sources of each cell."""
-    whole = plan(scale)
-    one = planned.tabulate(scale, name)
-    evaluations = _evaluations(whole, name)
-    with (
-        logged_to(log_file),
-        job(
+    with logged_to(log_file):
+        whole = plan(scale)
+        whole.check("table", name, (*whole.tables, *whole.listings))
+        one = planned.tabulate(scale, name)
+        evaluations = _evaluations(whole, name)
+        with job(
             one.rule,
             one.wildcards,
             fingerprint=fingerprints.tabulate(scale, name),
@@ -195,14 +190,13 @@ def tabulate(
             receipt_path=one.receipt,
             inputs=[place.evaluation for place in evaluations],
             parents=[paths.receipt_of(place.evaluation) for place in evaluations],
-        ) as work,
-    ):
-        if name in whole.listings:
-            builder = importlib.import_module(whole.listings[name].module)
-        else:
-            builder = importlib.import_module("iic.publish.tables")
-        work.output(*builder.write(whole, name, Path()))
-        log.info("%s written to %s", name, paths.table(scale, name))
+        ) as work:
+            if name in whole.listings:
+                builder = importlib.import_module(whole.listings[name].module)
+            else:
+                builder = importlib.import_module("iic.publish.tables")
+            work.output(*builder.write(whole, name, Path()))
+            log.info("%s written to %s", name, paths.table(scale, name))
 
 
 def draw(
@@ -212,11 +206,10 @@ def draw(
     log_file: LogOption = None,
 ) -> None:
     """Draw one figure as svg and png."""
-    from iic.publish.figures.saving import write
-
-    whole = plan(scale)
-    one = planned.draw(scale, name)
     with logged_to(log_file):
+        whole = plan(scale)
+        whole.check("figure", name, whole.figures)
+        one = planned.draw(scale, name)
         places = [
             RunPaths(scale, run.id, seed)
             for run in whole.figure_runs(whole.figures[name])
@@ -235,6 +228,8 @@ def draw(
                 for receipt in (place.receipt, paths.receipt_of(place.evaluation))
             ],
         ) as work:
+            from iic.publish.figures.saving import write
+
             work.output(*write(whole, name, Path()))
             log.info("%s written to %s", name, paths.figure(scale, name))
 

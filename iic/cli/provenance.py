@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections import Counter
 from pathlib import Path
 from typing import Annotated
@@ -18,8 +17,6 @@ from iic.provenance.accept import accept as add_acceptance
 from iic.provenance.audit.report import AuditReport, Finding
 from iic.provenance.why import Answer
 from iic.provenance.why import why as compare
-
-log = logging.getLogger(__name__)
 
 ScaleOption = Annotated[str, typer.Option(help="One of the files in params/scales/.")]
 
@@ -55,8 +52,10 @@ def audit(
     with logged_to(log_file):
         report = examine(plan(scale))
         path = write(report)
-        _show(report)
-        log.info("written to %s", path)
+    _show(report, path, Console(soft_wrap=True, highlight=False))
+    if log_file is not None:
+        with log_file.open("a", encoding="utf-8") as file:
+            _show(report, path, Console(file=file, soft_wrap=True, highlight=False))
     if report.exit_status and not (allow_drift and report.verdict == "drifted"):
         raise typer.Exit(report.exit_status)
 
@@ -99,7 +98,7 @@ def restore(
 
     console = Console(soft_wrap=True, highlight=False)
     left = bring_back(plan(scale), cores=cores)
-    console.print(Text("verified and marked as done: the workflow has nothing to do for them"))
+    console.print(Text(f"what verified is marked as done; {len(left)} jobs are left to do"))
     for answer in left:
         _answer(console, answer)
 
@@ -117,8 +116,7 @@ def _answer(console: Console, answer: Answer) -> None:
         console.print(Text(f"  {reason}"))
 
 
-def _show(report: AuditReport) -> None:
-    console = Console(soft_wrap=True, highlight=False)
+def _show(report: AuditReport, path: Path, console: Console) -> None:
     for finding in report.findings:
         _finding(console, finding)
     checked = report.checked
@@ -133,7 +131,10 @@ def _show(report: AuditReport) -> None:
     if counts:
         console.print(Text(", ".join(f"{number} {level}s" for level, number in counts.items())))
     words, style = WORDS[report.verdict]
+    if report.verdict == "verified" and not checked.cells:
+        words, style = "nothing to verify yet: no cell of a table has been measured", "yellow"
     console.print(Text(f"{report.scale}: {words}", style=style))
+    console.print(Text(f"written to {path}"))
 
 
 def _finding(console: Console, finding: Finding) -> None:

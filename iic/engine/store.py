@@ -25,7 +25,8 @@ class ImageStore:
         resident: bool | None = None,
     ) -> None:
         self.device = device
-        host = torch.from_numpy(np.ascontiguousarray(images))
+        # a copy in memory: random access to a mapped file would wait for the disk at every step
+        host = torch.from_numpy(np.array(images, order="C"))
         if device.type == "cpu":
             self._images = host
             return

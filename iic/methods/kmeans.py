@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-import numpy as np
 from pydantic import Field
 
 from iic.params.datasets import Dataset
@@ -40,6 +39,7 @@ class Settings(MethodSettings):
 
 def train(context: RunContext[Settings]) -> Outcome:
     """Cluster the pixels; the one "sub-head" has the inertia as its loss."""
+    import numpy as np
     from sklearn.cluster import KMeans
     from threadpoolctl import threadpool_limits
 

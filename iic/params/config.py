@@ -12,6 +12,8 @@ from iic.params.loading import validate
 from iic.params.runs import PARAMS, scale_names
 
 PLACE = "--config"
+WORDS = {"true": True, "false": False}
+"""What Snakemake hands on as text: of these it knows only True and False."""
 
 
 class Config(Model):
@@ -31,7 +33,10 @@ def read_config(values: Mapping[str, Any], params: Path = PARAMS) -> Config:
     Raises:
         SettingsError: An unknown key, a wrong type, or a scale that has no file.
     """
-    config = validate(Config, dict(values), PLACE)
+    given = dict(values)
+    if isinstance(strict := given.get("strict_env"), str):
+        given["strict_env"] = WORDS.get(strict, strict)
+    config = validate(Config, given, PLACE)
     names = scale_names(params)
     if config.scale not in names:
         raise SettingsError(

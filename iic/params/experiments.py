@@ -73,8 +73,6 @@ class Row(Model):
             raise ValueError(f"row {self.row!r}: give method or like, not both")
         if (self.settings or self.datasets) and not self.defines:
             raise ValueError(f"row {self.row!r} refers to run {self.run!r} and cannot change it")
-        if self.method and not self.datasets:
-            raise ValueError(f"row {self.row!r} defines run {self.run!r} on no dataset")
         return self
 
     @property

@@ -28,7 +28,11 @@ def explained(
     location = _keys_only(first["loc"], value)
     kind, given, context = first["type"], first["input"], first.get("ctx", {})
     if kind == "union_tag_not_found":
-        location = (*location, str(context["discriminator"]).strip("'"))
+        unknown = [one for one in given if one not in _known_keys(model, location, value)]
+        # the key that tells the models apart may be there, but misspelt
+        kind = "extra_forbidden" if unknown else "missing"
+        location = (*location, unknown[0] if unknown else _discriminator(context))
+        given = given[unknown[0]] if unknown else given
     path = ".".join(part for part in (key, *(str(one) for one in location)) if part)
     if kind == "extra_forbidden":
         word = str(location[-1])
@@ -37,7 +41,7 @@ def explained(
         return SettingsError(
             file, path, problem, allowed=", ".join(known) or None, candidates=known, given=word
         )
-    if kind in {"missing", "union_tag_not_found"}:
+    if kind == "missing":
         words = _tags(model, location, value)
         return SettingsError(
             file, path, "missing, and it has no default", allowed=", ".join(words) or None
@@ -46,7 +50,7 @@ def explained(
         expected = str(context.get("expected", context.get("expected_tags", "")))
         words = [word.strip(" '") for word in expected.replace(" or ", ",").split(",")]
         if kind == "union_tag_invalid":
-            path = f"{path}.{str(context['discriminator']).strip(chr(39))}"
+            path = f"{path}.{_discriminator(context)}"
             given = context["tag"]
         return SettingsError(
             file, path, f"{show(given)} is none of the known values",
@@ -55,6 +59,11 @@ def explained(
     if kind == "value_error":
         return SettingsError(file, path, f"{context.get('error', first['msg'])}")
     return SettingsError(file, path, f"{show(given)} does not fit", allowed=_words(first["msg"]))
+
+
+def _discriminator(context: Mapping[str, Any]) -> str:
+    """The key that tells the members of a union apart."""
+    return str(context["discriminator"]).strip("'")
 
 
 def _words(message: str) -> str:

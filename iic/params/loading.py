@@ -82,11 +82,8 @@ def read_yaml(path: Path) -> Any:
 
 def _check_plain(value: Any, file: str, place: tuple[str, ...]) -> None:
     key = ".".join(place)
-    if isinstance(value, str):
-        if not value.isascii() and any("\ud800" <= letter <= "\udfff" for letter in value):
-            raise SettingsError(file, key, f"{value!r} holds half of a character")
-    elif len(place) > DEEPEST:
-        raise SettingsError(file, ".".join(place[:3]), "nested too deeply, or holds itself")
+    if len(place) > DEEPEST:
+        raise SettingsError(file, ".".join(place[:3]), "nested too deeply")
     elif isinstance(value, list):
         for index, part in enumerate(value):
             _check_plain(part, file, (*place, str(index)))

@@ -50,7 +50,9 @@ def settings_model(method: str, file: str, key: str) -> type[MethodSettings]:
     module = importlib.import_module(method)
     model: Any = getattr(module, "Settings", None)
     if not (isinstance(model, type) and issubclass(model, MethodSettings)):
-        raise SettingsError(file, key, f"module {method!r} defines no class Settings(MethodSettings)")
+        raise SettingsError(
+            file, key, f"module {method!r} defines no class Settings(MethodSettings)"
+        )
     return model
 
 

@@ -1,18 +1,21 @@
-"""From experiments and a scale to runs with resolved, checked settings."""
+"""From definitions and a scale to runs with resolved, checked settings."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from iic.params.datasets import Dataset
-from iic.params.errors import SettingsError, nearest
-from iic.params.experiments import Fidelity, Row, Table
+from iic.params.definitions import Definition
+from iic.params.errors import SettingsError
+from iic.params.experiments import Fidelity, Table
+from iic.params.layers import Layer, flattened, given, known, merged, origin
 from iic.params.loading import validate
-from iic.params.method import MethodSettings, settings_model
+from iic.params.method import MethodSettings
 from iic.params.scales import Scale
+
+__all__ = ["Run", "merged", "resolve"]
 
 
 @dataclass(frozen=True)
@@ -44,166 +47,91 @@ class Run:
         return self.settings.model_dump(mode="json")
 
 
-def merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """`over` laid on `under`: mappings key by key, everything else replaced."""
-    result = dict(under)
-    for key, value in over.items():
-        both = isinstance(value, Mapping) and isinstance(result.get(key), Mapping)
-        result[key] = merged(result[key], value) if both else value
-    return result
-
-
-def known(name: str, names: Iterable[str], file: str, key: str, kind: str) -> None:
-    """Check that `name` is one of `names`.
-
-    Raises:
-        SettingsError: It is not; suggests the nearest.
-    """
-    names = list(names)
-    if name not in names:
-        raise SettingsError(
-            file, key, f"{name!r} is no known {kind}",
-            allowed=", ".join(names), candidates=names, given=name,
-        )  # fmt: skip
-
-
 def resolve(
     scale: Scale,
-    scale_file: str,
-    tables: Mapping[str, Table],
+    layers: tuple[Layer, ...],
+    tables: Iterable[Table],
+    definitions: Mapping[str, Definition],
     catalogue: Mapping[str, Dataset],
-    params: Path,
 ) -> dict[str, Run]:
-    """All runs of a scale, in the order of their tables.
+    """All runs of a scale, in the order of its tables.
+
+    Args:
+        scale: The scale.
+        layers: The scale's file, after the one that it extends.
+        tables: The tables that the scale shows.
+        definitions: All runs of all experiments, by ``<paper's dataset>/<run>``.
+        catalogue: All datasets.
 
     Raises:
         SettingsError: For the first wrong key, type or value, by file, key and value.
     """
     resolved: dict[str, Run] = {}
-    defined_in: dict[str, str] = {}
-    everywhere: set[str] = set()
-    for table in tables.values():
-        file = str(params / "experiments" / f"{table.name}.yaml")
-        definitions = {row.run: row for row in table.rows if row.defines and row.run}
-        for position, row in enumerate(table.rows):
-            if not row.defines or row.run is None:
-                continue
-            method, settings, datasets = _definition(row, definitions, file, position)
-            for paper_dataset, own in datasets.items():
-                key = f"rows.{position}.datasets.{paper_dataset}"
-                known(
-                    paper_dataset, [column.dataset for column in table.columns], file, key, "column"
-                )
-                if f"{paper_dataset}/{row.run}" in defined_in:
-                    first = defined_in[f"{paper_dataset}/{row.run}"]
-                    raise SettingsError(
-                        file, key, f"run {paper_dataset}/{row.run} is already defined in {first}",
-                        allowed="one definition; refer to it by run alone",
-                    )  # fmt: skip
-                defined_in[f"{paper_dataset}/{row.run}"] = file
-                if paper_dataset not in scale.datasets:
-                    continue
-                dataset = scale.datasets[paper_dataset]
-                identifier = f"{dataset}/{row.run}"
-                everywhere.add(identifier)
-                if identifier in scale.skip:
-                    continue
-                change = scale.changes.get(identifier, {})
-                full = merged(merged(settings, own), change)
-                resolved[identifier] = Run(
-                    scale=scale.name,
-                    id=identifier,
-                    dataset=dataset,
-                    paper_dataset=paper_dataset,
-                    method=method,
-                    settings=_checked(
-                        method, full, catalogue[dataset], file, key, scale_file, identifier, change
-                    ),
-                    seeds=scale.seeds.get(identifier, scale.seeds["default"]),
-                    fidelity=row.fidelity,
-                    note=scale.notes.get(identifier),
-                )
-        _references(table, file, defined_in)
+    for definition in _shown(scale, tables, definitions):
+        dataset = scale.datasets[definition.paper_dataset]
+        identifier = f"{dataset}/{definition.id.split('/')[1]}"
+        resolved[identifier] = Run(
+            scale=scale.name,
+            id=identifier,
+            dataset=dataset,
+            paper_dataset=definition.paper_dataset,
+            method=definition.method,
+            settings=_settings(definition, identifier, layers, catalogue, dataset),
+            seeds=scale.seeds.get(identifier, scale.seeds["default"]),
+            fidelity=definition.fidelity,
+            note=scale.notes.get(identifier),
+        )
     mentioned = {
         "changes": scale.changes, "skip": scale.skip, "notes": scale.notes,
         "seeds": [name for name in scale.seeds if name != "default"],
     }  # fmt: skip
     for key, names in mentioned.items():
-        for name in names:
-            known(name, everywhere, scale_file, key, "run of this scale")
-    return resolved
+        for position, name in enumerate(names):
+            path = f"{key}.{position if key == 'skip' else name}"
+            place = origin(layers, path).place(path)
+            known(name, resolved, place, "run of this scale")
+    return {name: run for name, run in resolved.items() if name not in scale.skip}
 
 
-def _definition(
-    row: Row, definitions: Mapping[str, Row], file: str, position: int
-) -> tuple[str, dict[str, Any], dict[str, dict[str, Any]]]:
-    """Method, common settings and settings by dataset of a row, `like` followed once."""
-    if row.like is None:
-        assert row.method is not None
-        return row.method, row.settings, row.datasets
-    key = f"rows.{position}.like"
-    known(row.like, [name for name in definitions if name != row.run], file, key, "run here")
-    base = definitions[row.like]
-    if base.method is None:
-        raise SettingsError(file, key, f"run {row.like!r} itself starts from another run")
-    names = row.datasets or base.datasets
-    datasets = {
-        name: merged(merged(base.datasets.get(name, {}), row.settings), row.datasets.get(name, {}))
-        for name in names
-    }
-    return base.method, base.settings, datasets
+def _shown(
+    scale: Scale, tables: Iterable[Table], definitions: Mapping[str, Definition]
+) -> list[Definition]:
+    """The definitions that the tables show on the datasets of the scale, each once."""
+    shown: dict[str, Definition] = {}
+    for table in tables:
+        for row in table.rows:
+            for column in table.columns:
+                identifier = f"{column.dataset}/{row.run}"
+                if column.dataset in scale.datasets and identifier in definitions:
+                    shown[identifier] = definitions[identifier]
+    return list(shown.values())
 
 
-def _checked(
-    method: str,
-    full: dict[str, Any],
-    dataset: Dataset,
-    file: str,
-    key: str,
-    scale_file: str,
+def _settings(
+    definition: Definition,
     identifier: str,
-    change: Mapping[str, Any],
+    scale_layers: tuple[Layer, ...],
+    catalogue: Mapping[str, Dataset],
+    dataset: str,
 ) -> MethodSettings:
-    model = settings_model(method, file, key.rsplit(".datasets.", 1)[0] + ".method")
-    # validate the paper's values and the scale's changes together, but blame the right file
+    """The definition's settings with the scale's changes.
+
+    The definition was found right by itself, so what is wrong here is the scale's doing: its
+    changes, or the dataset that it runs in place of the paper's.
+    """
+    path = f"changes.{identifier}"
+    changes = [
+        Layer(layer.file, path, layer.values["changes"][identifier])
+        for layer in scale_layers
+        if given([layer], path)
+    ] or [Layer(scale_layers[-1].file, path, {})]
     try:
-        settings = validate(model, full, file, key)
+        settings = validate(definition.model, flattened([*definition.layers, *changes]), "", "")
     except SettingsError as error:
-        inner = error.key.removeprefix(key).strip(".")
-        if _touches(change, inner):
-            raise _moved(error, file, key, scale_file, f"changes.{identifier}") from None
-        raise
-    for problem in settings.problems(dataset):
-        if _touches(change, problem.key):
-            file, key = scale_file, f"changes.{identifier}"
-        raise SettingsError(file, f"{key}.{problem.key}", problem.message, allowed=problem.allowed)
+        raise error.at(*origin(changes, error.key).place(error.key)) from None
+    for problem in settings.problems(catalogue[dataset]):
+        unchecked = definition.paper_dataset not in catalogue
+        blamed = definition.layers if unchecked and not given(changes, problem.key) else changes
+        place = origin(blamed, problem.key).place(problem.key)
+        raise SettingsError(*place, problem.message, allowed=problem.allowed)
     return settings
-
-
-def _touches(change: Mapping[str, Any], path: str) -> bool:
-    value: Any = change
-    for part in path.split(".") if path else []:
-        if not isinstance(value, Mapping):
-            return True
-        if part not in value:
-            return False
-        value = value[part]
-    return bool(change)
-
-
-def _moved(error: SettingsError, file: str, key: str, new_file: str, new_key: str) -> SettingsError:
-    text = str(error).replace(f"{file}: {key}", f"{new_file}: {new_key}", 1)
-    moved = SettingsError(new_file, new_key, "")
-    moved.args = (text,)
-    return moved
-
-
-def _references(table: Table, file: str, defined_in: Mapping[str, str]) -> None:
-    names = {name.split("/")[1] for name in defined_in}
-    for position, row in enumerate(table.rows):
-        if row.run is not None and row.run not in names:
-            hint = nearest(row.run, names)
-            raise SettingsError(
-                file, f"rows.{position}.run", f"run {row.run!r} is defined in no experiments file",
-                allowed="give method, or name a defined run" + (f" ({hint}?)" if hint else ""),
-            )  # fmt: skip

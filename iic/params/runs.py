@@ -6,15 +6,19 @@ disagree about what a scale holds.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from iic.params.datasets import Dataset, load_catalogue
+from iic.params.definitions import define, load_tables
 from iic.params.errors import SettingsError
 from iic.params.experiments import Displays, Figure, Listing, Table
+from iic.params.layers import Layer, flattened, known, origin
 from iic.params.loading import read_yaml, validate
-from iic.params.resolve import Run, known, merged, resolve
+from iic.params.modules import check_module
+from iic.params.resolve import Run, resolve
 from iic.params.scales import Scale
 
 __all__ = ["Plan", "Run", "load_scale", "plan", "runs", "scale_names"]
@@ -40,13 +44,22 @@ class Plan:
         Raises:
             SettingsError: This scale has no such run.
         """
-        if identifier not in self.runs:
+        self.check("run", identifier, self.runs)
+        return self.runs[identifier]
+
+    def check(self, kind: str, name: str, names: Iterable[str]) -> None:
+        """Check that this scale has the `kind` of thing called `name`.
+
+        Raises:
+            SettingsError: It is none of `names`; suggests the nearest.
+        """
+        names = list(names)
+        if name not in names:
             raise SettingsError(
                 f"params/scales/{self.scale.name}.yaml", "",
-                f"scale {self.scale.name!r} has no run {identifier!r}",
-                allowed=", ".join(self.runs), candidates=self.runs, given=identifier,
+                f"scale {self.scale.name!r} has no {kind} {name!r}",
+                allowed=", ".join(names), candidates=names, given=name,
             )  # fmt: skip
-        return self.runs[identifier]
 
     def figure_runs(self, figure: Figure) -> list[Run]:
         """The runs that `figure` is drawn from at this scale, where they exist."""
@@ -71,23 +84,25 @@ def plan(scale: str, params: Path = PARAMS) -> Plan:
     Raises:
         SettingsError: For the first wrong key, type or value, by file, key and value.
     """
+    layers = _scale_layers(scale, params)
+    chosen = _scale(scale, layers)
     catalogue = load_catalogue(params / "datasets.yaml")
-    chosen = load_scale(scale, params)
-    scale_file = str(params / "scales" / f"{scale}.yaml")
-    for paper, dataset in chosen.datasets.items():
-        known(dataset, catalogue, scale_file, f"datasets.{paper}", "dataset")
-    tables = {name: _table(name, params, scale_file) for name in chosen.tables}
-    displays = validate(Displays, read_yaml(params / "figures.yaml"), str(params / "figures.yaml"))
-    for name in chosen.figures:
-        known(name, displays.figures, scale_file, "figures", "figure")
-    for name in chosen.listings:
-        known(name, displays.listings, scale_file, "listings", "listing")
-    runs = resolve(chosen, scale_file, tables, catalogue, params)
+    for name, dataset in catalogue.items():
+        check_module(dataset.module, str(params / "datasets.yaml"), f"{name}.module")
+    tables = load_tables(params)
+    displays = _displays(params / "figures.yaml")
+    _check_names(chosen, layers, catalogue, tables, displays)
+    definitions = define(tables, catalogue, params)
+    for name, figure in displays.figures.items():
+        for position, run in enumerate(figure.runs):
+            place = (str(params / "figures.yaml"), f"figures.{name}.runs.{position}")
+            known(run, definitions, place, "run")
+    shown = {name: tables[name] for name in chosen.tables}
     return Plan(
         scale=chosen,
         datasets={name: catalogue[name] for name in chosen.datasets.values()},
-        runs=runs,
-        tables=tables,
+        runs=resolve(chosen, layers, shown.values(), definitions, catalogue),
+        tables=shown,
         figures={name: displays.figures[name] for name in chosen.figures},
         listings={name: displays.listings[name] for name in chosen.listings},
     )
@@ -104,36 +119,76 @@ def load_scale(scale: str, params: Path = PARAMS) -> Scale:
     Raises:
         SettingsError: No such scale, or its file is wrong.
     """
+    return _scale(scale, _scale_layers(scale, params))
+
+
+def _scale_layers(scale: str, params: Path) -> tuple[Layer, ...]:
+    """The scale's file and before it the one that it extends, if any."""
     names = scale_names(params)
-    known(scale, names, "--config", "scale", "scale")
-    path = params / "scales" / f"{scale}.yaml"
+    known(scale, names, (str(params / "scales"), ""), "scale")
+    top = _layer(params / "scales" / f"{scale}.yaml")
+    base = top.values.get("extends")
+    if base is None:
+        return (top,)
+    if not isinstance(base, str):
+        raise SettingsError(top.file, "extends", f"{base!r} does not fit", allowed="a scale's name")
+    others = [name for name in names if name != scale]
+    known(base, others, (top.file, "extends"), "other scale")
+    under = _layer(params / "scales" / f"{base}.yaml")
+    if under.values.get("extends") is not None:
+        raise SettingsError(
+            top.file, "extends", f"{base!r} itself extends another scale",
+            allowed="a scale that extends none",
+        )  # fmt: skip
+    return under, top
+
+
+def _layer(path: Path) -> Layer:
     value = read_yaml(path)
     if not isinstance(value, dict):
-        raise SettingsError(str(path), "", f"{type(value).__name__} in place of a mapping of keys")
-    base = value.get("extends")
-    if base is not None:
-        known(base, names, str(path), "extends", "scale")
-        under = read_yaml(params / "scales" / f"{base}.yaml")
-        if under.get("extends"):
-            raise SettingsError(str(path), "extends", f"{base!r} extends another scale itself")
-        value = merged(under, value)
-    loaded = validate(Scale, value, str(path))
-    if loaded.name != scale:
-        raise SettingsError(
-            str(path), "name", f"{loaded.name!r} does not match the file's name", allowed=scale
-        )
-    if "default" not in loaded.seeds:
-        raise SettingsError(str(path), "seeds.default", "missing, and it has no default")
-    return loaded
+        validate(Scale, value, str(path))
+    return Layer(str(path), "", value)
 
 
-def _table(name: str, params: Path, scale_file: str) -> Table:
-    path = params / "experiments" / f"{name}.yaml"
-    names = [one.stem for one in path.parent.glob("*.yaml")]
-    known(name, names, scale_file, "tables", "table")
-    table = validate(Table, read_yaml(path), str(path))
-    if table.name != name:
+def _scale(name: str, layers: tuple[Layer, ...]) -> Scale:
+    try:
+        scale = validate(Scale, flattened(layers), "", "")
+    except SettingsError as error:
+        raise error.at(*origin(layers, error.key).place(error.key)) from None
+    if scale.name != name:
         raise SettingsError(
-            str(path), "name", f"{table.name!r} does not match the file's name", allowed=name
+            layers[-1].file, "name", f"{scale.name!r} does not match the file's name", allowed=name
         )
-    return table
+    return scale
+
+
+def _check_names(
+    scale: Scale,
+    layers: tuple[Layer, ...],
+    catalogue: Mapping[str, Dataset],
+    tables: Mapping[str, Table],
+    displays: Displays,
+) -> None:
+    """Whether everything that the scale names exists."""
+    columns = {column.dataset for table in tables.values() for column in table.columns}
+    mentioned: list[tuple[str, str, Iterable[str], str]] = []
+    for key, kind, names, there in (
+        ("tables", "table", scale.tables, tables),
+        ("figures", "figure", scale.figures, displays.figures),
+        ("listings", "listing", scale.listings, displays.listings),
+    ):
+        mentioned += [(f"{key}.{index}", name, there, kind) for index, name in enumerate(names)]
+    for paper, dataset in scale.datasets.items():
+        mentioned.append((f"datasets.{paper}", paper, sorted(columns), "column's dataset"))
+        mentioned.append((f"datasets.{paper}", dataset, catalogue, "dataset"))
+    for path, name, known_names, kind in mentioned:
+        known(name, known_names, origin(layers, path).place(path), kind)
+
+
+def _displays(path: Path) -> Displays:
+    """``figures.yaml``, with every module in it known."""
+    displays = validate(Displays, read_yaml(path), str(path))
+    for kind, entries in (("figures", displays.figures), ("listings", displays.listings)):
+        for name, entry in entries.items():
+            check_module(entry.module, str(path), f"{kind}.{name}.module")
+    return displays

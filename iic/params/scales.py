@@ -56,6 +56,8 @@ class Scale(Model):
             raise ValueError(
                 f"datasets: {twice!r} runs in place of two, and its runs would have one name"
             )
+        if twice := repeated((*self.tables, *self.listings, *self.figures)):
+            raise ValueError(f"{twice!r} stands twice among tables, listings and figures")
         for paper, dataset in self.datasets.items():
             if self.real and paper != dataset:
                 raise ValueError(

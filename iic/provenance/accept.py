@@ -7,6 +7,7 @@ the engine, and weeks of GPU time must not be spent again because a function was
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +18,7 @@ from iic.provenance.environment import code_state
 from iic.provenance.fingerprint import fingerprint
 from iic.provenance.jobs import Job
 from iic.records.files import read_record, sha256_file, write_record
-from iic.records.receipt import Acceptance, Receipt
+from iic.records.receipt import Acceptance, Fingerprint, Receipt
 
 
 class NotAcceptable(IICError):
@@ -33,8 +34,8 @@ class Accepted:
     """What had changed."""
 
 
-def accept(trainings: list[Job], because: str, root: Path = Path()) -> list[Accepted]:
-    """Add an acceptance to the receipt of every training, or to none.
+def accept(trainings: Sequence[Job], because: str, root: Path = Path()) -> list[Accepted]:
+    """Add an acceptance to the receipts of those trainings whose code changed.
 
     The receipt keeps its modification time, and its digest does not count acceptances, so that
     neither the workflow nor the chain of receipts sees a change.
@@ -45,53 +46,66 @@ def accept(trainings: list[Job], because: str, root: Path = Path()) -> list[Acce
         root: Root of the clone.
 
     Raises:
-        NotAcceptable: `because` is empty; nothing changed, or other things than code did; or a
-            run's files are not what it wrote.
-        RecordError: A receipt is missing, damaged or cannot be written.
+        NotAcceptable: `because` is empty; there is nothing to accept; or, for any of them, other
+            things than code changed, or its files are not what it wrote. Then none is accepted.
+        RecordError: A receipt is damaged or cannot be written.
     """
     reason = " ".join(because.split())
     if not reason:
         raise NotAcceptable("--because is empty: say why the change alters no number")
-    judged = [(job, *_judge(job, root)) for job in trainings if job.rule == "train"]
-    if not judged:
+    if not trainings:
         raise NotAcceptable("only trainings can be accepted: everything else is quick to run again")
-    commit = code_state(root).commit
-    now = datetime.now(UTC)
-    for job, receipt, changed in judged:
+    judged = [_judge(job, root) for job in trainings]
+    wanted = [one for one in judged if isinstance(one, _Change)]
+    if not wanted:
+        raise NotAcceptable("\n".join(str(one) for one in judged))
+    commit, now = code_state(root).commit, datetime.now(UTC)
+    for one in wanted:
         added = Acceptance(
-            fingerprint=fingerprint(job, strict_env=False).value,
+            fingerprint=one.current.value,
             because=reason,
-            changed=list(changed),
+            changed=list(one.changed),
             commit=commit,
             at=now,
         )
-        path = root / job.receipt
+        path = root / one.job.receipt
         times = path.stat()
-        write_record(
-            path, receipt.model_copy(update={"acceptances": [*receipt.acceptances, added]})
-        )
+        acceptances = [*one.receipt.acceptances, added]
+        write_record(path, one.receipt.model_copy(update={"acceptances": acceptances}))
         os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
-    return [Accepted(job, changed) for job, _, changed in judged]
+    return [Accepted(one.job, one.changed) for one in wanted]
 
 
-def _judge(job: Job, root: Path) -> tuple[Receipt, tuple[str, ...]]:
-    """The receipt and what changed since; an error where that is not for a person to accept."""
+@dataclass(frozen=True)
+class _Change:
+    """A training whose code changed, and nothing else."""
+
+    job: Job
+    receipt: Receipt
+    current: Fingerprint
+    changed: tuple[str, ...]
+
+
+def _judge(job: Job, root: Path) -> _Change | str:
+    """The change, or why there is none to accept; an error where it is not for a person to say."""
+    if not (root / job.receipt).exists():
+        return f"{job.name}: never run, nothing to accept"
     receipt = read_record(root / job.receipt, Receipt)
     current = fingerprint(job, strict_env=False)
     different = changes(receipt.fingerprint, current)
     if not different:
-        raise NotAcceptable(f"{job.name}: nothing changed since it ran, nothing to accept")
+        return f"{job.name}: nothing changed since it ran, nothing to accept"
     if acceptance_of(receipt, current) is not None:
-        raise NotAcceptable(f"{job.name}: this very change is accepted already")
+        return f"{job.name}: this very change is accepted already"
     beyond = [str(change) for change in different if change.part != "code"]
     if beyond:
         raise NotAcceptable(
             f"{job.name}: only a change of code can be accepted, but\n  "
             + "\n  ".join(beyond)
-            + "\nThese make it another experiment: run it again"
+            + "\nThis makes it another experiment: run it again"
         )
     for output in receipt.outputs:
         path = root / output.path
         if path.exists() and sha256_file(path) != output.sha256:
             raise NotAcceptable(f"{job.name}: {output.path} is not what the job wrote")
-    return receipt, tuple(str(change) for change in different)
+    return _Change(job, receipt, current, tuple(str(change) for change in different))

@@ -31,7 +31,7 @@ class UnknownModule(Exception):
 
 
 def closure(
-    *modules: str, left_out: tuple[str, ...] = LEFT_OUT, source: Path = SOURCE
+    *modules: str, left_out: tuple[str, ...] = LEFT_OUT, source: Path | None = None
 ) -> dict[str, str]:
     """Modules that run when `modules` are used, each with the hash of its code.
 
@@ -41,7 +41,7 @@ def closure(
     Args:
         modules: Dotted paths inside the package, where the search begins.
         left_out: Rooms that are neither listed nor searched.
-        source: Folder that holds the package.
+        source: Folder that holds the package; `SOURCE` by default.
 
     Returns:
         Module -> SHA-256, sorted by module.
@@ -49,6 +49,7 @@ def closure(
     Raises:
         UnknownModule: One of `modules` does not exist, or a file is no valid Python.
     """
+    source = source or SOURCE
     for module in modules:
         if _file(module, source) is None:
             raise UnknownModule(f"there is no module {module!r} under {source}")
@@ -72,11 +73,16 @@ def closure(
     return dict(sorted(found.items()))
 
 
-def named_files(module: str, source: Path = SOURCE) -> list[Path]:
-    """Source files of the modules that `module` names in a string, relative to `source`.
+def named_files(module: str, source: Path | None = None) -> dict[str, str]:
+    """Source files of the modules that `module` names in a string, with their SHA-256.
 
-    A figure that prints a listing reads the text of a module without importing it.
+    A figure that prints a listing reads the text of a module without importing it, comments
+    included.
+
+    Returns:
+        Path relative to `source` -> SHA-256 of the bytes.
     """
+    source = source or SOURCE
     path = _file(module, source)
     if path is None:
         raise UnknownModule(f"there is no module {module!r} under {source}")
@@ -88,7 +94,11 @@ def named_files(module: str, source: Path = SOURCE) -> list[Path]:
     }
     named = {word for word in words if word.startswith(f"{PACKAGE}.") and word.count(".") > 1}
     found = (_file(word, source) for word in sorted(named))
-    return [file.relative_to(source) for file in found if file is not None]
+    return {
+        file.relative_to(source).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest()
+        for file in found
+        if file is not None
+    }
 
 
 def code_hash(text: str, name: str = "<text>") -> str | None:

@@ -30,8 +30,9 @@ from typing import Any
 from iic.params.datasets import CATALOGUE, Dataset, find_dataset, load_catalogue
 from iic.params.errors import IICError
 from iic.params.runs import Plan, Run, plan
+from iic.provenance import closure as closures
 from iic.provenance import jobs
-from iic.provenance.closure import LEFT_OUT, SOURCE, UnknownModule, closure, named_files
+from iic.provenance.closure import LEFT_OUT, UnknownModule, closure, named_files
 from iic.provenance.lock import lock_hash
 from iic.publish.published import published_files
 from iic.records import paths
@@ -99,8 +100,8 @@ def train(scale: str, run: str, *, strict_env: bool | None = None) -> Fingerprin
 
     The same for every seed of the run; `run` is ``<dataset>/<method>[-<variant>]``.
     """
-    chosen = _plan(scale).run(run)
-    entry = _plan(scale).datasets[chosen.dataset]
+    chosen = plan(scale).run(run)
+    entry = plan(scale).datasets[chosen.dataset]
     code = _code(chosen.method, *TRAINING, PREPARATION, entry.module)
     settings = {"method": chosen.method, **chosen.settings_json}
     return _fingerprint("train", code, settings, _raw(chosen.dataset, entry), strict_env)
@@ -108,20 +109,20 @@ def train(scale: str, run: str, *, strict_env: bool | None = None) -> Fingerprin
 
 def evaluate(scale: str, dataset: str, *, strict_env: bool | None = None) -> Fingerprint:
     """The evaluations of all runs on `dataset`, which one job writes."""
-    chosen = [run for run in _plan(scale).runs.values() if run.dataset == dataset]
+    chosen = [run for run in plan(scale).runs.values() if run.dataset == dataset]
     settings = {run.id: _evaluation_settings(scale, run) for run in chosen}
     return _fingerprint("evaluate", _code(*EVALUATION), settings, {}, strict_env)
 
 
 def evaluate_run(scale: str, run: str, *, strict_env: bool | None = None) -> Fingerprint:
     """The evaluation of one run, as its receipt has it."""
-    settings = _evaluation_settings(scale, _plan(scale).run(run))
+    settings = _evaluation_settings(scale, plan(scale).run(run))
     return _fingerprint("evaluate", _code(*EVALUATION), settings, {}, strict_env)
 
 
 def tabulate(scale: str, name: str, *, strict_env: bool | None = None) -> Fingerprint:
     """A table's or listing's definition, the published numbers, and which runs it shows."""
-    whole = _plan(scale)
+    whole = plan(scale)
     if name in whole.listings:
         listing = whole.listings[name]
         settings = {"listing": listing.model_dump(mode="json"), **_shown(whole, ())}
@@ -138,20 +139,19 @@ def tabulate(scale: str, name: str, *, strict_env: bool | None = None) -> Finger
 
 def draw(scale: str, name: str, *, strict_env: bool | None = None) -> Fingerprint:
     """A figure's definition, the module that draws it, the text it lists, and the runs it shows."""
-    whole = _plan(scale)
+    whole = plan(scale)
     figure = whole.figures[name]
     settings = {
         "figure": figure.model_dump(mode="json"),
         **_shown(whole, whole.figure_runs(figure)),
     }
     code = _display_code(figure.module)
-    listed = {path.as_posix(): _file(SOURCE / path) for path in named_files(figure.module)}
-    return _fingerprint("draw", code, settings, listed, strict_env)
+    return _fingerprint("draw", code, settings, named_files(figure.module), strict_env)
 
 
 def audit(scale: str, *, strict_env: bool | None = None) -> Fingerprint:
     """Everything that the scale holds: the audit judges all of it."""
-    every = {job.name: fingerprint(job).value for job in jobs.all_jobs(_plan(scale))}
+    every = {job.name: fingerprint(job).value for job in jobs.all_jobs(plan(scale))}
     return _fingerprint("audit", _display_code(AUDIT), {"jobs": every}, {}, strict_env)
 
 
@@ -216,6 +216,13 @@ def check_plan(planned: str | None, current: str, job: str) -> None:
         )
 
 
+def forget() -> None:
+    """Look at code and settings anew, in a process that has seen them change."""
+    _closure.cache_clear()
+    plan.cache_clear()
+    closures.forget()
+
+
 def value_of(
     rule: str,
     code: Mapping[str, str],
@@ -247,10 +254,6 @@ def _fingerprint(
         data=dict(data),
         environment=environment,
     )
-
-
-def _plan(scale: str) -> Plan:
-    return plan(scale)
 
 
 def _code(*modules: str) -> dict[str, str]:
@@ -289,7 +292,7 @@ def _raw(name: str, dataset: Dataset) -> dict[str, str]:
 
 
 def _evaluation_settings(scale: str, run: Run) -> dict[str, Any]:
-    return {"classes": len(_plan(scale).datasets[run.dataset].classes)}
+    return {"classes": len(plan(scale).datasets[run.dataset].classes)}
 
 
 def _shown(whole: Plan, shown: Iterable[Run]) -> dict[str, Any]:

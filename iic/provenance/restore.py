@@ -8,6 +8,7 @@ every receipt, and only then tell Snakemake that what verified is up to date.
 from __future__ import annotations
 
 import logging
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -178,7 +179,16 @@ def _snakemake(plan: Plan, root: Path, cores: int, *arguments: str) -> str:
 
 
 def _call(command: Sequence[str], root: Path) -> subprocess.CompletedProcess[str]:
+    # the rules call `python -m iic`: this very Python, also where its environment is not activated
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     try:
-        return subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+        return subprocess.run(
+            command,
+            cwd=root,
+            env={**os.environ, "PATH": path},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
     except OSError as error:
         raise RestoreError(f"{command[0]} cannot be started: {error}") from error

@@ -1,8 +1,8 @@
 """``assignments.parquet``: the cluster of every image, enough to recompute each metric.
 
 Columns: ``checkpoint`` (``last`` or ``best_label``), ``index`` (position in the dataset),
-``label`` (null without labels), then ``sub_head_0`` ... with the cluster that each sub-head
-gives the image, as small integers.
+``label`` (null where the image has none), then ``sub_head_0`` ... with the cluster that each
+sub-head gives the image, as small integers.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Assignments:
 
     Args:
         clusters: (N, h) small integers.
-        labels: (N,) classes, or None.
+        labels: (N,) classes, -1 where an image has none; None where no image has one.
     """
 
     clusters: npt.NDArray[np.integer]
@@ -41,19 +41,27 @@ def write_assignments(
     checkpoints: dict[str, npt.NDArray[np.integer]],
     labels: npt.NDArray[np.integer] | None,
 ) -> None:
-    """Write the clusters (N, h) of each checkpoint and the labels (N,)."""
+    """Write the clusters (N, h) of each checkpoint and the labels (N,), -1 where there is none.
+
+    Raises:
+        ValueError: The shapes differ, or a cluster is negative or above 65,535.
+        RecordError: The file cannot be written; nothing is left half-written.
+    """
     names = list(checkpoints)
     blocks = [checkpoints[name] for name in names]
     number, heads = blocks[0].shape
-    rows = number * len(names)
+    if any(block.shape != (number, heads) for block in blocks):
+        raise ValueError(f"checkpoints of different shapes: {[block.shape for block in blocks]}")
+    if labels is not None and labels.shape != (number,):
+        raise ValueError(f"labels of shape {labels.shape} for {number} images")
+    if any(block.size and (block.min() < 0 or block.max() > 65535) for block in blocks):
+        raise ValueError("a cluster is negative or above 65,535")
     small = np.uint8 if max(int(block.max(initial=0)) for block in blocks) < 256 else np.uint16
     codes = np.repeat(np.arange(len(names), dtype=np.int8), number)
     columns: dict[str, Any] = {
         "checkpoint": pa.DictionaryArray.from_arrays(column(codes), names),
         "index": column(np.tile(np.arange(number, dtype=np.int32), len(names))),
-        "label": pa.nulls(rows, pa.int16())
-        if labels is None
-        else column(np.tile(labels.astype(np.int16), len(names))),
+        "label": _labels(labels, number, len(names)),
     }
     for head in range(heads):
         joined = np.concatenate([block[:, head] for block in blocks])
@@ -64,8 +72,24 @@ def write_assignments(
         buffer,
         compression="zstd",
         store_schema=True,
+        # differences of 1 take no room; as a dictionary the index was half of the file
+        use_dictionary=[name for name in columns if name != "index"],
+        column_encoding={"index": "DELTA_BINARY_PACKED"},
     )
     write_bytes(path, buffer.getvalue())
+
+
+def _labels(labels: npt.NDArray[np.integer] | None, number: int, times: int) -> pa.Array:
+    if labels is None:
+        return pa.nulls(number * times, pa.int16())
+    repeated = np.tile(labels.astype(np.int16), times)
+    absent = repeated < 0
+    if not absent.any():
+        return column(repeated)
+    present = pa.py_buffer(np.packbits(~absent, bitorder="little"))
+    return pa.Array.from_buffers(
+        pa.int16(), len(repeated), [present, pa.py_buffer(repeated)], int(absent.sum())
+    )
 
 
 def read_assignments(path: Path) -> dict[str, Assignments]:
@@ -84,11 +108,11 @@ def read_assignments(path: Path) -> dict[str, Assignments]:
         labels = (
             None
             if labelled.null_count == table.num_rows
-            else labelled.cast(pa.int64()).to_numpy(zero_copy_only=False)
+            else labelled.cast(pa.int64()).fill_null(-1).to_numpy()
         )
     except FileNotFoundError:
         raise RecordError(f"{path}: missing") from None
-    except (OSError, pa.ArrowException, KeyError, ValueError) as error:
+    except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
         raise RecordError(f"{path}: no assignments: {error}") from None
     result = {}
     for name in dict.fromkeys(names.tolist()):

@@ -34,6 +34,8 @@ def read_history(path: Path) -> list[dict[str, Any]]:
         entries = [json.loads(line) for line in lines]
     except FileNotFoundError:
         raise RecordError(f"{path}: missing") from None
+    except OSError as error:
+        raise RecordError(f"{path}: cannot be read: {error.strerror}") from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise RecordError(f"{path}: no JSON lines: {error}") from None
     for number, entry in enumerate(entries, start=1):

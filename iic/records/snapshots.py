@@ -26,8 +26,17 @@ def write_array(path: Path, values: npt.NDArray[Any]) -> None:
 
 
 def read_array(path: Path) -> npt.NDArray[Any]:
-    """Read an array that `write_array` wrote."""
-    result: npt.NDArray[Any] = np.load(path, allow_pickle=False)
+    """Read an array that `write_array` wrote.
+
+    Raises:
+        RecordError: The file is absent or damaged.
+    """
+    try:
+        result: npt.NDArray[Any] = np.load(path, allow_pickle=False)
+    except FileNotFoundError:
+        raise RecordError(f"{path}: missing") from None
+    except (OSError, ValueError, EOFError) as error:
+        raise RecordError(f"{path}: no array: {error}") from None
     return result
 
 
@@ -91,10 +100,12 @@ def _read(path: Path) -> dict[int, npt.NDArray[np.float32]]:
         )
         lists = table["probabilities"].combine_chunks()
         values = lists.flatten().to_numpy(zero_copy_only=False)
+        rows = values.reshape(table.num_rows, -1).astype(np.float32)
+        return {
+            int(step): rows[steps == step].reshape(heads, -1, rows.shape[1])
+            for step in dict.fromkeys(steps)
+        }
     except FileNotFoundError:
         raise RecordError(f"{path}: missing") from None
-    except (OSError, pa.ArrowException, KeyError, ValueError) as error:
+    except (OSError, pa.ArrowException, KeyError, TypeError, AttributeError, ValueError) as error:
         raise RecordError(f"{path}: no probabilities: {error}") from None
-    k = len(values) // table.num_rows
-    rows = values.reshape(-1, k).astype(np.float32)
-    return {int(step): rows[steps == step].reshape(heads, -1, k) for step in dict.fromkeys(steps)}

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from iic.provenance.closure import UnknownModule, closure, code_hash, named_files
+from iic.records.files import sha256_bytes
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = sorted((ROOT / "iic").rglob("*.py"))
@@ -186,7 +187,7 @@ def test_unknown_and_broken_modules_are_named(tmp_path: Path) -> None:
 
 def test_modules_named_in_strings(tmp_path: Path) -> None:
     source = write(tmp_path, a='M = "iic.room.b"\nN = "iic.room.nope"', room__b="x = 1")
-    assert named_files("iic.a", source) == [Path("iic/room/b.py")]
+    assert named_files("iic.a", source) == {"iic/room/b.py": sha256_bytes(b"x = 1")}
 
 
 def test_the_engine_is_in_the_closure_of_the_method_and_the_plots_are_not() -> None:

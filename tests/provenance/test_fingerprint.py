@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -31,14 +32,19 @@ def fingerprints(clone: Path, **environment: str) -> dict[str, str]:
     return values
 
 
-@pytest.fixture
-def clone(tmp_path: Path) -> Path:
-    return clone_to(tmp_path)
+@pytest.fixture(scope="module")
+def untouched(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return clone_to(tmp_path_factory.mktemp("untouched") / "clone")
 
 
 @pytest.fixture(scope="module")
-def before(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    return fingerprints(clone_to(tmp_path_factory.mktemp("before")))
+def before(untouched: Path) -> dict[str, str]:
+    return fingerprints(untouched)
+
+
+@pytest.fixture
+def clone(untouched: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(untouched, tmp_path / "clone"))
 
 
 def changed(before: dict[str, str], after: dict[str, str]) -> set[str]:
@@ -159,10 +165,11 @@ def test_the_lock_file_counts_where_that_is_asked_for(before: dict[str, str], cl
     assert changed(strict, fingerprints(clone, IIC_STRICT_ENV="1")) == set(before)
 
 
-def test_an_unknown_module_is_a_clear_error(clone: Path) -> None:
-    edit(clone, "params/figures.yaml", "iic.publish.figures.curves", "iic.publish.figures.curve")
+def test_code_that_cannot_be_read_is_a_clear_error(clone: Path) -> None:
+    append(clone, "iic/engine/loop.py", "\ndef :\n")
     done = run_in(clone, "-c", ALL)
-    assert "CodeError: there is no module 'iic.publish.figures.curve'" in done.stderr
+    assert "CodeError" in done.stderr
+    assert "iic/engine/loop.py: no valid Python" in done.stderr
 
 
 def test_planning_is_light_and_quick(clone: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 from collections import defaultdict
 from collections.abc import Iterator
 
@@ -45,8 +46,11 @@ def stale(tree: Tree) -> Iterator[Finding]:
 
 def environment(tree: Tree) -> Iterator[Finding]:
     """Versions that differ from those of the receipts, one finding a difference."""
-    now = {"requirements.lock": lock_hash(tree.root)[:12]}
-    now |= package_versions()
+    now = {
+        "requirements.lock": lock_hash(tree.root)[:12],
+        "python": _minor(platform.python_version()),
+        **package_versions(),
+    }
     jobs: dict[tuple[str, str], list[str]] = defaultdict(list)
     for job, receipt in tree.present:
         for what, version in _versions(receipt.environment).items():
@@ -84,7 +88,16 @@ def uncommitted(tree: Tree, code: Code) -> Iterator[Finding]:
 
 
 def _versions(environment: Environment) -> dict[str, str]:
-    return {"requirements.lock": environment.lock[:12], **environment.packages}
+    return {
+        "requirements.lock": environment.lock[:12],
+        "python": _minor(environment.python),
+        **environment.packages,
+    }
+
+
+def _minor(version: str) -> str:
+    """``3.11.7`` -> ``3.11``; patches of Python change no number."""
+    return ".".join(version.split(".")[:2])
 
 
 def _some(items: list[str], separator: str) -> str:

@@ -1,0 +1,99 @@
+"""Whatever is wrong in the printed numbers: one clear message that names file and line."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+import pytest
+from params_helpers import PARAMS, copy_of, planned
+
+from iic.params.errors import SettingsError
+from iic.publish.published import Published, load_published
+
+FILES = sorted(path.name for path in (PARAMS / "published").glob("*.csv"))
+ODD = [
+    "",
+    " ",
+    "nope",
+    "-1",
+    "101",
+    "1e400",
+    "nan",
+    "1,5",
+    "†",
+    "††",
+    "x\ny",
+    '"',
+    "STL10",
+    "\u2028",
+]
+
+
+def load(folder: Path) -> Published:
+    return load_published(planned(folder / "params").tables["table_1"], folder)
+
+
+def written(fields: list[list[str]]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(fields)
+    return text.getvalue()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    copy_of(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("file", FILES)
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (b"a,b\n1,2\n", "line 1: columns a, b\n  allowed: "),
+        (b"\xff\xfe", "cannot be read"),
+        (b"\0", "no valid csv|line 1"),
+        (None, "no such file"),
+    ],
+)
+def test_a_file_that_is_wrong_as_a_whole(
+    folder: Path, file: str, text: bytes | None, says: str
+) -> None:
+    path = folder / "params/published" / file
+    path.unlink()
+    if text is not None:
+        path.write_bytes(text)
+    with pytest.raises(SettingsError, match=says) as caught:
+        load(folder)
+    assert str(caught.value).startswith(f"{path}: ")
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_any_value_anywhere_is_taken_or_refused_clearly(folder: Path, file: str) -> None:
+    path = folder / "params/published" / file
+    table = planned(folder / "params").tables["table_1"]
+    lines = list(csv.reader(io.StringIO(path.read_text(encoding="utf-8"))))
+    refused = tried = 0
+    for number, line in enumerate(lines):
+        for place in range(len(line)):
+            odd = ODD[tried % len(ODD)]
+            new = [*line[:place], odd, *line[place + 1 :]]
+            path.write_text(written([*lines[:number], new, *lines[number + 1 :]]), encoding="utf-8")
+            try:
+                load_published(table, folder)
+            except SettingsError as error:
+                assert str(error).startswith(str(folder)) and str(error).count("\n") <= 2
+                refused += 1
+            tried += 1
+    assert refused
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_a_line_with_a_field_too_few_or_too_many(folder: Path, file: str) -> None:
+    path = folder / "params/published" / file
+    lines = path.read_text(encoding="utf-8").splitlines()
+    for last in (lines[-1] + ",x", lines[-1].rsplit(",", 1)[0]):
+        path.write_text("\n".join([*lines[:-1], last]) + "\n", encoding="utf-8")
+        with pytest.raises(SettingsError, match=rf"line {len(lines)}: \d fields\n  allowed: \d: "):
+            load(folder)

@@ -1,0 +1,141 @@
+"""Trap H3: in a fresh clone Snakemake would run everything again."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from conftest import SCALE, run_in
+
+pytest.importorskip("snakemake")
+
+RUNS = Path(f"results/{SCALE}/runs/digits")
+
+
+def scatter(tree: Path, last: str) -> None:
+    """Give files the times of a checkout: now, in any order, those below `last` after all."""
+    files = [path for part in ("data", "results") for path in (tree / part).rglob("*")]
+    random.Random(0).shuffle(files)
+    files.sort(key=lambda path: path.relative_to(tree).as_posix().startswith(last))
+    start = time.time_ns() - len(files) * 10**9
+    for number, path in enumerate(files):
+        moment = start + number * 10**9
+        os.utime(path, ns=(moment, moment))
+
+
+def restore(tree: Path) -> subprocess.CompletedProcess[str]:
+    return run_in(tree, "-m", "iic", "restore", "--scale", SCALE)
+
+
+def dry_run(tree: Path, *targets: str) -> str:
+    arguments = ("-m", "snakemake", "-n", "--cores", "1", "--config", f"scale={SCALE}")
+    done = run_in(tree, *arguments, "--", *targets)
+    assert done.returncode == 0, done.stderr
+    return done.stdout + done.stderr
+
+
+def test_a_fresh_clone_knows_that_its_results_are_done(own_tree: Path) -> None:
+    (own_tree / f"results/{SCALE}/audit.json").write_text("{}")
+    scatter(own_tree, last="data")
+    assert "train_run" in dry_run(own_tree), "the trap"
+    done = restore(own_tree)
+    assert done.returncode == 0, done.stderr
+    assert "Nothing to be done" in dry_run(own_tree)
+    # what Snakemake now remembers lets it notice a later change
+    scale = own_tree / f"params/scales/{SCALE}.yaml"
+    scale.write_text(scale.read_text().replace("restarts: 1", "restarts: 2"))
+    assert "params have changed" in dry_run(own_tree, f"{RUNS}/kmeans/seed0/run.json").lower()
+
+
+def test_tampered_results_are_not_marked_as_done(own_tree: Path) -> None:
+    path = own_tree / RUNS / "iic/seed0/assignments.parquet"
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    scatter(own_tree, last="data")
+    done = restore(own_tree)
+    assert done.returncode == 1
+    assert f"{RUNS}/iic/seed0/assignments.parquet: altered" in done.stderr
+    assert "train_run" in dry_run(own_tree)
+
+
+@pytest.mark.long
+def test_stale_results_and_all_that_stands_on_them_are_left_to_do(own_tree: Path) -> None:
+    scale = own_tree / f"params/scales/{SCALE}.yaml"
+    scale.write_text(scale.read_text().replace("restarts: 1", "restarts: 2"))
+    scatter(own_tree, last="data")
+    done = restore(own_tree)
+    assert done.returncode == 0, done.stderr
+    assert "train digits/kmeans/seed0: changed" in done.stdout
+    assert "Nothing to be done" in dry_run(own_tree, f"{RUNS}/iic/seed0/run.json")
+    assert "train_run" in dry_run(own_tree, f"{RUNS}/kmeans/seed0/run.json")
+    assert "tabulate" in dry_run(own_tree, "table_1")
+
+
+@pytest.mark.long
+def test_tables_need_neither_data_nor_artifacts_of_their_runs(own_tree: Path) -> None:
+    shutil.rmtree(own_tree / "data")
+    shutil.rmtree(own_tree / f"results/{SCALE}/artifacts")
+    done = restore(own_tree)
+    assert done.returncode == 0, done.stderr
+    assert "outputs missing" in done.stdout
+    assert "Nothing to be done" in dry_run(own_tree, "table_1")
+
+
+def test_there_must_be_something_to_restore(own_tree: Path) -> None:
+    shutil.rmtree(own_tree / "results")
+    done = restore(own_tree)
+    assert done.returncode == 1
+    assert "no results here" in done.stderr
+
+
+@pytest.mark.long
+def test_an_accepted_change_of_code_is_no_change_for_snakemake(own_tree: Path) -> None:
+    assert restore(own_tree).returncode == 0
+    method = own_tree / "iic/methods/kmeans.py"
+    method.write_text(method.read_text() + "\nEDITED = 1\n")
+    assert "train_run" in dry_run(own_tree, "table_1")
+    done = run_in(
+        own_tree, "-m", "iic", "accept", "digits/kmeans", "--scale", SCALE, "--because", "unused"
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Nothing to be done" in dry_run(own_tree, "table_1")
+
+
+@pytest.mark.long
+def test_a_fresh_clone_is_restored_from_a_dvc_remote(own_tree: Path, tmp_path: Path) -> None:
+    pytest.importorskip("dvc")
+    environment = {"DVC_NO_ANALYTICS": "1"} | {
+        f"GIT_{who}_{what}": "a@b" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")
+    }
+
+    def call(place: Path, *command: str) -> None:
+        done = subprocess.run(
+            command, cwd=place, env={**os.environ, **environment}, capture_output=True, text=True
+        )
+        assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
+
+    dvc = (sys.executable, "-m", "dvc")
+    (own_tree / ".gitignore").write_text(
+        "/data/\n/results/*/artifacts/\n.snakemake/\n__pycache__/\n"
+    )
+    call(own_tree, "git", "init", "-q")
+    call(own_tree, *dvc, "init", "-q")
+    call(own_tree, *dvc, "remote", "add", "-q", "-d", "local", str(tmp_path / "remote"))
+    call(own_tree, *dvc, "commit", "-q", "-f", "data@digits", f"runs@{SCALE}")
+    call(own_tree, *dvc, "push", "-q", "data@digits", f"runs@{SCALE}")
+    call(own_tree, "git", "add", "-A")
+    call(own_tree, "git", "commit", "-qm", "results")
+    fresh = tmp_path / "fresh"
+    call(tmp_path, "git", "clone", "-q", str(own_tree), str(fresh))
+    assert not (fresh / "data").exists()
+    done = run_in(fresh, "-m", "iic", "restore", "--scale", SCALE, **environment)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "0 jobs are left to do" in done.stdout
+    assert "Nothing to be done" in dry_run(fresh, "tables", "figures")
+    weights = f"results/{SCALE}/artifacts/digits/iic/seed0/weights.safetensors"
+    assert (fresh / weights).read_bytes() == (own_tree / weights).read_bytes()

@@ -1,0 +1,181 @@
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from conftest import SCALE
+from typer.testing import CliRunner
+
+from iic.cli.app import app
+from iic.params.runs import Plan, plan
+from iic.provenance import jobs
+from iic.provenance.accept import NotAcceptable, accept
+from iic.provenance.audit.run import audit
+from iic.provenance.changes import Change, changes
+from iic.provenance.fingerprint import forget, value
+from iic.provenance.jobs import UnknownTarget, find
+from iic.provenance.why import why
+from iic.records.files import read_record, sha256_bytes, write_record
+from iic.records.receipt import Fingerprint, Receipt
+
+RUN = "digits/kmeans"
+FOLDER = Path(f"results/{SCALE}/runs/{RUN}/seed0")
+
+
+@pytest.fixture
+def whole(tree: Path) -> Plan:
+    return plan(SCALE)
+
+
+def fingerprint(**parts: object) -> Fingerprint:
+    empty: dict[str, object] = {"code": {}, "settings": {}, "data": {}}
+    return Fingerprint.model_validate(empty | parts | {"value": sha256_bytes(repr(parts).encode())})
+
+
+def test_changes_are_named_part_by_part() -> None:
+    before = fingerprint(
+        code={"iic.a": "1", "iic.b": "1"},
+        settings={"network": {"width": 1.0, "blocks": None}, "crops": [1, 2], "gone": {}},
+        data={"data/raw/x": "a" * 64},
+    )
+    after = fingerprint(
+        code={"iic.a": "2", "iic.c": "1"},
+        settings={"network": {"width": 0.5, "blocks": None}, "crops": [1, 3]},
+        data={"data/raw/x": "b" * 64},
+    )
+    assert [str(change) for change in changes(before, after)] == [
+        "code iic.a: edited",
+        "code iic.b: gone",
+        "code iic.c: new",
+        "settings crops: [1, 2] -> [1, 3]",
+        "settings gone: {} -> (absent)",
+        "settings network.width: 1.0 -> 0.5",
+        f"data data/raw/x: {'a' * 12} -> {'b' * 12}",
+    ]
+    assert changes(before, before) == []
+    assert len(str(Change("settings", "long", "x" * 500, "y"))) < 120
+
+
+@pytest.mark.parametrize(
+    ("target", "names"),
+    [
+        ("digits/kmeans/seed1", ["train digits/kmeans/seed1", "evaluate digits/kmeans/seed1"]),
+        (f"results/{SCALE}/runs/digits/kmeans/seed1/", ["train digits/kmeans/seed1",
+                                                      "evaluate digits/kmeans/seed1"]),
+        (f"results/{SCALE}/runs/digits/kmeans/seed1/assignments.parquet",
+         ["train digits/kmeans/seed1"]),
+        (f"results/{SCALE}/runs/digits/kmeans/seed1/evaluation.json",
+         ["evaluate digits/kmeans/seed1"]),
+        ("table_1", ["tabulate table_1"]),
+        ("figure_3", ["draw figure_3"]),
+        (f"results/{SCALE}/figures/figure_3.png", ["draw figure_3"]),
+        ("digits", ["download digits", "prepare digits"]),
+    ],
+)  # fmt: skip
+def test_what_a_target_stands_for(whole: Plan, target: str, names: list[str]) -> None:
+    assert [job.name for job in find(whole, target)] == names
+
+
+def test_a_run_stands_for_all_its_seeds_and_a_typo_gets_a_hint(whole: Plan) -> None:
+    assert len(find(whole, RUN)) == 4
+    with pytest.raises(UnknownTarget, match=r"did you mean: digits/kmeans"):
+        find(whole, "digits/kmean")
+
+
+def test_everything_is_up_to_date_after_the_jobs(whole: Plan) -> None:
+    assert {why(job).status for job in jobs.all_jobs(whole)} == {"up to date"}
+
+
+def test_every_state_has_its_answer(whole: Plan, tree: Path) -> None:
+    train, evaluate = find(whole, f"{RUN}/seed0")
+    (FOLDER / "history.jsonl").rename("aside")
+    assert why(train).status == "outputs missing"
+    assert why(train).reasons == (f"{FOLDER}/history.jsonl is missing",)
+    (FOLDER / "history.jsonl").write_text("{}\n")
+    assert why(train).status == "outputs altered"
+    Path("aside").replace(FOLDER / "history.jsonl")
+    assert why(train).fresh
+
+    receipt = read_record(FOLDER / "run.json", Receipt)
+    write_record(FOLDER / "run.json", receipt.model_copy(update={"seed": 1}).sealed())
+    assert why(evaluate).status == "parents changed"
+    assert why(evaluate).reasons == (f"{FOLDER}/run.json was written anew",)
+    (FOLDER / "run.json").write_text("{")
+    assert why(train).status == "damaged"
+    (FOLDER / "run.json").unlink()
+    assert why(train).status == "never run"
+    assert why(evaluate).reasons == (f"{FOLDER}/run.json is missing",)
+
+
+def test_results_stand_without_their_data(whole: Plan, tree: Path) -> None:
+    shutil.rmtree("data")
+    assert all(why(job).fresh for job in find(whole, RUN))
+    assert why(jobs.download("digits")).status == "never run"
+
+
+def test_a_changed_setting_is_named_with_both_values(tree: Path) -> None:
+    scale = Path(f"params/scales/{SCALE}.yaml")
+    scale.write_text(scale.read_text().replace("restarts: 1", "restarts: 2"))
+    forget()
+    train, _ = find(plan(SCALE), f"{RUN}/seed0")
+    assert (why(train).status, why(train).reasons) == ("changed", ("settings restarts: 1 -> 2",))
+    with pytest.raises(NotAcceptable, match=r"only a change of code .*\n  settings restarts"):
+        accept([train], "it is better")
+
+
+def test_accepting_nothing_is_refused(whole: Plan, tree: Path) -> None:
+    before = {path: path.read_bytes() for path in FOLDER.iterdir()}
+    found = find(whole, f"{RUN}/seed0")[:1]
+    with pytest.raises(NotAcceptable, match="nothing changed"):
+        accept(found, "no reason")
+    with pytest.raises(NotAcceptable, match="--because is empty"):
+        accept(found, "  \n ")
+    with pytest.raises(NotAcceptable, match="only trainings"):
+        accept([], "a reason")
+    assert before == {path: path.read_bytes() for path in FOLDER.iterdir()}
+
+
+def test_an_accepted_run_stands_for_the_edited_code_until_it_is_edited_again(tree: Path) -> None:
+    def planned() -> str:
+        forget()
+        return value("train", scale=SCALE, run=RUN, seed=1)
+
+    def iic(*words: str) -> str:
+        forget()
+        done = CliRunner().invoke(app, [*words, "--scale", SCALE])
+        return done.stdout + str(done.exception or "")
+
+    before = planned()
+    method = Path("iic/methods/kmeans.py")
+    method.write_text(method.read_text() + "\nEDITED = 1\n")
+    assert planned() != before
+    assert "changed\n  code iic.methods.kmeans: edited" in iic("why", f"{RUN}/seed1")
+
+    receipt = Path(f"results/{SCALE}/runs/{RUN}/seed1/run.json")
+    os.utime(receipt, ns=(10**18, 10**18))
+    # a seed that never ran does not keep the others from being accepted
+    other = Path(f"results/{SCALE}/runs/{RUN}/seed0/run.json")
+    other.rename("aside")
+    said = iic("accept", RUN, "--because", "a constant that nothing reads")
+    assert said.count("accepted") == 1
+    Path("aside").rename(other)
+    said = iic("accept", RUN, "--because", "a constant that nothing reads")
+    assert said.count("accepted") == 1
+    assert receipt.stat().st_mtime_ns == 10**18
+    assert planned() == before, "Snakemake would train again"
+    said = iic("why", f"{RUN}/seed1")
+    assert "train digits/kmeans/seed1: accepted\n  because: a constant that nothing reads" in said
+    assert "evaluate digits/kmeans/seed1: up to date" in said
+    assert "is accepted already" in iic("accept", RUN, "--because", "again")
+
+    report = audit(plan(SCALE))
+    assert report.exit_status == 0
+    notes = [one.message for one in report.findings if one.kind == "accepted"]
+    assert len(notes) == 2
+    assert "because: a constant that nothing reads (code iic.methods.kmeans: edited)" in notes[0]
+
+    method.write_text(method.read_text() + "\nEDITED = 2\n")
+    assert planned() != before
+    assert "changed" in iic("why", f"{RUN}/seed1")

@@ -1,0 +1,98 @@
+"""What Snakemake plans in a bare clone, and what it says to a wrong configuration."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from workflow_helpers import edit, iic, planned, snakemake
+
+from iic.params.runs import plan
+from iic.provenance import jobs
+from iic.records import paths
+
+SCALES = ("mini", "laptop", "gpu", "paper")
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_a_bare_clone_plans_the_whole_dag(clean: Path, scale: str) -> None:
+    whole = plan(scale)
+    # the default scale is the one of `make`
+    listed = planned(clean, scale=None if scale == "mini" else scale)
+    for kind, wanted in {
+        "Obtaining": len(whole.datasets),
+        "Turning": len(whole.datasets),
+        "Training": sum(len(run.seeds) for run in whole.runs.values()),
+        "Scoring": len(whole.datasets),
+        "Writing": len(whole.tables) + len(whole.listings),
+        "Drawing": len(whole.figures),
+        "Auditing": 1,
+    }.items():
+        assert sum(job.startswith(kind) for job in listed) == wanted > 0, kind
+    assert f"Training iic on {whole.scale.datasets['mnist']} with seed 0." in listed
+
+
+def test_rules_write_where_the_records_say(clean: Path) -> None:
+    """The patterns in the rules and those in iic.records.paths are the same."""
+    said = snakemake(clean, "--summary", scale="smoke").said
+    rows = [line.split("\t") for line in said.splitlines() if "\t" in line][1:]
+    whole = plan("smoke")
+    wanted = {str(paths.audit_report("smoke"))}
+    for job in jobs.all_jobs(whole):
+        wanted |= {str(job.receipt), *map(str, jobs.files_of(job))}
+        if job.rule == "train":
+            place = paths.RunPaths("smoke", job.wildcards["run"], int(job.wildcards["seed"]))
+            inside = {place.weights, place.probabilities, place.snapshots}
+            wanted = wanted - set(map(str, inside)) | {str(place.artifacts)}
+        if job.rule == "prepare":
+            wanted |= {str(job.receipt.with_name(name)) for name in ("images.npy", "labels.npy")}
+    assert {row[0] for row in rows} == wanted
+
+
+def test_every_named_target_exists(clean: Path) -> None:
+    said = snakemake(clean, "--list-rules").said
+    named = set(re.findall(r"^\s*([a-z0-9_]+)\b", said, flags=re.MULTILINE))
+    displays = plan("mini")
+    assert {"all", "data", "train", "baselines", "tables", "figures", "audit"} <= named
+    assert {*displays.tables, *displays.figures, *displays.listings} <= named
+
+
+@pytest.mark.parametrize(
+    ("config", "parts"),
+    [
+        ("scale=nope", ["--config", "scale", "'nope'", "gpu, laptop, mini, paper, smoke"]),
+        (
+            "scael=mini",
+            ["--config", "'scael'", "mirror, scale, strict_env", "did you mean: scale?"],
+        ),
+        ("strict_env=banana", ["--config", "strict_env", "'banana'", "true or false"]),
+    ],
+)
+def test_a_wrong_configuration_is_one_clear_message(
+    clean: Path, config: str, parts: list[str]
+) -> None:
+    said = snakemake(clean, "--dry-run", config=[config], expect=1).said
+    assert "Traceback" not in said
+    for part in parts:
+        assert part in said, said
+
+
+def test_a_typo_in_params_is_one_clear_message(clone: Path) -> None:
+    edit(clone / "params/scales/smoke.yaml", "restarts: 1", "restart: 1")
+    done = snakemake(clone, "--dry-run", scale="smoke", expect=1)
+    assert "Traceback" not in done.said
+    for part in (
+        "params/scales/smoke.yaml",
+        "digits/kmeans",
+        "'restart'",
+        "did you mean: restarts",
+    ):
+        assert part in done.said, done.said
+
+
+def test_run_refuses_an_unknown_scale_and_passes_snakemakes_failure_on(clean: Path) -> None:
+    refused = iic(clean, "run", "--scale", "nope", "tables", expect=1)
+    assert "'nope' is no scale" in refused.said and "Traceback" not in refused.said
+    failed = iic(clean, "run", "--scale", "smoke", "no_such_target", expect=None)
+    assert failed.status != 0 and "no_such_target" in failed.said

@@ -1,0 +1,94 @@
+"""Content decides what runs again: not times, comments, or where bytes came from."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from workflow_helpers import NOTHING, Finished, append, edit, planned, snakemake
+
+AUDIT = "Auditing every number of this scale, from the tables back to the raw data."
+SCORING = "Scoring every run on digits from its assignments."
+TABLE = "Writing table_1, with the receipts that each cell comes from."
+
+
+def training(*runs: str) -> list[str]:
+    return [f"Training {run} on digits with seed 0." for run in runs]
+
+
+def drawing(*figures: str) -> list[str]:
+    return [f"Drawing {figure} from what its runs left on disk." for figure in figures]
+
+
+def test_a_finished_clone_has_nothing_to_do(smoke: Finished) -> None:
+    assert "Auditing" in smoke.by_snakemake.said
+    assert NOTHING in snakemake(smoke.path, scale="smoke").said
+
+
+def test_touched_files_change_nothing(smoke_copy: Path) -> None:
+    touched = [
+        path
+        for folder in ("results/smoke", "data", "iic", "params", "workflow")
+        for path in (smoke_copy / folder).rglob("*")
+    ]
+    # what was made first looks newest
+    touched.sort(key=lambda path: path.stat().st_mtime)
+    for age, path in enumerate(touched):
+        os.utime(path, (2e9 - age, 2e9 - age))
+    assert planned(smoke_copy, scale="smoke") == []
+
+
+def test_comments_docstrings_the_command_line_and_mirrors_change_nothing(smoke_copy: Path) -> None:
+    package = smoke_copy / "iic"
+    append(package / "engine/loop.py", "\n# another remark\n")
+    engine = package / "engine/clustering.py"
+    engine.write_text(engine.read_text().replace('"""', '"""Reworded. ', 1))
+    append(package / "cli/jobs.py", "\nUNUSED = 1\n")
+    assert planned(smoke_copy, scale="smoke", config=["mirror=/nowhere"]) == []
+
+
+@pytest.mark.parametrize(
+    ("module", "expected"),
+    [
+        ("publish/markdown.py", [AUDIT, TABLE, TABLE.replace("table_1", "supp_table_1")]),
+        ("publish/figures/curves.py", [AUDIT, *drawing("training_curves")]),
+        ("provenance/audit/run.py", [AUDIT]),
+    ],
+)
+def test_an_edit_of_what_publishes_trains_nothing(
+    smoke_copy: Path, module: str, expected: list[str]
+) -> None:
+    append(smoke_copy / "iic" / module, "\nEDITED = True\n")
+    assert planned(smoke_copy, scale="smoke") == sorted(expected)
+
+
+def test_an_edit_of_the_engine_trains_what_uses_it(smoke_copy: Path) -> None:
+    append(smoke_copy / "iic/engine/loop.py", "\nEDITED = True\n")
+    listed = planned(smoke_copy, scale="smoke")
+    trained = [job for job in listed if job.startswith("Training")]
+    assert trained == training("iic", "iic-corrected", "random")
+    assert {SCORING, TABLE, AUDIT, *drawing("figure_3", "training_curves")} <= {*listed}
+    # nothing that stands below the engine or beside it
+    assert not any(job.startswith(("Obtaining", "Turning", "Drawing figure_2")) for job in listed)
+
+
+def test_a_changed_setting_trains_that_run_alone(smoke_copy: Path) -> None:
+    """Also trap H5: settings reach the rules as fingerprints, which Snakemake compares."""
+    edit(smoke_copy / "params/scales/smoke.yaml", "{restarts: 1}", "{restarts: 2}")
+    listed = planned(smoke_copy, scale="smoke")
+    # figure_3 shows no k-means; the curves do
+    assert listed == sorted(
+        [*training("kmeans"), SCORING, TABLE, *drawing("figure_3", "training_curves"), AUDIT]
+    )
+
+
+def test_a_strict_environment_counts_the_lock_file(tiny_copy: Path) -> None:
+    listed = planned(tiny_copy, scale="tiny", config=["strict_env=true"])
+    assert {*training("kmeans"), SCORING, TABLE} <= {*listed}
+    # each job finds the fingerprint that the workflow was planned with
+    target = "data/raw/digits/files.json"
+    snakemake(tiny_copy, target, scale="tiny", config=["strict_env=true"])
+    assert planned(tiny_copy, target, scale="tiny", config=["strict_env=true"]) == []
+    append(tiny_copy / "requirements.lock", "# another environment\n")
+    assert planned(tiny_copy, target, scale="tiny", config=["strict_env=true"]) != []

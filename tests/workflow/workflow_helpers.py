@@ -1,0 +1,191 @@
+"""Clones of this repository, and how to drive Snakemake, DVC and the command line in them."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+NOTHING = "Nothing to be done"
+
+# Scale smoke without its three networks: seconds in place of a minute. With figures and listings
+# left out, every kind of job that a number passes through is still there.
+TINY = """\
+name: tiny
+extends: mini
+description: K-means once, for tests of the workflow.
+listings: []
+figures: []
+skip: [digits/random, digits/iic, digits/iic-corrected]
+skip_reason: a test needs one run
+seeds: {default: [0], digits/kmeans: [0], digits/iic: [0], digits/random: [0]}
+changes: {digits/kmeans: {restarts: 1}}
+"""
+
+# One training of two epochs, long enough to be interrupted, with a checkpoint at almost every step.
+INTERRUPTIBLE = """\
+name: interruptible
+extends: mini
+description: IIC once, for tests that interrupt it.
+listings: []
+figures: []
+skip: [digits/random, digits/kmeans, digits/iic-corrected]
+skip_reason: a test needs one run
+seeds: {default: [0], digits/kmeans: [0], digits/iic: [0], digits/random: [0]}
+changes:
+  digits/iic:
+    network: {width: 0.0625}
+    schedule: {epochs: 2, max_steps: 140, checkpoint_seconds: 0.05, snapshot_steps: [0, 100]}
+"""
+
+
+@dataclass(frozen=True)
+class Done:
+    """A command that has ended."""
+
+    status: int
+    said: str
+    """Both streams, in the order in which they were written."""
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A clone with results, and what was said on the way."""
+
+    path: Path
+    by_dvc: Done
+    by_snakemake: Done
+
+
+def environment(**more: str) -> dict[str, str]:
+    """The tests' environment without what a user may have set, and with this Python in front."""
+    dropped = re.compile(r"IIC_|SNAKEMAKE_|GIT_|PYTHONPATH$")
+    kept = {name: value for name, value in os.environ.items() if not dropped.match(name)}
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    fixed = {"PATH": path, "OMP_NUM_THREADS": "1", "COLUMNS": "200", "DVC_NO_ANALYTICS": "1"}
+    return {**kept, **fixed, **more}
+
+
+def run(clone: Path, *command: str, expect: int | None = 0, **more: str) -> Done:
+    """Run a command in a clone; any exit status will do where `expect` is None."""
+    ended = subprocess.run(
+        command,
+        cwd=clone,
+        env=environment(**more),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    assert expect is None or ended.returncode == expect, (
+        f"{' '.join(command)} ended with {ended.returncode}:\n{ended.stdout[-4000:]}"
+    )
+    return Done(ended.returncode, ended.stdout)
+
+
+def snakemake_command(
+    *arguments: str, scale: str | None = None, config: Iterable[str] = ()
+) -> list[str]:
+    """Snakemake's command line, options before targets."""
+    settings = [*([f"scale={scale}"] if scale else []), *config]
+    options = ["--config", *settings, "--"] if settings else ["--"]
+    targets = [one for one in arguments if not one.startswith("-")]
+    flags = [one for one in arguments if one.startswith("-")]
+    return [sys.executable, "-m", "snakemake", "--cores=2", *flags, *options, *targets]
+
+
+def snakemake(
+    clone: Path,
+    *arguments: str,
+    scale: str | None = None,
+    config: Iterable[str] = (),
+    expect: int | None = 0,
+    **more: str,
+) -> Done:
+    """Run Snakemake; `arguments` are targets, and flags as ``--flag`` or ``--flag=value``."""
+    command = snakemake_command(*arguments, scale=scale, config=config)
+    return run(clone, *command, expect=expect, **more)
+
+
+def planned(
+    clone: Path, *targets: str, scale: str | None = None, config: Iterable[str] = ()
+) -> list[str]:
+    """Messages of the jobs that Snakemake would run, sorted."""
+    said = snakemake(clone, "--dry-run", *targets, scale=scale, config=config).said
+    jobs = sorted(re.findall(r"^Job \d+: (.+)$", said, flags=re.MULTILINE))
+    assert bool(jobs) != (NOTHING in said), said[-2000:]
+    return jobs
+
+
+def iic(clone: Path, *arguments: str, expect: int | None = 0, **more: str) -> Done:
+    """Run a verb of the clone's own package."""
+    return run(clone, sys.executable, "-m", "iic", *arguments, expect=expect, **more)
+
+
+def dvc(clone: Path, *arguments: str, expect: int | None = 0) -> Done:
+    """Run DVC, its index kept apart from the user's."""
+    place = str(clone.parent / "dvc-site-cache")
+    return run(
+        clone, sys.executable, "-m", "dvc", *arguments, expect=expect, DVC_SITE_CACHE_DIR=place
+    )
+
+
+def git(clone: Path, *arguments: str) -> str:
+    """Run git as somebody."""
+    identity = ["-c", "user.name=Test", "-c", "user.email=test@example.org"]
+    return run(clone, "git", *identity, *arguments).said
+
+
+def make_clone(place: Path) -> Path:
+    """A clean clone of what the work tree holds, committed or not, without ignored files."""
+    git(ROOT, "clone", "--quiet", str(ROOT), str(place))
+    listed = git(ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard").split("\0")
+    for name in filter(None, listed):
+        source, target = ROOT / name, place / name
+        if source.is_file():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, target)
+            target.chmod(source.stat().st_mode)
+        else:
+            target.unlink(missing_ok=True)
+    commit(place)
+    return place
+
+
+def commit(clone: Path) -> None:
+    """Commit everything that git does not ignore."""
+    git(clone, "add", "--all")
+    git(clone, "commit", "--quiet", "--allow-empty", "--message", "state of a test")
+
+
+def copy(clone: Path, place: Path) -> Path:
+    """A copy of a clone, results and all, with the times of its files."""
+    return Path(shutil.copytree(clone, place, symlinks=True))
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    """Replace the one place where `old` stands."""
+    text = path.read_text(encoding="utf-8")
+    assert text.count(old) == 1, f"{path}: {text.count(old)} times {old!r}"
+    path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def append(path: Path, text: str) -> None:
+    """Add `text` at the end of a file."""
+    path.write_text(path.read_text(encoding="utf-8") + text, encoding="utf-8")
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Bytes of every file below `folder`, by relative path."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name != ".snakemake_timestamp"
+    }
