@@ -15,8 +15,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from iic.provenance.agreement import accepted_as, check_plan
 from iic.provenance.environment import code_state, environment
-from iic.provenance.fingerprint import accepted_as, check_plan
 from iic.records.files import RecordError, read_record, sha256_file, sha256_json, write_record
 from iic.records.receipt import (
     FileRecord,

@@ -16,6 +16,7 @@ from iic.params.datasets import find_dataset
 from iic.params.runs import Plan, Run, plan
 from iic.provenance import fingerprint as fingerprints
 from iic.provenance import jobs as planned
+from iic.provenance.agreement import check_plan
 from iic.records import paths
 from iic.records.paths import RunPaths
 
@@ -93,7 +94,7 @@ def prepare(
 def train(
     run: Annotated[str, typer.Option(help="<dataset>/<method>[-<variant>], e.g. digits/iic.")],
     scale: ScaleOption = "mini",
-    seed: Annotated[int, typer.Option(min=0)] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="One of the run's seeds at this scale.")] = 0,
     fingerprint: FingerprintOption = None,
     log_file: LogOption = None,
 ) -> None:
@@ -137,9 +138,7 @@ def evaluate(
     with logged_to(log_file):
         whole = plan(scale)
         whole.check("dataset", dataset, whole.datasets)
-        fingerprints.check_plan(
-            fingerprint, fingerprints.evaluate(scale, dataset).value, f"evaluate {dataset}"
-        )
+        check_plan(fingerprint, fingerprints.evaluate(scale, dataset).value, f"evaluate {dataset}")
         for run in whole.runs.values():
             for seed in run.seeds if run.dataset == dataset else ():
                 _evaluate_one(whole, run, seed)

@@ -35,7 +35,9 @@ def run(
     dvc.lock, is the same on a laptop and on a cluster.
     """
     read_config({"scale": scale})
-    environment = {**os.environ}
+    # the rules call `python`, which must be this one also where no environment is activated
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    environment = {**os.environ, "PATH": path}
     environment.setdefault("SNAKEMAKE_PROFILE", DEFAULT_PROFILE)
     command = [sys.executable, "-m", "snakemake", "--config", f"scale={scale}", "--", *targets]
     try:

@@ -32,6 +32,7 @@ from iic.params.errors import IICError
 from iic.params.runs import Plan, Run, plan
 from iic.provenance import closure as closures
 from iic.provenance import jobs
+from iic.provenance.agreement import accepted_as
 from iic.provenance.closure import LEFT_OUT, UnknownModule, closure, named_files
 from iic.provenance.lock import lock_hash
 from iic.publish.published import published_files
@@ -44,6 +45,8 @@ BOOKKEEPING = ("iic.records.files", "iic.records.paths", "iic.records.receipt", 
 NOT_COUNTED = (*LEFT_OUT, *BOOKKEEPING)
 """Rooms outside the code of the jobs that are dear to repeat; tables and figures count `params`."""
 
+COMPUTING = ("iic.params.augmentation", "iic.params.networks", "iic.params.training")
+"""Settings that derive values of their own, such as a network's channels from its width."""
 PREPARATION = "iic.data.prepare"
 TRAINING = ("iic.data.load", "iic.records.assignments")
 """What every training runs besides its method: how data is read and assignments are stored."""
@@ -51,10 +54,6 @@ EVALUATION = ("iic.evaluate.run",)
 TABULATION = "iic.publish.tables"
 STRICT_VARIABLE = "IIC_STRICT_ENV"
 AUDIT = "iic.provenance.audit.run"
-
-
-class PlanChanged(IICError):
-    """Code, settings or data are not those that the workflow was planned with."""
 
 
 class CodeError(IICError):
@@ -102,7 +101,8 @@ def train(scale: str, run: str, *, strict_env: bool | None = None) -> Fingerprin
     """
     chosen = plan(scale).run(run)
     entry = plan(scale).datasets[chosen.dataset]
-    code = _code(chosen.method, *TRAINING, PREPARATION, entry.module)
+    computing = (one for one in COMPUTING if one in _display_code(chosen.method))
+    code = _code(chosen.method, *computing, *TRAINING, PREPARATION, entry.module)
     settings = {"method": chosen.method, **chosen.settings_json}
     return _fingerprint("train", code, settings, _raw(chosen.dataset, entry), strict_env)
 
@@ -181,39 +181,6 @@ def value(rule: str, *, strict_env: bool | None = None, root: Path = Path(), **n
         "tabulate": tabulate, "draw": draw, "audit": audit,
     }  # fmt: skip
     return functions[rule](**names, strict_env=strict_env).value
-
-
-def accepted_as(receipt: Path, current: str) -> str:
-    """The fingerprint that the receipt was written with, if it accepts `current`; else `current`.
-
-    A receipt that is absent or damaged accepts nothing; it is the audit's task to say so.
-    """
-    try:
-        content = json.loads(receipt.read_bytes())
-        accepted = {acceptance["fingerprint"] for acceptance in content["acceptances"]}
-        written = str(content["fingerprint"]["value"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return current
-    return written if current in accepted else current
-
-
-def check_plan(planned: str | None, current: str, job: str) -> None:
-    """Compare what the workflow was planned with and what the job finds.
-
-    Args:
-        planned: The workflow's ``fp``; None when a user runs a verb by hand.
-        current: What `value` says now.
-        job: The job, for the message.
-
-    Raises:
-        PlanChanged: They differ.
-    """
-    if planned is not None and planned != current:
-        raise PlanChanged(
-            f"{job}: code, settings or data changed after the workflow was planned "
-            f"(fingerprint {planned[:12]} then, {current[:12]} now). Nothing was written; "
-            "run the same command again, and leave the files alone while it runs"
-        )
 
 
 def forget() -> None:

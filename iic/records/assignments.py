@@ -17,7 +17,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from iic.records.arrow import column
+from iic.records.arrow import codes, column
 from iic.records.files import RecordError, write_bytes
 
 PREFIX = "sub_head_"
@@ -57,9 +57,9 @@ def write_assignments(
     if any(block.size and (block.min() < 0 or block.max() > 65535) for block in blocks):
         raise ValueError("a cluster is negative or above 65,535")
     small = np.uint8 if max(int(block.max(initial=0)) for block in blocks) < 256 else np.uint16
-    codes = np.repeat(np.arange(len(names), dtype=np.int8), number)
+    checkpoint = np.repeat(np.arange(len(names), dtype=np.int8), number)
     columns: dict[str, Any] = {
-        "checkpoint": pa.DictionaryArray.from_arrays(column(codes), names),
+        "checkpoint": codes(checkpoint, names),
         "index": column(np.tile(np.arange(number, dtype=np.int32), len(names))),
         "label": _labels(labels, number, len(names)),
     }

@@ -53,18 +53,31 @@ def test_same_seed_same_bytes_other_seed_other_bytes(tmp_path: Path) -> None:
     assert first.tensors[name].tobytes() != other.tensors[name].tobytes()
 
 
-@pytest.mark.parametrize("after", [1, 4, 7, 11, 20])
-@pytest.mark.parametrize("order", ["dataset", "shuffled"])
+@pytest.fixture(scope="module", params=["dataset", "shuffled"])
+def undisturbed(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[str, Outcome]:
+    """Order of the pairs, and a run that nothing stopped."""
+    order = str(request.param)
+    folder = tmp_path_factory.mktemp("undisturbed")
+    return order, train(context(folder, pairs={"order": order}))
+
+
+# in the first step, inside each of the three passes (5 steps each), and in the second epoch
+@pytest.mark.parametrize("after", [1, 7, 11, 20])
 def test_interrupted_and_resumed_gives_the_same_bytes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: int, order: str
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    undisturbed: tuple[str, Outcome],
+    after: int,
 ) -> None:
-    undisturbed = train(context(tmp_path / "a", pairs={"order": order}))
+    order, expected = undisturbed
     with monkeypatch.context() as patch:
         signal_after(patch, after, signal.SIGTERM)
         with pytest.raises(Interrupted, match=f"SIGTERM after step {after}.*checkpoint"):
-            train(context(tmp_path / "b", pairs={"order": order}))
-    resumed = train(context(tmp_path / "b", pairs={"order": order}))
-    same(undisturbed, resumed)
+            train(context(tmp_path, pairs={"order": order}))
+    resumed = train(context(tmp_path, pairs={"order": order}))
+    same(expected, resumed)
     assert [(one.first_step, one.last_step) for one in resumed.sessions] == [
         (0, after),
         (after, resumed.steps),

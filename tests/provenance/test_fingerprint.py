@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from conftest import SCALE, clone_to, run_in
 
-from iic.provenance.fingerprint import PlanChanged, accepted_as, check_plan
+from iic.provenance.agreement import PlanChanged, accepted_as, check_plan
 from iic.records.files import sha256_bytes
 
 ALL = """

@@ -8,7 +8,8 @@ import pytest
 from pydantic import Field
 
 from iic.cli.job import job
-from iic.provenance.fingerprint import PlanChanged, value_of
+from iic.provenance.agreement import PlanChanged
+from iic.provenance.fingerprint import value_of
 from iic.records.files import RecordError, read_record, sha256_bytes, write_record
 from iic.records.receipt import Acceptance, Fingerprint, Receipt
 

@@ -5,7 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from workflow_helpers import TINY, Finished, commit, copy, dvc, git, iic, make_clone, snakemake
+from workflow_helpers import (
+    Finished,
+    commit,
+    copy,
+    dvc,
+    git,
+    iic,
+    make_clone,
+    snakemake,
+    write_scale,
+)
 
 
 @pytest.fixture(scope="session")
@@ -38,7 +48,7 @@ def smoke_copy(smoke: Finished, tmp_path: Path) -> Path:
 def tiny(clean: Path, tmp_path_factory: pytest.TempPathFactory) -> Finished:
     """A scale of one k-means, complete: directly, then `dvc commit`. Do not change it."""
     path = copy(clean, tmp_path_factory.mktemp("tiny") / "clone")
-    (path / "params/scales/tiny.yaml").write_text(TINY)
+    write_scale(path, "tiny", "digits/kmeans")
     iic(path, "dvc", "sync")
     commit(path)
     by_snakemake = snakemake(path, scale="tiny")

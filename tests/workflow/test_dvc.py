@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
-from workflow_helpers import TINY, Finished, dvc, git, iic
+from workflow_helpers import Finished, dvc, git, iic, write_scale
 
 from iic.params.datasets import load_catalogue
 from iic.params.runs import scale_names
@@ -57,7 +57,7 @@ def test_dvc_is_configured_against_its_traps(clean: Path) -> None:
 
 def test_sync_check_fails_on_a_stale_file_and_sync_mends_it(clone: Path) -> None:
     iic(clone, "dvc", "sync", "--check")
-    (clone / "params/scales/tiny.yaml").write_text(TINY)
+    write_scale(clone, "tiny", "digits/kmeans")
     before = (clone / "dvc.yaml").read_bytes()
     stale = iic(clone, "dvc", "sync", "--check", expect=1).said
     assert "dvc.yaml" in stale and "iic dvc sync" in stale and "Traceback" not in stale

@@ -75,7 +75,7 @@ def test_an_edit_of_the_engine_trains_what_uses_it(smoke_copy: Path) -> None:
 
 def test_a_changed_setting_trains_that_run_alone(smoke_copy: Path) -> None:
     """Also trap H5: settings reach the rules as fingerprints, which Snakemake compares."""
-    edit(smoke_copy / "params/scales/smoke.yaml", "{restarts: 1}", "{restarts: 2}")
+    edit(smoke_copy / "params/scales/smoke.yaml", "restarts: 1", "restarts: 2")
     listed = planned(smoke_copy, scale="smoke")
     # figure_3 shows no k-means; the curves do
     assert listed == sorted(

@@ -10,39 +10,14 @@ import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import yaml
+
+from iic.params.runs import plan
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTHING = "Nothing to be done"
-
-# Scale smoke without its three networks: seconds in place of a minute. With figures and listings
-# left out, every kind of job that a number passes through is still there.
-TINY = """\
-name: tiny
-extends: mini
-description: K-means once, for tests of the workflow.
-listings: []
-figures: []
-skip: [digits/random, digits/iic, digits/iic-corrected]
-skip_reason: a test needs one run
-seeds: {default: [0], digits/kmeans: [0], digits/iic: [0], digits/random: [0]}
-changes: {digits/kmeans: {restarts: 1}}
-"""
-
-# One training of two epochs, long enough to be interrupted, with a checkpoint at almost every step.
-INTERRUPTIBLE = """\
-name: interruptible
-extends: mini
-description: IIC once, for tests that interrupt it.
-listings: []
-figures: []
-skip: [digits/random, digits/kmeans, digits/iic-corrected]
-skip_reason: a test needs one run
-seeds: {default: [0], digits/kmeans: [0], digits/iic: [0], digits/random: [0]}
-changes:
-  digits/iic:
-    network: {width: 0.0625}
-    schedule: {epochs: 2, max_steps: 140, checkpoint_seconds: 0.05, snapshot_steps: [0, 100]}
-"""
 
 
 @dataclass(frozen=True)
@@ -168,6 +143,25 @@ def commit(clone: Path) -> None:
 def copy(clone: Path, place: Path) -> Path:
     """A copy of a clone, results and all, with the times of its files."""
     return Path(shutil.copytree(clone, place, symlinks=True))
+
+
+def write_scale(clone: Path, name: str, run: str, **settings: Any) -> None:
+    """Add a scale of one run with one seed, else as smoke has it; figures and listings left out.
+
+    Every kind of job that a number passes through is still there, in seconds.
+    """
+    scale = yaml.safe_load((clone / "params/scales/smoke.yaml").read_text())
+    changes = {run: scale["changes"][run] | settings}
+    others = [one for one in plan("smoke").runs if one != run]
+    folder = clone / "params/scales"
+    (folder / f"{name}.yaml").write_text(
+        yaml.safe_dump(
+            scale
+            | {"name": name, "description": "One run.", "datasets": {"mnist": "digits"}}
+            | {"tables": ["table_1"], "figures": [], "listings": [], "changes": changes}
+            | {"skip": others, "skip_reason": "One run is enough for a test."}
+        )
+    )
 
 
 def edit(path: Path, old: str, new: str) -> None:
