@@ -180,6 +180,10 @@ def _lines(file: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, dict[str
         raise SettingsError(str(file), "", "no such file") from None
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(str(file), "", f"cannot be read: {error}") from error
+    if not text.strip():
+        raise SettingsError(
+            str(file), "", "the file is empty", allowed=f"columns {', '.join(columns)}"
+        )
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
         for fields in reader:

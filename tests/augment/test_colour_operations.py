@@ -7,7 +7,6 @@ from itertools import permutations
 import pytest
 import torch
 import torch.nn.functional as F
-from augment_helpers import LEVEL, photographs, seeded
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torchvision.transforms.v2 import functional as tv
@@ -16,6 +15,7 @@ from iic.augment import jitter
 from iic.augment.batch import unit_range
 from iic.augment.greyscale import greyscale
 from iic.augment.sobel import sobel
+from tests.augment.augment_helpers import LEVEL, photographs, seeded
 
 
 def by_torchvision(image: torch.Tensor, jitters: jitter.Jitters, i: int) -> torch.Tensor:

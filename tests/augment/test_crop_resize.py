@@ -2,12 +2,12 @@ from __future__ import annotations
 
 import pytest
 import torch
-from augment_helpers import LEVEL, photographs, seeded
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torchvision.transforms.v2 import functional as tv
 
 from iic.augment.crop_resize import CropResize, Windows, crop, resize_weights
+from tests.augment.augment_helpers import LEVEL, photographs, seeded
 
 
 def by_torchvision(image: torch.Tensor, top: int, left: int, side: int, out: int) -> torch.Tensor:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 import torch
-from augment_helpers import photographs, seeded
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torchvision.transforms import InterpolationMode
@@ -12,6 +11,7 @@ from torchvision.transforms.v2 import functional as tv
 
 from iic.augment import affine, cutout, rotation
 from iic.augment.batch import unit_range
+from tests.augment.augment_helpers import photographs, seeded
 
 
 @pytest.mark.parametrize(("channels", "size"), [(1, 28), (3, 31), (1, 8)])

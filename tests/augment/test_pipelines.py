@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 import torch
-from augment_helpers import LEVEL, photographs, seeded
 from torch.utils._python_dispatch import TorchDispatchMode
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional as tv
@@ -18,6 +17,7 @@ from iic.augment.colour import ColourDraws, ColourPipeline
 from iic.augment.grey import GreyDraws, GreyPipeline
 from iic.augment.pipeline import Augmentation, build
 from iic.params.augmentation import Affine, ColourAugmentation, Cutout, GreyAugmentation
+from tests.augment.augment_helpers import LEVEL, photographs, seeded
 
 GREY = GreyAugmentation()
 STL10 = ColourAugmentation()

@@ -6,7 +6,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from cli_helpers import iic, make_clone
+
+from tests.cli.cli_helpers import iic, make_clone
 
 
 @pytest.fixture(scope="session")

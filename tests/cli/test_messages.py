@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 import typer
-from cli_helpers import Said, iic, python
 
 from iic.cli.app import app, main
+from tests.cli.cli_helpers import Said, iic, python
 
 SMOKE = ["--scale", "smoke"]
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cli_helpers import iic, python
 
 from iic.records.assignments import read_assignments
 from iic.records.files import read_record, sha256_file
 from iic.records.receipt import Receipt
+from tests.cli.cli_helpers import iic, python
 
 KMEANS = ["train", "--scale", "smoke", "--run", "digits/kmeans"]
 RUN = "results/smoke/runs/digits/kmeans/seed0"

@@ -8,7 +8,8 @@ from http.server import ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from faulty_server import FaultyServer, handler_of
+
+from tests.data.faulty_server import FaultyServer, handler_of
 
 
 class _Quiet(ThreadingHTTPServer):

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 import yaml
-from faulty_server import SHARED
 
 from iic.params.datasets import Dataset, find_dataset, load_catalogue
 from iic.params.errors import SettingsError
+from tests.data.faulty_server import SHARED
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = ROOT / "params" / "datasets.yaml"

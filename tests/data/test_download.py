@@ -9,7 +9,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from faulty_server import CONTENT, SHARED, FaultyServer, dataset, known
 
 from iic.data.download import download
 from iic.data.errors import DataError, DownloadError
@@ -17,6 +16,7 @@ from iic.data.sources import CHUNK, Patience
 from iic.params.datasets import load_catalogue
 from iic.records.files import read_record, sha256_bytes
 from iic.records.raw import RawManifest
+from tests.data.faulty_server import CONTENT, SHARED, FaultyServer, dataset, known
 
 HASTE = Patience(connect=1, read=0.3, attempts=2, backoff=0.01)
 CATALOGUE = Path(__file__).resolve().parents[2] / "params" / "datasets.yaml"

@@ -37,7 +37,7 @@ def error_of(folder: Path) -> str:
     with pytest.raises(DataError) as caught:
         load("digits", folder.parents[2])
     assert str(folder) in str(caught.value)
-    assert "remedy: `iic prepare digits`" in str(caught.value)
+    assert "remedy: `iic prepare --dataset digits`" in str(caught.value)
     return str(caught.value)
 
 

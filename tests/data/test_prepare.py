@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from faulty_server import SHARED, known
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
@@ -28,6 +27,7 @@ from iic.data.prepare import prepare
 from iic.params.datasets import Dataset, load_catalogue
 from iic.records.files import RecordError, read_record
 from iic.records.prepared import PreparedManifest
+from tests.data.faulty_server import SHARED, known
 
 CATALOGUE = load_catalogue(Path(__file__).resolve().parents[2] / "params" / "datasets.yaml")
 DIGITS, MNIST = CATALOGUE["digits"], CATALOGUE["mnist"]
@@ -121,7 +121,7 @@ def test_cut_raw_file(digits: Path, tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:20_000])
     with pytest.raises(DataError, match="cut short: 20,000 bytes, expected 57,523") as caught:
         prepare("digits", DIGITS, tmp_path)
-    assert str(path) in str(caught.value) and "iic download digits" in str(caught.value)
+    assert str(path) in str(caught.value) and "iic download --dataset digits" in str(caught.value)
     # what was prepared before is not lost
     assert load("digits", tmp_path).images.shape == (1797, 1, 28, 28)
 
@@ -336,4 +336,4 @@ def test_cut_mnist_file(tmp_path: Path) -> None:
         file.truncate(5_000_000)
     with pytest.raises(DataError, match="cut short: 5,000,000 bytes, expected 9,912,422") as caught:
         prepare("mnist", MNIST, tmp_path)
-    assert str(cut) in str(caught.value) and "iic download mnist" in str(caught.value)
+    assert str(cut) in str(caught.value) and "iic download --dataset mnist" in str(caught.value)

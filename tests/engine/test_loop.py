@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tiny import context
 
 from iic.engine import checkpoints
 from iic.engine.checkpoints import CheckpointError
@@ -18,6 +17,7 @@ from iic.engine.clustering import ClusteringTask
 from iic.engine.context import Interrupted, NonFiniteLoss, Outcome
 from iic.methods.iic import train
 from iic.records.history import TIME_FIELDS
+from tests.engine.tiny import context
 
 
 def same(one: Outcome, other: Outcome) -> None:

@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 import yaml
 
-from iic.params import loading
 from iic.params.errors import SettingsError
 from iic.params.runs import Plan, plan
 
@@ -118,7 +117,7 @@ def places(value: Any, place: Place = ()) -> Iterator[Place]:
 
 def read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Parse each text once, however often it is read: only one file differs between trials."""
-    parse = loading.yaml.load
+    parse = yaml.load
     kept: dict[str, Any] = {}
 
     def load(text: str, Loader: Any) -> Any:
@@ -126,4 +125,4 @@ def read_once(monkeypatch: pytest.MonkeyPatch) -> None:
             kept[text] = parse(text, Loader=Loader)
         return kept[text]
 
-    monkeypatch.setattr(loading.yaml, "load", load)
+    monkeypatch.setattr(yaml, "load", load)

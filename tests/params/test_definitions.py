@@ -6,7 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from params_helpers import (
+
+from iic.methods import iic, kmeans, random_network
+from iic.params.runs import Plan, plan, runs, scale_names
+from tests.params.params_helpers import (
     MINI,
     TABLE,
     change,
@@ -17,9 +20,6 @@ from params_helpers import (
     row_of,
     write,
 )
-
-from iic.methods import iic, kmeans, random_network
-from iic.params.runs import Plan, plan, runs, scale_names
 
 SECOND: dict[str, Any] = {
     "name": "table_2",

@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from params_helpers import (
+
+from iic.params.layers import Layer, flattened, given, merged, origin
+from tests.params.params_helpers import (
     MINI,
     SMOKE,
     TABLE,
@@ -19,8 +21,6 @@ from params_helpers import (
     row_of,
     write,
 )
-
-from iic.params.layers import Layer, flattened, given, merged, origin
 
 IIC = row_of("iic")
 COLOURS = {"kind": "colour", "crop": 20, "input_size": 24}

@@ -9,7 +9,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from params_helpers import (
+
+from iic.methods import iic, kmeans, random_network
+from iic.params import datasets, experiments
+from iic.params.augmentation import GreyAugmentation
+from iic.params.errors import SettingsError
+from iic.params.networks import NetworkSettings
+from iic.params.scales import Scale
+from iic.params.training import (
+    ComputeSettings,
+    HeadSettings,
+    OptimiserSettings,
+    PairSettings,
+    ScheduleSettings,
+)
+from tests.params.params_helpers import (
     ABSENT,
     FILES,
     MINI,
@@ -29,20 +43,6 @@ from params_helpers import (
     row_of,
     scale_of,
     write,
-)
-
-from iic.methods import iic, kmeans, random_network
-from iic.params import datasets, experiments
-from iic.params.augmentation import GreyAugmentation
-from iic.params.errors import SettingsError
-from iic.params.networks import NetworkSettings
-from iic.params.scales import Scale
-from iic.params.training import (
-    ComputeSettings,
-    HeadSettings,
-    OptimiserSettings,
-    PairSettings,
-    ScheduleSettings,
 )
 
 MODELS = (

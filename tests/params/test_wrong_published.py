@@ -7,10 +7,10 @@ import io
 from pathlib import Path
 
 import pytest
-from params_helpers import PARAMS, copy_of, planned
 
 from iic.params.errors import SettingsError
 from iic.publish.published import Published, load_published
+from tests.params.params_helpers import PARAMS, copy_of, planned
 
 FILES = sorted(path.name for path in (PARAMS / "published").glob("*.csv"))
 ODD = [
@@ -51,6 +51,7 @@ def folder(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
+        (b"", "the file is empty"),
         (b"a,b\n1,2\n", "line 1: columns a, b\n  allowed: "),
         (b"\xff\xfe", "cannot be read"),
         (b"\0", "no valid csv|line 1"),

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import SCALE
 from typer.testing import CliRunner
 
 from iic.cli.app import app
@@ -18,6 +17,7 @@ from iic.provenance.audit.report import AuditReport, Finding
 from iic.provenance.audit.run import audit, verify
 from iic.records.files import read_record, sha256_file, write_record
 from iic.records.receipt import Receipt
+from tests.conftest import SCALE
 
 RUNS = Path(f"results/{SCALE}/runs/digits")
 ARTIFACTS = Path(f"results/{SCALE}/artifacts/digits")

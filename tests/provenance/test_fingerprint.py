@@ -7,10 +7,10 @@ import shutil
 from pathlib import Path
 
 import pytest
-from conftest import SCALE, clone_to, run_in
 
 from iic.provenance.agreement import PlanChanged, accepted_as, check_plan
 from iic.records.files import sha256_bytes
+from tests.conftest import SCALE, clone_to, run_in
 
 ALL = """
 import json
@@ -105,10 +105,21 @@ def test_code_around_the_jobs_changes_none(before: dict[str, str], clone: Path) 
     assert not rules(changed(before, fingerprints(clone)))
 
 
-def test_code_of_params_changes_no_training(before: dict[str, str], clone: Path) -> None:
-    for module in ("runs", "datasets", "training", "networks"):
+def test_code_that_only_reads_params_changes_no_training(
+    before: dict[str, str], clone: Path
+) -> None:
+    for module in ("runs", "datasets", "resolve", "loading"):
         append(clone, f"iic/params/{module}.py", "\nEDITED = 1\n")
     assert rules(changed(before, fingerprints(clone))) <= {"tabulate", "draw"}
+
+
+def test_code_that_derives_values_from_settings_changes_the_trainings_that_use_it(
+    before: dict[str, str], clone: Path
+) -> None:
+    append(clone, "iic/params/networks.py", "\nEDITED = 1\n")
+    trainings = {name for name in changed(before, fingerprints(clone)) if name.startswith("train")}
+    assert trainings
+    assert all("kmeans" not in name for name in trainings)
 
 
 def test_a_new_default_in_params_changes_the_trainings_that_have_it(

@@ -11,7 +11,8 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import SCALE, run_in
+
+from tests.conftest import SCALE, run_in
 
 pytest.importorskip("snakemake")
 

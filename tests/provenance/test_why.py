@@ -5,7 +5,6 @@ import shutil
 from pathlib import Path
 
 import pytest
-from conftest import SCALE
 from typer.testing import CliRunner
 
 from iic.cli.app import app
@@ -19,6 +18,7 @@ from iic.provenance.jobs import UnknownTarget, find
 from iic.provenance.why import why
 from iic.records.files import read_record, sha256_bytes, write_record
 from iic.records.receipt import Fingerprint, Receipt
+from tests.conftest import SCALE
 
 RUN = "digits/kmeans"
 FOLDER = Path(f"results/{SCALE}/runs/{RUN}/seed0")

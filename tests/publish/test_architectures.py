@@ -3,10 +3,9 @@ from __future__ import annotations
 import csv
 import io
 
-from publish_helpers import make_plan
-
 from iic.params.experiments import Listing
 from iic.publish.tables import build
+from tests.publish.publish_helpers import make_plan
 
 LISTING = Listing(title="Networks", caption="Layers.", module="iic.publish.architectures")
 COLUMNS = "network,position,layer,channels,kernel,stride,output_size,parameters"

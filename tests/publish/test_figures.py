@@ -9,14 +9,6 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 import pytest
-from publish_helpers import (
-    digits_like,
-    make_plan,
-    progression,
-    write_evaluation,
-    write_history,
-    write_prepared,
-)
 
 from iic.objective import clustering
 from iic.params.experiments import Figure
@@ -30,6 +22,14 @@ from iic.records.files import read_record
 from iic.records.paths import RunPaths
 from iic.records.snapshots import write_snapshots
 from iic.records.sources import Sources
+from tests.publish.publish_helpers import (
+    digits_like,
+    make_plan,
+    progression,
+    write_evaluation,
+    write_history,
+    write_prepared,
+)
 
 CLONE = Path(__file__).parents[2]
 STEPS = (0, 5, 10, 20, 50, 100)

@@ -4,11 +4,11 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from publish_helpers import MARKS, PUBLISHED, TABLE, TOLERANCES, write_published
 
 from iic.params.errors import SettingsError
 from iic.params.runs import plan, scale_names
 from iic.publish.published import load_published
+from tests.publish.publish_helpers import MARKS, PUBLISHED, TABLE, TOLERANCES, write_published
 
 CLONE = Path(__file__).parents[2]
 

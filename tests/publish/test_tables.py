@@ -8,13 +8,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from publish_helpers import (
-    PUBLISHED,
-    TABLE,
-    make_plan,
-    write_evaluation,
-    write_published,
-)
 
 from iic.params.errors import SettingsError
 from iic.publish.tables import build, write
@@ -23,6 +16,13 @@ from iic.records.paths import RunPaths, receipt_of
 from iic.records.receipt import Receipt
 from iic.records.sources import Sources
 from iic.records.table import read_table
+from tests.publish.publish_helpers import (
+    PUBLISHED,
+    TABLE,
+    make_plan,
+    write_evaluation,
+    write_published,
+)
 
 CONTRACT = (
     "table,row,column,paper_column,metric,published,published_std,published_mark,ours_mean,"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -267,7 +268,10 @@ def test_writing_imports_neither_pandas_nor_torch(tmp_path: Path) -> None:
 
 
 def test_history_is_one_object_a_line(tmp_path: Path) -> None:
-    entries = [{"epoch": 0, "loss": None}, {"epoch": 1, "loss": [-1.5], "accuracy": [90.0]}]
+    entries: list[dict[str, Any]] = [
+        {"epoch": 0, "loss": None},
+        {"epoch": 1, "loss": [-1.5], "accuracy": [90.0]},
+    ]
     path = tmp_path / "history.jsonl"
     path.write_text(dump_history(entries))
     assert path.read_text().count("\n") == 2

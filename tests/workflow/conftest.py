@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from workflow_helpers import (
+
+from tests.workflow.workflow_helpers import (
     Finished,
     commit,
     copy,

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 import yaml
-from workflow_helpers import Finished, dvc, git, iic, write_scale
 
 from iic.params.datasets import load_catalogue
 from iic.params.runs import scale_names
+from tests.workflow.workflow_helpers import Finished, dvc, git, iic, write_scale
 
 CLEAN = "Data and pipelines are up to date."
 

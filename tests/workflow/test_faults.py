@@ -9,31 +9,33 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 import pytest
-from workflow_helpers import (
+
+from iic.evaluate.run import evaluate_run
+from iic.records.paths import RunPaths
+from tests.workflow.workflow_helpers import (
     Done,
     Finished,
     contents,
     copy,
     environment,
-    iic,
     run,
-    snakemake,
     snakemake_command,
     write_scale,
 )
 
-SCALE = "interruptible"
-PLACE = Path(f"results/{SCALE}/runs/digits/iic/seed0")
-ARTIFACTS = Path(f"results/{SCALE}/artifacts/digits/iic/seed0")
-CHECKPOINT = Path(f"scratch/{SCALE}/digits/iic/seed0/checkpoint.pt")
-TRAIN = ("train", "--scale", SCALE, "--run", "digits/iic")
+SCALE, RUN = "interruptible", "digits/iic"
+CHECKPOINT = RunPaths(SCALE, RUN, 0).scratch / "checkpoint.pt"
 CLOCKS = {"seconds", "pairs_per_second"}
+BY_HAND = (sys.executable, "-m", "iic", "train", "--scale", SCALE, "--run", RUN)
+BY_SNAKEMAKE = snakemake_command(str(RunPaths(SCALE, RUN, 0).receipt), scale=SCALE)
+CASES = [(driver, number) for driver in ("iic", "snakemake") for number in ("SIGTERM", "SIGKILL")]
 
 
 def start(clone: Path, *command: str) -> subprocess.Popen[str]:
@@ -77,16 +79,14 @@ def ended(process: subprocess.Popen[str]) -> Done:
 
 def numbers(clone: Path) -> dict[str, bytes]:
     """What has to be the same, byte by byte, however often a training was interrupted."""
-    history = [
-        json.loads(line) for line in (clone / PLACE / "history.jsonl").read_text().splitlines()
-    ]
+    place = RunPaths(SCALE, RUN, 0)
+    history = [json.loads(line) for line in (clone / place.history).read_text().splitlines()]
     timeless = [{key: epoch[key] for key in epoch.keys() - CLOCKS} for epoch in history]
-    files = [ARTIFACTS / name for name in ("weights.safetensors", "probabilities.parquet")]
-    files += [ARTIFACTS / "snapshots.parquet", PLACE / "assignments.parquet"]
-    files += [PLACE / "evaluation.json"]
+    files = (place.weights, place.probabilities, place.snapshots, place.assignments)
     return {
         **{path.name: (clone / path).read_bytes() for path in files},
-        "history": json.dumps(timeless, sort_keys=True).encode(),
+        "evaluation.json": evaluate_run(place, clone).model_dump_json().encode(),
+        "history.jsonl": json.dumps(timeless, sort_keys=True).encode(),
     }
 
 
@@ -99,13 +99,24 @@ class Pair:
     second: Done
 
 
+@dataclass(frozen=True)
+class Interrupted:
+    """A training that was ended half-way, and the same command again."""
+
+    path: Path
+    stopped: Done
+    left: set[str]
+    """Files in scratch/ and results/ between the two."""
+    finished: Done
+
+
 @pytest.fixture(scope="module")
 def trainable(tiny: Finished, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A clone with data and one training to do. Do not change it."""
     path = copy(tiny.path, tmp_path_factory.mktemp("trainable") / "clone")
     # ends in the second epoch, and saves every few steps
     schedule = {"epochs": 4, "max_steps": 90, "checkpoint_seconds": 0.05, "snapshot_steps": [0, 70]}
-    write_scale(path, SCALE, "digits/iic", schedule=schedule, sub_heads=5)
+    write_scale(path, SCALE, RUN, schedule=schedule, sub_heads=5)
     return path
 
 
@@ -113,10 +124,39 @@ def trainable(tiny: Finished, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def undisturbed(trainable: Path, tmp_path_factory: pytest.TempPathFactory) -> Pair:
     """The training run through Snakemake, while a second Snakemake tries the same."""
     path = copy(trainable, tmp_path_factory.mktemp("undisturbed") / "clone")
-    first = start(path, *snakemake_command("runs", scale=SCALE))
+    first = start(path, *BY_SNAKEMAKE)
     until(lambda: any((path / ".snakemake/locks").glob("*")), first)
-    second = snakemake(path, "runs", scale=SCALE, expect=None)
+    second = run(path, *BY_SNAKEMAKE, expect=None)
     return Pair(path, ended(first), second)
+
+
+@pytest.fixture(scope="module")
+def interrupted(
+    trainable: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[tuple[str, str], Future[Interrupted]]]:
+    """The training interrupted in each way, two at a time: most of it is waiting for Python."""
+    clones = {case: tmp_path_factory.mktemp("-".join(case)) / "clone" for case in CASES}
+    with ThreadPoolExecutor(2) as pool:
+        yield {
+            case: pool.submit(interrupt_and_repeat, copy(trainable, clone), *case)
+            for case, clone in clones.items()
+        }
+
+
+def interrupt_and_repeat(clone: Path, driver: str, number: str) -> Interrupted:
+    command = BY_SNAKEMAKE if driver == "snakemake" else BY_HAND
+    process = start(clone, *command)
+    until(lambda: in_second_epoch(clone), process)
+    if driver == "iic":
+        process.send_signal(signal.Signals[number])
+    elif number == "SIGTERM":
+        # as a batch system ends a job: everything is told at once
+        os.killpg(process.pid, signal.SIGTERM)
+    else:
+        training(process).kill()
+    stopped = ended(process)
+    left = {*contents(clone / "scratch"), *contents(clone / "results" / SCALE)}
+    return Interrupted(clone, stopped, left, run(clone, *command))
 
 
 def test_a_second_snakemake_stops_and_the_first_goes_on(undisturbed: Pair) -> None:
@@ -124,46 +164,32 @@ def test_a_second_snakemake_stops_and_the_first_goes_on(undisturbed: Pair) -> No
     assert "cannot be locked" in undisturbed.second.said
     assert "Traceback" not in undisturbed.second.said
     assert undisturbed.first.status == 0, undisturbed.first.said
-    assert set(numbers(undisturbed.path)) and not (undisturbed.path / CHECKPOINT).exists()
+    assert numbers(undisturbed.path)["weights.safetensors"]
+    assert not (undisturbed.path / CHECKPOINT).exists()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=["SIGTERM", "SIGKILL"])
-@pytest.mark.parametrize("driver", ["iic", "snakemake"])
+@pytest.mark.parametrize("case", CASES, ids="-".join)
 def test_a_killed_training_goes_on_to_the_same_bytes(
-    trainable: Path, undisturbed: Pair, tmp_path: Path, number: signal.Signals, driver: str
+    undisturbed: Pair,
+    interrupted: dict[tuple[str, str], Future[Interrupted]],
+    case: tuple[str, str],
 ) -> None:
-    clone = copy(trainable, tmp_path / "clone")
-    by_hand = driver == "iic"
-    again = [sys.executable, "-m", "iic", *TRAIN]
-    if not by_hand:
-        again = snakemake_command("runs", scale=SCALE)
-    process = start(clone, *again)
-    until(lambda: in_second_epoch(clone), process)
-    if by_hand:
-        process.send_signal(number)
-    elif number is signal.SIGTERM:
-        # as a batch system ends a job: everything is told at once
-        os.killpg(process.pid, number)
-    else:
-        training(process).kill()
-    stopped = ended(process)
-    assert stopped.status != 0
-    if number is signal.SIGTERM:
-        assert "SIGTERM after step" in stopped.said and "run the same command again" in stopped.said
-        assert "Traceback" not in stopped.said
-    assert not (clone / PLACE / "run.json").exists()
-    assert (clone / CHECKPOINT).exists()
+    found = interrupted[case].result()
+    assert found.stopped.status != 0
+    if case[1] == "SIGTERM":
+        said = found.stopped.said
+        assert "SIGTERM after step" in said and "run the same command again" in said
+        assert "Traceback" not in said
+    assert str(CHECKPOINT.relative_to("scratch")) in found.left
+    assert not any(name.endswith("run.json") for name in found.left)
 
-    finished = run(clone, *again)
-
-    assert "going on at epoch" in finished.said
-    if by_hand:
-        iic(clone, "evaluate", "--scale", SCALE, "--dataset", "digits")
-    assert numbers(clone) == numbers(undisturbed.path)
-    sessions = json.loads((clone / PLACE / "run.json").read_text())["sessions"]
+    assert "going on at epoch" in found.finished.said
+    assert numbers(found.path) == numbers(undisturbed.path)
+    receipt = found.path / RunPaths(SCALE, RUN, 0).receipt
+    sessions = json.loads(receipt.read_text())["sessions"]
     assert len(sessions) == 2
     assert 50 < sessions[0]["last_step"] == sessions[1]["first_step"] < sessions[1]["last_step"]
-    assert not (clone / CHECKPOINT).exists()
+    assert not (found.path / CHECKPOINT).exists()
 
 
 def training(process: subprocess.Popen[str]) -> psutil.Process:

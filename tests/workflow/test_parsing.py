@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 
-from workflow_helpers import ROOT, run
+from tests.workflow.workflow_helpers import ROOT, run
 
 # what workflow/Snakefile and the rules do while they are read, without Snakemake itself
 READ = """

@@ -9,7 +9,8 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from workflow_helpers import ROOT, run, snakemake
+
+from tests.workflow.workflow_helpers import ROOT, run, snakemake
 
 FILES = sorted((ROOT / "workflow/rules").glob("*.smk"))
 ORDER = (

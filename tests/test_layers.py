@@ -1,0 +1,99 @@
+"""The house: floors, thin packages, short modules."""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / "iic"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+LONGEST = 300
+CHECK = "from importlinter.cli import lint_imports_command; lint_imports_command()"
+
+
+def lint(root: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", CHECK, "--no-cache", "--config", str(ROOT / "pyproject.toml")],
+        cwd=root,
+        env={**os.environ, "PYTHONPATH": str(root)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_rooms_import_only_from_floors_below() -> None:
+    done = lint(ROOT)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "2 kept, 0 broken" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("room", "imported"),
+    [
+        ("params/base.py", "iic.records.files"),
+        ("augment/sobel.py", "iic.networks.heads"),
+        ("data/load.py", "iic.engine.context"),
+        ("publish/style.py", "iic.engine.context"),
+        ("methods/iic.py", "iic.provenance.lock"),
+        ("cli/app.py", "snakemake"),
+        ("data/load.py", "dvc"),
+    ],
+)
+def test_the_check_would_notice(tmp_path: Path, room: str, imported: str) -> None:
+    """Also an import inside a function, and between rooms of one floor."""
+    for path in MODULES:
+        target = tmp_path / path.relative_to(ROOT)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(path.read_bytes())
+    with (tmp_path / "iic" / room).open("a", encoding="utf-8") as file:
+        file.write(f"\n\ndef late() -> None:\n    import {imported}\n")
+    done = lint(tmp_path)
+    assert done.returncode == 1
+    assert "1 kept, 1 broken" in done.stdout, done.stdout + done.stderr
+
+
+def test_the_floors_are_those_of_the_design() -> None:
+    config = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    layers, forbidden = config["tool"]["importlinter"]["contracts"]
+    assert layers["layers"] == [
+        "cli",
+        "methods | provenance",
+        "engine | publish",
+        "data",
+        "augment | networks | objective | evaluate",
+        "records",
+        "params",
+    ]
+    assert layers["exhaustive"] is True
+    assert set(forbidden["forbidden_modules"]) == {"snakemake", "dvc"}
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in MODULES if path.name == "__init__.py"], ids=lambda p: p.parent.name
+)
+def test_a_package_holds_its_docstring_and_nothing_else(path: Path) -> None:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    assert ast.get_docstring(tree) and len(tree.body) == 1
+
+
+def test_modules_are_short_documented_and_annotated_lazily() -> None:
+    wrong = []
+    for path in MODULES:
+        text = path.read_text(encoding="utf-8")
+        tree = ast.parse(text)
+        lines = text.count("\n")
+        if lines > LONGEST:
+            wrong.append(f"{path.relative_to(ROOT)}: {lines} lines, at most {LONGEST}")
+        if not ast.get_docstring(tree):
+            wrong.append(f"{path.relative_to(ROOT)}: no docstring")
+        if len(tree.body) > 4 and "from __future__ import annotations" not in text:
+            wrong.append(f"{path.relative_to(ROOT)}: no `from __future__ import annotations`")
+    assert not wrong, "\n".join(wrong)
