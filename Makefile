@@ -19,7 +19,8 @@ setup: $(READY) ## Make .venv from requirements.lock
 
 $(READY): requirements.lock requirements-uv.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed, this is " + sys.version + "; try make PYTHON=python3.11")'
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PYTHON) -c 'import ensurepip, venv' || { echo "venv is missing: apt-get install python3-venv" >&2; exit 1; }
+	test -x $(BIN)/pip || $(PYTHON) -m venv --clear $(VENV)
 	test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --no-deps --require-hashes -r requirements-uv.lock
 	uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
 	uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
@@ -54,5 +55,5 @@ lock: setup ## Resolve the newest versions into requirements.lock
 readme: setup ## Write the README's measured table and workflow picture from results/mini
 	python docs/readme.py
 
-clean: ## Delete results, data and logs of scales mini and smoke, not the environment
-	rm -rf results/mini results/smoke scratch/mini scratch/smoke logs
+clean: ## Delete results, checkpoints and logs of scales mini and smoke
+	rm -rf results/mini results/smoke scratch/mini scratch/smoke logs/mini logs/smoke

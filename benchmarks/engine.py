@@ -17,7 +17,7 @@ from collections.abc import Callable
 import torch
 
 from iic.augment.pipeline import build as build_augmentation
-from iic.engine.repeats import repeated
+from iic.engine.repeats import RepeatedOriginals
 from iic.networks.build import build
 from iic.objective.clustering import clustering_loss
 from iic.params.augmentation import GreyAugmentation
@@ -38,6 +38,7 @@ def make_step(unique: bool, bfloat16: bool) -> Callable[[], None]:
     optimiser = torch.optim.Adam(network.parameters(), lr=1e-4, fused=True)
     augmentation = build_augmentation(GreyAugmentation())
     images = torch.randint(0, 256, (UNIQUE, 1, 28, 28), dtype=torch.uint8)
+    once = RepeatedOriginals(network.trunk, (1, 24, 24))
     draw = torch.Generator().manual_seed(0)
 
     def step() -> None:
@@ -46,7 +47,7 @@ def make_step(unique: bool, bfloat16: bool) -> Callable[[], None]:
         transformed = transformed.contiguous(memory_format=layout)
         with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
             if unique:
-                with repeated(network, REPEATS):
+                with once.counted(UNIQUE, REPEATS):
                     z = network(originals, "B")
             else:
                 z = network(originals.repeat(REPEATS, 1, 1, 1), "B")

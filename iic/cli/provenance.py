@@ -25,6 +25,11 @@ WORDS = {
     "verified": ("verified: every number follows from the raw data", "bold green"),
     "drifted": ("verified, but made by other code, settings or software than today's", "yellow"),
     "failed": ("FAILED: not every number can be trusted", "bold red"),
+    "nothing measured": (
+        "nothing measured: there is no result to verify, so none is verified; run the workflow "
+        "or iic restore first",
+        "yellow",
+    ),
 }
 
 
@@ -43,15 +48,16 @@ def audit(
 ) -> None:
     """Verify every number of a scale, from the tables back to the raw data.
 
-    Exit status: 0 verified; 1 a file, a receipt or a number is not what it should be; 3 verified,
-    but code, settings or software have changed since. Writes results/SCALE/audit.json.
+    Exit status: 0 verified; 1 a file, a receipt or a number is not what it should be, or nothing
+    has been measured; 3 verified, but code, settings or software have changed since. Writes
+    results/SCALE/audit.json, except where nothing has been measured.
     """
     from iic.provenance.audit.run import audit as examine
     from iic.provenance.audit.run import write
 
     with logged_to(log_file):
         report = examine(plan(scale))
-        path = write(report)
+        path = None if report.verdict == "nothing measured" else write(report)
     _show(report, path, Console(soft_wrap=True, highlight=False))
     if log_file is not None:
         with log_file.open("a", encoding="utf-8") as file:
@@ -116,7 +122,7 @@ def _answer(console: Console, answer: Answer) -> None:
         console.print(Text(f"  {reason}"))
 
 
-def _show(report: AuditReport, path: Path, console: Console) -> None:
+def _show(report: AuditReport, path: Path | None, console: Console) -> None:
     for finding in report.findings:
         _finding(console, finding)
     checked = report.checked
@@ -132,9 +138,10 @@ def _show(report: AuditReport, path: Path, console: Console) -> None:
         console.print(Text(", ".join(f"{number} {level}s" for level, number in counts.items())))
     words, style = WORDS[report.verdict]
     if report.verdict == "verified" and not checked.cells:
-        words, style = "nothing to verify yet: no cell of a table has been measured", "yellow"
+        words, style = "verified so far, though no table or figure shows a number yet", "yellow"
     console.print(Text(f"{report.scale}: {words}", style=style))
-    console.print(Text(f"written to {path}"))
+    if path is not None:
+        console.print(Text(f"written to {path}"))
 
 
 def _finding(console: Console, finding: Finding) -> None:

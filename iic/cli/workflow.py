@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -35,17 +35,12 @@ def run(
     dvc.lock, is the same on a laptop and on a cluster.
     """
     read_config({"scale": scale})
-    # the rules call `python`, which must be this one also where no environment is activated
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    environment = {**os.environ, "PATH": path}
-    environment.setdefault("SNAKEMAKE_PROFILE", DEFAULT_PROFILE)
+    if importlib.util.find_spec("snakemake") is None:
+        raise IICError("snakemake is not installed here: run `make setup`, and activate .venv")
     command = [sys.executable, "-m", "snakemake", "--config", f"scale={scale}", "--", *targets]
-    try:
-        status = subprocess.run(command, env=environment, check=False).returncode
-    except OSError as error:
-        raise IICError(f"snakemake cannot be started: {error}") from error
-    if status:
-        raise typer.Exit(status)
+    environment = {"SNAKEMAKE_PROFILE": DEFAULT_PROFILE, **os.environ}
+    # in place of this process, so that signals reach Snakemake and the exit status is its own
+    os.execve(sys.executable, command, environment)
 
 
 @dvc_app.command()

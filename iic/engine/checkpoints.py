@@ -40,6 +40,7 @@ class TrainingState:
     epoch_losses: list[float] = field(default_factory=list)
     """Mean loss of each finished pass of the epoch."""
     epoch_seconds: float = 0.0
+    epoch_pairs: int = 0
     history: list[dict[str, Any]] = field(default_factory=list)
     best: dict[str, Any] | None = None
     """Epoch, accuracy, clusters and weights of the best epoch by label accuracy."""

@@ -20,7 +20,7 @@ from iic.augment.pipeline import Augmentation
 from iic.augment.pipeline import build as build_augmentation
 from iic.engine.context import RunContext
 from iic.engine.device import autocast
-from iic.engine.repeats import repeated
+from iic.engine.repeats import RepeatedOriginals
 from iic.engine.seeding import derive, generator
 from iic.engine.store import ImageStore
 from iic.networks.build import build as build_network
@@ -90,6 +90,8 @@ class ClusteringTask:
         layout = torch.channels_last if compute.channels_last else torch.contiguous_format
         self.network.to(device).to(memory_format=layout)
         self._layout = layout
+        shape = (network.in_channels, network.input_size, network.input_size)
+        self._originals = RepeatedOriginals(self.network.trunk, shape)
         self._forward = torch.compile(self.network) if compute.compile else self.network
 
     @property
@@ -122,7 +124,7 @@ class ClusteringTask:
         repeats = self.pairs.repeats
         originals = self.augmentation.original(images, draw)
         transformed = self.augmentation.transformed(images, repeats, draw)
-        with repeated(self.network, repeats):
+        with self._originals.counted(len(images), repeats):
             z = self._probabilities(originals, one.head)
         z_transformed = self._probabilities(transformed, one.head)
         summed = z_transformed.view(repeats, *z.shape).sum(dim=0)

@@ -83,7 +83,7 @@ class Outcome:
     Args:
         last: State at the end of training.
         best_label: State at the epoch of best label accuracy, which the released code reports;
-            None without labels or without epochs.
+            `last` itself for a method without epochs; None without labels.
         k: Output clusters of each sub-head.
         history: One object an epoch.
         sessions: Processes in which the run was trained.

@@ -6,7 +6,8 @@ import contextlib
 import logging
 import os
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import torch
@@ -18,43 +19,63 @@ from iic.params.training import ComputeSettings
 log = logging.getLogger(__name__)
 
 
+POLL_SECONDS = 2.0
+
+
 @contextlib.contextmanager
-def leased_device(count: int | None = None, folder: Path | None = None) -> Iterator[torch.device]:
+def leased_device(
+    wanted: bool, count: int | None = None, folder: Path | None = None
+) -> Iterator[torch.device]:
     """The device to train on, held for the time of the block.
 
     Snakemake limits how many GPU jobs run but assigns them no device, so that two jobs would
-    share GPU 0. Without CUDA_VISIBLE_DEVICES each job therefore takes a file lock on a device.
+    share GPU 0. Each job therefore takes a file lock on one of the visible devices, and waits for
+    one. A scheduler that shows a job exactly one device has assigned it, and nothing is locked.
 
     Args:
+        wanted: Whether the run's settings ask for a GPU; without, it runs on the CPU even where
+            there is one, since the device changes the last bits.
         count: Number of GPUs; found by torch if None (a test gives its own).
         folder: Where the lock files lie; the system's temporary folder if None.
 
     Raises:
-        IICError: Every GPU is leased by another job.
+        IICError: A GPU is wanted and there is none.
     """
-    gpus = torch.cuda.device_count() if count is None else count
-    if gpus == 0:
+    if not wanted:
         yield torch.device("cpu")
         return
-    if gpus == 1 or os.environ.get("CUDA_VISIBLE_DEVICES"):
+    gpus = torch.cuda.device_count() if count is None else count
+    if gpus == 0:
+        raise IICError(
+            "the run's settings say gpu: true, but torch sees no GPU here: run it where there is "
+            "one, or set gpu: false in params/scales/ (on a CPU it may take weeks)"
+        )
+    visible = [one for one in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if one]
+    if len(visible) == 1:
         yield torch.device("cuda", 0)
         return
+    names = visible if len(visible) == gpus else [str(index) for index in range(gpus)]
     folder = folder or Path(tempfile.gettempdir())
-    for index in range(gpus):
-        lock = FileLock(folder / f"iic-gpu-{index}.lock")
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            continue
-        try:
-            yield torch.device("cuda", index)
-        finally:
-            lock.release()
-        return
-    raise IICError(
-        f"all {gpus} GPUs are leased by other jobs of this machine: run fewer at once "
-        "(snakemake --resources gpu=N) or set CUDA_VISIBLE_DEVICES"
-    )
+    # by user, since another user's lock files could not be opened
+    locks = [FileLock(folder / f"iic-gpu-{os.getuid()}-{name}.lock") for name in names]
+    index = _first_free(locks)
+    try:
+        yield torch.device("cuda", index)
+    finally:
+        locks[index].release()
+
+
+def _first_free(locks: Sequence[FileLock]) -> int:
+    told = False
+    while True:
+        for index, lock in enumerate(locks):
+            with contextlib.suppress(Timeout):
+                lock.acquire(timeout=0)
+                return index
+        if not told:
+            log.info("all %d GPUs are leased by other jobs: waiting for one", len(locks))
+            told = True
+        time.sleep(POLL_SECONDS)
 
 
 def configure(device: torch.device, threads: int) -> bool:
@@ -65,10 +86,12 @@ def configure(device: torch.device, threads: int) -> bool:
         # filling fresh memory guards against reading it unwritten, and costs a tenth of a step
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
         return True
+    torch.cuda.set_device(device)
     # the fastest convolution is worth more on a GPU than its last bits
     torch.use_deterministic_algorithms(False)
     torch.backends.cudnn.benchmark = True
-    # the joint distribution is a float32 product, which TF32 would round to ten bits
+    # "float32" means float32: TF32 would round every product to ten bits
+    torch.backends.cudnn.allow_tf32 = False
     torch.set_float32_matmul_precision("highest")
     return False
 

@@ -10,7 +10,6 @@ import logging
 import socket
 import time
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,16 +18,17 @@ import torch
 from iic.engine import checkpoints
 from iic.engine.checkpoints import TrainingState
 from iic.engine.clustering import ClusteringTask
-from iic.engine.context import Checkpoint, Interrupted, NonFiniteLoss, Outcome
+from iic.engine.context import Interrupted, NonFiniteLoss, Outcome
+from iic.engine.finish import finish
 from iic.engine.interrupts import InterruptFlag
 from iic.engine.progress import RunProgress
 from iic.engine.seeding import derive, generator
+from iic.engine.snapshots import Snapshots
 from iic.evaluate.metrics import accuracy_per_sub_head
 from iic.params.training import OptimiserSettings, ScheduleSettings
 from iic.records.files import write_text
 from iic.records.history import dump_history
 from iic.records.receipt import Session
-from iic.records.snapshots import read_array, write_array
 
 log = logging.getLogger(__name__)
 
@@ -59,11 +59,12 @@ class Loop:
             eps=optimiser.epsilon,
             fused=True,
         )
+        self.snapshots = Snapshots(self.folder, schedule)
         found = checkpoints.load(self.folder, self.context.fingerprint, self.settings)
-        self.resumed = found is not None
         self.state = found or TrainingState(network={}, optimiser={})
         if found is not None:
             self._restore(found)
+            self.snapshots.check(found.steps)
             log.info(
                 "%s: going on at epoch %d, pass %d, step %d",
                 self.context.name, found.epoch + 1, found.position + 1, found.step,
@@ -73,6 +74,8 @@ class Loop:
         self.session = {
             "start": _now(), "end": _now(), "first_step": self.state.steps,
             "last_step": self.state.steps, "host": socket.gethostname(),
+            "device": _device_name(task.device), "torch": str(torch.__version__),
+            "deterministic": deterministic,
         }  # fmt: skip
 
     @property
@@ -95,17 +98,23 @@ class Loop:
             ) as self.progress,
         ):
             if not self.state.history:
-                self._snapshot()
+                self.snapshots.take(self.task, self.state.steps)
                 self._close_epoch(trained=[])
-            while self.state.steps < self.total_steps:
+            # a run may be stopped after its last step and before its last epoch is closed
+            while self.state.history[-1]["steps"] < self.total_steps:
                 self._epoch()
-            return self._outcome()
+            self.session.update(end=_now(), last_step=self.state.steps)
+            sessions = [
+                Session.model_validate(one, strict=False)
+                for one in (*self.state.sessions, self.session)
+            ]
+            return finish(self.task, self.schedule, self.state, sessions, self.snapshots)
 
     def _epoch(self) -> None:
         state, task = self.state, self.task
         task.network.train()
         self.epoch_start = time.monotonic() - state.epoch_seconds
-        while state.position < len(task.passes) and state.steps < self.total_steps:
+        while state.position < len(task.passes) and (state.steps < self.total_steps or state.step):
             one = task.passes[state.position]
             batches = task.order(state.epoch, state.position)
             while state.step < len(batches) and state.steps < self.total_steps:
@@ -138,15 +147,20 @@ class Loop:
         self.loss_sum += loss.detach()
         state.step += 1
         state.steps += 1
+        state.epoch_pairs += len(indices) * task.pairs.repeats
         if state.steps % CHECK_EVERY == 0:
             self._check_finite()
-        self._snapshot()
+        self.snapshots.take(self.task, self.state.steps)
         self.progress.step()
 
-    def _check_finite(self) -> None:
+    def _check_finite(self, weights: bool = False) -> None:
+        """Look at the losses of the pass so far and, if asked to, at every weight."""
         value = float(self.loss_sum)
         if np.isfinite(value):
-            return
+            parameters = self.task.network.parameters() if weights else ()
+            if all(bool(parameter.isfinite().all()) for parameter in parameters):
+                return
+            value = float("nan")
         state = self.state
         kept = self.folder / checkpoints.NAME
         left = f"the last checkpoint is left in {kept}" if kept.exists() else "no checkpoint yet"
@@ -159,9 +173,9 @@ class Loop:
 
     def _close_epoch(self, trained: list[str]) -> None:
         """Evaluate, note the epoch in the history and remember it if it is the best so far."""
-        state, task = self.state, self.task
+        self._check_finite(weights=True)
+        state = self.state
         seconds = time.monotonic() - self.epoch_start if trained else 0.0
-        pairs = sum(task.images * task.pairs.repeats for _ in trained)
         last = state.steps >= self.total_steps
         accuracy = None
         if state.epoch % self.schedule.evaluate_every == 0 or last:
@@ -173,10 +187,11 @@ class Loop:
             "accuracy": accuracy,
             "steps": state.steps,
             "seconds": round(seconds, 3),
-            "pairs_per_second": round(pairs / seconds, 1) if seconds else None,
+            "pairs_per_second": round(state.epoch_pairs / seconds, 1) if seconds else None,
         }
         state.history.append(entry)
-        state.position, state.epoch_losses, state.epoch_seconds = 0, [], 0.0
+        state.position, state.epoch_losses = 0, []
+        state.epoch_seconds, state.epoch_pairs = 0.0, 0
         write_text(self.folder / "history.jsonl", dump_history(state.history))
         self.progress.epoch(entry, self.schedule.epochs)
 
@@ -186,7 +201,10 @@ class Loop:
             return None
         state = self.state
         clusters = self.task.predict(self.schedule.evaluation_batch).clusters
-        scores = accuracy_per_sub_head(clusters, labels, self.task.k, self.context.classes)
+        known = labels >= 0
+        scores = accuracy_per_sub_head(
+            clusters[known], labels[known], self.task.k, self.context.classes
+        )
         best = float(scores.max())
         if state.best is None or best > state.best["accuracy"]:
             state.best = {
@@ -197,19 +215,8 @@ class Loop:
             }
         return [round(float(score), 4) for score in scores]
 
-    def _snapshot(self) -> None:
-        if self.state.steps in self.schedule.snapshot_steps:
-            probabilities = self.task.predict(
-                self.schedule.evaluation_batch, probabilities=True
-            ).probabilities
-            assert probabilities is not None
-            write_array(self._snapshot_path(self.state.steps), probabilities)
-
-    def _snapshot_path(self, steps: int) -> Path:
-        return self.folder / "snapshots" / f"step{steps:08d}.npy"
-
     def _save(self) -> None:
-        self._check_finite()
+        self._check_finite(weights=True)
         state = self.state
         state.pass_loss = float(self.loss_sum)
         state.network = self.task.network.state_dict()
@@ -236,37 +243,9 @@ class Loop:
         for parameter in self.optimiser.state:
             parameter.grad = torch.zeros_like(parameter)
 
-    def _outcome(self) -> Outcome:
-        state, task = self.state, self.task
-        final = task.predict(self.schedule.evaluation_batch, probabilities=True)
-        last = Checkpoint(state.epoch, final.clusters, task.selection_losses())
-        tensors = _named(task.network.state_dict(), "last")
-        best = None
-        if state.best is not None:
-            tensors |= _named(state.best["network"], "best_label")
-            task.network.load_state_dict(state.best["network"])
-            clusters = state.best["clusters"].numpy().astype(final.clusters.dtype)
-            best = Checkpoint(state.best["epoch"], clusters, task.selection_losses())
-        self.session.update(end=_now(), last_step=state.steps)
-        return Outcome(
-            last=last,
-            best_label=best,
-            k=task.k,
-            history=state.history,
-            sessions=[
-                Session.model_validate(one, strict=False) for one in (*state.sessions, self.session)
-            ],
-            precision=task.compute.precision,
-            deterministic=self.deterministic,
-            tensors=tensors,
-            probabilities=final.probabilities,
-            snapshots={
-                step: read_array(self._snapshot_path(step))
-                for step in self.schedule.snapshot_steps
-                if step <= state.steps
-            },
-            steps=state.steps,
-        )
+
+def _device_name(device: torch.device) -> str:
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
 
 
 def _now() -> str:
@@ -275,11 +254,3 @@ def _now() -> str:
 
 def _copied(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     return {name: tensor.detach().clone() for name, tensor in tensors.items()}
-
-
-def _named(tensors: dict[str, torch.Tensor], checkpoint: str) -> dict[str, Any]:
-    return {
-        # a copy: the network's own memory will take the other checkpoint's weights
-        f"{checkpoint}.{name}": tensor.detach().cpu().contiguous().numpy().copy()
-        for name, tensor in tensors.items()
-    }

@@ -16,45 +16,64 @@ import torch
 from torch import nn
 
 
-@contextlib.contextmanager
-def repeated(network: nn.Module, repeats: int) -> Iterator[None]:
-    """Inside, `network`'s running variances are updated as if each input came `repeats` times.
+class RepeatedOriginals:
+    """Corrects a trunk's running variances for originals that are pushed once instead of r times.
 
-    With M values per channel in the unique batch, the unbiased variance of r copies is that of
-    one copy times (M - 1) / (M - 1/r).
+    How many values each BatchNorm averages over is found once, by an image of zeros, and not by
+    hooks in training, which ``torch.compile`` would drop.
+
+    Args:
+        trunk: Network whose BatchNorms are meant.
+        shape: Shape (C, H, W) of its input.
     """
-    tracked = [
-        module
-        for module in network.modules()
-        if isinstance(module, nn.modules.batchnorm._BatchNorm) and module.track_running_stats
-    ]
-    if repeats == 1 or not network.training or not tracked:
-        yield
-        return
-    before = {module: _variance(module).clone() for module in tracked}
-    values: dict[nn.Module, int] = {}
 
-    def count(module: nn.Module, inputs: tuple[Any, ...]) -> None:
-        values[module] = inputs[0].numel() // inputs[0].shape[1]
+    def __init__(self, trunk: nn.Module, shape: tuple[int, int, int]) -> None:
+        self._trunk = trunk
+        self._values: dict[nn.modules.batchnorm._BatchNorm, int] = {}
+        tracked = [
+            module
+            for module in trunk.modules()
+            if isinstance(module, nn.modules.batchnorm._BatchNorm) and module.track_running_stats
+        ]
+        if not tracked:
+            return
 
-    handles = [module.register_forward_pre_hook(count) for module in tracked]
-    try:
-        yield
-    finally:
+        def count(module: nn.Module, inputs: tuple[Any, ...]) -> None:
+            assert isinstance(module, nn.modules.batchnorm._BatchNorm)
+            self._values[module] = inputs[0][0, 0].numel()
+
+        handles = [module.register_forward_pre_hook(count) for module in tracked]
+        weight = next(trunk.parameters())
+        training = trunk.training
+        trunk.eval()
+        with torch.no_grad():
+            trunk(torch.zeros(1, *shape, dtype=weight.dtype, device=weight.device))
+        trunk.train(training)
         for handle in handles:
             handle.remove()
-    with torch.no_grad():
-        for module in tracked:
-            if module not in values:
-                continue
-            number = values[module]
-            factor = (number - 1) / (number - 1 / repeats)
-            kept = before[module] * (1 - (module.momentum or 0.0))
-            # through .data: autograd keeps the buffer for backward, where training mode ignores it
-            variance = _variance(module).data
-            variance.copy_(kept + (variance - kept) * factor)
+
+    @contextlib.contextmanager
+    def counted(self, images: int, repeats: int) -> Iterator[None]:
+        """Inside, a batch of `images` updates the statistics as if each came `repeats` times.
+
+        With M values per channel in the unique batch, the unbiased variance of r copies is that
+        of one copy times (M - 1) / (M - 1/r).
+        """
+        if repeats == 1 or not self._trunk.training or not self._values:
+            yield
+            return
+        before = {module: _variance(module).clone() for module in self._values}
+        yield
+        with torch.no_grad():
+            for module, per_image in self._values.items():
+                number = images * per_image
+                factor = (number - 1) / (number - 1 / repeats)
+                kept = before[module] * (1 - (module.momentum or 0.0))
+                variance = _variance(module)
+                variance.copy_(kept + (variance - kept) * factor)
 
 
 def _variance(module: nn.modules.batchnorm._BatchNorm) -> torch.Tensor:
     assert module.running_var is not None
-    return module.running_var
+    # through .data: autograd keeps the buffer for backward, where training mode ignores it
+    return module.running_var.data

@@ -51,10 +51,11 @@ def train_clustering(
 
     Raises:
         CheckpointError: The run's checkpoint was made by other settings, data or code.
+        IICError: The settings ask for a GPU and there is none.
         NonFiniteLoss: The loss was NaN or infinite; the last checkpoint is left.
         Interrupted: SIGTERM or SIGINT came; a checkpoint of this very step is left.
     """
-    with leased_device() as device:
+    with leased_device(context.settings.gpu) as device:
         deterministic = configure(device, context.settings.threads)
         task = ClusteringTask(
             context,

@@ -43,9 +43,13 @@ def evaluate_run(run: RunPaths, root: Path = Path()) -> Evaluation:
         losses = None if found.losses is None else np.asarray(found.losses, dtype=np.float64)
         clusters = assignments[name].clusters.astype(np.int64)
         checkpoints[cast(CheckpointName, name)] = Checkpoint(found.epoch, clusters, losses)
+    labels = assignments["last"].labels
+    known = None if labels is None else labels >= 0
     return evaluate(
         checkpoints,
-        assignments["last"].labels,
+        labels,
         k_clusters=outcome.k_clusters,
         k_classes=outcome.k_classes,
+        mapping_rows=known,
+        scoring_rows=known,
     )

@@ -59,7 +59,7 @@ def train(context: RunContext[Settings]) -> Outcome:
     checkpoint = Checkpoint(0, clusters, (float(model.inertia_),))
     return Outcome(
         last=checkpoint,
-        best_label=checkpoint,
+        best_label=None if context.data.labels is None else checkpoint,
         k=settings.k,
         precision="float32",
         tensors={"centres": np.ascontiguousarray(model.cluster_centers_)},

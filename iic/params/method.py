@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from pydantic import Field
 
@@ -54,6 +54,3 @@ def settings_model(method: str, file: str, key: str) -> type[MethodSettings]:
             file, key, f"module {method!r} defines no class Settings(MethodSettings)"
         )
     return model
-
-
-Precision = Literal["float32", "bfloat16"]

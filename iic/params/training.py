@@ -9,7 +9,7 @@ from pydantic import Field
 
 from iic.params.base import Model
 from iic.params.datasets import Dataset
-from iic.params.method import Precision, Problem
+from iic.params.method import Problem
 
 
 class PairSettings(Model):
@@ -75,7 +75,7 @@ class ScheduleSettings(Model):
     statistics, since evaluation then normalises by each batch (issue 49 of the released code)."""
     evaluate_every: int = Field(1, ge=1)
     """Epochs between evaluations; the first and the last epoch are always evaluated."""
-    checkpoint_seconds: float = Field(60.0, gt=0)
+    checkpoint_seconds: float = Field(60.0, gt=0, json_schema_extra={"no_influence": True})
     """Seconds between checkpoints of an unfinished run. Has no influence on the result."""
     snapshot_steps: tuple[Annotated[int, Field(ge=0)], ...] = ()
     """Optimiser steps at which all predictions are stored, for the figure of the progression."""
@@ -84,7 +84,7 @@ class ScheduleSettings(Model):
 class ComputeSettings(Model):
     """How the arithmetic is done. The result depends on it, so it is never probed."""
 
-    precision: Precision = "float32"
+    precision: Literal["float32", "bfloat16"] = "float32"
     """``bfloat16`` is autocast with a float32 loss and float32 weights."""
     channels_last: bool = False
     compile: bool = False

@@ -47,7 +47,7 @@ def accept(trainings: Sequence[Job], because: str, root: Path = Path()) -> list[
 
     Raises:
         NotAcceptable: `because` is empty; there is nothing to accept; or, for any of them, other
-            things than code changed, or its files are not what it wrote. Then none is accepted.
+            things than code and new settings changed, or its files are not what it wrote. Then none is accepted.
         RecordError: A receipt is damaged or cannot be written.
     """
     reason = " ".join(because.split())
@@ -78,7 +78,7 @@ def accept(trainings: Sequence[Job], because: str, root: Path = Path()) -> list[
 
 @dataclass(frozen=True)
 class _Change:
-    """A training whose code changed, and nothing else."""
+    """A training of which nothing changed but what can be accepted."""
 
     job: Job
     receipt: Receipt
@@ -97,10 +97,11 @@ def _judge(job: Job, root: Path) -> _Change | str:
         return f"{job.name}: nothing changed since it ran, nothing to accept"
     if acceptance_of(receipt, current) is not None:
         return f"{job.name}: this very change is accepted already"
-    beyond = [str(change) for change in different if change.part != "code"]
+    beyond = [str(change) for change in different if not change.acceptable]
     if beyond:
         raise NotAcceptable(
-            f"{job.name}: only a change of code can be accepted, but\n  "
+            f"{job.name}: only a change of code, or a new setting with a default, can be "
+            "accepted, but\n  "
             + "\n  ".join(beyond)
             + "\nThis makes it another experiment: run it again"
         )

@@ -26,6 +26,15 @@ class Change:
     after: str | None
     """As it is now; None for what is gone."""
 
+    @property
+    def acceptable(self) -> bool:
+        """Whether a person may say that it alters no number.
+
+        Code, and settings which the receipt does not know: a later version has given them a
+        default. A changed value, other data or other software make it another experiment.
+        """
+        return self.part == "code" or (self.part == "settings" and self.before is None)
+
     def __str__(self) -> str:
         """One line, e.g. ``settings schedule.epochs: 20 -> 40``."""
         if self.part == "settings":
@@ -55,7 +64,11 @@ def changes(before: Fingerprint, after: Fingerprint) -> list[Change]:
 
 
 def acceptance_of(receipt: Receipt, current: Fingerprint) -> Acceptance | None:
-    """The acceptance by which `receipt` stands for `current`, if there is one."""
+    """The acceptance of `current` that `receipt` has, if any.
+
+    It is not sealed, so it proves nothing by itself: it counts only where every one of the
+    `changes` is acceptable.
+    """
     for acceptance in receipt.acceptances:
         if acceptance.fingerprint == current.value:
             return acceptance

@@ -49,8 +49,10 @@ def why(job: Job, root: Path = Path(), *, strict_env: bool | None = None) -> Ans
         return Answer(job, "damaged", (str(error),))
     current = fingerprint(job, strict_env=strict_env)
     acceptance = acceptance_of(receipt, current)
-    if receipt.fingerprint.value != current.value and acceptance is None:
-        different = tuple(str(change) for change in changes(receipt.fingerprint, current))
+    found = changes(receipt.fingerprint, current)
+    different = tuple(str(change) for change in found)
+    accepted = acceptance is not None and all(change.acceptable for change in found)
+    if receipt.fingerprint.value != current.value and not accepted:
         return Answer(job, "changed", different or ("the lock file counts now, or no longer",))
     missing = [one.path for one in receipt.outputs if not (root / one.path).exists()]
     if missing:
@@ -61,9 +63,8 @@ def why(job: Job, root: Path = Path(), *, strict_env: bool | None = None) -> Ans
         return Answer(job, "outputs altered", reasons)
     if parents := tuple(_changed_parents(receipt, root)):
         return Answer(job, "parents changed", parents)
-    if acceptance is not None:
-        changed = tuple(acceptance.changed)
-        return Answer(job, "accepted", (f"because: {acceptance.because}", *changed))
+    if acceptance is not None and receipt.fingerprint.value != current.value:
+        return Answer(job, "accepted", (f"because: {acceptance.because}", *different))
     return Answer(job, "up to date")
 
 

@@ -92,6 +92,11 @@ class Session(Model):
     first_step: int
     last_step: int
     host: str
+    device: str
+    """Name of the GPU, or ``cpu``."""
+    torch: str
+    """Version."""
+    deterministic: bool
 
 
 class Acceptance(Model):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import numpy as np
@@ -14,30 +15,53 @@ from iic.engine.store import ImageStore
 from iic.params.errors import IICError
 
 
-def test_each_job_of_a_machine_leases_another_gpu(
+def test_each_job_of_a_machine_leases_another_gpu_and_waits_for_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    with leased_device(2, tmp_path) as first, leased_device(2, tmp_path) as second:
-        assert {first, second} == {torch.device("cuda", 0), torch.device("cuda", 1)}
-        with pytest.raises(IICError, match="all 2 GPUs are leased"), leased_device(2, tmp_path):
-            pass
-    with leased_device(2, tmp_path) as again:
-        assert again == torch.device("cuda", 0)
+    first, second = leased_device(True, 2, tmp_path), leased_device(True, 2, tmp_path)
+    taken = {first.__enter__(), second.__enter__()}
+    assert taken == {torch.device("cuda", 0), torch.device("cuda", 1)}
+    waits = []
+
+    def another_job_ends(seconds: float) -> None:
+        waits.append(seconds)
+        second.__exit__(None, None, None)
+
+    monkeypatch.setattr(time, "sleep", another_job_ends)
+    with leased_device(True, 2, tmp_path) as third:
+        assert third == torch.device("cuda", 1)
+    assert len(waits) == 1
+    first.__exit__(None, None, None)
 
 
-def test_a_scheduler_that_assigns_devices_is_obeyed(
+def test_several_visible_devices_are_leased_by_their_own_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,5")
+    with leased_device(True, 2, tmp_path) as one, leased_device(True, 2, tmp_path) as other:
+        assert (one.index, other.index) == (0, 1)
+        names = sorted(path.name for path in tmp_path.iterdir())
+        assert [name.split("-")[-1] for name in names] == ["2.lock", "5.lock"]
+
+
+def test_a_scheduler_that_assigns_a_device_is_obeyed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
-    with leased_device(4, tmp_path) as one, leased_device(4, tmp_path) as other:
+    with leased_device(True, 1, tmp_path) as one, leased_device(True, 1, tmp_path) as other:
         assert one == other == torch.device("cuda", 0)
     assert not list(tmp_path.iterdir())
 
 
-def test_without_a_gpu_everything_runs_on_the_cpu() -> None:
-    with leased_device(0) as device:
+def test_a_run_that_asks_for_no_gpu_stays_on_the_cpu(tmp_path: Path) -> None:
+    with leased_device(False, 4, tmp_path) as device:
         assert device == torch.device("cpu")
+
+
+def test_a_run_that_asks_for_a_gpu_does_not_start_without_one() -> None:
+    with pytest.raises(IICError, match="gpu: true, but torch sees no GPU"), leased_device(True, 0):
+        pass
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")

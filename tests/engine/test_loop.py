@@ -63,8 +63,8 @@ def undisturbed(
     return order, train(context(folder, pairs={"order": order}))
 
 
-# in the first step, inside each of the three passes (5 steps each), and in the second epoch
-@pytest.mark.parametrize("after", [1, 7, 11, 20])
+# an epoch has three passes of 5 steps: inside a pass, between two, and in the very last step
+@pytest.mark.parametrize("after", [1, 5, 11, 20, 45])
 def test_interrupted_and_resumed_gives_the_same_bytes(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -156,6 +156,51 @@ def test_non_finite_loss_stops_with_the_last_checkpoint_left(
         with pytest.raises(NonFiniteLoss, match=r"nan in epoch 2.*last checkpoint is left in"):
             train(context(tmp_path / "b"))
     same(undisturbed, train(context(tmp_path / "b")))
+
+
+def test_weights_that_are_not_finite_are_never_saved_nor_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The loss of a step says nothing of the weights after it."""
+    original = torch.optim.Adam.step
+    steps = 0
+
+    def step(self: torch.optim.Adam, *arguments: Any) -> Any:
+        nonlocal steps
+        steps += 1
+        result = original(self, *arguments)
+        if steps == 45:  # the run's last step
+            parameter = next(iter(self.state))
+            assert isinstance(parameter, torch.Tensor)
+            parameter.data.fill_(float("nan"))
+        return result
+
+    with monkeypatch.context() as patch:
+        patch.setattr(torch.optim.Adam, "step", step)
+        with pytest.raises(NonFiniteLoss, match="last checkpoint is left in"):
+            train(context(tmp_path / "b"))
+    same(train(context(tmp_path / "a")), train(context(tmp_path / "b")))
+
+
+def test_partly_labelled_images_are_scored_where_they_are_labelled(tmp_path: Path) -> None:
+    run = context(tmp_path)
+    assert run.data.labels is not None
+    run.data.labels[::3] = -1
+    outcome = train(run)
+    assert all(len(entry["accuracy"]) == 2 for entry in outcome.history)  # type: ignore[arg-type]
+
+
+def test_a_lost_snapshot_is_noticed_before_going_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = context(tmp_path, schedule={"snapshot_steps": [2]})
+    with monkeypatch.context() as patch:
+        signal_after(patch, 3, signal.SIGTERM)
+        with pytest.raises(Interrupted):
+            train(run)
+    next((tmp_path / run.paths.scratch / "snapshots").iterdir()).unlink()
+    with pytest.raises(CheckpointError, match=r"step00000002.npy: missing.* delete"):
+        train(run)
 
 
 def test_checkpoint_of_other_settings_is_refused_and_kept(

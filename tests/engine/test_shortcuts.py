@@ -7,7 +7,7 @@ import copy
 import pytest
 import torch
 
-from iic.engine.repeats import repeated
+from iic.engine.repeats import RepeatedOriginals
 from iic.networks.build import build
 from iic.objective.clustering import clustering_loss
 from iic.params.networks import NetworkSettings
@@ -45,7 +45,8 @@ def test_unique_originals_equal_pushing_every_copy(settings: NetworkSettings, re
     plain_loss = -(joint * (joint.log() - rows.log() - columns.log())).sum((1, 2))
     plain_loss.mean().backward()
 
-    with repeated(quick, repeats):
+    once = RepeatedOriginals(quick.trunk, (1, size, size))
+    with once.counted(6, repeats):
         z = quick(originals, "B")
     summed = quick(transformed, "B").unflatten(0, (repeats, 6)).sum(0)
     quick_loss = clustering_loss(z, summed)
@@ -77,7 +78,26 @@ def test_without_the_correction_the_running_variance_differs() -> None:
 def test_evaluation_mode_leaves_the_statistics_alone() -> None:
     network = build(FAMILIES[1], {"B": 5}, sub_heads=1).eval()
     before = copy.deepcopy(dict(network.named_buffers()))
-    with repeated(network, 5):
+    once = RepeatedOriginals(network.trunk, (1, 8, 8))
+    for name, buffer in network.named_buffers():
+        torch.testing.assert_close(buffer, before[name], rtol=0, atol=0)
+    with once.counted(3, 5):
         network(torch.rand(3, 1, 8, 8), "B")
     for name, buffer in network.named_buffers():
         torch.testing.assert_close(buffer, before[name], rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("settings", FAMILIES[:2], ids=["A", "B"])
+def test_the_correction_survives_torch_compile(settings: NetworkSettings) -> None:
+    torch.manual_seed(0)
+    plain = build(settings, {"B": 5}, sub_heads=1).double()
+    quick = copy.deepcopy(plain)
+    size = settings.input_size
+    originals = torch.rand(4, 1, size, size, dtype=torch.float64)
+    plain(originals.repeat(3, 1, 1, 1), "B")
+    compiled = torch.compile(quick, backend="eager")
+    with RepeatedOriginals(quick.trunk, (1, size, size)).counted(4, 3):
+        compiled(originals, "B")
+    expected = dict(plain.named_buffers())
+    for name, buffer in quick.named_buffers():
+        torch.testing.assert_close(buffer, expected[name], rtol=1e-12, atol=1e-14)

@@ -33,9 +33,14 @@ from tests.workflow.workflow_helpers import (
 SCALE, RUN = "interruptible", "digits/iic"
 CHECKPOINT = RunPaths(SCALE, RUN, 0).scratch / "checkpoint.pt"
 CLOCKS = {"seconds", "pairs_per_second"}
-BY_HAND = (sys.executable, "-m", "iic", "train", "--scale", SCALE, "--run", RUN)
-BY_SNAKEMAKE = snakemake_command(str(RunPaths(SCALE, RUN, 0).receipt), scale=SCALE)
-CASES = [(driver, number) for driver in ("iic", "snakemake") for number in ("SIGTERM", "SIGKILL")]
+IIC, RECEIPT = [sys.executable, "-m", "iic"], RunPaths(SCALE, RUN, 0).receipt
+BY_SNAKEMAKE = snakemake_command(str(RECEIPT), scale=SCALE)
+COMMANDS = {
+    "train": [*IIC, "train", "--scale", SCALE, "--run", RUN],
+    "snakemake": BY_SNAKEMAKE,
+    "run": [*IIC, "run", "--scale", SCALE, str(RECEIPT)],
+}
+CASES = [("train", "SIGTERM"), ("train", "SIGKILL"), ("snakemake", "SIGKILL"), ("run", "SIGTERM")]
 
 
 def start(clone: Path, *command: str) -> subprocess.Popen[str]:
@@ -144,12 +149,10 @@ def interrupted(
 
 
 def interrupt_and_repeat(clone: Path, driver: str, number: str) -> Interrupted:
-    command = BY_SNAKEMAKE if driver == "snakemake" else BY_HAND
+    command = COMMANDS[driver]
     process = start(clone, *command)
     until(lambda: in_second_epoch(clone), process)
-    if driver == "iic":
-        process.send_signal(signal.Signals[number])
-    elif number == "SIGTERM":
+    if number == "SIGTERM":
         # as a batch system ends a job: everything is told at once
         os.killpg(process.pid, signal.SIGTERM)
     else:
@@ -185,20 +188,17 @@ def test_a_killed_training_goes_on_to_the_same_bytes(
 
     assert "going on at epoch" in found.finished.said
     assert numbers(found.path) == numbers(undisturbed.path)
-    receipt = found.path / RunPaths(SCALE, RUN, 0).receipt
-    sessions = json.loads(receipt.read_text())["sessions"]
+    sessions = json.loads((found.path / RECEIPT).read_text())["sessions"]
     assert len(sessions) == 2
     assert 50 < sessions[0]["last_step"] == sessions[1]["first_step"] < sessions[1]["last_step"]
     assert not (found.path / CHECKPOINT).exists()
 
 
 def training(process: subprocess.Popen[str]) -> psutil.Process:
-    """The training that a Snakemake has started."""
-    (found,) = [
-        child
-        for child in psutil.Process(process.pid).children(recursive=True)
-        if "python" in child.name() and "train" in child.cmdline()
-    ]
+    """The process that trains: this one, or the one that a Snakemake has started."""
+    top = psutil.Process(process.pid)
+    family = [top, *top.children(recursive=True)]
+    (found,) = [one for one in family if one.cmdline()[2:4] == ["iic", "train"]]
     return found
 
 

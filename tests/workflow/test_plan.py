@@ -89,3 +89,10 @@ def test_run_refuses_an_unknown_scale_and_passes_snakemakes_failure_on(clean: Pa
     assert "'nope' is no scale" in refused.said and "Traceback" not in refused.said
     failed = iic(clean, "run", "--scale", "smoke", "no_such_target", expect=None)
     assert failed.status != 0 and "no_such_target" in failed.said
+
+
+def test_rules_use_the_python_that_runs_snakemake(clone: Path) -> None:
+    """No environment has to be activated for `.venv/bin/snakemake`."""
+    manifest = "data/raw/digits/files.json"
+    snakemake(clone, manifest, PATH="/usr/bin:/bin")
+    assert (clone / manifest).exists()

@@ -19,9 +19,11 @@ NAMED = 6
 def stale(tree: Tree) -> Iterator[Finding]:
     """Jobs whose code, settings or raw data have changed, and changes that a person accepted."""
     for job, receipt in tree.present:
-        changed, acceptance = tree.drift(job, receipt)
-        if not changed:
+        found, acceptance = tree.drift(job, receipt)
+        if not found:
             continue
+        changed = [str(change) for change in found]
+        improper = [str(change) for change in found if not change.acceptable]
         if acceptance is None:
             yield Finding(
                 level="drift",
@@ -33,14 +35,27 @@ def stale(tree: Tree) -> Iterator[Finding]:
                 if job.rule == "train"
                 else f"iic run --scale {tree.scale} {job.wildcards.get('name') or job.receipt}",
             )
+        elif improper:
+            yield Finding(
+                level="failure",
+                kind="accepted",
+                path=str(job.receipt),
+                message=f"{job.name} has an acceptance that no person can give, since more than "
+                f"code and new settings differs: {_some(improper, '; ')}",
+                remedy=f"take the acceptance out, or delete {job.receipt}, and run: "
+                f"iic run --scale {tree.scale} {job.receipt}",
+            )
         else:
+            # what differs is computed; the receipt's own list may be of anybody's making
+            listed = _some(changed, "; ")
+            if acceptance.changed != changed:
+                listed += f"; recorded then: {_some(acceptance.changed, '; ') or 'nothing'}"
             yield Finding(
                 level="note",
                 kind="accepted",
                 path=str(job.receipt),
                 message=f"{job.name} was accepted across a change of code on "
-                f"{acceptance.at:%Y-%m-%d}, because: {acceptance.because} "
-                f"({_some(acceptance.changed, '; ')})",
+                f"{acceptance.at:%Y-%m-%d}, because: {acceptance.because} ({listed})",
             )
 
 

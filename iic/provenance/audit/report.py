@@ -32,6 +32,7 @@ Kind = Literal[
 ]
 
 ExitStatus = Literal[0, 1, 3]
+Verdict = Literal["verified", "drifted", "failed", "nothing measured"]
 
 
 class Finding(Model):
@@ -66,7 +67,7 @@ class AuditReport(Model):
     schema_version: Literal[1] = 1
     scale: str
     at: datetime
-    verdict: Literal["verified", "drifted", "failed"]
+    verdict: Verdict
     exit_status: ExitStatus
     code: Code
     """State of the clone that did the audit."""
@@ -81,16 +82,28 @@ ORDER: dict[Level, int] = {"failure": 0, "drift": 1, "note": 2}
 def conclude(
     scale: str, at: datetime, code: Code, checked: Checked, findings: list[Finding]
 ) -> AuditReport:
-    """The report, findings sorted and each given once."""
+    """The report, findings sorted and each given once.
+
+    Where no number was looked at, none is verified, whatever else is in order.
+    """
     unique = {finding.model_dump_json(): finding for finding in findings}.values()
     ordered = sorted(unique, key=lambda one: (ORDER[one.level], one.path, one.kind, one.message))
     levels = {finding.level for finding in ordered}
     failed, drifted = "failure" in levels, "drift" in levels
-    status: ExitStatus = 1 if failed else 3 if drifted else 0
+    verdict: Verdict
+    status: ExitStatus
+    if failed:
+        verdict, status = "failed", 1
+    elif not checked.cells and not checked.evaluations:
+        verdict, status = "nothing measured", 1
+    elif drifted:
+        verdict, status = "drifted", 3
+    else:
+        verdict, status = "verified", 0
     return AuditReport(
         scale=scale,
         at=at,
-        verdict="failed" if failed else "drifted" if drifted else "verified",
+        verdict=verdict,
         exit_status=status,
         code=code,
         checked=checked,

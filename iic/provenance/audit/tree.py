@@ -7,7 +7,7 @@ from pathlib import Path
 
 from iic.params.runs import Plan
 from iic.provenance import fingerprint
-from iic.provenance.changes import acceptance_of, changes
+from iic.provenance.changes import Change, acceptance_of, changes
 from iic.provenance.jobs import Job, all_jobs
 from iic.records.files import RecordError, read_record, sha256_file
 from iic.records.receipt import Acceptance, Fingerprint, Receipt
@@ -90,11 +90,11 @@ class Tree:
             self._current[job.name] = fingerprint.fingerprint(job)
         return self._current[job.name]
 
-    def drift(self, job: Job, receipt: Receipt) -> tuple[list[str], Acceptance | None]:
-        """What changed since the job ran, and the acceptance of it, if there is one."""
+    def drift(self, job: Job, receipt: Receipt) -> tuple[list[Change], Acceptance | None]:
+        """What changed since the job ran, and the receipt's acceptance of it, proper or not."""
         # a receipt of a strict environment is compared without that part: versions are looked
         # at on their own
         before = receipt.fingerprint.model_copy(update={"environment": None})
         now = self.current(job)
-        different = [str(change) for change in changes(before, now)]
+        different = changes(before, now)
         return different, acceptance_of(receipt, now) if different else None

@@ -1,0 +1,62 @@
+"""From the state at the end of training to what the run reports."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from iic.engine.checkpoints import TrainingState
+from iic.engine.clustering import ClusteringTask
+from iic.engine.context import Checkpoint, Outcome
+from iic.engine.snapshots import Snapshots
+from iic.params.training import ScheduleSettings
+from iic.records.receipt import Session
+
+
+def finish(
+    task: ClusteringTask,
+    schedule: ScheduleSettings,
+    state: TrainingState,
+    sessions: list[Session],
+    snapshots: Snapshots,
+) -> Outcome:
+    """Predict with the last weights, and compare sub-heads at the last and the best epoch.
+
+    Args:
+        task: The task, its network holding the last weights; those of the best epoch afterwards.
+        schedule: The batch of evaluation.
+        state: Training state after the last step.
+        sessions: Processes in which the run was trained.
+        snapshots: Predictions stored on the way.
+    """
+    final = task.predict(schedule.evaluation_batch, probabilities=True)
+    last = Checkpoint(state.epoch, final.clusters, task.selection_losses())
+    tensors = _named(task.network.state_dict(), "last")
+    best = None
+    if state.best is not None:
+        tensors |= _named(state.best["network"], "best_label")
+        task.network.load_state_dict(state.best["network"])
+        clusters = state.best["clusters"].numpy().astype(final.clusters.dtype)
+        best = Checkpoint(state.best["epoch"], clusters, task.selection_losses())
+    return Outcome(
+        last=last,
+        best_label=best,
+        k=task.k,
+        history=state.history,
+        sessions=sessions,
+        precision=task.compute.precision,
+        deterministic=all(session.deterministic for session in sessions),
+        tensors=tensors,
+        probabilities=final.probabilities,
+        snapshots=snapshots.read(state.steps),
+        steps=state.steps,
+    )
+
+
+def _named(tensors: dict[str, torch.Tensor], checkpoint: str) -> dict[str, Any]:
+    return {
+        # a copy: the network's own memory will take the other checkpoint's weights
+        f"{checkpoint}.{name}": tensor.detach().cpu().contiguous().numpy().copy()
+        for name, tensor in tensors.items()
+    }
