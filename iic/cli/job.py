@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from iic.provenance.agreement import accepted_as, check_plan
+from iic.provenance.agreement import check_plan
 from iic.provenance.environment import code_state, environment
 from iic.records.files import RecordError, read_record, sha256_file, sha256_json, write_record
 from iic.records.receipt import (
@@ -88,7 +88,7 @@ def job(
     """
     name = f"{rule} {' '.join(wildcards.values())}"
     target = root / receipt_path
-    check_plan(planned_fingerprint, accepted_as(target, fingerprint.value), name)
+    check_plan(planned_fingerprint, fingerprint.value, name, target)
     start = datetime.now(UTC)
     read = [_record(path, root, "input", name) for path in inputs]
     above = [_parent(path, root, read) for path in parents]

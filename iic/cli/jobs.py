@@ -180,7 +180,9 @@ def tabulate(
         whole = plan(scale)
         whole.check("table", name, (*whole.tables, *whole.listings))
         one = planned.tabulate(scale, name)
-        evaluations = _evaluations(whole, name)
+        evaluations = [
+            RunPaths(scale, run.id, seed) for run in whole.table_runs(name) for seed in run.seeds
+        ]
         with job(
             one.rule,
             one.wildcards,
@@ -209,23 +211,31 @@ def draw(
         whole = plan(scale)
         whole.check("figure", name, whole.figures)
         one = planned.draw(scale, name)
-        places = [
-            RunPaths(scale, run.id, seed)
-            for run in whole.figure_runs(whole.figures[name])
-            for seed in (run.seeds if whole.figures[name].seeds == "all" else run.seeds[:1])
+        places = [RunPaths(scale, run.id, seed) for run, seed in whole.figure_places(name)]
+        current = fingerprints.draw(scale, name)
+        inputs = [place.evaluation for place in places]
+        parents = [
+            receipt
+            for place in places
+            for receipt in (place.receipt, paths.receipt_of(place.evaluation))
         ]
+        # what a figure can read is known from its code, which the fingerprint lists
+        if "iic.records.history" in current.code:
+            inputs += [place.history for place in places]
+        if "iic.records.snapshots" in current.code:
+            inputs += [place.snapshots for place in places if place.snapshots.exists()]
+        if "iic.data.load" in current.code:
+            for dataset in dict.fromkeys(place.run.split("/")[0] for place in places):
+                inputs += _prepared_files(dataset)
+                parents.append(planned.prepare(dataset).receipt)
         with job(
             one.rule,
             one.wildcards,
-            fingerprint=fingerprints.draw(scale, name),
+            fingerprint=current,
             planned_fingerprint=fingerprint,
             receipt_path=one.receipt,
-            inputs=[place.evaluation for place in places],
-            parents=[
-                receipt
-                for place in places
-                for receipt in (place.receipt, paths.receipt_of(place.evaluation))
-            ],
+            inputs=inputs,
+            parents=parents,
         ) as work:
             from iic.publish.figures.saving import write
 
@@ -239,16 +249,3 @@ def _prepared_files(dataset: str) -> list[Path]:
     manifest = load(dataset).manifest
     arrays = [one.path for one in (manifest.images, manifest.labels) if one is not None]
     return [paths.prepared_manifest(dataset), *map(Path, arrays)]
-
-
-def _evaluations(whole: Plan, table: str) -> list[RunPaths]:
-    """Files of the runs that a table shows; a listing shows none."""
-    if table in whole.listings:
-        return []
-    shown = {row.run for row in whole.tables[table].rows}
-    return [
-        RunPaths(whole.scale.name, run.id, seed)
-        for run in whole.runs.values()
-        if run.name in shown
-        for seed in run.seeds
-    ]

@@ -36,9 +36,12 @@ def finish(
     best = None
     if state.best is not None:
         tensors |= _named(state.best["network"], "best_label")
-        task.network.load_state_dict(state.best["network"])
         clusters = state.best["clusters"].numpy().astype(final.clusters.dtype)
-        best = Checkpoint(state.best["epoch"], clusters, task.selection_losses())
+        losses = last.losses
+        if state.best["epoch"] != state.epoch:
+            task.network.load_state_dict(state.best["network"])
+            losses = task.selection_losses()
+        best = Checkpoint(state.best["epoch"], clusters, losses)
     return Outcome(
         last=last,
         best_label=best,

@@ -103,12 +103,13 @@ class Loop:
             # a run may be stopped after its last step and before its last epoch is closed
             while self.state.history[-1]["steps"] < self.total_steps:
                 self._epoch()
-            self.session.update(end=_now(), last_step=self.state.steps)
-            sessions = [
-                Session.model_validate(one, strict=False)
-                for one in (*self.state.sessions, self.session)
-            ]
-            return finish(self.task, self.schedule, self.state, sessions, self.snapshots)
+        # outside, since a signal may end this part at once: the last checkpoint is there
+        self.session.update(end=_now(), last_step=self.state.steps)
+        sessions = [
+            Session.model_validate(one, strict=False)
+            for one in (*self.state.sessions, self.session)
+        ]
+        return finish(self.task, self.schedule, self.state, sessions, self.snapshots)
 
     def _epoch(self) -> None:
         state, task = self.state, self.task

@@ -61,6 +61,25 @@ class Plan:
                 allowed=", ".join(names), candidates=names, given=name,
             )  # fmt: skip
 
+    def table_runs(self, name: str) -> list[Run]:
+        """The runs that a table shows: its rows on its columns. A listing shows none."""
+        if name in self.listings:
+            return []
+        columns = {column.dataset for column in self.tables[name].columns}
+        rows = {row.run for row in self.tables[name].rows}
+        return [
+            run for run in self.runs.values() if run.name in rows and run.paper_dataset in columns
+        ]
+
+    def figure_places(self, name: str) -> list[tuple[Run, int]]:
+        """Runs and seeds that the figure `name` is drawn from."""
+        figure = self.figures[name]
+        return [
+            (run, seed)
+            for run in self.figure_runs(figure)
+            for seed in (run.seeds if figure.seeds == "all" else run.seeds[:1])
+        ]
+
     def figure_runs(self, figure: Figure) -> list[Run]:
         """The runs that `figure` is drawn from at this scale, where they exist."""
         wanted = []

@@ -47,7 +47,8 @@ def accept(trainings: Sequence[Job], because: str, root: Path = Path()) -> list[
 
     Raises:
         NotAcceptable: `because` is empty; there is nothing to accept; or, for any of them, other
-            things than code and new settings changed, or its files are not what it wrote. Then none is accepted.
+            things than code and new settings changed, or its files are not what it wrote. Then
+            none is accepted.
         RecordError: A receipt is damaged or cannot be written.
     """
     reason = " ".join(because.split())

@@ -26,20 +26,33 @@ def accepted_as(receipt: Path, current: str) -> str:
     return written if current in accepted else current
 
 
-def check_plan(planned: str | None, current: str, job: str) -> None:
+def check_plan(planned: str | None, current: str, job: str, receipt: Path | None = None) -> None:
     """Compare what the workflow was planned with and what the job finds.
 
     Args:
         planned: The workflow's ``fp``; None when a user runs a verb by hand.
-        current: What `value` says now.
+        current: The job's fingerprint now.
         job: The job, for the message.
+        receipt: Its receipt, which may accept `current`.
 
     Raises:
-        PlanChanged: They differ.
+        PlanChanged: They differ, and no acceptance says that they stand for each other.
     """
-    if planned is not None and planned != current:
-        raise PlanChanged(
-            f"{job}: code, settings or data changed after the workflow was planned "
-            f"(fingerprint {planned[:12]} then, {current[:12]} now). Nothing was written; "
-            "run the same command again, and leave the files alone while it runs"
+    if planned is None or planned == current:
+        return
+    if receipt is not None and planned == accepted_as(receipt, current):
+        return
+    # Snakemake deletes a job's outputs, and the acceptance with them, before the job starts
+    lost = receipt is not None and not receipt.exists()
+    raise PlanChanged(
+        f"{job}: code, settings or data changed after the workflow was planned "
+        f"(fingerprint {planned[:12]} then, {current[:12]} now). Nothing was written; "
+        "run the same command again, and leave the files alone while it runs"
+        + (
+            ".\nIf this run had been accepted (iic accept) and is made again, its acceptance went "
+            "with its old files: the same command, run again, will train anew with the code as "
+            "it is"
+            if lost
+            else ""
         )
+    )

@@ -22,16 +22,16 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from iic.params.datasets import CATALOGUE, Dataset, find_dataset, load_catalogue
 from iic.params.errors import IICError
-from iic.params.runs import Plan, Run, plan
+from iic.params.runs import plan
 from iic.provenance import closure as closures
-from iic.provenance import jobs
+from iic.provenance import jobs, relevant
 from iic.provenance.agreement import accepted_as
 from iic.provenance.closure import LEFT_OUT, UnknownModule, closure, named_files
 from iic.provenance.lock import lock_hash
@@ -86,16 +86,14 @@ def download(dataset: str, *, strict_env: bool | None = None) -> Fingerprint:
 def prepare(dataset: str, *, strict_env: bool | None = None) -> Fingerprint:
     """The dataset's reader, its shape and splits, and its raw files."""
     entry = _dataset(dataset)
-    settings = entry.model_dump(
-        mode="json", include={"classes", "image", "splits", "stand_in", "module"}
-    )
-    return _fingerprint(
-        "prepare", _code(PREPARATION, entry.module), settings, _raw(dataset, entry), strict_env
-    )
+    code = _code(PREPARATION, entry.module)
+    return _fingerprint("prepare", code, relevant.prepared(entry), _raw(dataset, entry), strict_env)
 
 
 def train(scale: str, run: str, *, strict_env: bool | None = None) -> Fingerprint:
     """The method and all that it runs, its settings, and the data from raw files onwards.
+
+    How the data are prepared counts by value as well, so that no checkpoint goes on with others.
 
     The same for every seed of the run; `run` is ``<dataset>/<method>[-<variant>]``.
     """
@@ -103,20 +101,26 @@ def train(scale: str, run: str, *, strict_env: bool | None = None) -> Fingerprin
     entry = plan(scale).datasets[chosen.dataset]
     computing = (one for one in COMPUTING if one in _display_code(chosen.method))
     code = _code(chosen.method, *computing, *TRAINING, PREPARATION, entry.module)
-    settings = {"method": chosen.method, **chosen.settings_json}
+    settings = {
+        "method": chosen.method,
+        **relevant.influencing(chosen.settings),
+        "data": relevant.prepared(entry),
+    }
     return _fingerprint("train", code, settings, _raw(chosen.dataset, entry), strict_env)
 
 
 def evaluate(scale: str, dataset: str, *, strict_env: bool | None = None) -> Fingerprint:
     """The evaluations of all runs on `dataset`, which one job writes."""
     chosen = [run for run in plan(scale).runs.values() if run.dataset == dataset]
-    settings = {run.id: _evaluation_settings(scale, run) for run in chosen}
+    classes = len(_dataset(dataset).classes)
+    settings = {run.id: {"classes": classes} for run in chosen}
     return _fingerprint("evaluate", _code(*EVALUATION), settings, {}, strict_env)
 
 
 def evaluate_run(scale: str, run: str, *, strict_env: bool | None = None) -> Fingerprint:
     """The evaluation of one run, as its receipt has it."""
-    settings = _evaluation_settings(scale, plan(scale).run(run))
+    dataset = plan(scale).run(run).dataset
+    settings = {"classes": len(plan(scale).datasets[dataset].classes)}
     return _fingerprint("evaluate", _code(*EVALUATION), settings, {}, strict_env)
 
 
@@ -125,14 +129,13 @@ def tabulate(scale: str, name: str, *, strict_env: bool | None = None) -> Finger
     whole = plan(scale)
     if name in whole.listings:
         listing = whole.listings[name]
-        settings = {"listing": listing.model_dump(mode="json"), **_shown(whole, ())}
+        settings = {"listing": listing.model_dump(mode="json"), **relevant.shown(whole)}
         return _fingerprint(
             "tabulate", _display_code(TABULATION, listing.module), settings, {}, strict_env
         )
     table = whole.tables[name]
-    wanted = {row.run for row in table.rows}
-    shown = [run for run in whole.runs.values() if run.name in wanted]
-    settings = {"table": table.model_dump(mode="json"), **_shown(whole, shown)}
+    shown = whole.table_runs(name)
+    settings = {"table": table.model_dump(mode="json"), **relevant.shown(whole, shown, table)}
     published = {str(path): _file(path) for path in published_files(name)}
     return _fingerprint("tabulate", _display_code(TABULATION), settings, published, strict_env)
 
@@ -143,7 +146,7 @@ def draw(scale: str, name: str, *, strict_env: bool | None = None) -> Fingerprin
     figure = whole.figures[name]
     settings = {
         "figure": figure.model_dump(mode="json"),
-        **_shown(whole, whole.figure_runs(figure)),
+        **relevant.shown(whole, whole.figure_runs(figure)),
     }
     code = _display_code(figure.module)
     return _fingerprint("draw", code, settings, named_files(figure.module), strict_env)
@@ -159,7 +162,8 @@ def value(rule: str, *, strict_env: bool | None = None, root: Path = Path(), **n
     """The fingerprint that a rule passes to its job as ``params: fp=``.
 
     For a training that was accepted across a change of code (`iic accept`), this is the
-    fingerprint with which it once ran, so that Snakemake sees no change.
+    fingerprint with which it once ran, so that Snakemake sees no change; unless its artifacts are
+    lost and a figure needs them. Then it is trained again, as what it is now.
 
     Args:
         rule: ``download``, ``prepare``, ``train``, ``evaluate``, ``tabulate``, ``draw``, ``audit``.
@@ -174,8 +178,10 @@ def value(rule: str, *, strict_env: bool | None = None, root: Path = Path(), **n
     """
     if rule == "train":
         current = train(names["scale"], names["run"], strict_env=strict_env).value
-        job = jobs.train(names["scale"], names["run"], int(names["seed"]))
-        return accepted_as(root / job.receipt, current)
+        own = paths.RunPaths(names["scale"], names["run"], int(names["seed"]))
+        if not (root / own.artifacts).exists() and own.run in relevant.drawn(plan(names["scale"])):
+            return current
+        return accepted_as(root / own.receipt, current)
     functions: dict[str, Callable[..., Fingerprint]] = {
         "download": download, "prepare": prepare, "evaluate": evaluate,
         "tabulate": tabulate, "draw": draw, "audit": audit,
@@ -256,21 +262,3 @@ def _catalogue(path: Path, _changed: int) -> dict[str, Dataset]:
 def _raw(name: str, dataset: Dataset) -> dict[str, str]:
     folder = paths.raw_folder(name)
     return {(folder / file.name).as_posix(): file.sha256 for file in dataset.raw_files}
-
-
-def _evaluation_settings(scale: str, run: Run) -> dict[str, Any]:
-    return {"classes": len(plan(scale).datasets[run.dataset].classes)}
-
-
-def _shown(whole: Plan, shown: Iterable[Run]) -> dict[str, Any]:
-    """What titles and captions say of the scale, its datasets and the runs on display."""
-    scale = whole.scale.model_dump(mode="json", exclude={"changes", "extends", "seeds"})
-    datasets = {
-        name: entry.model_dump(mode="json", include={"title", "stand_in", "classes", "image"})
-        for name, entry in whole.datasets.items()
-    }
-    runs = {
-        run.id: {"seeds": list(run.seeds), "fidelity": run.fidelity, "note": run.note}
-        for run in shown
-    }
-    return {"scale": scale, "datasets": datasets, "runs": runs}

@@ -121,17 +121,9 @@ def _needed(plan: Plan, job: Job) -> list[str]:
         runs = [run for run in plan.runs.values() if run.dataset == dataset]
         return [f"train {run.id}/seed{seed}" for run in runs for seed in run.seeds]
     if job.rule == "tabulate":
-        if names["name"] in plan.listings:
-            return []
-        shown = {row.run for row in plan.tables[names["name"]].rows}
-        runs = [run for run in plan.runs.values() if run.name in shown]
+        runs = plan.table_runs(names["name"])
         return [f"evaluate {run.id}/seed{seed}" for run in runs for seed in run.seeds]
-    figure = plan.figures[names["name"]]
-    places = [
-        f"{run.id}/seed{seed}"
-        for run in plan.figure_runs(figure)
-        for seed in (run.seeds if figure.seeds == "all" else run.seeds[:1])
-    ]
+    places = [f"{run.id}/seed{seed}" for run, seed in plan.figure_places(names["name"])]
     return [f"{rule} {place}" for place in places for rule in ("train", "evaluate")]
 
 

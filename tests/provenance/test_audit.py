@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import shutil
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -12,12 +14,14 @@ from typer.testing import CliRunner
 
 from iic.cli.app import app
 from iic.params.runs import plan
-from iic.provenance import fingerprint
+from iic.provenance import fingerprint, jobs
 from iic.provenance.audit.report import AuditReport, Finding
 from iic.provenance.audit.run import audit, verify
+from iic.provenance.jobs import Job
+from iic.provenance.why import why
 from iic.records.files import read_record, sha256_file, write_record
-from iic.records.receipt import Receipt
-from tests.conftest import SCALE
+from iic.records.receipt import Acceptance, Receipt
+from tests.conftest import ROOT, SCALE, run_in
 
 RUNS = Path(f"results/{SCALE}/runs/digits")
 ARTIFACTS = Path(f"results/{SCALE}/artifacts/digits")
@@ -273,8 +277,8 @@ def test_orphans_of_a_removed_seed(tree: Path) -> None:
 def test_what_has_not_been_run_is_no_failure(tree: Path) -> None:
     shutil.rmtree(f"results/{SCALE}")
     report = examine()
-    assert report.exit_status == 0
-    assert {one.kind for one in report.findings} == {"not run"}
+    assert (report.verdict, report.exit_status) == ("nothing measured", 1)
+    assert {(one.level, one.kind) for one in report.findings} == {("note", "not run")}
     assert report.checked.cells == report.checked.tables == 0
 
 
@@ -327,6 +331,76 @@ def test_edited_code_is_drift_and_names_the_module(tree: Path) -> None:
     )
 
 
+def forge_acceptance(path: Path, job: Job, changed: list[str]) -> None:
+    """An acceptance of `job` as it is now, written into its receipt by hand."""
+    forged = Acceptance(
+        fingerprint=fingerprint.fingerprint(job).value, because="trust me", changed=changed,
+        commit=None, at=datetime.now(UTC),
+    )  # fmt: skip
+    receipt = read_record(path, Receipt)
+    write_record(path, receipt.model_copy(update={"acceptances": [forged]}))
+
+
+def test_an_acceptance_forged_across_a_change_of_settings(tree: Path) -> None:
+    scale = Path(f"params/scales/{SCALE}.yaml")
+    scale.write_text(scale.read_text().replace("restarts: 1", "restarts: 2"))
+    fingerprint.forget()
+    path = RUNS / "kmeans/seed0/run.json"
+    job = jobs.train(SCALE, "digits/kmeans", 0)
+    forge_acceptance(path, job, ["code iic.methods.kmeans: edited"])
+    found = caught(path, "accepted", "no person can give", "settings restarts: 1 -> 2")
+    assert [one.path for one in found] == [str(path)]
+    assert (why(job).status, why(job).reasons) == ("changed", ("settings restarts: 1 -> 2",))
+
+
+def test_the_audit_shows_what_differs_and_not_only_what_the_acceptance_says(tree: Path) -> None:
+    method = Path("iic/methods/kmeans.py")
+    method.write_text(
+        method.read_text().replace(
+            "    max_iterations: int", "    a_new_one: int = 3\n    max_iterations: int", 1
+        )
+    )
+    added = "import iic.methods.kmeans as k; print('a_new_one' in k.Settings.model_fields)"
+    assert run_in(tree, "-c", added).stdout.strip() == "True"
+    path = RUNS / "kmeans/seed0/run.json"
+    # settings are of the code that runs, so of a clone's own process
+    script = (
+        "from tests.provenance.test_audit import *\n"
+        f"forge_acceptance(Path({str(path)!r}), jobs.train(SCALE, 'digits/kmeans', 0), ['nothing'])"
+        "\nreport = examine()\n"
+        "print([(o.level, o.message) for o in report.findings if o.kind == 'accepted'])"
+    )
+    done = run_in(tree, "-c", script, PYTHONPATH=f"{tree}:{ROOT}")
+    assert done.returncode == 0, done.stderr
+    [(level, message)] = ast.literal_eval(done.stdout)
+    assert level == "note"
+    assert "code iic.methods.kmeans: edited" in message
+    assert "settings a_new_one: (absent) -> 3" in message
+    assert "recorded then: nothing" in message
+
+
+def test_a_figure_names_everything_that_it_is_drawn_from(tree: Path) -> None:
+    def inputs(name: str) -> set[str]:
+        path = Path(f"results/{SCALE}/figures/{name}.run.json")
+        return {one.path for one in read_record(path, Receipt).inputs}
+
+    prepared = {
+        f"data/prepared/digits/{file}" for file in ("data.json", "images.npy", "labels.npy")
+    }
+    assert prepared | {str(ARTIFACTS / "iic/seed0/snapshots.parquet")} <= inputs("figure_3")
+    assert str(RUNS / "iic/seed0/history.jsonl") in inputs("training_curves")
+    assert not prepared & inputs("training_curves")
+    assert not [one for one in examine().findings if one.kind == "chain"]
+
+    path = Path(f"results/{SCALE}/figures/figure_3.run.json")
+    receipt = read_record(path, Receipt)
+    fewer = [one for one in receipt.inputs if "snapshots" not in one.path]
+    write_record(path, receipt.model_copy(update={"inputs": fewer}).sealed())
+    report = examine()
+    assert report.exit_status == 0
+    named(report.findings, path, "chain", "snapshots.parquet, which its receipt does not name")
+
+
 def test_exit_status_and_report_of_the_command_line(tree: Path) -> None:
     def call(*arguments: str) -> tuple[int, str]:
         done = CliRunner().invoke(app, ["audit", "--scale", SCALE, *arguments])
@@ -348,5 +422,8 @@ def test_exit_status_and_report_of_the_command_line(tree: Path) -> None:
     assert str(TABLE) in Path("logs/audit.log").read_text()
     shutil.rmtree("results")
     shutil.rmtree("data")
-    status, text = call()
-    assert status == 0 and "nothing to verify yet" in text and "verified:" not in text
+    for arguments in ((), ("--allow-drift",), ("--scale", "paper")):
+        status, text = call(*arguments)
+        assert status == 1
+        assert "nothing measured" in text and "verified:" not in text
+    assert not Path("results").exists(), "an audit of nothing leaves no report"

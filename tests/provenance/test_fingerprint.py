@@ -7,10 +7,13 @@ import shutil
 from pathlib import Path
 
 import pytest
+from pydantic import Field
 
+from iic.params.base import Model
+from iic.provenance import relevant
 from iic.provenance.agreement import PlanChanged, accepted_as, check_plan
 from iic.records.files import sha256_bytes
-from tests.conftest import SCALE, clone_to, run_in
+from tests.conftest import ROOT, SCALE, clone_to, run_in
 
 ALL = """
 import json
@@ -134,6 +137,66 @@ def test_a_new_default_in_params_changes_the_trainings_that_have_it(
 def test_a_setting_changes_its_own_training_alone(before: dict[str, str], clone: Path) -> None:
     edit(clone, f"params/scales/{SCALE}.yaml", "{restarts: 1}", "{restarts: 2}")
     assert changed(before, fingerprints(clone)) == {"train digits/kmeans/seed0", "audit"}
+
+
+def test_the_order_of_splits_counts(before: dict[str, str], clone: Path) -> None:
+    edit(
+        clone, "params/datasets.yaml", "{train: 60000, test: 10000}", "{test: 10000, train: 60000}"
+    )
+    assert changed(before, fingerprints(clone)) == set(), "mnist is not in this scale"
+    script = (
+        "from iic.provenance import fingerprint\n"
+        "print(fingerprint.value('prepare', dataset='mnist'),"
+        " fingerprint.value('train', scale='laptop', run='mnist/iic', seed=0))"
+    )
+    other, same = (run_in(one, "-c", script) for one in (clone, ROOT))
+    assert len(other.stdout.split()) == 2, other.stderr
+    assert not set(other.stdout.split()) & set(same.stdout.split())
+
+
+def test_how_data_are_prepared_changes_trainings(before: dict[str, str], clone: Path) -> None:
+    edit(clone, "params/datasets.yaml", "splits: {all: 1797}", "splits: {whole: 1797}")
+    assert rules(changed(before, fingerprints(clone))) == {"prepare", "train"}
+
+
+def test_a_display_that_is_taken_away_leaves_the_others_alone(
+    before: dict[str, str], clone: Path
+) -> None:
+    append(clone, f"params/scales/{SCALE}.yaml", "figures: [figure_3, figure_4]\n")
+    after = fingerprints(clone)
+    assert {name for name in after if after[name] != before[name]} == {"audit"}
+    assert len(after) < len(before)
+
+
+def test_what_a_table_says_of_its_scale_changes_the_displays(
+    before: dict[str, str], clone: Path
+) -> None:
+    edit(clone, f"params/scales/{SCALE}.yaml", "two CPU cores", "three CPU cores")
+    assert rules(changed(before, fingerprints(clone))) == {"tabulate", "draw"}
+
+
+def test_settings_without_influence_do_not_count(before: dict[str, str], clone: Path) -> None:
+    edit(
+        clone, f"params/scales/{SCALE}.yaml",
+        "snapshot_steps: []}", "snapshot_steps: [], checkpoint_seconds: 7}",
+    )  # fmt: skip
+    assert changed(before, fingerprints(clone)) == set()
+
+
+def test_marks_are_found_at_any_depth() -> None:
+    class Inner(Model):
+        kept: int = 1
+        dropped: int = Field(2, json_schema_extra={"no_influence": True})
+
+    class Outer(Model):
+        one: Inner = Inner()
+        listed: tuple[Inner, ...] = (Inner(), Inner())
+        by_name: dict[str, Inner | None] = {"a": Inner(), "b": None}
+        dropped: Inner = Field(Inner(), json_schema_extra={"no_influence": True})
+
+    kept = {"kept": 1}
+    expected = {"one": kept, "listed": [kept, kept], "by_name": {"a": kept, "b": None}}
+    assert relevant.influencing(Outer()) == expected
 
 
 def test_code_of_the_evaluation(before: dict[str, str], clone: Path) -> None:

@@ -132,7 +132,7 @@ def test_a_digest_survives_the_disk_and_acceptances_and_shows_every_other_edit()
     receipt = finish()
     content = json.loads(RECEIPT.read_text())
     assert receipt.digest == receipt.seal
-    accepted = {
+    accepted: dict[str, object] = {
         "fingerprint": "0" * 64, "because": "b", "changed": [], "commit": None,
         "at": "2026-01-01T00:00:00Z",
     }  # fmt: skip

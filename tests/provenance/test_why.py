@@ -11,6 +11,7 @@ from iic.cli.app import app
 from iic.params.runs import Plan, plan
 from iic.provenance import jobs
 from iic.provenance.accept import NotAcceptable, accept
+from iic.provenance.agreement import PlanChanged, check_plan
 from iic.provenance.audit.run import audit
 from iic.provenance.changes import Change, changes
 from iic.provenance.fingerprint import forget, value
@@ -121,8 +122,34 @@ def test_a_changed_setting_is_named_with_both_values(tree: Path) -> None:
     forget()
     train, _ = find(plan(SCALE), f"{RUN}/seed0")
     assert (why(train).status, why(train).reasons) == ("changed", ("settings restarts: 1 -> 2",))
-    with pytest.raises(NotAcceptable, match=r"only a change of code .*\n  settings restarts"):
+    with pytest.raises(NotAcceptable, match=r"only a change of code.*\n  settings restarts"):
         accept([train], "it is better")
+
+
+def test_an_accepted_run_that_lost_what_a_figure_needs_is_planned_as_it_is_now(tree: Path) -> None:
+    def planned(run: str = "digits/iic") -> str:
+        forget()
+        return value("train", scale=SCALE, run=run, seed=0)
+
+    before, undrawn = planned(), planned("digits/random")
+    with Path("iic/engine/loop.py").open("a") as file:
+        file.write("\nEDITED = 1\n")
+    current = planned()
+    trainings = [jobs.train(SCALE, run, 0) for run in ("digits/iic", "digits/random")]
+    accept(trainings, "nothing reads it")
+    assert (planned(), planned("digits/random")) == (before, undrawn)
+    shutil.rmtree(f"results/{SCALE}/artifacts")
+    assert planned() == current
+    # no figure is drawn from this one: tables need no artifacts, so it is not trained again
+    assert planned("digits/random") == undrawn
+
+    receipt = Path(f"results/{SCALE}/runs/digits/iic/seed0/run.json")
+    check_plan(current, current, "train x", receipt)
+    check_plan(before, current, "train x", receipt)
+    receipt.unlink()  # as Snakemake does before it makes a job's outputs again
+    check_plan(current, current, "train x", receipt)
+    with pytest.raises(PlanChanged, match="run again, will train anew"):
+        check_plan(before, current, "train x", receipt)
 
 
 def test_accepting_nothing_is_refused(whole: Plan, tree: Path) -> None:

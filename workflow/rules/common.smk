@@ -29,22 +29,17 @@ def trained(wildcards):
     return PLAN.run(f"{wildcards.dataset}/{wildcards.run}")
 
 
-def table_runs(name):
-    """Runs that a table shows; a table computed from the code alone shows none."""
-    if name in PLAN.listings:
-        return []
-    shown = {row.run for row in PLAN.tables[name].rows}
-    return [run for run in PLAN.runs.values() if run.name in shown]
-
-
 def figure_folders(wildcards):
     """Seed folders of the runs that a figure is drawn from."""
-    figure = PLAN.figures[wildcards.name]
-    return [
-        f"{run.id}/seed{seed}"
-        for run in PLAN.figure_runs(figure)
-        for seed in (run.seeds if figure.seeds == "all" else run.seeds[:1])
-    ]
+    places = PLAN.figure_places(wildcards.name)
+    return [f"{run.id}/seed{seed}" for run, seed in places]
+
+
+def figure_datasets(wildcards):
+    """Datasets of the runs that a figure is drawn from."""
+    return list(
+        dict.fromkeys(folder.split("/")[0] for folder in figure_folders(wildcards))
+    )
 
 
 def one_of(names):

@@ -1,6 +1,6 @@
 """Figures of the paper, drawn from what the runs left on disk.
 
-Inputs: run.json, evaluation.json and artifacts of the runs that the figure shows
+Inputs: run.json, evaluation.json and artifacts of the runs that the figure shows, and their data
 Outputs: results/<scale>/figures/<name>.{svg,png,sources.json,run.json}
 Test with: snakemake --cores 1 --config scale=smoke -- figure_3
 """
@@ -14,6 +14,9 @@ rule figures:
 rule draw:
     """Draw one figure as svg and png."""
     input:
+        data=lambda wildcards: expand(
+            "data/prepared/{dataset}/data.json", dataset=figure_datasets(wildcards)
+        ),
         receipts=lambda wildcards: expand(
             f"{RESULTS}/runs/{{folder}}/run.json", folder=figure_folders(wildcards)
         ),

@@ -38,9 +38,9 @@ class Chain:
             found = list(self._links(job, receipt))
             self.broken[str(job.receipt)] = found
             yield from found
-        for job, _ in self.tree.present:
+        for job, receipt in self.tree.present:
             if job.rule in ("tabulate", "draw"):
-                yield from self._display(job)
+                yield from self._display(job, receipt)
 
     def _links(self, job: Job, receipt: Receipt) -> Iterator[Finding]:
         """Parents are those that the rule asks for, unchanged, and wrote all inputs."""
@@ -101,7 +101,7 @@ class Chain:
                         f"was made from another {path} than the one that lies here",
                     )
 
-    def _display(self, job: Job) -> Iterator[Finding]:
+    def _display(self, job: Job, receipt: Receipt) -> Iterator[Finding]:
         """The sources of a table's cells or a figure's series."""
         name, scale = job.wildcards["name"], job.wildcards["scale"]
         output = paths.table if job.rule == "tabulate" else paths.figure
@@ -125,6 +125,16 @@ class Chain:
             )
         shown = [(f"cell {cell.row} x {cell.column}", cell.seeds) for cell in sources.cells]
         shown += [(f"series {series.name}", series.seeds) for series in sources.series]
+        named = {read.path for read in receipt.inputs}
+        used = {source.file.path for _, seeds in shown for source in seeds}
+        for file in sorted(used - named):
+            yield Finding(
+                level="note",
+                kind="chain",
+                path=str(job.receipt),
+                message=f"{job.name} shows numbers from {file}, which its receipt does not name "
+                "as an input",
+            )
         for what, seeds in shown:
             found = [one for source in seeds for one in self._source(str(path), what, source)]
             yield from found

@@ -1,0 +1,86 @@
+"""Which settings count for what: the part of ``params/`` that each fingerprint hashes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pydantic import BaseModel
+
+from iic.params.datasets import Dataset
+from iic.params.experiments import Table
+from iic.params.runs import Plan, Run
+
+
+def influencing(settings: BaseModel) -> dict[str, Any]:
+    """Settings as JSON, without the fields that have no influence on a result, at any depth.
+
+    Those are marked with ``json_schema_extra={"no_influence": True}``.
+    """
+    found: dict[str, Any] = settings.model_dump(mode="json")
+    for name, field in type(settings).model_fields.items():
+        extra = field.json_schema_extra
+        if isinstance(extra, dict) and extra.get("no_influence"):
+            del found[name]
+        else:
+            found[name] = _influencing(getattr(settings, name), found[name])
+    return found
+
+
+def _influencing(value: Any, plain: Any) -> Any:
+    """`plain`, the JSON of `value`, without what the models in it mark."""
+    if isinstance(value, BaseModel):
+        return influencing(value)
+    if isinstance(value, Mapping):
+        # JSON has the same entries in the same order, under keys of text
+        pairs = zip(value.values(), plain.items(), strict=True)
+        return {key: _influencing(inner, json_of) for inner, (key, json_of) in pairs}
+    if isinstance(value, list | tuple):
+        return [_influencing(*both) for both in zip(value, plain, strict=True)]
+    return plain
+
+
+def prepared(entry: Dataset) -> dict[str, Any]:
+    """What decides how raw files become arrays."""
+    settings = entry.model_dump(mode="json", include={"classes", "image", "stand_in", "module"})
+    # images lie in the order of the splits, and the hash knows no order of keys
+    return {**settings, "splits": [list(split) for split in entry.splits.items()]}
+
+
+def drawn(whole: Plan) -> set[str]:
+    """Runs that a figure of the scale is drawn from."""
+    return {run.id for figure in whole.figures.values() for run in whole.figure_runs(figure)}
+
+
+def shown(whole: Plan, runs: Iterable[Run] = (), table: Table | None = None) -> dict[str, Any]:
+    """What a display says of the scale, and of those datasets and runs that it shows.
+
+    Nothing else of the scale, so that a display which is added or removed leaves the others alone.
+    """
+    runs = list(runs)
+    scale = whole.scale.model_dump(
+        mode="json", include={"name", "description", "machine", "real", "skip_reason"}
+    )
+    columns = {run.paper_dataset for run in runs}
+    if table is not None:
+        columns |= {column.dataset for column in table.columns}
+        of_table = {row.run for row in table.rows}
+        running = {whole.scale.datasets.get(column) for column in columns}
+        names = (name.split("/") for name in whole.scale.skip)
+        scale["skip"] = sorted(
+            f"{dataset}/{run}" for dataset, run in names if dataset in running and run in of_table
+        )
+    scale["datasets"] = {
+        paper: dataset for paper, dataset in whole.scale.datasets.items() if paper in columns
+    }
+    datasets = {
+        name: whole.datasets[name].model_dump(
+            mode="json", include={"title", "stand_in", "classes", "image"}
+        )
+        for name in scale["datasets"].values()
+    }
+    described = {
+        run.id: {"seeds": list(run.seeds), "fidelity": run.fidelity, "note": run.note}
+        for run in runs
+    }
+    return {"scale": scale, "datasets": datasets, "runs": described}
