@@ -17,7 +17,8 @@ rule tabulate:
     """Write one table as tidy csv, md and tex, with the sources of each cell."""
     input:
         evaluations=lambda wildcards: files_of_runs(
-            f"{RESULTS}/runs/{{folder}}/evaluation.json", PLAN.table_runs(wildcards.name)
+            f"{RESULTS}/runs/{{folder}}/evaluation.json",
+            PLAN.table_runs(wildcards.name),
         ),
     output:
         csv=report(
