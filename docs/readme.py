@@ -1,7 +1,7 @@
 """Write the README's generated parts: the measured table and the picture of the workflow.
 
-Run by ``make readme`` after ``make``. The table is taken from results/mini, so that no number in the
-README is typed; tests/workflow checks that the picture is what Snakemake draws today.
+Run by ``make readme`` after ``make``. The table is taken from results/mini, so that no number in
+the README is typed; tests/test_readme.py checks that the picture is what Snakemake draws today.
 """
 
 from __future__ import annotations
@@ -26,10 +26,12 @@ def workflow_picture() -> str:
     """The rule graph as a mermaid block."""
     command = [sys.executable, "-m", "snakemake", "--rulegraph", "mermaid-js", "--forceall"]
     shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    graph = shown[shown.index("flowchart") :]
-    # the default theme is legible in GitHub's light and dark mode, Snakemake's colours are not
-    kept = [line for line in graph.splitlines() if line.strip() and "style id" not in line]
-    return "\n".join(["```mermaid", *(line.replace("\t", "    ") for line in kept), "```"])
+    # jobs by name and in alphabetical order, since Snakemake numbers them anew each time; no
+    # colours, since those of mermaid's theme are legible in light and in dark mode
+    names = dict(re.findall(r"(id\d+)\[(\w+)\]", shown))
+    edges = {(names[a], names[b]) for a, b in re.findall(r"(id\d+) --> (id\d+)", shown)}
+    lines = [f"    {one} --> {other}" for one, other in sorted(edges) if other != "default"]
+    return "\n".join(["```mermaid", "flowchart LR", *lines, "```"])
 
 
 def measured() -> str:
@@ -43,8 +45,8 @@ def measured() -> str:
     last = max(receipts, key=lambda receipt: receipt.timing.end)
     seconds = sum(receipt.timing.seconds for receipt in receipts)
     lines = [
-        f"Table 1 at scale `{SCALE}`: accuracy in percent on scikit-learn's 1,797 handwritten digits"
-        " (real data, but not the paper's: its MNIST column is another dataset).",
+        f"Table 1 at scale `{SCALE}`: accuracy in percent on scikit-learn's 1,797 handwritten "
+        "digits (real data, but not the paper's: its MNIST column is another dataset).",
         "",
         "| method | how the model is picked | settings | accuracy | over sub-heads | seeds |",
         "|---|---|---|---:|---:|---:|",
