@@ -2,7 +2,8 @@
 
 Each variation is trained by the real engine on the prepared digits, with seeds that no table uses.
 Printed per variation: label-free accuracy (lowest-loss sub-head) by seed, its mean and standard
-deviation, the mean over sub-heads, and the seconds of a run. docs/digits.md reports a run of it.
+deviation, the mean over sub-heads, and the seconds of a run. docs/digits.md reports those
+variations that have been run; the others are here to be tried.
 
 Run: python benchmarks/digits.py [--seeds 20 21 22] [--only NAME ...] [--workers 2]
 (after `iic download --dataset digits` and `iic prepare --dataset digits`)
