@@ -13,7 +13,7 @@ from torch import Tensor
 
 from iic.augment import affine, cutout, jitter
 from iic.augment.augmentation import Augmentation
-from iic.augment.batch import Rows, chance, per_image, unit_range
+from iic.augment.batch import Rows, chance, check_images, full_precision, per_image, unit_range
 from iic.augment.crop_resize import CropResize, Windows, crop
 from iic.augment.greyscale import greyscale
 from iic.augment.sobel import sobel
@@ -56,6 +56,41 @@ class ColourPipeline(Augmentation[ColourAugmentation, ColourDraws]):
     def apply_original(self, images: Tensor, windows: Windows) -> Tensor:
         """Crop, resize and reduce to the network's channels."""
         return self._as_input(self._crop.apply(images, windows))
+
+    def ten_crops(self, images_uint8: Tensor) -> Tensor:
+        """Four corners and the centre of the image and of its mirror image (spec 3.4).
+
+        Args:
+            images_uint8: (U, 3, H, W).
+
+        Returns:
+            (10, U, C', S, S), in the order of torchvision's TenCrop: top left, top right, bottom
+            left, bottom right, centre, then the same five of the image mirrored left to right.
+
+        Raises:
+            ValueError: Wrong dtype or shape, or images smaller than the crop.
+        """
+        check_images(images_uint8, self.settings.image_channels)
+        count, _, height, width = images_uint8.shape
+        centre = self.centred(count, height, width, images_uint8.device)
+        bottom, right = height - self.settings.crop, width - self.settings.crop
+        corners = [
+            Windows(
+                centre.size_index,
+                torch.full_like(centre.top, top),
+                torch.full_like(centre.left, left),
+            )
+            for top in (0, bottom)
+            for left in (0, right)
+        ]
+        windows = [*corners, centre]
+        with full_precision(images_uint8.device):
+            crops = [
+                self._in_parts(self.apply_original, images, one)
+                for images in (images_uint8, images_uint8.flip(3))
+                for one in windows
+            ]
+        return torch.stack(crops)
 
     def draw_transformed(
         self, count: int, height: int, width: int, generator: torch.Generator

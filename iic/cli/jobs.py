@@ -107,14 +107,18 @@ def train(
         place = RunPaths(scale, run, seed)
         one = planned.train(scale, run, seed)
         current = fingerprints.train(scale, run)
+        inputs, parents = _prepared_files(chosen.dataset), [planned.prepare(chosen.dataset).receipt]
+        if (base := whole.base_of(chosen)) is not None:
+            start = RunPaths(scale, base.id, seed)
+            inputs, parents = [*inputs, start.weights], [*parents, start.receipt]
         with job(
             one.rule,
             one.wildcards,
             fingerprint=current,
             planned_fingerprint=fingerprint,
             receipt_path=one.receipt,
-            inputs=_prepared_files(chosen.dataset),
-            parents=[planned.prepare(chosen.dataset).receipt],
+            inputs=inputs,
+            parents=parents,
             threads=chosen.settings.threads,
             seed=seed,
             stand_in=entry.stand_in,
@@ -161,7 +165,7 @@ def _evaluate_one(whole: Plan, run: Run, seed: int) -> None:
         seed=seed,
         stand_in=whole.datasets[run.dataset].stand_in,
     ) as work:
-        evaluation = evaluate_run(place)
+        evaluation = evaluate_run(place, run.settings.evaluation, whole.datasets[run.dataset])
         write_record(place.evaluation, evaluation)
         work.output(place.evaluation)
         chosen = evaluation.selections["label_free"]
@@ -222,7 +226,9 @@ def draw(
         # what a figure can read is known from its code, which the fingerprint lists
         if "iic.records.history" in current.code:
             inputs += [place.history for place in places]
-        if "iic.records.snapshots" in current.code:
+        if "iic.records.assignments" in current.code:
+            inputs += [file for place in places for file in (place.assignments, place.probabilities)]
+        elif "iic.records.snapshots" in current.code:
             inputs += [place.snapshots for place in places if place.snapshots.exists()]
         if "iic.data.load" in current.code:
             for dataset in dict.fromkeys(place.run.split("/")[0] for place in places):

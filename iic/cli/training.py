@@ -5,6 +5,9 @@ from __future__ import annotations
 import importlib
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+
 from iic.cli.job import Work
 from iic.data.load import load
 from iic.engine.context import Outcome, RunContext
@@ -40,11 +43,12 @@ def train_and_write(
     write_assignments(
         place.assignments,
         {name: checkpoint.clusters for name, checkpoint in checkpoints.items()},
-        data.labels,
+        context.protocol.labels,
+        context.protocol.images,
     )
     work.output(place.history, place.assignments)
     place.artifacts.mkdir(parents=True, exist_ok=True)
-    work.output(*_artifacts(place, outcome))
+    work.output(*_artifacts(place, outcome, context.protocol.images))
     work.precision = outcome.precision
     work.deterministic = outcome.deterministic
     work.sessions = outcome.sessions
@@ -59,7 +63,9 @@ def train_and_write(
     ).model_dump(mode="json")
 
 
-def _artifacts(place: RunPaths, outcome: Outcome) -> list[Path]:
+def _artifacts(
+    place: RunPaths, outcome: Outcome, images: npt.NDArray[np.int64]
+) -> list[Path]:
     from safetensors.numpy import save
 
     written = []
@@ -68,9 +74,9 @@ def _artifacts(place: RunPaths, outcome: Outcome) -> list[Path]:
             file.write(save(outcome.tensors))
         written.append(place.weights)
     if outcome.probabilities is not None:
-        write_probabilities(place.probabilities, outcome.probabilities)
+        write_probabilities(place.probabilities, outcome.probabilities, images)
         written.append(place.probabilities)
     if outcome.snapshots:
-        write_snapshots(place.snapshots, outcome.snapshots)
+        write_snapshots(place.snapshots, outcome.snapshots, images)
         written.append(place.snapshots)
     return written

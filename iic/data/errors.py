@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from iic.params.errors import IICError
 
 
@@ -11,3 +13,8 @@ class DataError(IICError):
 
 class DownloadError(DataError):
     """A raw file could not be had from any source, or could not be stored."""
+
+
+def replace_files(raw: Path) -> str:
+    """The last line of an error about a file in a dataset's raw folder: how to replace it."""
+    return f"\n  remedy: `iic download --dataset {raw.name}` replaces what differs"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -50,10 +51,17 @@ def mismatch(path: Path, wanted: KnownFile) -> str | None:
     found = path.stat().st_size
     if found != wanted.size:
         return wrong_size(found, wanted)
-    digest = sha256_file(path)
-    if digest != wanted.sha256:
-        return f"corrupt: sha256 {digest}, expected {wanted.sha256}"
+    kind = "md5" if wanted.sha256 is None else "sha256"
+    expected = wanted.sha256 or wanted.md5
+    digest = _md5_file(path) if wanted.sha256 is None else sha256_file(path)
+    if digest != expected:
+        return f"corrupt: {kind} {digest}, expected {expected}"
     return None
+
+
+def _md5_file(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
 def verify_raw(name: str, dataset: Dataset, root: Path) -> None:

@@ -5,6 +5,7 @@ Training processes import this: neither torch nor pandas nor any reader of forma
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,13 @@ class PreparedData:
     images: NDArray[np.uint8]
     labels: NDArray[np.int64] | None
     manifest: PreparedManifest
+
+    def indices(self, splits: Sequence[str]) -> NDArray[np.int64]:
+        """Indices of the images in `splits`, in that order; of all images where there are none."""
+        if not splits:
+            return np.arange(len(self.images))
+        parts = [self.manifest.split(name) for name in splits]
+        return np.concatenate([np.arange(part.start, part.stop) for part in parts])
 
 
 def load(name: str, root: str | Path = ".") -> PreparedData:

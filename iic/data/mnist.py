@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from iic.data.batches import Batch, whole_numbers
-from iic.data.errors import DataError
+from iic.data.errors import DataError, replace_files
 from iic.params.datasets import CATALOGUE, Dataset
 
 if TYPE_CHECKING:
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 FILE_PREFIX = {"train": "train", "test": "t10k"}
 """Split -> how its files' names begin."""
-
-REMEDY = "\n  remedy: `iic download --dataset mnist` replaces the file"
 
 
 def read(raw: Path, dataset: Dataset) -> Iterator[Batch]:
@@ -41,7 +39,7 @@ def read(raw: Path, dataset: Dataset) -> Iterator[Batch]:
     for split, count in dataset.splits.items():
         if split not in FILE_PREFIX:
             raise DataError(
-                f"{CATALOGUE}: mnist.splits: {split!r} is none of {', '.join(FILE_PREFIX)}"
+                f"{CATALOGUE}: {raw.name}.splits: {split!r} is none of {', '.join(FILE_PREFIX)}"
             )
         prefix = FILE_PREFIX[split]
         path = raw / f"{prefix}-images-idx3-ubyte.gz"
@@ -73,9 +71,13 @@ def _parse(
     except (AssertionError, KeyError, RuntimeError, TypeError, ValueError) as error:
         # torchvision checks the header with bare assertions
         problem = str(error) or "wrong header"
-        raise DataError(f"{path}: no idx file of {shape} bytes: {problem}{REMEDY}") from error
+        raise DataError(
+            f"{path}: no idx file of {shape} bytes: {problem}{replace_files(path.parent)}"
+        ) from error
     if tuple(values.shape) != shape:
-        raise DataError(f"{path}: shape {tuple(values.shape)}, expected {shape}{REMEDY}")
+        raise DataError(
+            f"{path}: shape {tuple(values.shape)}, expected {shape}{replace_files(path.parent)}"
+        )
     return values
 
 
@@ -91,5 +93,5 @@ def _unpack(path: Path, unpacked: Path, expected: int) -> None:
     if problem or found != expected:
         raise DataError(
             f"{path}: cut or corrupt: {found:,} bytes unpacked, expected {expected:,}{problem}"
-            f"{REMEDY}"
+            f"{replace_files(path.parent)}"
         )

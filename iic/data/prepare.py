@@ -6,18 +6,25 @@ import importlib
 from collections.abc import Iterator
 from itertools import accumulate
 from pathlib import Path
+from types import ModuleType
 from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from iic.data.batches import Batch
-from iic.data.errors import DataError
+from iic.data.errors import DataError, replace_files
 from iic.data.files import verify_raw
 from iic.params.datasets import CATALOGUE, Dataset
 from iic.records.files import atomic_file, sha256_file, write_record
 from iic.records.paths import PREPARED, prepared_manifest, raw_folder
-from iic.records.prepared import ImagesRecord, LabelsRecord, PreparedManifest, Split
+from iic.records.prepared import (
+    ImagesRecord,
+    LabelsRecord,
+    PreparedManifest,
+    Split,
+    check_folds,
+)
 
 IMAGES, LABELS = "images.npy", "labels.npy"
 UNLABELLED = -1
@@ -43,7 +50,11 @@ def prepare(name: str, dataset: Dataset, root: Path = Path(".")) -> PreparedMani
         RecordError: The disk is full or cannot be written to.
     """
     verify_raw(name, dataset, root)
-    batches = _reader(name, dataset, root)
+    module, raw = _module(name, dataset), root / raw_folder(name)
+    splits = _splits(dataset)
+    # before the images: a wrong file of folds is found at once, not after gigabytes
+    folds = _folds(module, raw, name, dataset, splits)
+    batches: Iterator[Batch] = module.read(raw, dataset)
     images = PREPARED / name / IMAGES
     labels = PREPARED / name / LABELS
     with atomic_file(root / images) as file:
@@ -53,17 +64,13 @@ def prepare(name: str, dataset: Dataset, root: Path = Path(".")) -> PreparedMani
     else:
         with atomic_file(root / labels) as file:
             np.save(file, targets, allow_pickle=False)
-    stops = list(accumulate(dataset.splits.values()))
     manifest = PreparedManifest(
         dataset=name,
         stand_in=dataset.stand_in,
         image=dataset.image,
         count=dataset.count,
         classes=dataset.classes,
-        splits=tuple(
-            Split(name=split, start=stop - count, stop=stop)
-            for (split, count), stop in zip(dataset.splits.items(), stops, strict=True)
-        ),
+        splits=splits,
         images=ImagesRecord(
             path=images.as_posix(),
             sha256=sha256_file(root / images),
@@ -78,21 +85,46 @@ def prepare(name: str, dataset: Dataset, root: Path = Path(".")) -> PreparedMani
             size=(root / labels).stat().st_size,
             shape=(dataset.count,),
         ),
+        folds=folds,
     )
     write_record(root / prepared_manifest(name), manifest)
     return manifest
 
 
-def _reader(name: str, dataset: Dataset, root: Path) -> Iterator[Batch]:
+def _module(name: str, dataset: Dataset) -> ModuleType:
     try:
-        read = importlib.import_module(dataset.module).read
+        module = importlib.import_module(dataset.module)
+        module.read  # noqa: B018 (whether there is one)
     except (ImportError, AttributeError) as error:
         raise DataError(
             f"{CATALOGUE}: {name}.module: {dataset.module!r} has no function read: {error}\n"
             "  remedy: name the module in iic/data/ that reads this dataset"
         ) from error
-    batches: Iterator[Batch] = read(root / raw_folder(name), dataset)
-    return batches
+    return module
+
+
+def _splits(dataset: Dataset) -> tuple[Split, ...]:
+    stops = accumulate(dataset.splits.values())
+    return tuple(
+        Split(name=split, start=stop - count, stop=stop)
+        for (split, count), stop in zip(dataset.splits.items(), stops, strict=True)
+    )
+
+
+def _folds(
+    module: ModuleType, raw: Path, name: str, dataset: Dataset, splits: tuple[Split, ...]
+) -> tuple[tuple[int, ...], ...] | None:
+    """The folds that the dataset comes with, where its reader knows any."""
+    if not hasattr(module, "folds"):
+        return None
+    folds: tuple[tuple[int, ...], ...] = module.folds(raw, dataset)
+    try:
+        check_folds(folds, splits)
+    except ValueError as error:
+        raise DataError(
+            f"{name}: {dataset.module} gives wrong folds: {error}{replace_files(raw)}"
+        ) from error
+    return folds
 
 
 def _write_images(

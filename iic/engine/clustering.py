@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -20,29 +19,17 @@ from iic.augment.pipeline import Augmentation
 from iic.augment.pipeline import build as build_augmentation
 from iic.engine.context import RunContext
 from iic.engine.device import autocast
+from iic.engine.order import training_order
 from iic.engine.repeats import RepeatedOriginals
 from iic.engine.seeding import derive, generator
 from iic.engine.store import ImageStore
+from iic.engine.task import HeadPass, Predictions
 from iic.networks.build import build as build_network
 from iic.networks.two_head import ClusteringNetwork
 from iic.objective.clustering import clustering_loss
 from iic.params.augmentation import AugmentationSettings
 from iic.params.networks import NetworkSettings
 from iic.params.training import ComputeSettings, PairSettings
-
-
-class HeadPass(NamedTuple):
-    """One pass over the training data: the head it trains and that head's lambda."""
-
-    head: str
-    lam: float
-
-
-class Predictions(NamedTuple):
-    """Clusters (N, h) of every image, and probabilities (N, h, k) float16 where asked for."""
-
-    clusters: npt.NDArray[np.integer]
-    probabilities: npt.NDArray[np.float16] | None
 
 
 class ClusteringTask:
@@ -52,6 +39,8 @@ class ClusteringTask:
         context: The run.
         network: Trunk.
         heads: Clusters of each head by name.
+        splits: Splits that each head is trained on, empty for the whole dataset; the reported
+            head's are also those that its sub-heads are compared on.
         sub_heads: h, for every head.
         augmentation: The random transforms g.
         pairs: How a batch is drawn.
@@ -67,6 +56,7 @@ class ClusteringTask:
         *,
         network: NetworkSettings,
         heads: Mapping[str, int],
+        splits: Mapping[str, tuple[str, ...]],
         sub_heads: int,
         augmentation: AugmentationSettings,
         pairs: PairSettings,
@@ -84,7 +74,12 @@ class ClusteringTask:
         self.k = heads[report_head]
         self.pairs = pairs
         self.augmentation: Augmentation = build_augmentation(augmentation)
-        self.store = ImageStore(context.data.images, device)
+        data = context.data
+        self._evaluated = torch.from_numpy(context.protocol.images)
+        self._order = {head: training_order(data, splits[head], pairs) for head in heads}
+        used = {one.head for one in passes} | {report_head}
+        needed = np.unique(np.concatenate([self._evaluated, *(self._order[one] for one in used)]))
+        self.store = ImageStore(data.images, device, needed=needed)
         torch.manual_seed(derive(self.seed, "network"))
         self.network: ClusteringNetwork = build_network(network, heads, sub_heads)
         layout = torch.channels_last if compute.channels_last else torch.contiguous_format
@@ -94,23 +89,25 @@ class ClusteringTask:
         self._originals = RepeatedOriginals(self.network.trunk, shape)
         self._forward = torch.compile(self.network) if compute.compile else self.network
 
-    @property
-    def steps_per_pass(self) -> int:
-        """Batches in one pass; the last one may be smaller."""
-        return math.ceil(len(self.store) / self.pairs.batch_images)
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """All parameters, those of a head that is never trained included: Adam leaves them."""
+        return [{"params": list(self.network.parameters())}]
 
-    @property
-    def images(self) -> int:
-        """Number of images."""
-        return len(self.store)
+    def steps(self, position: int) -> int:
+        """Batches in the pass at `position`; the last one may be smaller."""
+        return math.ceil(len(self._order[self.passes[position].head]) / self.pairs.batch_images)
 
     def order(self, epoch: int, position: int) -> list[Tensor]:
         """Indices of every batch of a pass, on the host."""
-        if self.pairs.order == "dataset":
-            return self.store.slices(self.pairs.batch_images)
-        draw = generator(torch.device("cpu"), self.seed, "order", epoch, position)
-        shuffled = torch.randperm(len(self.store), generator=draw)
-        return list(torch.split(shuffled, self.pairs.batch_images))
+        indices = self._order[self.passes[position].head]
+        if self.pairs.order == "shuffled":
+            draw = generator(torch.device("cpu"), self.seed, "order", epoch, position)
+            indices = indices[torch.randperm(len(indices), generator=draw)]
+        return list(torch.split(indices, self.pairs.batch_images))
+
+    def examples(self, indices: Tensor) -> int:
+        """Pairs of a batch."""
+        return len(indices) * self.pairs.repeats
 
     def loss(self, one: HeadPass, indices: Tensor, draw: torch.Generator) -> Tensor:
         """Loss of every sub-head on one batch of pairs, (h,).
@@ -131,7 +128,7 @@ class ClusteringTask:
         return clustering_loss(z, summed, one.lam)
 
     def predict(self, batch: int, probabilities: bool = False) -> Predictions:
-        """Predictions of the reported head for every image, in the order of the dataset.
+        """Predictions of the reported head for the evaluated images, in the dataset's order.
 
         Memory does not grow with the dataset beyond what is returned.
 
@@ -143,9 +140,8 @@ class ClusteringTask:
         clusters, kept = [], []
         self.network.eval()
         with torch.no_grad():
-            for indices in self.store.slices(batch):
-                images = self.augmentation.evaluation(self.store.batch(indices))
-                z = self._probabilities(images, self.report_head)
+            for indices in torch.split(self._evaluated, batch):
+                z = self._evaluate(indices)
                 clusters.append(z.argmax(dim=2).cpu().numpy().astype(small))
                 if probabilities:
                     kept.append(z.half().cpu().numpy())
@@ -154,6 +150,13 @@ class ClusteringTask:
             np.concatenate(clusters), np.concatenate(kept) if probabilities else None
         )
 
+    def refresh_statistics(self, batch: int) -> None:
+        """Move BatchNorm's running statistics towards the evaluated images (``double_eval``)."""
+        self.network.train()
+        with torch.no_grad():
+            for indices in torch.split(self._evaluated, batch):
+                self._evaluate(indices)
+
     def selection_losses(self) -> tuple[float, ...]:
         """Loss of each sub-head of the reported head: mean over one pass in evaluation mode.
 
@@ -161,9 +164,9 @@ class ClusteringTask:
         drawn from a stream of their own, the same at every checkpoint of a run.
         """
         one = next((one for one in self.passes if one.head == self.report_head), None)
-        one = one or HeadPass(self.report_head, 1.0)
+        one = one or HeadPass(self.report_head)
         total = torch.zeros(0)
-        batches = self.store.slices(self.pairs.batch_images)
+        batches = torch.split(self._order[self.report_head], self.pairs.batch_images)
         self.network.eval()
         with torch.no_grad():
             for step, indices in enumerate(batches):
@@ -172,6 +175,10 @@ class ClusteringTask:
                 total = losses if step == 0 else total + losses
         self.network.train()
         return tuple(float(value) / len(batches) for value in total.cpu())
+
+    def _evaluate(self, indices: Tensor) -> Tensor:
+        images = self.augmentation.evaluation(self.store.batch(indices))
+        return self._probabilities(images, self.report_head)
 
     def _probabilities(self, images: Tensor, head: str) -> Tensor:
         with autocast(self.device, self.compute):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from iic.evaluate.protocol import Protocol, protocol
 from iic.params.errors import IICError
 from iic.params.method import MethodSettings
 from iic.records.paths import RunPaths
@@ -54,6 +56,13 @@ class RunContext(Generic[S]):
     root: Path = Path()
     live: bool | None = None
 
+    @cached_property
+    def protocol(self) -> Protocol:
+        """Which images get assignments, and which of them are scored."""
+        data = self.data
+        splits = {one.name: slice(one.start, one.stop) for one in data.manifest.splits}
+        return protocol(self.settings.evaluation, splits, len(data.images), data.labels)
+
     @property
     def name(self) -> str:
         """The run as progress lines call it."""
@@ -66,7 +75,7 @@ class Checkpoint:
 
     Args:
         epoch: Epochs trained; 0 for a method without epochs.
-        clusters: Cluster of every image by sub-head, (N, h).
+        clusters: Cluster by sub-head of every image that gets one (`RunContext.protocol`), (n, h).
         losses: Objective of each sub-head over the data, (h,), lower is better; None where the
             method has no objective to pick a sub-head by.
     """
@@ -90,8 +99,8 @@ class Outcome:
         precision: Arithmetic used.
         deterministic: Whether the same seed gives the same bytes on this kind of machine.
         tensors: Weights by name, saved as safetensors; None for a method without weights.
-        probabilities: Cluster probabilities at `last`, (N, h, k) float16, or None.
-        snapshots: Step -> probabilities (N, h, k) float16.
+        probabilities: Cluster probabilities of these images at `last`, (n, h, k) float16, or None.
+        snapshots: Step -> probabilities (n, h, k) float16.
         steps: Optimiser steps done.
     """
 

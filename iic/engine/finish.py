@@ -7,15 +7,15 @@ from typing import Any
 import torch
 
 from iic.engine.checkpoints import TrainingState
-from iic.engine.clustering import ClusteringTask
 from iic.engine.context import Checkpoint, Outcome
 from iic.engine.snapshots import Snapshots
+from iic.engine.task import Task
 from iic.params.training import ScheduleSettings
 from iic.records.receipt import Session
 
 
 def finish(
-    task: ClusteringTask,
+    task: Task,
     schedule: ScheduleSettings,
     state: TrainingState,
     sessions: list[Session],

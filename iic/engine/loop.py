@@ -17,14 +17,13 @@ import torch
 
 from iic.engine import checkpoints
 from iic.engine.checkpoints import TrainingState
-from iic.engine.clustering import ClusteringTask
 from iic.engine.context import Interrupted, NonFiniteLoss, Outcome
 from iic.engine.finish import finish
 from iic.engine.interrupts import InterruptFlag
 from iic.engine.progress import RunProgress
 from iic.engine.seeding import derive, generator
 from iic.engine.snapshots import Snapshots
-from iic.evaluate.metrics import accuracy_per_sub_head
+from iic.engine.task import Task
 from iic.params.training import OptimiserSettings, ScheduleSettings
 from iic.records.files import write_text
 from iic.records.history import dump_history
@@ -41,7 +40,7 @@ class Loop:
 
     def __init__(
         self,
-        task: ClusteringTask,
+        task: Task,
         optimiser: OptimiserSettings,
         schedule: ScheduleSettings,
         deterministic: bool,
@@ -53,7 +52,7 @@ class Loop:
         self.folder = self.context.root / self.context.paths.scratch
         self.settings = self.context.settings.model_dump(mode="json")
         self.optimiser = torch.optim.Adam(
-            task.network.parameters(),
+            task.parameter_groups(),
             lr=optimiser.learning_rate,
             betas=(optimiser.beta1, optimiser.beta2),
             eps=optimiser.epsilon,
@@ -81,7 +80,8 @@ class Loop:
     @property
     def total_steps(self) -> int:
         """Optimiser steps of the whole run."""
-        steps = self.schedule.epochs * len(self.task.passes) * self.task.steps_per_pass
+        epoch = sum(self.task.steps(position) for position in range(len(self.task.passes)))
+        steps = self.schedule.epochs * epoch
         return min(steps, self.schedule.max_steps or steps)
 
     def run(self) -> Outcome:
@@ -148,7 +148,7 @@ class Loop:
         self.loss_sum += loss.detach()
         state.step += 1
         state.steps += 1
-        state.epoch_pairs += len(indices) * task.pairs.repeats
+        state.epoch_pairs += task.examples(indices)
         if state.steps % CHECK_EVERY == 0:
             self._check_finite()
         self.snapshots.take(self.task, self.state.steps)
@@ -180,6 +180,8 @@ class Loop:
         last = state.steps >= self.total_steps
         accuracy = None
         if state.epoch % self.schedule.evaluate_every == 0 or last:
+            if self.schedule.double_evaluation:
+                self.task.refresh_statistics(self.schedule.evaluation_batch)
             accuracy = self._accuracy()
         entry: dict[str, Any] = {
             "epoch": state.epoch,
@@ -197,16 +199,13 @@ class Loop:
         self.progress.epoch(entry, self.schedule.epochs)
 
     def _accuracy(self) -> list[float] | None:
-        labels = self.context.data.labels
-        if labels is None:
+        protocol = self.context.protocol
+        if protocol.labels is None:
             return None
         state = self.state
         clusters = self.task.predict(self.schedule.evaluation_batch).clusters
-        known = labels >= 0
-        scores = accuracy_per_sub_head(
-            clusters[known], labels[known], self.task.k, self.context.classes
-        )
-        best = float(scores.max())
+        scores, chosen = protocol.watch(clusters, self.task.k, self.context.classes)
+        best = float(scores[chosen])
         if state.best is None or best > state.best["accuracy"]:
             state.best = {
                 "epoch": state.epoch,

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from iic.engine.checkpoints import NAME, CheckpointError
-from iic.engine.clustering import ClusteringTask
+from iic.engine.task import Task
 from iic.params.training import ScheduleSettings
 from iic.records.snapshots import read_array, write_array
 
@@ -26,7 +26,7 @@ class Snapshots:
         self._steps = schedule.snapshot_steps
         self._batch = schedule.evaluation_batch
 
-    def take(self, task: ClusteringTask, step: int) -> None:
+    def take(self, task: Task, step: int) -> None:
         """Store the predictions, if `step` is one of the chosen steps."""
         if step in self._steps:
             probabilities = task.predict(self._batch, probabilities=True).probabilities

@@ -10,12 +10,13 @@ SHARE_OF_FREE_MEMORY = 0.5
 
 
 class ImageStore:
-    """All images of a dataset, read by index.
+    """The images that a run needs, read by their index in the dataset.
 
     Args:
         images: (N, C, H, W) uint8, possibly memory-mapped.
         device: Where batches are wanted.
         resident: Whether to hold the whole set on the device; None decides by free memory.
+        needed: Indices of the images to hold, ascending, (n,); all by default.
     """
 
     def __init__(
@@ -23,8 +24,14 @@ class ImageStore:
         images: npt.NDArray[np.uint8],
         device: torch.device,
         resident: bool | None = None,
+        needed: npt.NDArray[np.int64] | None = None,
     ) -> None:
         self.device = device
+        self._place: torch.Tensor | None = None
+        if needed is not None and len(needed) < len(images):
+            images = images[needed]
+            self._place = torch.full((int(needed[-1]) + 1,), -1)
+            self._place[torch.from_numpy(needed)] = torch.arange(len(needed))
         # a copy in memory: random access to a mapped file would wait for the disk at every step
         host = torch.from_numpy(np.array(images, order="C"))
         if device.type == "cpu":
@@ -35,15 +42,10 @@ class ImageStore:
             resident = host.nbytes < SHARE_OF_FREE_MEMORY * free
         self._images = host.to(device) if resident else host.pin_memory()
 
-    def __len__(self) -> int:
-        return len(self._images)
-
     def batch(self, indices: torch.Tensor) -> torch.Tensor:
         """Images at `indices` (U,), int64 on the host: (U, C, H, W) uint8 on the device."""
+        if self._place is not None:
+            indices = self._place[indices]
         if self._images.device == self.device:
             return self._images[indices.to(self.device)]
         return self._images[indices].pin_memory().to(self.device, non_blocking=True)
-
-    def slices(self, size: int) -> list[torch.Tensor]:
-        """Indices of consecutive batches of `size`, the last one shorter."""
-        return list(torch.split(torch.arange(len(self)), size))

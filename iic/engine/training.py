@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from iic.engine.clustering import ClusteringTask, HeadPass
+from iic.engine.clustering import ClusteringTask
 from iic.engine.context import Outcome, RunContext, S
 from iic.engine.device import configure, leased_device
 from iic.engine.loop import Loop
+from iic.engine.task import HeadPass
 from iic.params.augmentation import AugmentationSettings
 from iic.params.networks import NetworkSettings
 from iic.params.training import (
@@ -25,6 +26,7 @@ def train_clustering(
     *,
     network: NetworkSettings,
     heads: Mapping[str, int],
+    splits: Mapping[str, tuple[str, ...]],
     sub_heads: int,
     augmentation: AugmentationSettings,
     pairs: PairSettings,
@@ -40,6 +42,7 @@ def train_clustering(
         context: The run: data, seed, paths, fingerprint.
         network: Trunk.
         heads: Clusters of each head by name.
+        splits: Splits that each head is trained on; empty for the whole dataset.
         sub_heads: h, for every head.
         augmentation: The random transforms g.
         pairs: How a batch is drawn.
@@ -61,6 +64,7 @@ def train_clustering(
             context,
             network=network,
             heads=heads,
+            splits=splits,
             sub_heads=sub_heads,
             augmentation=augmentation,
             pairs=pairs,

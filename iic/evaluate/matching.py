@@ -83,9 +83,24 @@ def many_to_one(counts: Ints) -> Ints:
     return mapping
 
 
+def identity(counts: Ints) -> Ints:
+    """Cluster i is class i, as in a classifier; UNMATCHED for clusters in excess of the classes.
+
+    Args:
+        counts: (k_clusters, k_classes) counts.
+    """
+    k_clusters, k_classes = counts.shape
+    mapping = np.arange(k_clusters, dtype=np.int64)
+    mapping[k_classes:] = UNMATCHED
+    return mapping
+
+
+MATCHINGS = {"one_to_one": one_to_one, "many_to_one": many_to_one, "identity": identity}
+
+
 def match(counts: Ints, matching: Matching) -> Ints:
     """Class of each cluster by the named rule."""
-    return one_to_one(counts) if matching == "one_to_one" else many_to_one(counts)
+    return MATCHINGS[matching](counts)
 
 
 def correct(counts: Ints, mapping: Ints) -> int:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from iic.params.augmentation import AugmentationSettings
+from iic.params.cost import Cost, clustering_cost
 from iic.params.datasets import Dataset
 from iic.params.fit import fit_problems
 from iic.params.method import MethodSettings, Problem
@@ -52,8 +53,24 @@ class Settings(MethodSettings):
     schedule: ScheduleSettings
     compute: ComputeSettings = ComputeSettings()
 
+    def cost(self, dataset: Dataset) -> Cost:
+        """Operations of one training."""
+        auxiliary = "A" if self.overclustering_head else "B"
+        return clustering_cost(
+            dataset,
+            network=self.network,
+            heads={"A": self.head_a, "B": self.head_b},
+            passes=["B"] * self.head_b.passes + [auxiliary] * self.head_a.passes,
+            sub_heads=self.sub_heads,
+            pairs=self.pairs,
+            evaluation=self.evaluation,
+            schedule=self.schedule,
+            compute=self.compute,
+        )
+
     def problems(self, dataset: Dataset) -> Iterator[Problem]:
         """Whether heads, batch, crops and network fit together and fit the dataset."""
+        yield from super().problems(dataset)
         classes = len(dataset.classes)
         if self.head_b.k != classes:
             yield Problem(
@@ -66,7 +83,9 @@ class Settings(MethodSettings):
                 f"an overclustering head of {self.head_a.k} clusters for {classes} classes",
                 f"at least {classes}",
             )
-        yield from self.pairs.problems(dataset)
+        yield from self.head_a.problems("head_a", dataset)
+        yield from self.head_b.problems("head_b", dataset)
+        yield from self.pairs.problems(dataset, self.head_a.splits, self.head_b.splits)
         yield from fit_problems(self.network, self.augmentation, dataset)
 
 
@@ -87,6 +106,7 @@ def train(context: RunContext[Settings]) -> Outcome:
         context,
         network=settings.network,
         heads={"A": settings.head_a.k, "B": settings.head_b.k},
+        splits={"A": settings.head_a.splits, "B": settings.head_b.splits},
         sub_heads=settings.sub_heads,
         augmentation=settings.augmentation,
         pairs=settings.pairs,

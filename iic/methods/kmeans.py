@@ -1,8 +1,8 @@
 """k-means on raw pixels (Table 1, row "K-means").
 
 The paper quotes the number from earlier work (Wang et al., TKDE 2015), whose exact pixels and
-restarts are unpublished. Here: Lloyd's algorithm with k-means++ seeding on all pixels scaled to
-[0, 1], several restarts, the one of lowest inertia kept (scikit-learn).
+restarts are unpublished. Here: Lloyd's algorithm with k-means++ seeding on all pixels of the
+evaluated images scaled to [0, 1], several restarts, the one of lowest inertia kept (scikit-learn).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from pydantic import Field
 
 from iic.params.datasets import Dataset
 from iic.params.method import MethodSettings, Problem
+from iic.params.splits import image_count
 
 if TYPE_CHECKING:
     from iic.engine.context import Outcome, RunContext
@@ -29,11 +30,13 @@ class Settings(MethodSettings):
 
     def problems(self, dataset: Dataset) -> Iterator[Problem]:
         """Whether there are enough images and classes for k clusters."""
-        if not len(dataset.classes) <= self.k <= dataset.count:
+        yield from super().problems(dataset)
+        count = image_count(self.evaluation.test, dataset)
+        if not len(dataset.classes) <= self.k <= count:
             yield Problem(
                 "k",
-                f"{self.k} clusters for {len(dataset.classes)} classes and {dataset.count} images",
-                f"{len(dataset.classes)} to {dataset.count}",
+                f"{self.k} clusters for {len(dataset.classes)} classes and {count} images",
+                f"{len(dataset.classes)} to {count}",
             )
 
 
@@ -46,8 +49,8 @@ def train(context: RunContext[Settings]) -> Outcome:
     from iic.engine.context import Checkpoint, Outcome
 
     settings = context.settings
-    images = context.data.images
-    pixels = np.asarray(images).reshape(len(images), -1).astype(np.float32) / 255
+    images = context.data.images[context.protocol.images]
+    pixels = images.reshape(len(images), -1).astype(np.float32) / 255
     with threadpool_limits(settings.threads):
         model = KMeans(
             settings.k,

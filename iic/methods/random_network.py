@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from iic.params.augmentation import AugmentationSettings
+from iic.params.cost import Cost, clustering_cost
 from iic.params.datasets import Dataset
 from iic.params.fit import fit_problems
 from iic.params.method import MethodSettings, Problem
 from iic.params.networks import NetworkSettings
 from iic.params.training import (
     ComputeSettings,
+    HeadSettings,
     OptimiserSettings,
     PairSettings,
     ScheduleSettings,
@@ -41,15 +43,30 @@ class Settings(MethodSettings):
     evaluation_batch: int = Field(700, ge=1)
     compute: ComputeSettings = ComputeSettings()
 
+    def cost(self, dataset: Dataset) -> Cost:
+        """Operations of the evaluation: nothing is trained."""
+        return clustering_cost(
+            dataset,
+            network=self.network,
+            heads={"B": HeadSettings(k=self.k, splits=self.evaluation.test)},
+            passes=[],
+            sub_heads=self.sub_heads,
+            pairs=self.pairs,
+            evaluation=self.evaluation,
+            schedule=ScheduleSettings(epochs=0, evaluation_batch=self.evaluation_batch),
+            compute=self.compute,
+        )
+
     def problems(self, dataset: Dataset) -> Iterator[Problem]:
         """Whether the network fits the transforms and the dataset."""
+        yield from super().problems(dataset)
         if self.k < len(dataset.classes):
             yield Problem(
                 "k",
                 f"{self.k} clusters for {len(dataset.classes)} classes",
                 f"at least {len(dataset.classes)}",
             )
-        yield from self.pairs.problems(dataset)
+        yield from self.pairs.problems(dataset, self.evaluation.test)
         yield from fit_problems(self.network, self.augmentation, dataset)
 
 
@@ -62,6 +79,7 @@ def train(context: RunContext[Settings]) -> Outcome:
         context,
         network=settings.network,
         heads={"B": settings.k},
+        splits={"B": settings.evaluation.test},
         sub_heads=settings.sub_heads,
         augmentation=settings.augmentation,
         pairs=settings.pairs,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from pydantic import BaseModel, ConfigDict
 
 
@@ -15,3 +17,11 @@ class Model(BaseModel):
     model_config = ConfigDict(
         extra="forbid", frozen=True, strict=True, allow_inf_nan=False, use_attribute_docstrings=True
     )
+
+
+class Problem(NamedTuple):
+    """A semantic error: each value is well-formed, but they do not fit together."""
+
+    key: str
+    message: str
+    allowed: str | None = None

@@ -21,6 +21,8 @@ STAND_IN_SUFFIX = "_standin"
 
 Identifier = Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Md5 = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
+Dotted = Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$")]
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][\w.+-]*(/[A-Za-z0-9][\w.+-]*)*$")]
 """Path below a dataset's raw folder; each part starts with a letter or digit, so never ``..``."""
 
@@ -47,9 +49,21 @@ class KnownFile(Model):
     """Path below ``data/raw/<dataset>/``, and below ``<mirror>/<dataset>/``."""
     size: int = Field(ge=1)
     """Bytes."""
-    sha256: Sha256
-    md5: str | None = Field(default=None, pattern=r"^[0-9a-f]{32}$")
-    """As the source publishes it, for the reader; what is checked is `sha256`."""
+    sha256: Sha256 | None = None
+    """What is checked, wherever it is known."""
+    md5: Md5 | None = None
+    """As the source publishes it; checked only where no SHA-256 could be had."""
+
+    @model_validator(mode="after")
+    def _recognisable(self) -> KnownFile:
+        if self.sha256 is None and self.md5 is None:
+            raise ValueError(f"file {self.name!r} needs sha256 or, where none is published, md5")
+        return self
+
+    @property
+    def checksum(self) -> str:
+        """The SHA-256 in hexadecimal, or ``md5:`` and the MD5 where that is all that is known."""
+        return self.sha256 or f"md5:{self.md5}"
 
 
 class Embedded(Model):
@@ -75,8 +89,11 @@ class Dataset(Model):
     title: str = Field(min_length=1)
     description: str = Field(min_length=1)
     """What the images are, and what was done to them on the way to `image`."""
-    module: str = Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$")
-    """Dotted path of the module whose ``read(raw, dataset)`` yields the images in order."""
+    module: Dotted
+    """Dotted path of the module whose ``read(raw, dataset)`` yields the images in order.
+
+    It may also have ``folds(raw, dataset)``, for a dataset that comes with folds of its own.
+    """
     classes: tuple[str, ...] = Field(min_length=2)
     """Names of the ground-truth classes; labels index into them."""
     image: ImageShape
@@ -91,6 +108,8 @@ class Dataset(Model):
     """Where the source describes the data."""
     mirrors: tuple[Annotated[str, Field(pattern=r"^https?://.+/$")], ...] = ()
     """URL prefixes, ending in a slash, to which a file's name is appended; tried in order."""
+    generator: Dotted | None = None
+    """For a stand-in: module whose ``content(name, dataset)`` gives the bytes of each file."""
     files: tuple[SourceFile, ...] = Field(min_length=1)
 
     @property
@@ -118,7 +137,12 @@ class Dataset(Model):
                 raise ValueError(f"file {name!r} is listed twice")
             if name.endswith(".part") or name == "files.json":
                 raise ValueError(f"file name {name!r} is taken by the download itself")
-        if not self.mirrors and any(file.embedded is None for file in self.files):
+        if self.generator is not None:
+            if not self.stand_in:
+                raise ValueError("a generator makes stand-ins: stand_in has to be true")
+            if self.mirrors or any(file.embedded or file.members for file in self.files):
+                raise ValueError("generated files have neither mirrors, members nor a package")
+        elif not self.mirrors and any(file.embedded is None for file in self.files):
             raise ValueError("a file that no package carries needs at least one entry in mirrors")
         return self
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 from iic.params.datasets import Dataset
 from iic.params.errors import SettingsError
 from iic.params.experiments import Fidelity, Row, Table
-from iic.params.layers import Layer, flattened, known, origin
+from iic.params.layers import Layer, few, flattened, known, origin
 from iic.params.loading import read_yaml, validate
 from iic.params.method import MethodSettings, settings_model
 
@@ -32,11 +34,27 @@ class Definition:
     layers: tuple[Layer, ...]
     """Settings on every dataset, then those on this one; before them those of the run that this
     one starts from."""
+    own: tuple[Layer, ...]
+    """Those of `layers` that make this run another than the one that it starts from, or its fold
+    another than the others."""
 
     @property
     def file(self) -> str:
         """The experiments file."""
         return self.layers[-1].file
+
+    @cached_property
+    def settings(self) -> MethodSettings:
+        """Settings at the paper's values.
+
+        Raises:
+            SettingsError: A key, type or value is wrong.
+        """
+        try:
+            return validate(self.model, flattened(self.layers), "", "")
+        except SettingsError as error:
+            place = origin(self.layers, error.key).place(error.key)
+            raise error.at(*place) from None
 
 
 def load_tables(params: Path) -> dict[str, Table]:
@@ -73,9 +91,8 @@ def define(
     """
     defined: dict[str, Definition] = {}
     for table in tables.values():
-        file = str(params / "experiments" / f"{table.name}.yaml")
-        for position, row in enumerate(table.rows):
-            for one in _of_row(table, position, row, file):
+        for position in range(len(table.rows)):
+            for one in _of_row(tables, table, position, params):
                 if one.id in defined:
                     raise SettingsError(
                         *one.layers[-1].place(""),
@@ -89,91 +106,117 @@ def define(
     return defined
 
 
-def _of_row(table: Table, position: int, row: Row, file: str) -> list[Definition]:
+def _of_row(
+    tables: Mapping[str, Table], table: Table, position: int, params: Path
+) -> list[Definition]:
     """The definitions of one row; `like` is followed once."""
+    row = table.rows[position]
     if row.run is None or not row.defines:
         return []
+    file = str(params / "experiments" / f"{table.name}.yaml")
     key = f"rows.{position}"
-    under, base = key, row
+    base = _Base(file, key, row)
     if row.like is not None:
-        others = {
-            one.run: (f"rows.{index}", one)
-            for index, one in enumerate(table.rows)
-            if one.defines and one.run is not None and one.run != row.run
-        }
-        known(row.like, others, (file, f"{key}.like"), "run of this file")
-        under, base = others[row.like]
-        if base.method is None:
-            raise SettingsError(
-                file, f"{key}.like", f"run {row.like!r} itself starts from another run",
-                allowed="a run that gives its method",
-            )  # fmt: skip
-    assert base.method is not None
-    if not (row.datasets or base.datasets):
+        base = _base(tables, table, row, (file, f"{key}.like"), params)
+    assert base.row.method is not None
+    datasets = list(row.datasets) or [
+        name for name in base.row.datasets if base.file == file or name in table.datasets
+    ]
+    if not datasets:
         raise SettingsError(
             file, f"{key}.datasets", f"run {row.run!r} is defined on no dataset",
             allowed="<dataset of a column>: {<settings>}",
         )  # fmt: skip
-    model = settings_model(base.method, file, f"{under}.method")
+    model = settings_model(base.row.method, base.file, f"{base.key}.method")
     result = []
-    for dataset in row.datasets or base.datasets:
+    for dataset in datasets:
         place = f"datasets.{dataset}"
-        known(
-            dataset, [column.dataset for column in table.columns],
-            (file, f"{key}.{place}"), "column's dataset",
-        )  # fmt: skip
+        known(dataset, table.datasets, (file, f"{key}.{place}"), "column's dataset")
         layers = [
-            Layer(file, f"{under}.settings", base.settings),
-            Layer(file, f"{under}.{place}", base.datasets.get(dataset, {})),
+            Layer(base.file, f"{base.key}.settings", base.row.settings),
+            Layer(base.file, f"{base.key}.{place}", base.row.datasets.get(dataset, {})),
         ]
+        different: list[Layer] = []
         if row.like is not None:
-            layers += [
+            different += [
                 Layer(file, f"{key}.settings", row.settings),
                 Layer(file, f"{key}.{place}", row.datasets.get(dataset, {})),
             ]
-        result.append(
-            Definition(
-                id=f"{dataset}/{row.run}",
-                paper_dataset=dataset,
-                method=base.method,
-                model=model,
-                fidelity=row.fidelity,
-                layers=tuple(layers),
+        for fold, name in enumerate(row.runs):
+            of_fold = [] if row.folds is None else [Layer(file, f"{key}.folds", {"fold": fold})]
+            own = [*different, *of_fold]
+            result.append(
+                Definition(
+                    id=f"{dataset}/{name}",
+                    paper_dataset=dataset,
+                    method=base.row.method,
+                    model=model,
+                    fidelity=row.fidelity,
+                    layers=(*layers, *own),
+                    own=tuple(own),
+                )
             )
-        )
     return result
+
+
+class _Base(NamedTuple):
+    """The row that a run's method comes from."""
+
+    file: str
+    key: str
+    row: Row
+
+
+def _base(
+    tables: Mapping[str, Table], table: Table, row: Row, place: tuple[str, str], params: Path
+) -> _Base:
+    """The row that `like` names: of the same file if there is one, else of any."""
+    assert row.like is not None
+    found: dict[str, _Base] = {}
+    for one in (*(other for other in tables.values() if other is not table), table):
+        file = str(params / "experiments" / f"{one.name}.yaml")
+        for index, candidate in enumerate(one.rows):
+            if candidate.defines and candidate.run is not None and candidate is not row:
+                found[candidate.run] = _Base(file, f"rows.{index}", candidate)
+    found.pop(row.run or "", None)
+    known(row.like, found, place, "run of the experiments files")
+    base = found[row.like]
+    if base.row.method is None:
+        raise SettingsError(
+            *place, f"run {row.like!r} itself starts from another run",
+            allowed="a run that gives its method",
+        )  # fmt: skip
+    return base
 
 
 def _check(definition: Definition, catalogue: Mapping[str, Dataset]) -> None:
     """Whether the settings are right by themselves, before any scale changes them."""
-    layers = definition.layers
-    try:
-        settings = validate(definition.model, flattened(layers), "", "")
-    except SettingsError as error:
-        raise error.at(*origin(layers, error.key).place(error.key)) from None
+    settings = definition.settings
     dataset = catalogue.get(definition.paper_dataset)
     for problem in settings.problems(dataset) if dataset is not None else ():
-        place = origin(layers, problem.key).place(problem.key)
+        place = origin(definition.layers, problem.key).place(problem.key)
         raise SettingsError(*place, problem.message, allowed=problem.allowed)
 
 
 def _check_references(table: Table, file: str, defined: Mapping[str, Definition]) -> None:
     """Whether each row's run is defined for a column of its table, with the row's fidelity."""
     for position, row in enumerate(table.rows):
-        if row.run is None:
-            continue
-        columns = {column.dataset for column in table.columns}
-        here = [one for one in defined.values() if one.paper_dataset in columns]
+        datasets = (row.dataset,) if table.by_fraction else table.datasets
+        if table.by_fraction:
+            every = sorted({one.paper_dataset for one in defined.values()})
+            known(row.dataset or "", every, (file, f"rows.{position}.dataset"), "dataset with runs")
+        here = [one for one in defined.values() if one.paper_dataset in datasets]
         names = {one.id.split("/")[1] for one in here}
-        known(
-            row.run, sorted(names), (file, f"rows.{position}.run"), "run",
-            allowed=f"a run that an experiments file defines ({', '.join(sorted(names))}), or a "
-            "row that gives its method",
-        )  # fmt: skip
-        for one in here:
-            if one.id.split("/")[1] == row.run and one.fidelity != row.fidelity:
-                raise SettingsError(
-                    file, f"rows.{position}.fidelity",
-                    f"{row.fidelity!r}, but run {one.id} is defined as {one.fidelity!r} in "
-                    f"{one.file}", allowed=one.fidelity,
-                )  # fmt: skip
+        for name in row.runs:
+            known(
+                name, sorted(names), (file, f"rows.{position}.run"), "run",
+                allowed="a run that an experiments file defines "
+                f"({few(sorted(names))}), or a row that gives its method",
+            )  # fmt: skip
+            for one in here:
+                if one.id.split("/")[1] == name and one.fidelity != row.fidelity:
+                    raise SettingsError(
+                        file, f"rows.{position}.fidelity",
+                        f"{row.fidelity!r}, but run {one.id} is defined as {one.fidelity!r} in "
+                        f"{one.file}", allowed=one.fidelity,
+                    )  # fmt: skip

@@ -29,10 +29,19 @@ def repeated(names: Iterable[str]) -> str | None:
 
 
 class Column(Model):
-    """One column of a table, as the paper heads it, and the dataset that it stands for."""
+    """One column of a table, as the paper heads it: a dataset, or a share of the labels."""
 
     paper: str
-    dataset: str = Field(pattern=ID)
+    dataset: str | None = Field(None, pattern=ID)
+    """The dataset that it stands for."""
+    fraction: float | None = Field(None, gt=0, le=1)
+    """Share of the labels that clusters are mapped with; each row then gives its dataset."""
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Column:
+        if (self.dataset is None) == (self.fraction is None):
+            raise ValueError(f"column {self.paper!r}: give dataset or fraction, one of the two")
+        return self
 
 
 class Row(Model):
@@ -49,7 +58,11 @@ class Row(Model):
     method: str | None = Field(None, pattern=DOTTED)
     """Dotted path of the method's module."""
     like: str | None = Field(None, pattern=RUN)
-    """A run of the same file whose method and settings this run starts from."""
+    """A run, of this file or else of another, whose method and settings this run starts from."""
+    dataset: str | None = Field(None, pattern=ID)
+    """The paper's dataset, in a table whose columns are shares of labels."""
+    folds: int | None = Field(None, ge=2)
+    """The row is the mean over so many runs, ``<run>0``, ``<run>1``, ..., each with its `fold`."""
     settings: dict[str, Any] = {}
     """Settings on every dataset."""
     datasets: dict[str, dict[str, Any]] = {}
@@ -73,7 +86,18 @@ class Row(Model):
             raise ValueError(f"row {self.row!r}: give method or like, not both")
         if (self.settings or self.datasets) and not self.defines:
             raise ValueError(f"row {self.row!r} refers to run {self.run!r} and cannot change it")
+        if self.folds is not None and (self.run is None or "-" not in self.run):
+            raise ValueError(f"row {self.row!r} has folds, so its run needs a variant: x-fold")
         return self
+
+    @property
+    def runs(self) -> tuple[str, ...]:
+        """Names of its runs: none, one, or one a fold."""
+        if self.run is None:
+            return ()
+        if self.folds is None:
+            return (self.run,)
+        return tuple(f"{self.run}{fold}" for fold in range(self.folds))
 
     @property
     def defines(self) -> bool:
@@ -91,14 +115,40 @@ class Table(Model):
     columns: tuple[Column, ...] = Field(min_length=1)
     rows: tuple[Row, ...] = Field(min_length=1)
 
+    @property
+    def by_fraction(self) -> bool:
+        """Whether its columns are shares of the labels, and its rows give the datasets."""
+        return self.columns[0].fraction is not None
+
+    @property
+    def datasets(self) -> tuple[str, ...]:
+        """The paper's datasets that it shows, each once."""
+        places = self.rows if self.by_fraction else self.columns
+        return tuple(dict.fromkeys(one.dataset for one in places if one.dataset is not None))
+
+    def dataset_of(self, row: Row, column: Column) -> str:
+        """The paper's dataset of a cell."""
+        dataset = row.dataset if self.by_fraction else column.dataset
+        assert dataset is not None
+        return dataset
+
     @model_validator(mode="after")
     def _distinct_columns(self) -> Table:
         for kind, names in {
             "heads": [column.paper for column in self.columns],
-            "datasets": [column.dataset for column in self.columns],
+            "datasets": [column.dataset for column in self.columns if column.dataset],
         }.items():
             if twice := repeated(names):
                 raise ValueError(f"columns: {twice!r} stands twice among the {kind}")
+        if len({column.fraction is None for column in self.columns}) > 1:
+            raise ValueError("columns: datasets and shares of labels in one table")
+        for row in self.rows:
+            if (row.dataset is not None) != self.by_fraction:
+                raise ValueError(
+                    f"row {row.row!r}: dataset is given exactly where columns are shares of labels"
+                )
+            if self.by_fraction and row.defines:
+                raise ValueError(f"row {row.row!r}: refers to a run of another table here")
         return self
 
 
@@ -114,11 +164,13 @@ class Figure(Model):
 
 
 class Listing(Model):
-    """A table that is computed from the code or the data, not from runs."""
+    """A table that is computed from the code, the settings or the data, not from runs' results."""
 
     title: str
     caption: str
     module: str = Field(pattern=DOTTED)
+    runs: tuple[Annotated[str, Field(pattern=RUN_OF_DATASET)], ...] = ()
+    """Runs whose settings at the paper's values it lists, as ``<paper's dataset>/<run>``."""
 
 
 class Displays(Model):

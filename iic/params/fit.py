@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from iic.params.augmentation import AugmentationSettings
+from iic.params.base import Problem
 from iic.params.datasets import Dataset
-from iic.params.method import Problem
 from iic.params.networks import NetworkSettings
 
 

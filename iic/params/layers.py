@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,6 +59,16 @@ def given(layers: Iterable[Layer], path: str) -> bool:
     return any(_depth(layer.values, path) == len(parts) for layer in layers)
 
 
+def leaves(values: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
+    """Dotted path and value of everything in `values` that is no mapping itself."""
+    for key, value in values.items():
+        place = f"{path}.{key}" if path else key
+        if isinstance(value, Mapping):
+            yield from leaves(value, place)
+        else:
+            yield place, value
+
+
 def known(
     name: str, names: Iterable[str], place: tuple[str, str], kind: str, allowed: str | None = None
 ) -> None:
@@ -69,7 +79,7 @@ def known(
         names: What it may say.
         place: File and key that say it.
         kind: What `names` are, e.g. ``dataset``.
-        allowed: What is allowed, where that is not simply all of `names`.
+        allowed: What is allowed, where that is not simply one of `names`.
 
     Raises:
         SettingsError: It is not; suggests the nearest.
@@ -78,8 +88,15 @@ def known(
     if name not in names:
         raise SettingsError(
             *place, f"{name!r} is no known {kind}",
-            allowed=allowed or ", ".join(names) or "none here", candidates=names, given=name,
+            allowed=allowed or few(names) or "none here", candidates=names, given=name,
         )  # fmt: skip
+
+
+def few(names: Iterable[str], most: int = 12) -> str:
+    """Names in a line; the first of them where they are many."""
+    names = list(names)
+    rest = len(names) - most
+    return ", ".join(names[:most]) + (f" and {rest} others" if rest > 0 else "")
 
 
 def _depth(value: Any, path: str) -> int:

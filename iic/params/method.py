@@ -9,22 +9,18 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 from pydantic import Field
 
-from iic.params.base import Model
+from iic.params.base import Model, Problem
+from iic.params.cost import Cost
 from iic.params.datasets import Dataset
 from iic.params.errors import SettingsError
+from iic.params.evaluation import EvaluationSettings
 from iic.params.modules import check_module
 
-
-class Problem(NamedTuple):
-    """A semantic error: each value is well-formed, but they do not fit together."""
-
-    key: str
-    message: str
-    allowed: str | None = None
+__all__ = ["MethodSettings", "Problem", "settings_model"]
 
 
 class MethodSettings(Model):
@@ -34,10 +30,25 @@ class MethodSettings(Model):
     """CPU threads of the job: part of the settings, since the number changes the last bits."""
     gpu: bool = False
     """Whether the workflow should ask its scheduler for a GPU for this job."""
+    evaluation: EvaluationSettings = EvaluationSettings()
+    """Which images are scored, and how clusters are matched to classes."""
+
+    @property
+    def base(self) -> str | None:
+        """Run of the same dataset and seed whose weights this one starts from."""
+        return None
+
+    def cost(self, dataset: Dataset) -> Cost | None:
+        """Operations of one training, for ``iic status``; None where nobody has counted them.
+
+        It names what ``train`` will do; how that is counted stands in `iic.params.cost`, an edit of
+        which makes no training stale.
+        """
+        return None
 
     def problems(self, dataset: Dataset) -> Iterator[Problem]:
         """What does not fit together in these settings, or with `dataset`."""
-        yield from ()
+        yield from self.evaluation.problems(dataset)
 
 
 def settings_model(method: str, file: str, key: str) -> type[MethodSettings]:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Any
 
 from iic.params.datasets import Dataset
 from iic.params.definitions import Definition
 from iic.params.errors import SettingsError
 from iic.params.experiments import Fidelity, Table
-from iic.params.layers import Layer, flattened, given, known, merged, origin
+from iic.params.explain import show
+from iic.params.layers import Layer, few, flattened, given, known, leaves, merged, origin
 from iic.params.loading import validate
 from iic.params.method import MethodSettings
 from iic.params.scales import Scale
+from iic.params.training import ScheduleSettings
 
 __all__ = ["Run", "merged", "resolve"]
 
@@ -67,19 +70,25 @@ def resolve(
         SettingsError: For the first wrong key, type or value, by file, key and value.
     """
     resolved: dict[str, Run] = {}
+    given_by: dict[str, tuple[Layer, ...]] = {}
     for definition in _shown(scale, tables, definitions):
         dataset = scale.datasets[definition.paper_dataset]
         identifier = f"{dataset}/{definition.id.split('/')[1]}"
+        changes = _changes(definition, identifier, scale, layers)
+        settings = _settings(definition, changes, catalogue, dataset)
+        _check_variant(definition, identifier, changes)
+        given_by[identifier] = (*definition.layers, *changes)
         resolved[identifier] = Run(
             scale=scale.name,
             id=identifier,
             dataset=dataset,
             paper_dataset=definition.paper_dataset,
             method=definition.method,
-            settings=_settings(definition, identifier, layers, catalogue, dataset),
+            settings=settings,
             seeds=scale.seeds.get(identifier, scale.seeds["default"]),
             fidelity=definition.fidelity,
-            note=scale.notes.get(identifier),
+            note=scale.notes.get(identifier)
+            or (_shortened(definition.settings, settings) if scale.real else None),
         )
     mentioned = {
         "changes": scale.changes, "skip": scale.skip, "notes": scale.notes,
@@ -90,7 +99,103 @@ def resolve(
             path = f"{key}.{position if key == 'skip' else name}"
             place = origin(layers, path).place(path)
             known(name, resolved, place, "run of this scale")
-    return {name: run for name, run in resolved.items() if name not in scale.skip}
+    _check_defaults(scale, layers, resolved)
+    kept = {name: run for name, run in resolved.items() if name not in scale.skip}
+    for run in kept.values():
+        if run.settings.base is not None:
+            _check_base(run, kept, given_by[run.id])
+    return kept
+
+
+def _check_defaults(scale: Scale, layers: tuple[Layer, ...], runs: Mapping[str, Run]) -> None:
+    """Whether each pattern fits a run, and each of its settings is one of a run that it fits."""
+    for pattern, values in scale.defaults.items():
+        path = f"defaults.{pattern}"
+        fitting = [run for name, run in runs.items() if fnmatchcase(name, pattern)]
+        if not fitting:
+            place = origin(layers, path).place(path)
+            raise SettingsError(
+                *place, f"{pattern!r} fits no run of this scale", allowed=few(runs),
+                candidates=runs, given=pattern,
+            )  # fmt: skip
+        fields = sorted({name for run in fitting for name in type(run.settings).model_fields})
+        for key, value in values.items():
+            if key not in fields:
+                place = origin(layers, f"{path}.{key}").place(f"{path}.{key}")
+                raise SettingsError(
+                    *place, f"unknown key {key!r} (value {show(value)})",
+                    allowed=", ".join(fields), candidates=fields, given=key,
+                )  # fmt: skip
+
+
+def _check_variant(definition: Definition, identifier: str, changes: tuple[Layer, ...]) -> None:
+    """Whether defaults leave alone what makes a run another than the one that it starts from.
+
+    Else a pattern for many runs would make an ablation the same as the full setting, unnoticed.
+    """
+    *defaults, of_run = changes
+    special = {path: (value, own) for own in definition.own for path, value in leaves(own.values)}
+    for layer in defaults:
+        for path, value in leaves(layer.values):
+            if path not in special or special[path][0] == value or given([of_run], path):
+                continue
+            meant, own = special[path]
+            raise SettingsError(
+                *layer.place(path), f"{show(value)} would undo the {show(meant)} that makes run "
+                f"{identifier} what it is ({': '.join(own.place(path))})",
+                allowed=f"a pattern that does not fit this run, or {path} in its changes",
+            )  # fmt: skip
+
+
+def _check_base(run: Run, runs: Mapping[str, Run], layers: tuple[Layer, ...]) -> None:
+    """Whether the run that `run` starts from is there, with its seeds and the same network."""
+    name = run.settings.base
+    fields = type(run.settings).model_fields
+    key = next((field for field in fields if getattr(run.settings, field) == name), "")
+    place = origin(layers, key).place(key)
+    base = runs.get(f"{run.dataset}/{name}")
+    if base is None:
+        there = [one.name for one in runs.values() if one.dataset == run.dataset]
+        raise SettingsError(
+            *place, f"run {run.id} starts from {name!r}, which this scale does not run",
+            allowed=few(there), candidates=there, given=name,
+        )  # fmt: skip
+    if missing := sorted(set(run.seeds) - set(base.seeds)):
+        raise SettingsError(
+            *place, f"run {run.id} has seeds {missing}, but {base.id}, from which it starts, has "
+            f"{list(base.seeds)}", allowed=f"seeds of {base.id} for {run.id}, or none of these",
+        )  # fmt: skip
+    mine, theirs = (getattr(one.settings, "network", None) for one in (run, base))
+    if mine is None or theirs is None:
+        raise SettingsError(
+            *place, f"run {run.id} starts from {base.id}, and one of them has no network",
+            allowed="runs that both train one",
+        )  # fmt: skip
+    for part in type(mine).model_fields:
+        one, other = getattr(mine, part), getattr(theirs, part)
+        if one != other:
+            place = origin(layers, f"network.{part}").place(f"network.{part}")
+            raise SettingsError(
+                *place, f"{one}, but run {run.id} starts from {base.id}, whose network has {other}",
+                allowed=f"{other}",
+            )  # fmt: skip
+
+
+def _shortened(paper: MethodSettings, mine: MethodSettings) -> str | None:
+    """A note on a training that is shorter than the paper's, for the tables."""
+    schedules = [getattr(one, "schedule", None) for one in (paper, mine)]
+    if not all(isinstance(one, ScheduleSettings) for one in schedules):
+        return None
+    theirs, ours = schedules
+    assert isinstance(theirs, ScheduleSettings) and isinstance(ours, ScheduleSettings)
+    parts = []
+    if ours.epochs != theirs.epochs:
+        parts.append(f"{ours.epochs:,} epochs in place of {theirs.epochs:,}")
+    if ours.max_steps is not None:
+        parts.append(f"at most {ours.max_steps:,} steps")
+    if ours.evaluate_every != theirs.evaluate_every:
+        parts.append(f"evaluated every {ours.evaluate_every} epochs")
+    return ", ".join(parts) or None
 
 
 def _shown(
@@ -100,17 +205,43 @@ def _shown(
     shown: dict[str, Definition] = {}
     for table in tables:
         for row in table.rows:
-            for column in table.columns:
-                identifier = f"{column.dataset}/{row.run}"
-                if column.dataset in scale.datasets and identifier in definitions:
-                    shown[identifier] = definitions[identifier]
+            for dataset in (row.dataset,) if table.by_fraction else table.datasets:
+                for name in row.runs:
+                    identifier = f"{dataset}/{name}"
+                    if dataset in scale.datasets and identifier in definitions:
+                        shown[identifier] = definitions[identifier]
     return list(shown.values())
+
+
+def _changes(
+    definition: Definition, identifier: str, scale: Scale, layers: tuple[Layer, ...]
+) -> tuple[Layer, ...]:
+    """What a scale changes in a run: its defaults in their order, then its changes.
+
+    The last of these layers is always that of the run's own changes, perhaps empty.
+    """
+    fields = definition.model.model_fields
+    found: list[Layer] = []
+    for pattern in scale.defaults:
+        path = f"defaults.{pattern}"
+        if fnmatchcase(identifier, pattern):
+            for layer in layers:
+                if given([layer], path):
+                    values = layer.values["defaults"][pattern]
+                    shared = {key: value for key, value in values.items() if key in fields}
+                    found.append(Layer(layer.file, path, shared))
+    path = f"changes.{identifier}"
+    own = [
+        Layer(layer.file, path, layer.values["changes"][identifier])
+        for layer in layers
+        if given([layer], path)
+    ]
+    return *found, *(own or [Layer(layers[-1].file, path, {})])
 
 
 def _settings(
     definition: Definition,
-    identifier: str,
-    scale_layers: tuple[Layer, ...],
+    changes: tuple[Layer, ...],
     catalogue: Mapping[str, Dataset],
     dataset: str,
 ) -> MethodSettings:
@@ -119,12 +250,6 @@ def _settings(
     The definition was found right by itself, so what is wrong here is the scale's doing: its
     changes, or the dataset that it runs in place of the paper's.
     """
-    path = f"changes.{identifier}"
-    changes = [
-        Layer(layer.file, path, layer.values["changes"][identifier])
-        for layer in scale_layers
-        if given([layer], path)
-    ] or [Layer(scale_layers[-1].file, path, {})]
     try:
         settings = validate(definition.model, flattened([*definition.layers, *changes]), "", "")
     except SettingsError as error:

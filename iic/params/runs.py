@@ -6,16 +6,17 @@ disagree about what a scale holds.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
 from iic.params.datasets import Dataset, load_catalogue
-from iic.params.definitions import define, load_tables
+from iic.params.definitions import Definition, define, load_tables
 from iic.params.errors import SettingsError
 from iic.params.experiments import Displays, Figure, Listing, Table
-from iic.params.layers import Layer, flattened, known, origin
+from iic.params.layers import Layer, few, flattened, known, origin
 from iic.params.loading import read_yaml, validate
 from iic.params.modules import check_module
 from iic.params.resolve import Run, resolve
@@ -37,6 +38,18 @@ class Plan:
     tables: dict[str, Table]
     figures: dict[str, Figure]
     listings: dict[str, Listing]
+    definitions: Mapping[str, Definition] = field(default_factory=dict)
+    """Every run of every experiments file, by ``<paper's dataset>/<run>``, at the paper's values;
+    shown at this scale or not."""
+
+    @property
+    def captions(self) -> dict[str, str]:
+        """Title and caption of each table, listing and figure, for reStructuredText."""
+        displays: dict[str, Table | Listing | Figure] = {
+            **self.tables, **self.listings, **self.figures,
+        }  # fmt: skip
+        texts = {name: f"{one.title}. {one.caption}" for name, one in displays.items()}
+        return {name: re.sub(r"([\\*_`|])", r"\\\1", text) for name, text in texts.items()}
 
     def run(self, identifier: str) -> Run:
         """The run ``<dataset>/<run>``.
@@ -58,18 +71,26 @@ class Plan:
             raise SettingsError(
                 f"params/scales/{self.scale.name}.yaml", "",
                 f"scale {self.scale.name!r} has no {kind} {name!r}",
-                allowed=", ".join(names), candidates=names, given=name,
+                allowed=few(names), candidates=names, given=name,
             )  # fmt: skip
+
+    def base_of(self, run: Run) -> Run | None:
+        """The run whose weights `run` starts from, if any; it has the same seeds, and more."""
+        base = run.settings.base
+        return None if base is None else self.run(f"{run.dataset}/{base}")
 
     def table_runs(self, name: str) -> list[Run]:
         """The runs that a table shows: its rows on its columns. A listing shows none."""
         if name in self.listings:
             return []
-        columns = {column.dataset for column in self.tables[name].columns}
-        rows = {row.run for row in self.tables[name].rows}
-        return [
-            run for run in self.runs.values() if run.name in rows and run.paper_dataset in columns
-        ]
+        table = self.tables[name]
+        wanted = {
+            (dataset, run)
+            for row in table.rows
+            for dataset in ((row.dataset,) if table.by_fraction else table.datasets)
+            for run in row.runs
+        }
+        return [run for run in self.runs.values() if (run.paper_dataset, run.name) in wanted]
 
     def figure_places(self, name: str) -> list[tuple[Run, int]]:
         """Runs and seeds that the figure `name` is drawn from."""
@@ -112,10 +133,11 @@ def plan(scale: str, params: Path = PARAMS) -> Plan:
     displays = _displays(params / "figures.yaml")
     _check_names(chosen, layers, catalogue, tables, displays)
     definitions = define(tables, catalogue, params)
-    for name, figure in displays.figures.items():
-        for position, run in enumerate(figure.runs):
-            place = (str(params / "figures.yaml"), f"figures.{name}.runs.{position}")
-            known(run, definitions, place, "run")
+    for kind, entries in (("figures", displays.figures), ("listings", displays.listings)):
+        for name, entry in entries.items():
+            for position, run in enumerate(entry.runs):
+                place = (str(params / "figures.yaml"), f"{kind}.{name}.runs.{position}")
+                known(run, definitions, place, "run")
     shown = {name: tables[name] for name in chosen.tables}
     return Plan(
         scale=chosen,
@@ -124,6 +146,7 @@ def plan(scale: str, params: Path = PARAMS) -> Plan:
         tables=shown,
         figures={name: displays.figures[name] for name in chosen.figures},
         listings={name: displays.listings[name] for name in chosen.listings},
+        definitions=definitions,
     )
 
 
@@ -189,7 +212,7 @@ def _check_names(
     displays: Displays,
 ) -> None:
     """Whether everything that the scale names exists."""
-    columns = {column.dataset for table in tables.values() for column in table.columns}
+    columns = {dataset for table in tables.values() for dataset in table.datasets}
     mentioned: list[tuple[str, str, Iterable[str], str]] = []
     for key, kind, names, there in (
         ("tables", "table", scale.tables, tables),

@@ -10,6 +10,8 @@ from iic.params.base import Model
 from iic.params.experiments import ID, RUN_OF_DATASET, repeated
 
 RunId = Annotated[str, Field(pattern=RUN_OF_DATASET)]
+RunPattern = Annotated[str, Field(pattern=r"^[a-z0-9_*?]+/[a-z0-9_*?-]+$")]
+"""``<dataset>/<run>`` with ``*`` for any text and ``?`` for any sign."""
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 """What every random generator in use takes."""
 
@@ -35,10 +37,16 @@ class Scale(Model):
     skip_reason: str | None = None
     seeds: dict[str, Annotated[tuple[Seed, ...], Field(min_length=1)]]
     """Seeds by ``<dataset>/<run>``; ``default`` for all others."""
+    defaults: dict[RunPattern, dict[str, Any]] = {}
+    """Settings changed at this scale for all runs that a pattern fits, e.g. ``stl10/iic*``, and
+    whose method has them; of two patterns that fit, the later holds. What makes a run another than
+    the one that it starts from is changed under `changes` alone."""
     changes: dict[str, dict[str, Any]] = {}
-    """Settings changed at this scale, by ``<dataset>/<run>``, on top of the paper's values."""
+    """Settings changed at this scale, by ``<dataset>/<run>``, on top of the paper's values and of
+    `defaults`."""
     notes: dict[str, str] = {}
-    """What a reader of the table must know about a run here (e.g. reduced epochs), by run."""
+    """What a reader of the table must know about a run here, by run; where the paper's own datasets
+    run, fewer epochs than the paper's are noted without it."""
 
     @field_validator("seeds")
     @classmethod

@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from iic.params.base import Model
+from iic.params.base import Model, Problem
 from iic.params.datasets import Dataset
-from iic.params.method import Problem
+from iic.params.splits import image_count, split_problems
 
 
 class PairSettings(Model):
@@ -19,23 +19,33 @@ class PairSettings(Model):
     """n: pairs in a batch, ``repeats`` times the number of distinct images in it."""
     repeats: int = Field(5, ge=1)
     """r: transformed versions of each image in a batch (paper, section 4.1)."""
-    order: Literal["dataset", "shuffled"] = "dataset"
-    """The released code never shuffles: every epoch has the same batches, in dataset order."""
+    order: Literal["dataset", "interleaved", "shuffled"] = "dataset"
+    """The released code never shuffles: every epoch has the same batches, in dataset order. For
+    STL10 it interleaves: one labelled image, 20 unlabelled ones, and so on; `interleaved` does so
+    wherever a head is trained on the splits train and unlabeled, the first two of its list."""
 
     @property
     def batch_images(self) -> int:
         """Distinct images in a batch, n / r."""
         return self.batch_pairs // self.repeats
 
-    def problems(self, dataset: Dataset) -> Iterator[Problem]:
-        """Whether the batch divides into the repeats, and the dataset has as many images."""
-        if self.batch_images > dataset.count:
-            yield Problem(
-                "pairs.batch_pairs",
-                f"{self.batch_pairs} pairs in {self.repeats} repeats are {self.batch_images} "
-                f"distinct images a batch, but {dataset.title} has {dataset.count}",
-                f"at most {dataset.count * self.repeats}",
-            )
+    def problems(self, dataset: Dataset, *splits: tuple[str, ...]) -> Iterator[Problem]:
+        """Whether the batch divides into the repeats, and there are as many images.
+
+        Args:
+            dataset: The dataset.
+            *splits: Splits of each head; empty for the whole dataset.
+        """
+        for used in splits or ((),):
+            available = image_count(used, dataset)
+            if 0 < available < self.batch_images:
+                part = f"{dataset.title} ({', '.join(used)})" if used else dataset.title
+                yield Problem(
+                    "pairs.batch_pairs",
+                    f"{self.batch_pairs} pairs in {self.repeats} repeats are {self.batch_images} "
+                    f"distinct images a batch, but {part} has {available}",
+                    f"at most {available * self.repeats}",
+                )
         if self.batch_pairs % self.repeats:
             yield Problem(
                 "pairs.batch_pairs",
@@ -53,6 +63,17 @@ class HeadSettings(Model):
     """Entropy coefficient lambda (supplement, section 5)."""
     passes: int = Field(1, ge=1)
     """Passes over the training data in each epoch."""
+    splits: tuple[str, ...] = ()
+    """Splits that this head is trained on, in this order; empty: the whole dataset."""
+
+    def problems(self, key: str, dataset: Dataset) -> Iterator[Problem]:
+        """Whether the dataset has the splits.
+
+        Args:
+            key: Key of this head in the settings.
+            dataset: The dataset.
+        """
+        yield from split_problems(f"{key}.splits", self.splits, dataset)
 
 
 class OptimiserSettings(Model):
@@ -68,6 +89,8 @@ class ScheduleSettings(Model):
     """How long to train, and how often to save and look."""
 
     epochs: int = Field(ge=0)
+    published_epochs: int | None = Field(None, ge=1, json_schema_extra={"no_influence": True})
+    """What the published command asks for; the authors stopped long before (spec 0.1-4)."""
     max_steps: int | None = Field(None, ge=1)
     """Stop after so many optimiser steps, whatever `epochs` says; for tests of the workflow."""
     evaluation_batch: int = Field(700, ge=1)
@@ -75,6 +98,10 @@ class ScheduleSettings(Model):
     statistics, since evaluation then normalises by each batch (issue 49 of the released code)."""
     evaluate_every: int = Field(1, ge=1)
     """Epochs between evaluations; the first and the last epoch are always evaluated."""
+    double_evaluation: bool = False
+    """Before each evaluation, pass the evaluated images through the network in training mode, which
+    moves BatchNorm's running statistics towards them: the released code's ``double_eval``, used for
+    STL10, whose unlabelled images come from another distribution (spec 4.3)."""
     checkpoint_seconds: float = Field(60.0, gt=0, json_schema_extra={"no_influence": True})
     """Seconds between checkpoints of an unfinished run. Has no influence on the result."""
     snapshot_steps: tuple[Annotated[int, Field(ge=0)], ...] = ()

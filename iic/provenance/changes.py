@@ -75,6 +75,18 @@ def acceptance_of(receipt: Receipt, current: Fingerprint) -> Acceptance | None:
     return None
 
 
+def stands(receipt: Receipt, current: Fingerprint) -> bool:
+    """Whether a result with this receipt counts as one of today's code, settings and data.
+
+    Its fingerprint is `current`, or was accepted to stand for it by someone who may say so.
+    """
+    if receipt.fingerprint.value == current.value:
+        return True
+    if acceptance_of(receipt, current) is None:
+        return False
+    return all(change.acceptable for change in changes(receipt.fingerprint, current))
+
+
 def _differences(
     part: Part, before: Mapping[str, str], after: Mapping[str, str]
 ) -> Iterator[Change]:

@@ -74,10 +74,10 @@ def closure(
 
 
 def named_files(module: str, source: Path | None = None) -> dict[str, str]:
-    """Source files of the modules that `module` names in a string, with their SHA-256.
+    """Files that `module` names in a string, with their SHA-256: modules and files of params/.
 
     A figure that prints a listing reads the text of a module without importing it, comments
-    included.
+    included; a figure that shows published numbers reads their file.
 
     Returns:
         Path relative to `source` -> SHA-256 of the bytes.
@@ -93,11 +93,12 @@ def named_files(module: str, source: Path | None = None) -> dict[str, str]:
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     }
     named = {word for word in words if word.startswith(f"{PACKAGE}.") and word.count(".") > 1}
-    found = (_file(word, source) for word in sorted(named))
+    found = [_file(word, source) for word in sorted(named)]
+    found += [source / word for word in sorted(words) if word.startswith("params/")]
     return {
         file.relative_to(source).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest()
         for file in found
-        if file is not None
+        if file is not None and file.is_file()
     }
 
 

@@ -10,7 +10,7 @@ code
 settings
     The resolved settings of that very job.
 data
-    SHA-256 of the raw files from the catalogue (never where they come from), and of the other
+    Checksums of the raw files from the catalogue (never where they come from), and of the other
     files that the job reads by name.
 environment
     The lock file, only if asked for: an upgraded linter must not cost a week of GPU time.
@@ -40,8 +40,12 @@ from iic.records import paths
 from iic.records.files import sha256_file, sha256_json
 from iic.records.receipt import Fingerprint
 
-# How files are named, written whole and described alters no result, and every room uses it.
-BOOKKEEPING = ("iic.records.files", "iic.records.paths", "iic.records.receipt", "iic.records.raw")
+# How files are named, written whole and described alters no result, and every room uses it; nor
+# does what a training is thought to cost, which every method tells.
+BOOKKEEPING = (
+    "iic.records.files", "iic.records.paths", "iic.records.receipt", "iic.records.raw",
+    "iic.params.cost",
+)  # fmt: skip
 NOT_COUNTED = (*LEFT_OUT, *BOOKKEEPING)
 """Rooms outside the code of the jobs that are dear to repeat; tables and figures count `params`."""
 
@@ -93,34 +97,42 @@ def prepare(dataset: str, *, strict_env: bool | None = None) -> Fingerprint:
 def train(scale: str, run: str, *, strict_env: bool | None = None) -> Fingerprint:
     """The method and all that it runs, its settings, and the data from raw files onwards.
 
-    How the data are prepared counts by value as well, so that no checkpoint goes on with others.
+    How the data are prepared counts by value as well, so that no checkpoint goes on with others;
+    and so does the run whose weights this one starts from.
 
     The same for every seed of the run; `run` is ``<dataset>/<method>[-<variant>]``.
     """
-    chosen = plan(scale).run(run)
-    entry = plan(scale).datasets[chosen.dataset]
-    computing = (one for one in COMPUTING if one in _display_code(chosen.method))
-    code = _code(chosen.method, *computing, *TRAINING, PREPARATION, entry.module)
+    whole = plan(scale)
+    chosen = whole.run(run)
+    entry = whole.datasets[chosen.dataset]
+    base = whole.base_of(chosen)
+    methods = [chosen.method] if base is None else [chosen.method, base.method]
+    counted = _display_code(*methods)
+    computing = (one for one in COMPUTING if one in counted)
+    code = _code(*methods, *computing, *TRAINING, PREPARATION, entry.module)
     settings = {
         "method": chosen.method,
         **relevant.influencing(chosen.settings),
         "data": relevant.prepared(entry),
     }
+    if base is not None:
+        # by value, not by its fingerprint: a change of code can be accepted, other settings cannot
+        settings["base"] = {"method": base.method, **relevant.influencing(base.settings)}
     return _fingerprint("train", code, settings, _raw(chosen.dataset, entry), strict_env)
 
 
 def evaluate(scale: str, dataset: str, *, strict_env: bool | None = None) -> Fingerprint:
     """The evaluations of all runs on `dataset`, which one job writes."""
-    chosen = [run for run in plan(scale).runs.values() if run.dataset == dataset]
-    classes = len(_dataset(dataset).classes)
-    settings = {run.id: {"classes": classes} for run in chosen}
+    whole = plan(scale)
+    chosen = [run for run in whole.runs.values() if run.dataset == dataset]
+    settings = {run.id: relevant.evaluated(run, whole.datasets[dataset]) for run in chosen}
     return _fingerprint("evaluate", _code(*EVALUATION), settings, {}, strict_env)
 
 
 def evaluate_run(scale: str, run: str, *, strict_env: bool | None = None) -> Fingerprint:
     """The evaluation of one run, as its receipt has it."""
-    dataset = plan(scale).run(run).dataset
-    settings = {"classes": len(plan(scale).datasets[dataset].classes)}
+    chosen = plan(scale).run(run)
+    settings = relevant.evaluated(chosen, plan(scale).datasets[chosen.dataset])
     return _fingerprint("evaluate", _code(*EVALUATION), settings, {}, strict_env)
 
 
@@ -261,4 +273,4 @@ def _catalogue(path: Path, _changed: int) -> dict[str, Dataset]:
 
 def _raw(name: str, dataset: Dataset) -> dict[str, str]:
     folder = paths.raw_folder(name)
-    return {(folder / file.name).as_posix(): file.sha256 for file in dataset.raw_files}
+    return {(folder / file.name).as_posix(): file.checksum for file in dataset.raw_files}

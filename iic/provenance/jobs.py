@@ -84,7 +84,9 @@ def all_jobs(plan: Plan) -> Iterator[Job]:
     for dataset in plan.datasets:
         yield download(dataset)
         yield prepare(dataset)
-    trainings = [(run.id, seed) for run in plan.runs.values() for seed in run.seeds]
+    # those that start from another run's weights come after it
+    ordered = sorted(plan.runs.values(), key=lambda run: run.settings.base is not None)
+    trainings = [(run.id, seed) for run in ordered for seed in run.seeds]
     yield from (train(scale, *one) for one in trainings)
     yield from (evaluate(scale, *one) for one in trainings)
     for name in (*plan.tables, *plan.listings):

@@ -47,6 +47,13 @@ def prepared(entry: Dataset) -> dict[str, Any]:
     return {**settings, "splits": [list(split) for split in entry.splits.items()]}
 
 
+def evaluated(run: Run, entry: Dataset) -> dict[str, Any]:
+    """What decides how a run's assignments are scored."""
+    settings = run.settings.evaluation.model_dump(mode="json")
+    splits = [list(split) for split in entry.splits.items()]
+    return {"classes": len(entry.classes), "splits": splits, **settings}
+
+
 def drawn(whole: Plan) -> set[str]:
     """Runs that a figure of the scale is drawn from."""
     return {run.id for figure in whole.figures.values() for run in whole.figure_runs(figure)}
@@ -63,8 +70,8 @@ def shown(whole: Plan, runs: Iterable[Run] = (), table: Table | None = None) -> 
     )
     columns = {run.paper_dataset for run in runs}
     if table is not None:
-        columns |= {column.dataset for column in table.columns}
-        of_table = {row.run for row in table.rows}
+        columns |= set(table.datasets)
+        of_table = {run for row in table.rows for run in row.runs}
         running = {whole.scale.datasets.get(column) for column in columns}
         names = (name.split("/") for name in whole.scale.skip)
         scale["skip"] = sorted(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from iic.provenance.changes import acceptance_of, changes
+from iic.provenance.changes import acceptance_of, changes, stands
 from iic.provenance.fingerprint import fingerprint
 from iic.provenance.jobs import Job
 from iic.provenance.links import holds
@@ -49,10 +49,8 @@ def why(job: Job, root: Path = Path(), *, strict_env: bool | None = None) -> Ans
         return Answer(job, "damaged", (str(error),))
     current = fingerprint(job, strict_env=strict_env)
     acceptance = acceptance_of(receipt, current)
-    found = changes(receipt.fingerprint, current)
-    different = tuple(str(change) for change in found)
-    accepted = acceptance is not None and all(change.acceptable for change in found)
-    if receipt.fingerprint.value != current.value and not accepted:
+    different = tuple(str(change) for change in changes(receipt.fingerprint, current))
+    if not stands(receipt, current):
         return Answer(job, "changed", different or ("the lock file counts now, or no longer",))
     missing = [one.path for one in receipt.outputs if not (root / one.path).exists()]
     if missing:

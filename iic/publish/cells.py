@@ -14,13 +14,10 @@ from pathlib import Path
 from iic.params.errors import SettingsError
 from iic.params.experiments import Column, Row, Selection, Table
 from iic.params.runs import Plan, Run
-from iic.publish.evidence import evaluation_source
+from iic.publish.measured import Measured, find, measure
 from iic.publish.published import Number, Published
 from iic.publish.verdicts import verdict
-from iic.records.evaluation import Evaluation
-from iic.records.files import read_record
-from iic.records.paths import RunPaths
-from iic.records.sources import Cell, SeedSource
+from iic.records.sources import Cell
 from iic.records.table import Status, TableRow, cents
 
 
@@ -30,8 +27,12 @@ class Line:
 
     record: TableRow
     cell: Cell
+    paper_dataset: str
+    """The paper's dataset of the cell, whichever ran in its place."""
     published: Number | None
     """The paper's number, also where another dataset ran than the paper's."""
+    spreads: tuple[str, ...]
+    """Standard deviations that have no column in the csv, e.g. ``folds ± 0.41``."""
     notes: tuple[str, ...]
     """What a reader must know about this number, or why there is none."""
 
@@ -39,8 +40,9 @@ class Line:
 def gather(plan: Plan, name: str, published: Published, root: Path = Path()) -> list[Line]:
     """All lines of a table: rows as in its file, columns as in the paper.
 
-    Every row has a line for every column that the scale covers. Where the paper's own datasets
-    run, columns that the scale does not cover are there too, with the published number alone.
+    Every row has a line for every column, where the scale covers the dataset of the cell. Where the
+    paper's own datasets run, cells that the scale does not cover are there too, with the published
+    number alone.
 
     Args:
         plan: What the scale holds.
@@ -57,6 +59,7 @@ def gather(plan: Plan, name: str, published: Published, root: Path = Path()) -> 
     for position, row in enumerate(table.rows):
         for column in table.columns:
             for line in _lines(plan, table, row, column, published, root):
+                # a row's name says all in the paper, so its dataset is no part of the key
                 key = (row.row, column.paper, line.record.selection, line.record.fidelity)
                 if key in lines:
                     raise SettingsError(
@@ -72,92 +75,89 @@ def _lines(
     plan: Plan, table: Table, row: Row, column: Column, published: Published, root: Path
 ) -> Iterator[Line]:
     number = published.number(row.row, column.paper)
-    running = plan.scale.datasets.get(column.dataset)
+    paper_dataset = table.dataset_of(row, column)
+    running = plan.scale.datasets.get(paper_dataset)
     selections: tuple[Selection | None, ...] = row.selections if row.run else (None,)
     if running is None:
         if plan.scale.real:
-            place = _Place(table, row, column, column.dataset, number, number, False)
+            place = _Place(table, row, column, paper_dataset, paper_dataset, number, number, False)
             for selection in selections:
                 yield place.line(selection, "published_only" if number else "not_run")
         return
     # beside a number measured on other data, the paper's would invite a wrong comparison
-    comparable = number if plan.scale.real and running == column.dataset else None
+    comparable = number if plan.scale.real and running == paper_dataset else None
     stand_in = plan.datasets[running].stand_in
-    place = _Place(table, row, column, running, number, comparable, stand_in)
+    place = _Place(table, row, column, paper_dataset, running, number, comparable, stand_in)
     if row.run is None:
         assert row.status is not None and row.reason is not None
         yield place.line(None, row.status, (row.reason,))
         return
-    run = plan.runs.get(f"{running}/{row.run}")
-    if run is None:
-        reason = _why_absent(plan, f"{running}/{row.run}", column)
+    wanted = [f"{running}/{name}" for name in row.runs]
+    runs = [plan.runs[identifier] for identifier in wanted if identifier in plan.runs]
+    if not runs:
+        reason = _why_absent(plan, wanted, row)
         for selection in selections:
             yield place.line(selection, "not_run", (reason,))
         return
-    evaluations = _evaluations(run, root)
-    for selection in row.selections:
-        yield _measured(place, run, selection, evaluations, published)
+    yield from _measured(place, runs, published, root)
 
 
-def _why_absent(plan: Plan, identifier: str, column: Column) -> str:
-    if identifier in plan.scale.skip:
+def _why_absent(plan: Plan, identifiers: list[str], row: Row) -> str:
+    if any(identifier in plan.scale.skip for identifier in identifiers):
         return plan.scale.skip_reason or f"left out at scale {plan.scale.name}"
-    return f"this row has no settings for {column.paper} yet"
+    # the same words for every dataset, so that they make one footnote
+    if row.fidelity == "corrected":
+        return "nothing to correct on this dataset: as published is what the paper describes"
+    return "not defined on this dataset"
 
 
-def _evaluations(run: Run, root: Path) -> list[tuple[Evaluation, SeedSource]]:
-    found = []
-    for seed in run.seeds:
-        paths = RunPaths(run.scale, run.id, seed)
-        if (root / paths.evaluation).exists():
-            evaluation = read_record(root / paths.evaluation, Evaluation)
-            found.append((evaluation, evaluation_source(paths, root)))
-    return found
+def _measured(place: _Place, runs: list[Run], published: Published, root: Path) -> Iterator[Line]:
+    row = place.row
+    found = find(runs, root)
+    for selection in row.selections:
+        measured = measure(
+            runs,
+            found,
+            selection,
+            place.table.metric,
+            fraction=place.column.fraction,
+            folds=row.folds,
+        )
+        if measured is None:
+            reason = "no result of this run"
+            if found:
+                share = "" if place.column.fraction is None else " with this share of the labels"
+                reason = f"no selection {selection}{share} in this run"
+            yield place.line(selection, "not_run", (reason,))
+        else:
+            yield _line(place, selection, measured, published)
 
 
-def _measured(
-    place: _Place,
-    run: Run,
-    selection: Selection,
-    evaluations: list[tuple[Evaluation, SeedSource]],
-    published: Published,
-) -> Line:
-    values: list[float] = []
-    spreads: list[float] = []
-    sources: list[SeedSource] = []
-    for evaluation, source in evaluations:
-        chosen = evaluation.selections[selection]
-        value = getattr(chosen, place.table.metric) if chosen else None
-        if chosen is None or value is None:
-            continue
-        values.append(value)
-        sources.append(source)
-        heads = evaluation.checkpoints[chosen.checkpoint].sub_heads
-        if chosen.acc_std_heads is not None and len(heads) > 1:
-            spreads.append(chosen.acc_std_heads)
-    if not values:
-        reason = f"no selection {selection} in this run" if evaluations else "no result of this run"
-        return place.line(selection, "not_run", (reason,))
-    missing = [str(seed) for seed in run.seeds if seed not in [one.seed for one in sources]]
-    notes = (run.note, f"no result of seed {', '.join(missing)}" if missing else None)
+def _line(place: _Place, selection: Selection, measured: Measured, published: Published) -> Line:
+    values, comparable = measured.values, place.comparable
     mean = cents(statistics.fmean(values))
     std = cents(statistics.stdev(values)) if len(values) > 1 else None
-    comparable = place.comparable
+    spreads = {"folds": measured.folds, "draws": measured.draws}
     return place.line(
         selection,
         "measured",
-        tuple(note for note in notes if note),
-        sources,
+        measured.notes,
+        measured,
+        tuple(f"{name} ± {cents(one)}" for name, one in spreads.items() if one is not None),
         ours_mean=mean,
         ours_std=std,
-        ours_std_heads=cents(statistics.fmean(spreads)) if spreads else None,
+        ours_std_heads=None if measured.heads is None else cents(measured.heads),
         n_seeds=len(values),
         verdict=verdict(
             comparable.value if comparable else None,
-            published.tolerances[place.column.paper],
-            mean, std, len(values), real=not place.stand_in,
+            published.tolerances[place.paper_dataset],
+            mean,
+            std,
+            # a seed without all its folds is no answer to the paper's number
+            len(values) if measured.complete else 0,
+            real=not place.stand_in,
         ),
-    )  # fmt: skip
+    )
 
 
 @dataclass(frozen=True)
@@ -167,6 +167,7 @@ class _Place:
     table: Table
     row: Row
     column: Column
+    paper_dataset: str
     dataset: str
     number: Number | None
     comparable: Number | None
@@ -177,7 +178,8 @@ class _Place:
         selection: Selection | None,
         status: Status,
         notes: tuple[str, ...] = (),
-        sources: list[SeedSource] | None = None,
+        measured: Measured | None = None,
+        spreads: tuple[str, ...] = (),
         **ours: object,
     ) -> Line:
         number = self.comparable
@@ -204,9 +206,10 @@ class _Place:
         cell = Cell(
             row=self.row.row,
             column=self.dataset,
+            paper_column=self.column.paper,
             selection=selection,
             fidelity=fidelity,
-            seeds=sources or [],
+            seeds=list(measured.sources) if measured else [],
             published=number.source if number else None,
         )
-        return Line(record, cell, self.number, notes)
+        return Line(record, cell, self.paper_dataset, self.number, spreads, notes)

@@ -48,7 +48,10 @@ def to_latex(layout: Layout, name: str, published: Published) -> bytes:
         position += len(subheads)
     rows = [_cells(first), "".join(rules), _cells(second), r"\midrule"]
     for entry in layout.entries:
-        cells = [escape(f"{entry.name} {entry.mark}".strip()), escape(entry.selection or "–")]
+        cells = [
+            escape(f"{entry.name} {entry.mark}".strip()) + _note(layout, entry.notes),
+            escape(entry.selection or "–"),
+        ]
         if several:
             cells.append(escape(entry.fidelity or "–"))
         for head in layout.heads:
@@ -56,7 +59,7 @@ def to_latex(layout: Layout, name: str, published: Published) -> bytes:
             if head.published:
                 cells.append(_published(line, published))
             if head.ours:
-                cells.append(_ours(line, layout))
+                cells.append(_ours(line, _note(layout, entry.cell_notes(line))))
         rows.append(_cells(cells))
     return _environment(
         name,
@@ -114,18 +117,21 @@ def _published(line: Line, published: Published) -> str:
     return escape(score(number.value, number.std)) + (f"$^{{{escape(marks)}}}$" if marks else "")
 
 
-def _ours(line: Line, layout: Layout) -> str:
+def _note(layout: Layout, notes: Iterable[str]) -> str:
+    letters = layout.letters_of(notes)
+    return f"\\textsuperscript{{{letters}}}" if letters else ""
+
+
+def _ours(line: Line, note: str) -> str:
     record = line.record
-    letters = layout.letters_of(line)
-    note = f"\\textsuperscript{{{letters}}}" if letters else ""
     if record.ours_mean is None:
         return escape("–") + note
-    text = f"{score(record.ours_mean, record.ours_std)} ({count(record)})"
+    text = f"{score(record.ours_mean, record.ours_std)} ({count(line)})"
     return escape(text) + note + (f", {record.verdict}" if record.verdict else "")
 
 
 def _explanations(layout: Layout) -> list[str]:
-    texts = ["Ours: mean ± standard deviation over n seeds."] if _any_ours(layout) else []
+    texts = [layout.spread] if _any_ours(layout) else []
     marks = {f"{sign}": text for sign, text in layout.marks.items()}
     texts += [_legend(items) for items in (
         marks, layout.used_selections, layout.used_fidelities, layout.used_verdicts

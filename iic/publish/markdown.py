@@ -25,7 +25,7 @@ def to_markdown(layout: Layout, name: str, published: Published) -> bytes:
         top += _column_heads(head)
     body = []
     for entry in layout.entries:
-        cells = [_escape(f"{entry.name} {entry.mark}".strip())]
+        cells = [_escape(f"{entry.name} {entry.mark}".strip()) + _note(layout, entry.notes)]
         cells.append(f"`{entry.selection}`" if entry.selection else NOTHING)
         if several:
             cells.append(f"`{entry.fidelity}`" if entry.fidelity else NOTHING)
@@ -34,7 +34,7 @@ def to_markdown(layout: Layout, name: str, published: Published) -> bytes:
             if head.published:
                 cells.append(_published(line, published))
             if head.ours:
-                cells.append(_ours(line, layout))
+                cells.append(_ours(line, _note(layout, entry.cell_notes(line))))
         body.append(cells)
     text_columns = 3 if several else 2
     rule = ["---"] * text_columns + ["---:"] * (len(top) - text_columns)
@@ -56,30 +56,34 @@ def _published(line: Line, published: Published) -> str:
     return _escape(score(number.value, number.std) + published.number_marks(number))
 
 
-def _ours(line: Line, layout: Layout) -> str:
+def _note(layout: Layout, notes: Iterable[str]) -> str:
+    letters = layout.letters_of(notes)
+    return f"<sup>{letters}</sup>" if letters else ""
+
+
+def _ours(line: Line, note: str) -> str:
     record = line.record
-    letters = layout.letters_of(line)
-    note = f"<sup>{letters}</sup>" if letters else ""
     if record.ours_mean is None:
         return NOTHING + note
-    text = f"**{score(record.ours_mean, record.ours_std)}** ({count(record)}){note}"
+    text = f"**{score(record.ours_mean, record.ours_std)}** ({count(line)}){note}"
     return text + (f" {record.verdict}" if record.verdict else "")
 
 
 def _explanations(layout: Layout, name: str) -> list[str]:
     ours = any(head.ours for head in layout.heads)
-    spread = "Ours: mean ± standard deviation over n seeds (ddof 1; none for one seed)."
+    known = _escape("; ".join(layout.sources))
+    sources = f"Published numbers: {known}. " if known else "Nothing of this is published. "
     files = f"[{name}.csv]({name}.csv) has every number, "
     receipts = f"[{name}.sources.json]({name}.sources.json) the receipts that it comes from."
     return [
-        spread if ours else "",
+        _escape(layout.spread) if ours else "",
         _list(f"<sup>{letter}</sup> {_escape(note)}" for letter, note in layout.notes.items()),
         _legend("Marks of the paper", layout.marks, code=False),
         _legend("Selections, how the reported model is picked", layout.used_selections),
         _legend("Fidelities", layout.used_fidelities),
         _legend("Verdicts", layout.used_verdicts, code=False),
         *(_escape(text) for text in layout.elsewhere),
-        f"Published numbers: {_escape('; '.join(layout.sources))}. {files}{receipts}",
+        f"{sources}{files}{receipts}",
     ]
 
 

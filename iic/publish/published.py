@@ -1,8 +1,8 @@
 """The paper's numbers as printed, with their marks, and the tolerances of the verdict.
 
 ``params/published/<table>.csv`` has the numbers (columns `row,column,value,std,mark,source`),
-``marks.csv`` says what each mark means in each table, ``tolerances.csv`` gives the tolerance of
-each of the paper's columns.
+``marks.csv`` says what each mark means in each table, ``tolerances.csv`` gives the tolerance on
+each of the paper's datasets.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ FOLDER = Path("params/published")
 NUMBERS = ("row", "column", "value", "std", "mark", "source")
 MARKS = ("table", "mark", "place", "meaning")
 PLACES = ("row", "number")
-TOLERANCES = ("column", "tolerance", "kind")
+TOLERANCES = ("dataset", "tolerance", "kind")
 
 
 @dataclass(frozen=True)
@@ -53,16 +53,20 @@ class Published:
     marks: dict[str, Mark]
     """In the order of the legend."""
     tolerances: dict[str, Decimal]
-    """Column -> percentage points."""
+    """The paper's dataset -> percentage points."""
 
     def number(self, row: str, column: str) -> Number | None:
         """The number of a cell, where the paper prints one."""
         return self.numbers.get((row, column))
 
     def row_marks(self, row: str) -> str:
-        """The marks printed beside the name of a row."""
+        """The marks printed beside the name of a row, without those that are part of the name."""
         used = {mark for (name, _), one in self.numbers.items() if name == row for mark in one.mark}
-        return "".join(m for m in self.marks if m in used and self.marks[m].place == "row")
+        return "".join(
+            mark
+            for mark, known in self.marks.items()
+            if mark in used and known.place == "row" and mark not in row
+        )
 
     def number_marks(self, number: Number) -> str:
         """The marks printed beside a number itself."""
@@ -111,13 +115,13 @@ def load_published(table: Table, root: Path = Path()) -> Published:
             source=fields["source"],
         )
     tolerances = _tolerances(tolerances_file)
-    for column in columns:
-        if column not in tolerances:
+    for dataset in table.datasets:
+        if dataset not in tolerances:
             raise SettingsError(
-                str(tolerances_file), "column", f"no tolerance for column {column!r}",
-                candidates=tolerances, given=column,
+                str(tolerances_file), "dataset", f"no tolerance for dataset {dataset!r}",
+                allowed=", ".join(tolerances), candidates=tolerances, given=dataset,
             )  # fmt: skip
-    return Published(numbers, marks, {column: tolerances[column] for column in columns})
+    return Published(numbers, marks, {dataset: tolerances[dataset] for dataset in table.datasets})
 
 
 def _marks(file: Path, table: str) -> dict[str, Mark]:
@@ -136,9 +140,9 @@ def _tolerances(file: Path) -> dict[str, Decimal]:
     tolerances: dict[str, Decimal] = {}
     for line, fields in _lines(file, TOLERANCES):
         where = _Where(file, line)
-        if fields["column"] in tolerances:
-            raise where.error("column", f"{fields['column']!r} is given twice")
-        tolerances[fields["column"]] = where.decimal("tolerance", fields["tolerance"])
+        if fields["dataset"] in tolerances:
+            raise where.error("dataset", f"{fields['dataset']!r} is given twice")
+        tolerances[fields["dataset"]] = where.decimal("tolerance", fields["tolerance"])
     return tolerances
 
 

@@ -1,6 +1,6 @@
-"""``assignments.parquet``: the cluster of every image, enough to recompute each metric.
+"""``assignments.parquet``: the cluster of every evaluated image, enough to recompute each metric.
 
-Columns: ``checkpoint`` (``last`` or ``best_label``), ``index`` (position in the dataset),
+Columns: ``checkpoint`` (``last`` or ``best_label``), ``index`` (position in the dataset, ascending),
 ``label`` (null where the image has none), then ``sub_head_0`` ... with the cluster that each
 sub-head gives the image, as small integers.
 """
@@ -28,20 +28,29 @@ class Assignments:
     """Assignments at one checkpoint.
 
     Args:
-        clusters: (N, h) small integers.
-        labels: (N,) classes, -1 where an image has none; None where no image has one.
+        clusters: (n, h) small integers.
+        labels: (n,) classes, -1 where an image has none; None where no image has one.
+        indices: (n,) positions in the dataset, ascending.
     """
 
     clusters: npt.NDArray[np.integer]
     labels: npt.NDArray[np.int64] | None
+    indices: npt.NDArray[np.int64]
 
 
 def write_assignments(
     path: Path,
     checkpoints: dict[str, npt.NDArray[np.integer]],
     labels: npt.NDArray[np.integer] | None,
+    indices: npt.NDArray[np.integer] | None = None,
 ) -> None:
-    """Write the clusters (N, h) of each checkpoint and the labels (N,), -1 where there is none.
+    """Write the clusters of each checkpoint.
+
+    Args:
+        path: File.
+        checkpoints: Clusters (n, h) by checkpoint.
+        labels: Classes (n,), -1 where there is none; None where no image has one.
+        indices: Positions of the n images in the dataset, ascending; 0 to n - 1 by default.
 
     Raises:
         ValueError: The shapes differ, or a cluster is negative or above 65,535.
@@ -54,13 +63,17 @@ def write_assignments(
         raise ValueError(f"checkpoints of different shapes: {[block.shape for block in blocks]}")
     if labels is not None and labels.shape != (number,):
         raise ValueError(f"labels of shape {labels.shape} for {number} images")
+    if indices is None:
+        indices = np.arange(number)
+    if indices.shape != (number,) or not _ascending(indices):
+        raise ValueError(f"indices of shape {indices.shape} for {number} images, or not ascending")
     if any(block.size and (block.min() < 0 or block.max() > 65535) for block in blocks):
         raise ValueError("a cluster is negative or above 65,535")
     small = np.uint8 if max(int(block.max(initial=0)) for block in blocks) < 256 else np.uint16
     checkpoint = np.repeat(np.arange(len(names), dtype=np.int8), number)
     columns: dict[str, Any] = {
         "checkpoint": codes(checkpoint, names),
-        "index": column(np.tile(np.arange(number, dtype=np.int32), len(names))),
+        "index": column(np.tile(indices.astype(np.int32), len(names))),
         "label": _labels(labels, number, len(names)),
     }
     for head in range(heads):
@@ -77,6 +90,10 @@ def write_assignments(
         column_encoding={"index": "DELTA_BINARY_PACKED"},
     )
     write_bytes(path, buffer.getvalue())
+
+
+def _ascending(indices: npt.NDArray[np.integer]) -> bool:
+    return bool(np.all(np.diff(indices) > 0) and (not len(indices) or indices[0] >= 0))
 
 
 def _labels(labels: npt.NDArray[np.integer] | None, number: int, times: int) -> pa.Array:
@@ -114,10 +131,16 @@ def read_assignments(path: Path) -> dict[str, Assignments]:
         raise RecordError(f"{path}: missing") from None
     except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
         raise RecordError(f"{path}: no assignments: {error}") from None
-    result = {}
+    result: dict[str, Assignments] = {}
     for name in dict.fromkeys(names.tolist()):
         chosen = names == name
-        if not np.array_equal(indices[chosen], np.arange(chosen.sum())):
-            raise RecordError(f"{path}: checkpoint {name}: indices are not 0, 1, 2, ...")
-        result[name] = Assignments(clusters[chosen], None if labels is None else labels[chosen])
+        of_checkpoint = indices[chosen].astype(np.int64)
+        if not _ascending(of_checkpoint):
+            raise RecordError(f"{path}: checkpoint {name}: indices do not ascend")
+        first = next(iter(result.values()), None)
+        if first is not None and not np.array_equal(of_checkpoint, first.indices):
+            raise RecordError(f"{path}: checkpoint {name}: other images than the one before")
+        result[name] = Assignments(
+            clusters[chosen], None if labels is None else labels[chosen], of_checkpoint
+        )
     return result

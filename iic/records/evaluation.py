@@ -13,7 +13,7 @@ from iic.params.base import Model
 
 CheckpointName = Literal["last", "best_label"]
 SelectionName = Literal["as_published", "as_published_mean", "label_free", "mean_head"]
-Matching = Literal["one_to_one", "many_to_one"]
+Matching = Literal["one_to_one", "many_to_one", "identity"]
 
 Percent = float
 """Between 0 and 100; ARI may be negative."""
@@ -56,6 +56,28 @@ class Selection(Model):
     ddof 0, as in the paper's Table 1)."""
 
 
+class FractionSelection(Model):
+    """Accuracy of one selection over the draws of a label fraction."""
+
+    acc: Percent
+    """Mean over the draws."""
+    acc_std: Percent | None
+    """Standard deviation over the draws (ddof 1); null for a single draw."""
+
+
+class FractionScores(Model):
+    """What is left of the accuracy when the mapping is made from fewer labels."""
+
+    fraction: float = Field(gt=0, le=1)
+    """Share of the labels."""
+    labels: int = Field(ge=1)
+    """Labels in each draw."""
+    draws: int = Field(ge=1)
+    class_balanced: bool
+    """Whether each class kept the same share."""
+    selections: dict[SelectionName, FractionSelection | None]
+
+
 class Evaluation(Model):
     """The whole file."""
 
@@ -71,6 +93,8 @@ class Evaluation(Model):
     checkpoints: dict[CheckpointName, CheckpointScores]
     selections: dict[SelectionName, Selection | None]
     """Null for the selections that need labels, or a checkpoint, that the run does not have."""
+    fractions: list[FractionScores] = []
+    """In the order of the settings; empty where they ask for none."""
 
     @field_validator("selections")
     @classmethod

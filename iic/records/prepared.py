@@ -51,6 +51,9 @@ class PreparedManifest(Model):
     images: ImagesRecord
     labels: LabelsRecord | None
     """None when no image has a label."""
+    folds: tuple[tuple[int, ...], ...] | None = None
+    """For a dataset that comes with folds: places of each fold's images in the arrays, all of them
+    in the split `train`."""
 
     @model_validator(mode="after")
     def _consistent(self) -> PreparedManifest:
@@ -64,6 +67,8 @@ class PreparedManifest(Model):
             raise ValueError(f"shape {self.images.shape} of the images contradicts count and image")
         if self.labels is not None and self.labels.shape != (self.count,):
             raise ValueError(f"shape {self.labels.shape} of the labels contradicts count")
+        if self.folds is not None:
+            check_folds(self.folds, self.splits)
         return self
 
     def split(self, name: str) -> slice:
@@ -76,3 +81,30 @@ class PreparedManifest(Model):
             if split.name == name:
                 return slice(split.start, split.stop)
         raise KeyError(f"{self.dataset} has no split {name!r}: {[s.name for s in self.splits]}")
+
+
+def check_folds(folds: tuple[tuple[int, ...], ...], splits: tuple[Split, ...]) -> None:
+    """Check that folds are equally large sets of images of the split `train`.
+
+    Args:
+        folds: Places of each fold's images in the arrays.
+        splits: The dataset's splits.
+
+    Raises:
+        ValueError: They are not; says which fold.
+    """
+    train = next((split for split in splits if split.name == "train"), None)
+    if train is None:
+        raise ValueError("folds of a dataset without a split 'train'")
+    if not folds or not folds[0]:
+        raise ValueError("folds without images")
+    for number, fold in enumerate(folds):
+        if len(fold) != len(folds[0]):
+            raise ValueError(f"fold {number} has {len(fold):,} images, fold 0 {len(folds[0]):,}")
+        if len(set(fold)) < len(fold):
+            raise ValueError(f"an image is twice in fold {number}")
+        if min(fold) < train.start or max(fold) >= train.stop:
+            raise ValueError(
+                f"fold {number} has images outside {train.start:,} to {train.stop - 1:,}, "
+                "the split 'train'"
+            )

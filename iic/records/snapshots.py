@@ -1,6 +1,6 @@
 """Probabilities on disk: ``probabilities.parquet`` and ``snapshots.parquet``.
 
-Columns: ``step`` (snapshots only), ``index``, ``sub_head``, ``probabilities`` (list of k
+Columns: ``step`` (snapshots only), ``index`` (position in the dataset), ``sub_head``, ``probabilities`` (list of k
 float16). Rows are ordered by step, sub-head, index.
 """
 
@@ -40,18 +40,26 @@ def read_array(path: Path) -> npt.NDArray[Any]:
     return result
 
 
-def write_probabilities(path: Path, probabilities: npt.NDArray[np.float16]) -> None:
-    """Write probabilities (N, h, k)."""
-    _write(path, {None: probabilities})
+Indices = npt.NDArray[np.integer] | None
+"""Positions in the dataset, (n,); None for 0 to n - 1."""
 
 
-def write_snapshots(path: Path, snapshots: dict[int, npt.NDArray[np.float16]]) -> None:
-    """Write the probabilities (N, h, k) of each step."""
-    _write(path, dict(sorted(snapshots.items())))
+def write_probabilities(
+    path: Path, probabilities: npt.NDArray[np.float16], indices: Indices = None
+) -> None:
+    """Write probabilities (n, h, k) of the images at `indices`."""
+    _write(path, {None: probabilities}, indices)
+
+
+def write_snapshots(
+    path: Path, snapshots: dict[int, npt.NDArray[np.float16]], indices: Indices = None
+) -> None:
+    """Write the probabilities (n, h, k) of the images at `indices` at each step."""
+    _write(path, dict(sorted(snapshots.items())), indices)
 
 
 def read_probabilities(path: Path) -> npt.NDArray[np.float32]:
-    """Probabilities (h, N, k).
+    """Probabilities (h, n, k), in the order of the assignments beside them.
 
     Raises:
         RecordError: The file is absent or damaged.
@@ -60,7 +68,7 @@ def read_probabilities(path: Path) -> npt.NDArray[np.float32]:
 
 
 def read_snapshots(path: Path) -> dict[int, npt.NDArray[np.float32]]:
-    """Step -> probabilities (h, N, k).
+    """Step -> probabilities (h, n, k), in the order of the assignments.
 
     Raises:
         RecordError: The file is absent or damaged.
@@ -68,13 +76,14 @@ def read_snapshots(path: Path) -> dict[int, npt.NDArray[np.float32]]:
     return _read(path)
 
 
-def _write(path: Path, blocks: dict[Any, npt.NDArray[np.float16]]) -> None:
+def _write(path: Path, blocks: dict[Any, npt.NDArray[np.float16]], indices: Indices) -> None:
     tables = []
     for step, block in blocks.items():
         number, heads, k = block.shape
+        places = np.arange(number) if indices is None else indices
         values = np.ascontiguousarray(block.swapaxes(0, 1).astype(np.float16)).reshape(-1)
         columns = {
-            "index": column(np.tile(np.arange(number, dtype=np.int32), heads)),
+            "index": column(np.tile(places.astype(np.int32), heads)),
             "sub_head": column(np.repeat(np.arange(heads, dtype=np.uint8), number)),
             "probabilities": pa.FixedSizeListArray.from_arrays(column(values), k).cast(
                 pa.list_(pa.float16())

@@ -28,10 +28,13 @@ class Cell(Model):
 
     row: str
     column: str
+    """The dataset that ran."""
+    paper_column: str
+    """The paper's head of the column."""
     selection: Selection | None
     fidelity: Fidelity | None
     seeds: list[SeedSource]
-    """Empty for a cell that was not run."""
+    """One a seed, and a fold where the cell is a mean over folds; empty where nothing was run."""
     published: str | None
     """Where the published number stands."""
 
@@ -44,6 +47,8 @@ class Series(Model):
     modules: list[str] = Field(default_factory=list)
     """Modules of this package that it is computed from; the receipt's fingerprint has their
     hashes."""
+    files: list[FileRecord] = Field(default_factory=list)
+    """Descriptions of prepared data that it is computed from; the receipt names them as inputs."""
 
 
 class Sources(Model):

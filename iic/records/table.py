@@ -1,4 +1,4 @@
-"""The tidy csv of a table: one line per row, column, selection and fidelity.
+"""The tidy csv of a table: one line per row, paper column, selection and fidelity.
 
 The columns and their order are a contract. All scores are in percent, written with two decimals;
 published numbers keep the decimals that the paper prints. An empty field means that there is no
@@ -35,7 +35,7 @@ class TableRow(Model):
     column: str
     """The dataset that ran; the paper's own where nothing ran."""
     paper_column: str
-    """The paper's head of the column."""
+    """The paper's head of the column: a dataset, or a share of the labels."""
     metric: str
     published: Decimal | None
     """As printed; None too where another dataset ran than the paper's."""
@@ -43,7 +43,8 @@ class TableRow(Model):
     published_mark: str | None
     """Marks printed beside the row's name or the number, e.g. ``†‡*``."""
     ours_mean: Decimal | None
-    """Mean over seeds."""
+    """Mean over seeds; a seed's value is itself the mean over folds, or over draws of labels, where
+    the row or the column has them."""
     ours_std: Decimal | None
     """Standard deviation over seeds (ddof 1); None for one seed."""
     ours_std_heads: Decimal | None

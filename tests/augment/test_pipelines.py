@@ -263,3 +263,13 @@ def test_wrong_images_are_refused() -> None:
 def test_training_imports_no_torchvision() -> None:
     code = "import sys, iic.augment.pipeline; sys.exit('torchvision' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("size", [(24, 24), (31, 27)])
+def test_ten_crops_are_torchvisions(size: tuple[int, int]) -> None:
+    settings = ColourAugmentation(crop=16, input_size=16, channels="rgb+grey", sobel=False)
+    images = torch.randint(0, 256, (3, 3, *size), dtype=torch.uint8)
+    ours = ColourPipeline(settings).ten_crops(images)
+    assert ours.shape == (10, 3, 4, 16, 16)
+    for position, expected in enumerate(tv.ten_crop(images, [16, 16])):
+        torch.testing.assert_close(ours[position, :, :3], expected / 255, rtol=0, atol=1e-6)

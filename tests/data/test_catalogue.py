@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from iic.data.standin.formats import python2_pickle
 from iic.params.datasets import Dataset, find_dataset, load_catalogue
 from iic.params.errors import SettingsError
 from tests.data.faulty_server import SHARED
@@ -36,6 +37,51 @@ def test_shipped_entries() -> None:
     assert list(mnist.splits.items()) == [("train", 60_000), ("test", 10_000)]
     assert (mnist.count, mnist.image.shape, len(mnist.mirrors)) == (70_000, (1, 28, 28), 3)
     assert (digits.count, digits.image.shape, digits.stand_in) == (1797, (1, 28, 28), False)
+    assert list(digits.splits.items()) == [("train", 1297), ("test", 500)]
+    stl10 = catalogue["stl10"]
+    assert list(stl10.splits.items()) == [("train", 5000), ("unlabeled", 100_000), ("test", 8000)]
+    for name, classes in {"cifar10": 10, "cifar100": 100, "cifar100_20": 20}.items():
+        assert list(catalogue[name].splits.items()) == [("train", 50_000), ("test", 10_000)]
+        assert len(catalogue[name].classes) == classes
+    assert catalogue["cifar100"].files == catalogue["cifar100_20"].files
+    sums = {file.name: file.checksum for file in stl10.raw_files}
+    assert sums["stl10_binary/train_y.bin"] == "md5:5a34089d4802c674881badbb80307741"
+    assert sums["stl10_binary/class_names.txt"].startswith("e14065ae")
+
+
+def test_files_are_those_that_torchvision_knows() -> None:
+    from torchvision.datasets import CIFAR10, CIFAR100, STL10
+
+    catalogue = load_catalogue(SHIPPED)
+    for name, known in {"stl10": STL10, "cifar10": CIFAR10, "cifar100": CIFAR100}.items():
+        (archive,) = catalogue[name].files
+        assert (archive.name, archive.md5) == (known.filename, known.tgz_md5)
+        assert known.url in [mirror + archive.name for mirror in catalogue[name].mirrors]
+        md5s = {file.name: file.md5 for file in archive.members}
+        listed = [tuple(one) for one in known.train_list + known.test_list]
+        if hasattr(known, "meta"):
+            listed.append((known.meta["filename"], known.meta["md5"]))
+        for file, md5 in listed:
+            assert md5s[f"{known.base_folder}/{file}"] == md5
+    pixels = catalogue["stl10"].image.shape
+    sizes = {file.name.split("/")[1]: file.size for file in catalogue["stl10"].files[0].members}
+    for split, count in catalogue["stl10"].splits.items():
+        assert sizes[f"{split}_X.bin"] == count * pixels[0] * pixels[1] * pixels[2]
+
+
+def test_classes_of_cifar100_are_those_of_its_own_list() -> None:
+    # the file of names, written anew from the catalogue, is the official one
+    catalogue = load_catalogue(SHIPPED)
+    written = python2_pickle(
+        {
+            "fine_label_names": list(catalogue["cifar100"].classes),
+            "coarse_label_names": list(catalogue["cifar100_20"].classes),
+        }
+    )
+    meta = catalogue["cifar100"].files[0].members[0]
+    assert (meta.name, meta.size) == ("cifar-100-python/meta", len(written))
+    assert hashlib.sha256(written).hexdigest() == meta.sha256
+    assert hashlib.md5(written).hexdigest() == meta.md5
 
 
 @pytest.mark.parametrize("name", load_catalogue(SHIPPED))
@@ -72,10 +118,21 @@ def test_unknown_key_suggests_the_nearest(tmp_path: Path, entry: dict) -> None:
         ("files", [], "mnist.files"),
         ("module", "mnist", "mnist.module"),
         ("stand_in", True, "mnist.stand_in: true contradicts the name"),
+        ("generator", "iic.data.standin.content", "a generator makes stand-ins"),
+        ("generator", "content", "mnist.generator"),
+        ("files", [{"name": "a", "size": 1}], "needs sha256 or, where none is published, md5"),
+        ("files", [{"name": "a", "size": 1, "md5": "0" * 31}], "mnist.files.0.md5"),
     ],
 )
 def test_wrong_value(tmp_path: Path, entry: dict, key: str, value: object, expected: str) -> None:
     assert expected in error_of(tmp_path, {"mnist": {**entry, key: value}})
+
+
+def test_a_stand_in_comes_from_its_generator_alone(tmp_path: Path) -> None:
+    entry = yaml.safe_load(SHIPPED.read_text())["mnist_standin"]
+    entry["mirrors"] = ["https://example.org/"]
+    text = error_of(tmp_path, {"mnist_standin": entry})
+    assert "generated files have neither mirrors, members nor a package" in text
 
 
 @pytest.mark.parametrize("name", ["../mnist", "/etc/mnist", "a//b", "a/../b", ".lock"])

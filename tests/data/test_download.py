@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import io
 import logging
 import tarfile
@@ -335,6 +336,49 @@ def test_archive_with_other_members_than_listed(tmp_path: Path, server: FaultySe
         with pytest.raises(DataError, match=f"all.tar.gz: {name}: {problem}"):
             download(entry, "blob", tmp_path / problem, patience=HASTE)
         assert not (tmp_path / problem / "data/raw/blob" / name).exists()
+
+
+def test_file_known_by_its_md5_alone(tmp_path: Path, server: FaultyServer) -> None:
+    wanted = {
+        "name": "blob.bin",
+        "size": len(CONTENT),
+        "md5": hashlib.md5(CONTENT).hexdigest(),
+    }
+    entry = dataset([server.prefix("corrupt"), server.prefix("good")], files=(wanted,))
+    (record,) = download(entry, "blob", tmp_path, patience=HASTE).files
+    # what is recorded is the SHA-256 all the same
+    assert record.sha256 == sha256_bytes(CONTENT)
+    assert blob(tmp_path).read_bytes() == CONTENT
+    wanted["md5"] = "0" * 32
+    entry = dataset([server.prefix("good")], files=(wanted,))
+    with pytest.raises(DownloadError, match=f"corrupt: md5 .*, expected {'0' * 32}") as caught:
+        download(entry, "blob", tmp_path, patience=HASTE)
+    assert f"({len(CONTENT):,} bytes, md5 {'0' * 32})" in str(caught.value)
+
+
+def test_two_datasets_of_one_archive_transfer_it_once(tmp_path: Path, server: FaultyServer) -> None:
+    packed = archive("tar.gz")
+    members = tuple(known(name, content) for name, content in MEMBERS.items())
+    entry = dataset(
+        [server.prefix("files")], files=({**known("all.tar.gz", packed), "members": members},)
+    )
+    server.files["all.tar.gz"] = packed
+    threads = [
+        threading.Thread(target=download, args=(entry, name, tmp_path), kwargs={"patience": HASTE})
+        for name in ("fine", "coarse")
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [one.path for one in server.log] == ["/files/all.tar.gz"]
+    for name in ("fine", "coarse"):
+        for member, content in MEMBERS.items():
+            assert (tmp_path / "data/raw" / name / member).read_bytes() == content
+    # damaged files of a neighbour are not taken over
+    (tmp_path / "data/raw/fine/batches/one.bin").write_bytes(b"x" * 1000)
+    download(entry, "third", tmp_path, patience=HASTE)
+    assert (tmp_path / "data/raw/third/batches/one.bin").read_bytes() == MEMBERS["batches/one.bin"]
 
 
 def test_digits_come_from_the_installed_package(tmp_path: Path) -> None:

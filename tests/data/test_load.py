@@ -101,9 +101,17 @@ def test_missing_file(folder: Path, name: str) -> None:
     ("key", "value", "problem"),
     [
         ("count", 1796, "the splits do not cover the 1796 images"),
-        ("splits", [{"name": "all", "start": 1, "stop": 1797}], "the splits do not cover"),
+        ("splits", [{"name": "train", "start": 1, "stop": 1797}], "the splits do not cover"),
         ("image", {"channels": 3, "height": 28, "width": 28}, "contradicts count and image"),
         ("dataset", "mnist", "describes 'mnist', not 'digits'"),
+        (
+            "folds",
+            [[0, 1], [1296, 1297]],
+            "fold 1 has images outside 0 to 1,296, the split 'train'",
+        ),
+        ("folds", [[0, 1], [2]], "fold 1 has 1 images, fold 0 2"),
+        ("folds", [[0, 1], [2, 2]], "an image is twice in fold 1"),
+        ("folds", [], "folds without images"),
     ],
 )
 def test_inconsistent_manifest(folder: Path, key: str, value: object, problem: str) -> None:
@@ -112,7 +120,19 @@ def test_inconsistent_manifest(folder: Path, key: str, value: object, problem: s
     assert problem in error_of(folder)
 
 
-@pytest.mark.parametrize("module", ["load", "download", "prepare", "mnist"])
+@pytest.mark.parametrize(
+    "module",
+    [
+        "load",
+        "download",
+        "prepare",
+        "mnist",
+        "stl10",
+        "cifar10",
+        "cifar100_20",
+        "standin.content",
+    ],
+)
 def test_light_imports(module: str) -> None:
     code = (
         f"import sys, iic.data.{module}\n"

@@ -68,7 +68,9 @@ def test_digits_as_prepared(digits: Path) -> None:
     box = data.images[:, 0, 4:-4, 4:-4]
     assert data.images.astype(np.int64).sum() == box.astype(np.int64).sum() > 0
     assert data.images.max() == 255
-    assert data.manifest.split("all") == slice(0, 1797)
+    assert data.manifest.split("train") == slice(0, 1297)
+    assert data.manifest.split("test") == slice(1297, 1797)
+    assert data.manifest.folds is None
     assert data.manifest == read_record(digits / "data/prepared/digits/data.json", PreparedManifest)
 
 

@@ -69,7 +69,7 @@ def test_a_run_that_asks_for_a_gpu_does_not_start_without_one() -> None:
 def test_batches_on_a_gpu_are_the_images(resident: bool) -> None:
     images = np.random.default_rng(0).integers(0, 256, (20, 1, 4, 4)).astype(np.uint8)
     store = ImageStore(images, torch.device("cuda", 0), resident)
-    for indices in store.slices(6):
+    for indices in torch.arange(20).split(6):
         batch = store.batch(indices)
         assert batch.device.type == "cuda"
         np.testing.assert_array_equal(batch.cpu().numpy(), images[indices.numpy()])
@@ -79,9 +79,9 @@ def test_batches_are_the_images_and_leave_the_source_alone() -> None:
     images = np.random.default_rng(0).integers(0, 256, (20, 1, 4, 4)).astype(np.uint8)
     images.flags.writeable = False
     store = ImageStore(images, torch.device("cpu"))
-    seen = torch.cat([store.batch(indices) for indices in store.slices(6)])
+    seen = torch.cat([store.batch(indices) for indices in torch.arange(20).split(6)])
     np.testing.assert_array_equal(seen.numpy(), images)
-    assert [len(indices) for indices in store.slices(6)] == [6, 6, 6, 2]
+    assert [len(indices) for indices in torch.arange(20).split(6)] == [6, 6, 6, 2]
 
 
 def test_seeds_differ_by_place_and_are_the_same_tomorrow() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from iic.methods.iic import Settings
 from iic.params.loading import validate
 from iic.params.resolve import merged
 from iic.records.paths import RunPaths
+from tests.prepared_data import prepared
 
 SETTINGS: dict[str, Any] = {
     "network": {
@@ -55,11 +55,16 @@ def images(number: int = 40) -> tuple[np.ndarray, np.ndarray]:
 
 
 def context(
-    folder: Path, seed: int = 0, labelled: bool = True, number: int = 40, **changes: Any
+    folder: Path,
+    seed: int = 0,
+    labelled: bool = True,
+    number: int = 40,
+    splits: dict[str, int] | None = None,
+    **changes: Any,
 ) -> RunContext[Any]:
     pictures, labels = images(number)
     return RunContext(
-        data=SimpleNamespace(images=pictures, labels=labels if labelled else None),  # type: ignore[arg-type]
+        data=prepared(pictures, labels if labelled else None, 4, splits),
         classes=4,
         settings=settings(**changes),
         seed=seed,

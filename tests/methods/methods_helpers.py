@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from iic.engine.context import RunContext
 from iic.params.loading import validate
 from iic.params.method import MethodSettings
 from iic.records.paths import RunPaths
+from tests.prepared_data import prepared
 
 NUMBER = 120
 TINY_NETWORK: dict[str, Any] = {
@@ -28,6 +28,13 @@ IIC = TINY_NETWORK | {
     "optimiser": {"learning_rate": 1e-3},
     "schedule": {"epochs": 2, "evaluation_batch": 50},
 }
+STAR = TINY_NETWORK | {
+    "head": {"k": 15, "splits": ["train"]},
+    "evaluation": {"matching": "many_to_one", "mapping": ["train"], "test": ["test"]},
+    "optimiser": {"learning_rate": 1e-3},
+    "schedule": {"epochs": 2, "evaluation_batch": 50},
+}
+SPLITS = {"train": 80, "test": 40}
 RANDOM = TINY_NETWORK | {"k": 10, "evaluation_batch": 50}
 KMEANS: dict[str, Any] = {"k": 10, "restarts": 2}
 
@@ -46,11 +53,12 @@ def context(
     settings: dict[str, Any],
     seed: int = 0,
     labelled: bool = True,
+    splits: dict[str, int] | None = None,
 ) -> RunContext[Any]:
     """A run on the digits, as the command line would hand it to a method."""
     images, labels = digits()
     return RunContext(
-        data=SimpleNamespace(images=images, labels=labels if labelled else None),  # type: ignore[arg-type]
+        data=prepared(images, labels if labelled else None, 10, splits),
         classes=10,
         settings=validate(model, settings, "tests", "settings"),
         seed=seed,

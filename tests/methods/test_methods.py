@@ -19,14 +19,24 @@ import iic.methods
 from iic.engine.context import Outcome
 from iic.evaluate.metrics import accuracy_per_sub_head
 from iic.methods import iic as two_heads
-from iic.methods import kmeans, random_network
+from iic.methods import iic_star, kmeans, random_network
 from iic.params.method import MethodSettings
 from iic.records.history import TIME_FIELDS
-from tests.methods.methods_helpers import IIC, KMEANS, NUMBER, RANDOM, context, digits
+from tests.methods.methods_helpers import (
+    IIC,
+    KMEANS,
+    NUMBER,
+    RANDOM,
+    SPLITS,
+    STAR,
+    context,
+    digits,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 METHODS: dict[str, tuple[ModuleType, dict[str, Any]]] = {
     "iic": (two_heads, IIC),
+    "iic_star": (iic_star, STAR),
     "random": (random_network, RANDOM),
     "kmeans": (kmeans, KMEANS),
 }
@@ -35,7 +45,7 @@ MODULES = [f"iic.methods.{one.name}" for one in pkgutil.iter_modules(iic.methods
 
 def train(name: str, folder: Path, seed: int = 0, labelled: bool = True, **changes: Any) -> Outcome:
     module, settings = METHODS[name]
-    run = context(folder, module.Settings, settings | changes, seed, labelled)
+    run = context(folder, module.Settings, settings | changes, seed, labelled, SPLITS)
     outcome = module.train(run)
     assert isinstance(outcome, Outcome)
     return outcome
@@ -63,7 +73,7 @@ def assert_same(one: Outcome, other: Outcome) -> None:
 def test_the_outcome_is_what_the_command_line_writes(tmp_path: Path, name: str) -> None:
     outcome = train(name, tmp_path)
     heads = 1 if name == "kmeans" else 3
-    assert outcome.k == 10
+    assert outcome.k == (15 if name == "iic_star" else 10)
     for checkpoint in (outcome.last, outcome.best_label):
         assert checkpoint is not None
         assert checkpoint.clusters.shape == (NUMBER, heads)
@@ -77,7 +87,7 @@ def test_the_outcome_is_what_the_command_line_writes(tmp_path: Path, name: str) 
         assert outcome.probabilities is None and not outcome.history
         return
     assert outcome.probabilities is not None
-    assert outcome.probabilities.shape == (NUMBER, 3, 10)
+    assert outcome.probabilities.shape == (NUMBER, 3, outcome.k)
     assert outcome.probabilities.dtype == np.float16
     np.testing.assert_allclose(outcome.probabilities.astype(float).sum(2), 1, atol=5e-3)
     # float16 may tie where float32 did not, so the cluster only has to be among the most probable
@@ -159,6 +169,22 @@ def test_iic_reports_the_main_head_and_its_accuracy(tmp_path: Path) -> None:
     _, labels = digits()
     scores = accuracy_per_sub_head(outcome.last.clusters, labels, 10, 10)
     assert outcome.history[-1]["accuracy"] == [round(float(score), 4) for score in scores]
+
+
+def test_iic_star_maps_on_one_split_and_is_scored_on_the_other(tmp_path: Path) -> None:
+    outcome = train("iic_star", tmp_path)
+    assert [entry["head"] for entry in outcome.history] == [[], ["B"], ["B"]]
+    assert outcome.steps == 2 * 3  # 80 images, 30 distinct ones a batch
+    _, labels = digits()
+    clusters, expected = outcome.last.clusters, []
+    for head in range(3):
+        mapping = [
+            np.bincount(labels[:80][clusters[:80, head] == one], minlength=10).argmax()
+            for one in range(15)
+        ]
+        right = np.array(mapping)[clusters[80:, head]] == labels[80:]
+        expected.append(round(100 * float(right.mean()), 4))
+    assert outcome.history[-1]["accuracy"] == expected
 
 
 @pytest.mark.parametrize("name", MODULES)

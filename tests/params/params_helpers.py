@@ -76,6 +76,16 @@ def renamed(value: Any, place: Place, key: str) -> Any:
     return changed(value, place[:-1], mapping)
 
 
+def only_mnist(params: Path, name: str, *tables: str, **more: Any) -> None:
+    """A scale of the paper's own MNIST that shows these tables, and nothing else."""
+    scale = {
+        "name": name, "description": "For a test.", "machine": "none", "real": True,
+        "datasets": {"mnist": "mnist"}, "tables": list(tables), "figures": [],
+        "seeds": {"default": [0]}, **more,
+    }  # fmt: skip
+    write(params, f"scales/{name}.yaml", scale)
+
+
 def write(params: Path, file: str, value: Any) -> None:
     text = yaml.dump(value, Dumper=yaml.CSafeDumper, sort_keys=False, allow_unicode=True)
     (params / file).write_text(text, encoding="utf-8")
@@ -113,6 +123,11 @@ def places(value: Any, place: Place = ()) -> Iterator[Place]:
         parts = enumerate(value)
     for name, part in parts:
         yield from places(part, (*place, name))
+
+
+def some(all_of_them: list[Place], most: int = 120) -> list[Place]:
+    """Evenly chosen ones where there are many: a plan takes a twentieth of a second."""
+    return all_of_them[:: 1 + len(all_of_them) // most]
 
 
 def read_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,14 +7,13 @@ from typing import Any
 
 import pytest
 
-from iic.methods import iic, kmeans, random_network
 from iic.params.runs import Plan, plan, runs, scale_names
 from tests.params.params_helpers import (
-    MINI,
     TABLE,
     change,
     copy_of,
     error_of,
+    only_mnist,
     parsed,
     planned,
     row_of,
@@ -22,7 +21,7 @@ from tests.params.params_helpers import (
 )
 
 SECOND: dict[str, Any] = {
-    "name": "table_2",
+    "name": "table_9",
     "title": "Ablation",
     "caption": "As in table 1.",
     "columns": [{"paper": "MNIST", "dataset": "mnist"}],
@@ -35,26 +34,23 @@ def params(tmp_path: Path) -> Path:
     return copy_of(tmp_path)
 
 
-def second(params: Path, *rows: dict[str, Any]) -> None:
-    """A second table that mini and gpu show before the first."""
-    write(params, "experiments/table_2.yaml", {**SECOND, "rows": list(rows)})
-    for scale in (MINI, "scales/gpu.yaml"):
-        change(params, scale, ("tables",), ["table_2", "table_1"])
+def second(params: Path, *rows: dict[str, Any], **more: Any) -> None:
+    """A table that scale `both` shows before table 1, and scale `alone` shows alone."""
+    write(params, "experiments/table_9.yaml", {**SECOND, "rows": list(rows), **more})
+    only_mnist(params, "both", "table_9", "table_1")
+    only_mnist(params, "alone", "table_9")
 
 
 def test_a_table_refers_to_another_tables_run(params: Path) -> None:
     """Whichever is read or shown first, and also where the other is not shown at all."""
     second(params, {"row": "Full", "run": "iic"})
-    whole = planned(params)
+    whole = planned(params, "both")
     assert sorted(whole.runs) == [
-        "digits/iic", "digits/iic-corrected", "digits/kmeans", "digits/random",
+        "mnist/iic", "mnist/iic-corrected", "mnist/kmeans", "mnist/random",
     ]  # fmt: skip
-    change(params, "scales/gpu.yaml", ("tables",), ["table_2"])
-    change(params, "scales/gpu.yaml", ("changes",), {})
-    change(params, "scales/gpu.yaml", ("notes",), {})
-    alone = planned(params, "gpu")
+    alone = planned(params, "alone")
     assert list(alone.runs) == ["mnist/iic"]
-    assert list(alone.tables) == ["table_2"]
+    assert list(alone.tables) == ["table_9"]
 
 
 @pytest.mark.parametrize("where", ["same file", "other file"])
@@ -65,13 +61,14 @@ def test_a_run_that_is_defined_twice_is_refused(params: Path, where: str) -> Non
     }  # fmt: skip
     if where == "other file":
         second(params, again)
-        file, key = "experiments/table_2.yaml", "rows.0.datasets.mnist"
+        # files are read in the order of their names
+        file, first, key = "experiments/table_9.yaml", TABLE, "rows.0.datasets.mnist"
     else:
         table = parsed(params / TABLE)
         write(params, TABLE, {**table, "rows": [*table["rows"], again]})
-        file, key = TABLE, f"rows.{len(table['rows'])}.datasets.mnist"
+        file, first, key = TABLE, TABLE, f"rows.{len(table['rows'])}.datasets.mnist"
     assert str(error_of(params)) == (
-        f"{params / file}: {key}: run mnist/kmeans is already defined in {params / TABLE}\n"
+        f"{params / file}: {key}: run mnist/kmeans is already defined in {params / first}\n"
         "  allowed: one definition; refer to it by run alone"
     )
 
@@ -79,11 +76,11 @@ def test_a_run_that_is_defined_twice_is_refused(params: Path, where: str) -> Non
 def test_a_reference_to_no_run_is_refused_with_the_nearest(params: Path) -> None:
     second(params, {"row": "Full", "run": "kmean"})
     error = error_of(params)
-    assert error.file == str(params / "experiments/table_2.yaml")
+    assert error.file == str(params / "experiments/table_9.yaml")
     assert error.key == "rows.0.run"
     assert "'kmean' is no known run" in str(error) and error.hint == "kmeans"
-    change(params, "experiments/table_2.yaml", ("columns", 0, "dataset"), "stl10")
-    change(params, "experiments/table_2.yaml", ("rows", 0, "run"), "kmeans")
+    change(params, "experiments/table_9.yaml", ("columns", 0, "dataset"), "stl10")
+    change(params, "experiments/table_9.yaml", ("rows", 0, "run"), "iic-corrected")
     assert error_of(params).key == "rows.0.run", "defined, but on no column of this table"
 
 
@@ -94,8 +91,13 @@ def test_a_reference_to_no_run_is_refused_with_the_nearest(params: Path) -> None
         ({"run": "kmeans", "datasets": {"mnist": {}}}, "refers to run 'kmeans' and cannot change"),
         ({"run": "x", "method": "iic.methods.kmeans", "like": "y"}, "give method or like, not"),
         ({"run": "x", "method": "iic.methods.kmeans"}, "run 'x' is defined on no dataset"),
-        ({"run": "x", "like": "x"}, "'x' is no known run of this file"),
-        ({"run": "x", "like": "kmeans"}, "'kmeans' is no known run of this file"),
+        ({"run": "x", "like": "x"}, "'x' is no known run of the experiments files"),
+        ({"run": "x", "like": "kmean"},
+         "'kmean' is no known run of the experiments files\n  allowed: "),
+        ({"run": "x-fold", "like": "kmeans", "folds": 1}, "folds: 1 does not fit"),
+        ({"run": "x", "like": "kmeans", "folds": 2}, "has folds, so its run needs a variant"),
+        ({"run": "x-fold", "like": "kmeans", "folds": 2}, "unknown key 'fold' (value 0)"),
+        ({"run": "iic", "dataset": "mnist"}, "dataset is given exactly where columns are shares"),
         ({"method": "iic.methods.kmeans"}, "without a run needs a status and a reason"),
         ({"status": "not_run"}, "without a run needs a status and a reason"),
         ({"status": "not_run", "reason": "x", "like": "y"}, "gives settings but no run"),
@@ -109,9 +111,67 @@ def test_a_row_that_contradicts_itself_is_refused(
 ) -> None:
     second(params, {"row": "Full", **row})
     error = error_of(params)
-    assert error.file == str(params / "experiments/table_2.yaml")
-    assert error.key.startswith("rows.0")
+    assert error.file == str(params / "experiments/table_9.yaml")
+    assert error.key.startswith("rows.0") or "row 'Full'" in str(error)
     assert says in str(error)
+
+
+FRACTIONS = [{"paper": "1.0", "fraction": 1.0}, {"paper": "0.1", "fraction": 0.1}]
+
+
+@pytest.mark.parametrize(
+    ("columns", "row", "says"),
+    [
+        ([*FRACTIONS, {"paper": "MNIST", "dataset": "mnist"}], {"dataset": "mnist", "run": "iic"},
+         "columns: datasets and shares of labels in one table"),
+        ([{"paper": "1.0", "fraction": 1.0, "dataset": "mnist"}], {"run": "iic"},
+         "column '1.0': give dataset or fraction, one of the two"),
+        ([{"paper": "1.0"}], {"run": "iic"}, "column '1.0': give dataset or fraction, one of the"),
+        ([{"paper": "2.0", "fraction": 2.0}], {"dataset": "mnist", "run": "iic"},
+         "columns.0.fraction: 2.0 does not fit\n  allowed: less than or equal to 1"),
+        (FRACTIONS, {"run": "iic"}, "dataset is given exactly where columns are shares of labels"),
+        (FRACTIONS, {"dataset": "mnits", "run": "iic"},
+         "rows.0.dataset: 'mnits' is no known dataset with runs"),
+        (FRACTIONS, {"dataset": "mnist", "run": "iic-run570"},
+         "rows.0.run: 'iic-run570' is no known run"),
+        (FRACTIONS, {"dataset": "mnist", "run": "x", "method": "iic.methods.kmeans"},
+         "refers to a run of another table here"),
+    ],
+)  # fmt: skip
+def test_a_table_by_shares_of_labels_that_contradicts_itself_is_refused(
+    params: Path, columns: list[dict[str, Any]], row: dict[str, Any], says: str
+) -> None:
+    second(params, {"row": "Full", **row}, columns=columns)
+    error = error_of(params)
+    assert error.file == str(params / "experiments/table_9.yaml")
+    assert says in str(error)
+
+
+def test_a_table_by_shares_of_labels_shows_the_rows_datasets(params: Path) -> None:
+    second(params, {"row": "Full", "dataset": "mnist", "run": "iic_star-pct25"}, columns=FRACTIONS)
+    whole = planned(params, "alone")
+    assert list(whole.runs) == ["mnist/iic_star-pct25"]
+    assert [run.id for run in whole.table_runs("table_9")] == ["mnist/iic_star-pct25"]
+
+
+def test_each_fold_is_a_run_of_its_own(params: Path) -> None:
+    whole = planned(params, "paper")
+    runs = [run for run in whole.table_runs("table_3") if "-fold" in run.name]
+    assert [run.id for run in runs] == [f"stl10/finetune-fold{fold}" for fold in range(10)]
+    whole_split = whole.run("stl10/finetune").settings_json
+    assert whole_split["fold"] is None
+    for fold, run in enumerate(runs):
+        assert run.settings_json == {**whole_split, "fold": fold}
+        assert whole.base_of(run) == whole.run("stl10/iic_star-features")
+
+
+def test_like_takes_over_a_run_of_another_file(params: Path) -> None:
+    paper = planned(params, "paper")
+    base, other = (paper.run(f"stl10/{name}") for name in ("iic", "iic-no_overclustering"))
+    expected = {**base.settings_json, "head_a": {**base.settings_json["head_a"], "k": 10}}
+    assert other.settings_json == expected
+    # only on the datasets of the table that refers, not on all of the run that it refers to
+    assert "cifar10/iic-no_overclustering" not in paper.definitions
 
 
 def test_like_takes_over_method_and_settings_and_changes_some(params: Path) -> None:
@@ -124,7 +184,10 @@ def test_like_takes_over_method_and_settings_and_changes_some(params: Path) -> N
     assert other.settings_json == expected
 
     change(
-        params, TABLE, ("rows", row_of("iic-corrected"), "datasets"), {"mnist": {"sub_heads": 2}}
+        params,
+        TABLE,
+        ("rows", row_of("iic-corrected"), "datasets", "mnist"),
+        {"overclustering_head": True, "sub_heads": 2},
     )
     changed = planned(params, "paper").run("mnist/iic-corrected")
     assert changed.settings_json == {**expected, "sub_heads": 2}
@@ -140,12 +203,12 @@ def test_like_is_followed_once(params: Path) -> None:
 
 
 def test_a_scale_is_laid_over_the_one_that_it_extends(params: Path) -> None:
-    base = {
-        **parsed(params / "scales/paper.yaml"),
-        "name": "base",
-        "seeds": {"default": [0], "mnist/iic": [1, 2]},
-        "changes": {"mnist/iic": {"sub_heads": 2, "schedule": {"epochs": 7, "max_steps": 9}}},
-    }
+    only_mnist(
+        params, "base", "table_1",
+        seeds={"default": [0], "mnist/iic": [1, 2]},
+        figures=["figure_3"],
+        changes={"mnist/iic": {"sub_heads": 2, "schedule": {"epochs": 7, "max_steps": 9}}},
+    )  # fmt: skip
     top = {
         "name": "top",
         "extends": "base",
@@ -153,7 +216,6 @@ def test_a_scale_is_laid_over_the_one_that_it_extends(params: Path) -> None:
         "figures": [],
         "changes": {"mnist/iic": {"schedule": {"epochs": 8}}, "mnist/kmeans": {"restarts": 2}},
     }
-    write(params, "scales/base.yaml", base)
     write(params, "scales/top.yaml", top)
     under, over = planned(params, "base"), planned(params, "top")
     assert (over.scale.name, over.scale.machine) == ("top", under.scale.machine)
@@ -194,64 +256,33 @@ def test_all_scales_load(every_plan: dict[str, Plan]) -> None:
             assert not list(run.settings.problems(whole.datasets[run.dataset]))
 
 
-@pytest.mark.parametrize("run", ["iic", "iic-corrected"])
-def test_mnist_at_scale_paper_is_supplementary_table_2(
-    every_plan: dict[str, Plan], run: str
-) -> None:
-    """Supp. Table 2: base B, n 700, h 5, r 5, 1 channel, k 10 and 50, crops, input 24."""
-    settings = every_plan["paper"].run(f"mnist/{run}").settings
-    assert isinstance(settings, iic.Settings)
-    network, g = settings.network, settings.augmentation
-    assert (network.family, network.input_size, network.in_channels) == ("B", 24, 1)
-    assert network.stage_channels == (64, 128, 256, 512)
-    assert network.batchnorm_running_statistics is False
-    assert (settings.pairs.batch_pairs, settings.pairs.repeats) == (700, 5)
-    assert settings.pairs.batch_images == 140 and settings.pairs.order == "dataset"
-    assert settings.sub_heads == 5
-    assert (settings.head_a.k, settings.head_a.lam, settings.head_a.passes) == (50, 1.0, 1)
-    assert (settings.head_b.k, settings.head_b.lam, settings.head_b.passes) == (10, 1.0, 2)
-    assert settings.head_order == "B first"
-    assert settings.overclustering_head is (run == "iic-corrected")
-    assert g.kind == "grey" and g.input_size == 24
-    assert (g.crop, g.crops, g.centre_probability) == (20, (16, 20, 24), 0.5)
-    assert (g.rotation_degrees, g.rotation_probability) == (25.0, 0.5)
-    assert (g.brightness, g.contrast) == (0.4, 0.4)
-    adam = settings.optimiser
-    assert (adam.learning_rate, adam.beta1, adam.beta2, adam.epsilon) == (1e-4, 0.9, 0.999, 1e-8)
-    assert settings.schedule.epochs == 463 and settings.schedule.max_steps is None
-    assert settings.schedule.evaluation_batch == 700
-    assert settings.compute.precision == "float32"
-
-
-def test_other_methods_at_scale_paper(every_plan: dict[str, Plan]) -> None:
-    clusters = every_plan["paper"].run("mnist/kmeans").settings
-    assert isinstance(clusters, kmeans.Settings) and clusters.k == 10
-    untrained = every_plan["paper"].run("mnist/random").settings
-    trained = every_plan["paper"].run("mnist/iic").settings
-    assert isinstance(untrained, random_network.Settings) and isinstance(trained, iic.Settings)
-    assert (untrained.network, untrained.augmentation) == (trained.network, trained.augmentation)
-    assert (untrained.k, untrained.sub_heads) == (10, 5)
-
-
 def test_measured_scales_differ_from_the_paper_only_as_they_say(
     every_plan: dict[str, Plan],
 ) -> None:
     """Epochs (noted in the table), snapshots for the figures, and how the arithmetic is done."""
-    for scale, epochs in {"paper": 463, "gpu": 10, "laptop": 3}.items():
-        whole = every_plan[scale]
+    for whole in every_plan.values():
+        if not whole.scale.real:
+            continue
         for run in whole.runs.values():
-            paper = every_plan["paper"].run(run.id).settings_json
-            mine = run.settings_json
+            paper, mine = whole.definitions[run.id].settings.model_dump(), run.settings.model_dump()
             for free in ("compute", "threads", "gpu"):
                 mine.pop(free, None), paper.pop(free, None)
             if "schedule" in mine:
-                assert mine["schedule"]["epochs"] == epochs
-                assert (run.note is not None and f"{epochs} epochs" in run.note) == (epochs != 463)
-                mine.pop("schedule"), paper.pop("schedule")
+                mine["schedule"].pop("snapshot_steps"), paper["schedule"].pop("snapshot_steps")
+                epochs = [one["schedule"].pop("epochs") for one in (mine, paper)]
+                noted = run.note is not None and f"{epochs[0]:,} epochs" in run.note
+                assert noted == (epochs[0] != epochs[1])
+                every = [one["schedule"].pop("evaluate_every") for one in (mine, paper)]
+                assert (run.note is not None and "evaluated every" in run.note) == (
+                    every[0] != every[1]
+                )
             assert mine == paper
     assert {run.seeds for run in every_plan["laptop"].runs.values()} == {(0,)}
     for scale in ("gpu", "paper"):
         assert {run.seeds for run in every_plan[scale].runs.values()} == {(0, 1, 2)}
+        for run in every_plan[scale].runs.values():
+            assert run.settings.gpu is (run.name != "kmeans")
+    assert not any(run.note for run in every_plan["paper"].runs.values())
 
 
 def test_smoke_is_at_most_20_steps_and_one_seed(every_plan: dict[str, Plan]) -> None:
@@ -259,8 +290,8 @@ def test_smoke_is_at_most_20_steps_and_one_seed(every_plan: dict[str, Plan]) -> 
     assert set(whole.runs) == set(every_plan["mini"].runs)
     for run in whole.runs.values():
         assert run.seeds == (0,)
-        if isinstance(run.settings, iic.Settings):
-            schedule = run.settings.schedule
+        schedule = getattr(run.settings, "schedule", None)
+        if schedule is not None:
             assert schedule.max_steps is not None and schedule.max_steps <= 20
             assert all(step <= 20 for step in schedule.snapshot_steps)
 
@@ -269,7 +300,7 @@ def test_mini_runs_without_network_or_gpu(every_plan: dict[str, Plan]) -> None:
     whole = every_plan["mini"]
     assert not whole.scale.real
     for dataset in whole.datasets.values():
-        assert all(file.embedded is not None for file in dataset.files)
+        assert dataset.generator or all(file.embedded is not None for file in dataset.files)
     assert not any(run.settings.gpu for run in whole.runs.values())
     for name in ("digits/random", "digits/kmeans", "digits/iic"):
         assert whole.run(name).seeds == (0, 1, 2)

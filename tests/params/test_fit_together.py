@@ -144,14 +144,14 @@ def test_what_comes_from_another_run_is_named_there(tmp_path: Path) -> None:
     """`like` takes over the other run's settings, and with them its mistakes."""
     params = copy_of(tmp_path)
     table = parsed(params / TABLE)
-    like = next(row for row in table["rows"] if "like" in row)
+    like = next(row for row in table["rows"] if row.get("like") == "iic")
     table["rows"] = [like, *(row for row in table["rows"] if row is not like)]
     base = next(i for i, row in enumerate(table["rows"]) if row.get("run") == "iic")
     table["rows"][base]["datasets"]["mnist"]["head_a"]["k"] = 9
     write(params, TABLE, table)
     assert error_of(params).key == f"rows.{base}.datasets.mnist.head_a.k"
     table["rows"][base]["datasets"]["mnist"]["head_a"]["k"] = 50
-    like["settings"]["head_b"] = {"k": 9}
+    like["settings"] = {"head_b": {"k": 9}}
     write(params, TABLE, table)
     assert error_of(params).key == "rows.0.settings.head_b.k"
 

@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from iic.methods import iic, kmeans, random_network
+from iic.methods import finetune, iic, iic_star, kmeans, random_network
 from iic.params import datasets, experiments
-from iic.params.augmentation import GreyAugmentation
+from iic.params.augmentation import Affine, ColourAugmentation, Cutout, GreyAugmentation
 from iic.params.errors import SettingsError
+from iic.params.evaluation import EvaluationSettings
 from iic.params.networks import NetworkSettings
 from iic.params.scales import Scale
 from iic.params.training import (
@@ -42,6 +43,7 @@ from tests.params.params_helpers import (
     renamed,
     row_of,
     scale_of,
+    some,
     write,
 )
 
@@ -49,11 +51,13 @@ MODELS = (
     Scale, experiments.Table, experiments.Row, experiments.Column, experiments.Displays,
     experiments.Figure, experiments.Listing, datasets.Dataset, datasets.ImageShape,
     datasets.SourceFile, datasets.Embedded, iic.Settings, kmeans.Settings, random_network.Settings,
-    GreyAugmentation, NetworkSettings, ComputeSettings, HeadSettings, OptimiserSettings,
+    iic_star.Settings, finetune.Settings, GreyAugmentation, ColourAugmentation, Affine, Cutout,
+    EvaluationSettings, NetworkSettings, ComputeSettings, HeadSettings, OptimiserSettings,
     PairSettings, ScheduleSettings,
 )  # fmt: skip
 KEYS = {key for model in MODELS for key in model.model_fields}
 IIC, RANDOM, KMEANS = row_of("iic"), row_of("random"), row_of("kmeans")
+LAPTOP = "scales/laptop.yaml"
 ON_MNIST: Place = ("rows", IIC, "datasets", "mnist")
 HERE = f"rows.{IIC}.datasets.mnist"
 
@@ -104,8 +108,8 @@ def test_a_file_that_is_not_there_or_cannot_be_read(tmp_path: Path, file: str) -
         assert f"{scale_of(file)!r} is no known scale" in str(error_of(params, scale_of(file)))
         return
     elif file == TABLE:
-        assert "tables.0: 'table_1' is no known table" in str(error_of(params))
-    else:
+        assert "'table_1' is no known table" in str(error_of(params, "laptop"))
+    elif not file.startswith("experiments/"):
         assert str(error_of(params)) == f"{params / file}: no such file"
     (params / file).mkdir()
     assert "cannot be read: Is a directory" in str(error_of(params))
@@ -119,10 +123,11 @@ def test_each_misspelt_key_is_named_with_the_right_one(
     params = copy_of(tmp_path)
     value = content(file)
     tried = 0
-    for place in places(value):
-        if not place or place[-1] not in KEYS or isinstance(place[-1], int):
-            continue
-        key = place[-1]
+    keys = [place for place in places(value) if place and place[-1] in KEYS]
+    # a split may have any name
+    keys = [place for place in keys if isinstance(place[-1], str) and place[-2:-1] != ("splits",)]
+    for place in some(keys):
+        key = str(place[-1])
         typo = f"{key[:-1]}x{key[-1:]}"
         write(params, file, renamed(value, place, typo))
         error = error_of(params, scale_of(file))
@@ -201,25 +206,24 @@ WRONG: list[tuple[str, Place, Any, str, str]] = [
     (MINI, ("seeds", "default"), [1, 1], "seeds", "default: [1, 1] has a seed twice"),
     (MINI, ("seeds", "default"), 0, "seeds.default", "0 does not fit\n  allowed: a list"),
     (MINI, ("seeds", "digits/icc"), [0], "seeds.digits/icc",
-     "'digits/icc' is no known run of this scale\n  allowed: digits/random, digits/kmeans, "
-     "digits/iic, digits/iic-corrected\n  did you mean: digits/iic?"),
+     "\n  did you mean: digits/iic?"),
     (MINI, ("changes", "digits/kmean"), {}, "changes.digits/kmean",
      "'digits/kmean' is no known run of this scale"),
     (MINI, ("notes",), {"mnist/iic": "x"}, "notes.mnist/iic", "is no known run of this scale"),
-    (MINI, ("skip",), ["digits/iic"], "", "skip_reason: missing"),
+    (LAPTOP, ("skip_reason",), ABSENT, "", "skip_reason: missing"),
     (MINI, ("datasets", "mnist"), "digit", "datasets.mnist",
-     "'digit' is no known dataset\n  allowed: digits, mnist\n  did you mean: digits?"),
+     "\n  did you mean: digits?"),
     (MINI, ("datasets",), {"mnits": "digits"}, "datasets.mnits",
      "'mnits' is no known column's dataset"),
     (MINI, ("datasets",), {"mnist": "digits", "stl10": "digits"}, "",
      "datasets: 'digits' runs in place of two"),
-    (MINI, ("real",), True, "", "real: true, but 'digits' runs in place of 'mnist'"),
+    (MINI, ("real",), True, "", "' runs in place of '"),
     (MINI, ("tables",), ["table_11"], "tables.0",
-     "'table_11' is no known table\n  allowed: table_1\n  did you mean: table_1?"),
+     "\n  did you mean: table_1?"),
     (MINI, ("figures",), ["figure_3", "figure3"], "figures.1", "'figure3' is no known figure"),
     (MINI, ("figures",), ["figure_3", "figure_3"], "", "'figure_3' stands twice"),
     (MINI, ("listings",), ["table_1"], "", "'table_1' stands twice"),
-    (MINI, ("listings",), ["supp_table_2"], "listings.0", "is no known listing"),
+    (MINI, ("listings",), ["supp_table_9"], "listings.0", "is no known listing"),
     (MINI, ("name",), "tiny", "name", "'tiny' does not match the file's name\n  allowed: mini"),
     (MINI, ("machine",), ABSENT, "machine", "missing, and it has no default"),
     (SMOKE, ("extends",), "minni", "extends", "'minni' is no known other scale\n  allowed: gpu, "),
@@ -239,8 +243,9 @@ WRONG: list[tuple[str, Place, Any, str, str]] = [
     ("figures.yaml", ("figures", "figure_3", "runs"), ["mnist"], "figures.figure_3.runs.0",
      "'mnist' does not fit"),
     ("figures.yaml", ("figures", "figure_3", "runs"), ["mnist/icc"], "figures.figure_3.runs.0",
-     "'mnist/icc' is no known run\n  allowed: mnist/random, mnist/kmeans, mnist/iic, "
-     "mnist/iic-corrected\n  did you mean: mnist/iic?"),
+     "\n  did you mean: mnist/iic?"),
+    ("figures.yaml", ("listings", "supp_table_2", "runs"), ["mnist/icc"],
+     "listings.supp_table_2.runs.0", "\n  did you mean: mnist/iic?"),
     ("figures.yaml", ("figures", "figure_3", "module"), "iic.publish.figures.progress",
      "figures.figure_3.module",
      "there is no module 'iic.publish.figures.progress'\n  allowed: the dotted path of a module\n"
@@ -307,7 +312,7 @@ def test_any_value_anywhere_is_taken_or_refused_clearly(
     params = copy_of(tmp_path)
     value = content(file)
     refused = tried = 0
-    for number, place in enumerate(places(value)):
+    for number, place in enumerate(some(list(places(value)), most=200)):
         # each place meets a few of the odd values, each odd value meets many places
         for odd in (ODD[(2 * number + step) % len(ODD)] for step in range(2)):
             if odd is ABSENT and not place:

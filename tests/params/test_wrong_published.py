@@ -8,11 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from iic.params.definitions import load_tables
 from iic.params.errors import SettingsError
+from iic.params.experiments import Table
 from iic.publish.published import Published, load_published
-from tests.params.params_helpers import PARAMS, copy_of, planned
+from tests.params.params_helpers import PARAMS, copy_of
 
-FILES = sorted(path.name for path in (PARAMS / "published").glob("*.csv"))
+TABLES = [path.stem for path in (PARAMS / "experiments").glob("*.yaml")]
+FILES = sorted(f"{name}.csv" for name in (*TABLES, "marks", "tolerances"))
 ODD = [
     "",
     " ",
@@ -31,8 +34,14 @@ ODD = [
 ]
 
 
-def load(folder: Path) -> Published:
-    return load_published(planned(folder / "params").tables["table_1"], folder)
+def table_of(folder: Path, file: str) -> Table:
+    """A table for which the file is read: its own, or table 1 for what all tables share."""
+    tables = load_tables(folder / "params")
+    return tables.get(Path(file).stem, tables["table_1"])
+
+
+def load(folder: Path, file: str) -> Published:
+    return load_published(table_of(folder, file), folder)
 
 
 def written(fields: list[list[str]]) -> str:
@@ -66,14 +75,14 @@ def test_a_file_that_is_wrong_as_a_whole(
     if text is not None:
         path.write_bytes(text)
     with pytest.raises(SettingsError, match=says) as caught:
-        load(folder)
+        load(folder, file)
     assert str(caught.value).startswith(f"{path}: ")
 
 
 @pytest.mark.parametrize("file", FILES)
 def test_any_value_anywhere_is_taken_or_refused_clearly(folder: Path, file: str) -> None:
     path = folder / "params/published" / file
-    table = planned(folder / "params").tables["table_1"]
+    table = table_of(folder, file)
     lines = list(csv.reader(io.StringIO(path.read_text(encoding="utf-8"))))
     refused = tried = 0
     for number, line in enumerate(lines):
@@ -96,5 +105,10 @@ def test_a_line_with_a_field_too_few_or_too_many(folder: Path, file: str) -> Non
     lines = path.read_text(encoding="utf-8").splitlines()
     for last in (lines[-1] + ",x", lines[-1].rsplit(",", 1)[0]):
         path.write_text("\n".join([*lines[:-1], last]) + "\n", encoding="utf-8")
-        with pytest.raises(SettingsError, match=rf"line {len(lines)}: \d fields\n  allowed: \d: "):
-            load(folder)
+        with pytest.raises(SettingsError, match=rf"line {len(lines)}: (\d fields|columns)"):
+            load(folder, file)
+
+
+def test_every_table_of_experiments_has_its_numbers(folder: Path) -> None:
+    for name in load_tables(folder / "params"):
+        load(folder, f"{name}.csv")

@@ -14,7 +14,13 @@ from iic.params.experiments import Column, Figure, Listing, Row, Table
 from iic.params.method import MethodSettings
 from iic.params.runs import Plan, Run
 from iic.params.scales import Scale
-from iic.records.evaluation import CheckpointScores, Evaluation, SubHeadScores
+from iic.records.evaluation import (
+    CheckpointScores,
+    Evaluation,
+    FractionScores,
+    FractionSelection,
+    SubHeadScores,
+)
 from iic.records.files import sha256_bytes, write_record
 from iic.records.paths import RunPaths, receipt_of
 from iic.records.prepared import ImagesRecord, LabelsRecord, PreparedManifest, Split
@@ -48,7 +54,7 @@ MARKS = """table,mark,place,meaning
 table_1,†,row,based on k-means
 table_1,*,number,run by the authors
 """
-TOLERANCES = "column,tolerance,kind\nMNIST,1.0,MNIST\nSTL10,2.0,other clustering\n"
+TOLERANCES = "dataset,tolerance,kind\nmnist,1.0,MNIST\nstl10,2.0,other clustering\n"
 
 
 def dataset(name: str) -> Dataset:
@@ -126,12 +132,17 @@ def make_plan(
 
 
 def write_published(
-    root: Path, *, numbers: str = PUBLISHED, marks: str = MARKS, tolerances: str = TOLERANCES
+    root: Path,
+    *,
+    numbers: str = PUBLISHED,
+    marks: str = MARKS,
+    tolerances: str = TOLERANCES,
+    table: str = "table_1",
 ) -> None:
     """The three files of ``params/published``."""
     folder = root / "params/published"
     folder.mkdir(parents=True, exist_ok=True)
-    for name, text in {"table_1": numbers, "marks": marks, "tolerances": tolerances}.items():
+    for name, text in {table: numbers, "marks": marks, "tolerances": tolerances}.items():
         (folder / f"{name}.csv").write_text(text, encoding="utf-8")
 
 
@@ -142,8 +153,13 @@ def write_evaluation(
     last: list[float],
     best: list[float] | None = None,
     losses: list[float] | None = None,
+    fractions: dict[float, tuple[float, float | None]] | None = None,
 ) -> None:
-    """An evaluation of these accuracies per sub-head, and its receipt."""
+    """An evaluation of these accuracies per sub-head, and its receipt.
+
+    `fractions` are the accuracy and its spread over draws at each share of the labels, the same
+    for all selections.
+    """
 
     def scores(epoch: int, accuracies: list[float]) -> CheckpointScores:
         drawn = losses or [float(position) for position in range(len(accuracies))]
@@ -164,6 +180,18 @@ def write_evaluation(
         n_scoring=60,
         checkpoints=checkpoints,
         selections=select(checkpoints),
+        fractions=[
+            FractionScores(
+                fraction=fraction,
+                labels=max(1, int(60 * fraction)),
+                draws=1 if std is None else 10,
+                class_balanced=False,
+                selections=dict.fromkeys(
+                    select(checkpoints), FractionSelection(acc=acc, acc_std=std)
+                ),
+            )
+            for fraction, (acc, std) in (fractions or {}).items()
+        ],
     )
     path = root / RunPaths("tiny", run, seed).evaluation
     write_record(path, evaluation)

@@ -1,20 +1,19 @@
 from __future__ import annotations
 
+import re
+from html import unescape
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from iic.params.experiments import Displays
-from iic.params.loading import read_yaml, validate
+from iic.params.runs import plan
 
 CLONE = Path(__file__).parents[2]
-FILE = CLONE / "params/figures.yaml"
-DISPLAYS = validate(Displays, read_yaml(FILE), str(FILE))
-TABLES = [path.stem for path in (CLONE / "params/experiments").glob("*.yaml")]
+PLAN = plan("mini", CLONE / "params")
 CASES = [
-    *(("table", name) for name in (*TABLES, *DISPLAYS.listings)),
-    *(("figure", name) for name in DISPLAYS.figures),
+    *(("table", name) for name in (*PLAN.tables, *PLAN.listings)),
+    *(("figure", name) for name in PLAN.figures),
     ("workflow", ""),
     ("audit", ""),
 ]
@@ -29,12 +28,18 @@ def test_captions_of_the_snakemake_report_are_plain_paragraphs(file: str, name: 
     text = environment.from_string(
         (CLONE / f"workflow/report/{file}.rst").read_text(encoding="utf-8")
     ).render(
-        snakemake=SimpleNamespace(config={"scale": "mini"}, wildcards=SimpleNamespace(name=name))
+        snakemake=SimpleNamespace(
+            config={"scale": "mini", "captions": PLAN.captions},
+            wildcards=SimpleNamespace(name=name),
+        )
     )
     html = core.publish_parts(text, writer_name="html", settings_overrides={"halt_level": 2})
     body = html["body"]
     assert "mini" in body
     # a line indented by accident becomes a definition list or a quotation
     assert "<dl" not in body and "<blockquote" not in body
-    # the fallback for a display without a caption of its own is its bare name
-    assert not name or f"<p>{name}</p>" not in body
+    # the whole caption, with its own signs
+    if name:
+        display = (PLAN.tables | PLAN.listings | PLAN.figures)[name]
+        shown = unescape(re.sub(r"<[^>]+>", "", body))
+        assert f"{display.title}. {display.caption}" in " ".join(shown.split())

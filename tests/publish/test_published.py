@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from iic.params.definitions import load_tables
 from iic.params.errors import SettingsError
-from iic.params.runs import plan, scale_names
-from iic.publish.published import load_published
+from iic.params.experiments import Table
+from iic.publish.published import Published, load_published
 from tests.publish.publish_helpers import MARKS, PUBLISHED, TABLE, TOLERANCES, write_published
 
 CLONE = Path(__file__).parents[2]
@@ -22,7 +23,7 @@ def test_numbers_keep_the_decimals_of_print(tmp_path: Path) -> None:
     assert published.row_marks("K-means") == "†"
     jule = published.number("JULE", "MNIST")
     assert jule is not None and published.number_marks(jule) == "*"
-    assert published.tolerances == {"STL10": Decimal("2.0"), "MNIST": Decimal("1.0")}
+    assert published.tolerances == {"stl10": Decimal("2.0"), "mnist": Decimal("1.0")}
     assert published.number("JULE", "STL10") is None
 
 
@@ -41,7 +42,7 @@ def test_numbers_keep_the_decimals_of_print(tmp_path: Path) -> None:
         ("numbers", "row,column,value", "row,column,number", ["line 1", "row, column, value"]),
         ("marks", "†,row", "†,line", ["marks.csv: line 2, place", "'line'", "row, number"]),
         ("marks", ",*,", ",**,", ["marks.csv: line 3, mark", "'**'"]),
-        ("tolerances", "STL10", "STL-10", ["tolerances.csv", "'STL10'", "STL-10?"]),
+        ("tolerances", "stl10", "stl_10", ["tolerances.csv", "'stl10'", "stl_10?"]),
         ("tolerances", "2.0", "-2", ["tolerances.csv: line 3, tolerance", "'-2'"]),
     ],
 )
@@ -65,31 +66,67 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         load_published(TABLE, tmp_path)
 
 
-def test_table_1_is_complete_and_fits_its_experiments(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(CLONE)
-    for scale in scale_names():
-        if "table_1" not in plan(scale).tables:
-            continue
-        table = plan(scale).tables["table_1"]
-        published = load_published(table)
-        # every cell of the paper's Table 1 has a number: 17 rows by 4 columns
-        assert len(published.numbers) == 17 * 4
-        rows = {row.row for row in table.rows}
-        assert rows == {row for row, _ in published.numbers}
-    # column sums computed from the fact sheet's table (spec/iic.md, section 6), not from our csv:
-    # they guard the 68 numbers against a slip in an edit
-    sums = dict.fromkeys(["STL10", "CIFAR10", "CFR100-20", "MNIST"], Decimal(0))
+def loaded(name: str) -> tuple[Table, Published]:
+    """A table of the experiments files, and what the paper prints there."""
+    table = load_tables(CLONE / "params")[name]
+    return table, load_published(table, CLONE)
+
+
+def sums_of(published: Published) -> dict[str, str]:
+    """Sum of each column's numbers: it guards them against a slip in an edit."""
+    sums: dict[str, Decimal] = {}
     for (_, column), number in published.numbers.items():
-        sums[column] += number.value
-    assert {name: str(value) for name, value in sums.items()} == {
-        "STL10": "566.9",
-        "CIFAR10": "559.7",
-        "CFR100-20": "276.87",
-        "MNIST": "1341.9",
-    }
-    assert published.tolerances["MNIST"] == 1
-    assert published.tolerances["CIFAR10"] == 2
+        sums[column] = sums.get(column, Decimal(0)) + number.value
+    return {name: str(value) for name, value in sums.items()}
+
+
+# sums computed from the fact sheet's tables (spec/iic.md, section 6), not from our csv files
+SUMS = {
+    "table_1": {"STL10": "566.9", "CIFAR10": "559.7", "CFR100-20": "276.87", "MNIST": "1341.9"},
+    "table_2": {"STL10": "257.9"},
+    "table_3": {"STL10": "848.6"},
+    "supp_table_3": {
+        "STL10": "239.0", "CIFAR10": "241.4", "CFR100-20": "123.5", "CIFAR100": "74.7",
+        "MNIST": "393.8",
+    },
+    "supp_table_4": {
+        "1.0": "518.7", "0.5": "510.6", "0.25": "501.9", "0.1": "478.7", "0.01": "347.43",
+    },
+    "further_ablations": {},
+}  # fmt: skip
+PRINTED = {"table_1": 17, "table_2": 5, "table_3": 11, "supp_table_3": 4, "supp_table_4": 9}
+"""Rows that the paper has."""
+
+
+@pytest.mark.parametrize("name", SUMS)
+def test_numbers_are_complete_and_fit_their_experiments(name: str) -> None:
+    table, published = loaded(name)
+    assert sums_of(published) == SUMS[name]
+    assert len(published.numbers) == PRINTED.get(name, 0) * len(table.columns)
+    # what the paper prints comes in its order, before rows that it has not
+    printed = list(dict.fromkeys(row for row, _ in published.numbers))
+    names = [row.row for row in table.rows if row.row in printed]
+    assert list(dict.fromkeys(names)) == printed
+    assert set(published.tolerances) == set(table.datasets)
+
+
+def test_every_table_has_a_check() -> None:
+    assert set(load_tables(CLONE / "params")) == set(SUMS)
+
+
+def test_marks_and_tolerances() -> None:
+    _, published = loaded("table_1")
+    assert published.tolerances["mnist"] == 1
+    assert published.tolerances["cifar10"] == 2
     starred = {cell for cell, number in published.numbers.items() if "*" in number.mark}
-    deep = {("DeepCluster", column) for column in sums}
+    deep = {("DeepCluster", column) for column in ("STL10", "CIFAR10", "CFR100-20", "MNIST")}
     assert starred == deep | {("ADC", "CFR100-20")}
     assert published.row_marks("DeepCluster") == "†‡"
+
+    _, published = loaded("table_3")
+    marked = {row for (row, _), number in published.numbers.items() if "†" in number.mark}
+    assert marked == {"Dosovitskiy †", "SWWAE †", "Oyallon (sup) †", "IIC plus finetune †"}
+    # it is part of these rows' names, and not printed twice
+    assert not any(published.row_marks(row) for row in marked)
+    starred = {row for (row, _), number in published.numbers.items() if "*" in number.mark}
+    assert starred == {"DeepCluster", "ADC"}

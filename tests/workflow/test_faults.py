@@ -90,7 +90,7 @@ def numbers(clone: Path) -> dict[str, bytes]:
     files = (place.weights, place.probabilities, place.snapshots, place.assignments)
     return {
         **{path.name: (clone / path).read_bytes() for path in files},
-        "evaluation.json": evaluate_run(place, clone).model_dump_json().encode(),
+        "evaluation.json": evaluate_run(place, *SCORED, clone).model_dump_json().encode(),
         "history.jsonl": json.dumps(timeless, sort_keys=True).encode(),
     }
 

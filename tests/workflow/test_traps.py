@@ -106,7 +106,7 @@ def test_h2_older_data_that_dvc_restores_are_noticed(tiny_copy: Path, tmp_path: 
     )
     digest = run(mirror, "sha256sum", "digits.csv.gz").said.split()[0]
     size = (mirror / "digits.csv.gz").stat().st_size
-    edit(catalogue, "splits: {all: 1797}", "splits: {all: 1000}")
+    edit(catalogue, "splits: {train: 1297, test: 500}", "splits: {train: 800, test: 200}")
     edit(catalogue, "size: 57523", f"size: {size}")
     edit(catalogue, "09f66e6debdee2cd2b5ae59e0d6abbb73fc2b0e0185d2e1957e9ebb51e23aa22", digest)
     new = [f"mirror={mirror.parent}"]

@@ -29,6 +29,18 @@ def trained(wildcards):
     return PLAN.run(f"{wildcards.dataset}/{wildcards.run}")
 
 
+def base_files(pattern):
+    """Files of the run whose weights a training starts from; none for most trainings."""
+
+    def of(wildcards):
+        base = PLAN.base_of(trained(wildcards))
+        return (
+            [] if base is None else [pattern.format(folder=f"{base.id}/seed{wildcards.seed}")]
+        )
+
+    return of
+
+
 def figure_folders(wildcards):
     """Seed folders of the runs that a figure is drawn from."""
     places = PLAN.figure_places(wildcards.name)

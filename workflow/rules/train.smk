@@ -6,8 +6,11 @@ Outputs: results/<scale>/runs/<dataset>/<run>/seed<N>/ (small files, run.json is
 Test with: snakemake --cores all --config scale=smoke -- train
 """
 
-IIC_RUNS = [run for run in PLAN.runs.values() if run.method == "iic.methods.iic"]
+OWN = ("iic.methods.iic", "iic.methods.iic_star", "iic.methods.finetune")
+ABLATIONS = [name for name in PLAN.tables if name in ("table_2", "further_ablations")]
+IIC_RUNS = [run for run in PLAN.runs.values() if run.method in OWN]
 BASELINE_RUNS = [run for run in PLAN.runs.values() if run not in IIC_RUNS]
+ABLATION_RUNS = [run for name in ABLATIONS for run in PLAN.table_runs(name)]
 
 
 rule train:
@@ -20,12 +23,19 @@ rule baselines:
         files_of_runs(f"{RESULTS}/runs/{{folder}}/run.json", BASELINE_RUNS),
 
 
+rule ablations:
+    input:
+        files_of_runs(f"{RESULTS}/runs/{{folder}}/run.json", ABLATION_RUNS),
+
+
 rule train_run:
     """Train one method with one seed; checkpoints lie in scratch/, so a killed job goes on."""
     input:
         data="data/prepared/{dataset}/data.json",
         images=ancient("data/prepared/{dataset}/images.npy"),
         labels=ancient("data/prepared/{dataset}/labels.npy"),
+        base=base_files(f"{RESULTS}/runs/{{folder}}/run.json"),
+        weights=ancient(base_files(f"{RESULTS}/artifacts/{{folder}}")),
     output:
         receipt=f"{RESULTS}/runs/{{dataset}}/{{run}}/seed{{seed}}/run.json",
         history=f"{RESULTS}/runs/{{dataset}}/{{run}}/seed{{seed}}/history.jsonl",

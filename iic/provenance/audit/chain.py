@@ -46,7 +46,7 @@ class Chain:
         """Parents are those that the rule asks for, unchanged, and wrote all inputs."""
         path = str(job.receipt)
         named = {parent.path for parent in receipt.parents}
-        for needed in _parents_of(job):
+        for needed in self._parents_of(job):
             if needed not in named:
                 yield _broken(path, f"does not name its parent {needed}")
         wrote: dict[str, str] = {}
@@ -74,6 +74,21 @@ class Chain:
                 yield _broken(path, f"read {read.path}, which none of its parents wrote")
         yield from self._raw(job, receipt)
 
+    def _parents_of(self, job: Job) -> list[str]:
+        """Receipts that the receipt of `job` must name, by its rule."""
+        names = job.wildcards
+        if job.rule == "prepare":
+            return [str(jobs.download(names["dataset"]).receipt)]
+        if job.rule == "train":
+            run = self.tree.plan.run(names["run"])
+            base = self.tree.plan.base_of(run)
+            seed = int(names["seed"])
+            above = [] if base is None else [jobs.train(names["scale"], base.id, seed)]
+            return [str(one.receipt) for one in (jobs.prepare(run.dataset), *above)]
+        if job.rule == "evaluate":
+            return [str(jobs.train(names["scale"], names["run"], int(names["seed"])).receipt)]
+        return []
+
     def _absent_parent(self, path: str, link: ParentRecord) -> Iterator[Finding]:
         if link.path in self.tree.damaged or not self.tree.restorable(link.path):
             state = "damaged" if link.path in self.tree.damaged else "missing"
@@ -83,8 +98,8 @@ class Chain:
         """Raw files are the ones that the fingerprint names."""
         if job.rule == "download":
             wrote = {output.path: output.sha256 for output in receipt.outputs}
-            for path, sha256 in receipt.fingerprint.data.items():
-                if wrote.get(path) != sha256:
+            for path, checksum in receipt.fingerprint.data.items():
+                if not _is(wrote.get(path), checksum):
                     yield _broken(str(job.receipt), f"{path} is not the file of the catalogue")
         elif job.rule in ("prepare", "train"):
             dataset = job.wildcards.get("dataset") or job.wildcards["run"].split("/")[0]
@@ -94,8 +109,8 @@ class Chain:
             if raw is None:
                 return
             have = {output.path: output.sha256 for output in raw.outputs}
-            for path, sha256 in receipt.fingerprint.data.items():
-                if have.get(path) != sha256:
+            for path, checksum in receipt.fingerprint.data.items():
+                if not _is(have.get(path), checksum):
                     yield _broken(
                         str(job.receipt),
                         f"was made from another {path} than the one that lies here",
@@ -127,6 +142,7 @@ class Chain:
         shown += [(f"series {series.name}", series.seeds) for series in sources.series]
         named = {read.path for read in receipt.inputs}
         used = {source.file.path for _, seeds in shown for source in seeds}
+        used |= {file.path for series in sources.series for file in series.files}
         for file in sorted(used - named):
             yield Finding(
                 level="note",
@@ -173,16 +189,12 @@ class Chain:
             yield from self._above(path, what, parent.path, seen)
 
 
-def _parents_of(job: Job) -> list[str]:
-    """Receipts that the receipt of `job` must name, by its rule."""
-    names = job.wildcards
-    if job.rule == "prepare":
-        return [str(jobs.download(names["dataset"]).receipt)]
-    if job.rule == "train":
-        return [str(jobs.prepare(names["run"].split("/")[0]).receipt)]
-    if job.rule == "evaluate":
-        return [str(jobs.train(names["scale"], names["run"], int(names["seed"])).receipt)]
-    return []
+def _is(sha256: str | None, checksum: str) -> bool:
+    """Whether a recorded file may be the one that the catalogue knows by `checksum`.
+
+    Of a file that is known by its MD5 alone, the receipt cannot tell; its job has compared them.
+    """
+    return sha256 == checksum or (sha256 is not None and checksum.startswith("md5:"))
 
 
 def _broken(path: str, message: str) -> Finding:

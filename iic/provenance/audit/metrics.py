@@ -42,7 +42,9 @@ class Metrics:
                 continue
             changed, _ = self.tree.drift(job, receipt)
             try:
-                again = evaluate_run(run, self.tree.root)
+                chosen = self.tree.plan.run(names["run"])
+                dataset = self.tree.plan.datasets[chosen.dataset]
+                again = evaluate_run(run, chosen.settings.evaluation, dataset, self.tree.root)
             except (RecordError, EvaluationError) as error:
                 yield Finding(
                     level="failure",

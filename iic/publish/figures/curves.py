@@ -1,4 +1,7 @@
-"""Training curves: loss and accuracy by epoch, every seed, beside methods without epochs."""
+"""Training curves: loss and accuracy by epoch, every seed, beside methods without epochs.
+
+Where the paper's own dataset ran, the authors' logged accuracies stand beside ours.
+"""
 
 from __future__ import annotations
 
@@ -15,13 +18,24 @@ from matplotlib.ticker import MaxNLocator
 
 from iic.params.runs import Plan, Run
 from iic.publish.evidence import evaluation_source, training_source
-from iic.publish.figures.style import INK, PALE, SERIES, TEXT_WIDTH, Drawn, FigureError, colour
+from iic.publish.figures.style import (
+    INK,
+    PALE,
+    SERIES,
+    TEXT_WIDTH,
+    Drawn,
+    FigureError,
+    colour,
+    stand_in_note,
+)
+from iic.publish.learning_curves import LoggedEpoch, read_learning_curves
 from iic.records.evaluation import Evaluation
 from iic.records.files import read_record
 from iic.records.history import read_history
 from iic.records.paths import RunPaths
 from iic.records.sources import SeedSource, Series, Sources
 
+LOGS = "params/published/learning_curves.csv"
 ROW_HEIGHT = 2.3
 FEW_EPOCHS = 12
 HEADS = {"B": "main head", "A": "overclustering head"}
@@ -72,11 +86,13 @@ def draw(plan: Plan, name: str, root: Path) -> Drawn:
     panels = figure.subplots(len(curves), 2, squeeze=False)
     series = []
     for (left, right), (run, found) in zip(panels, curves.values(), strict=True):
-        stand_in = " (stand-in data)" if plan.datasets[run.dataset].stand_in else ""
+        stand_in = stand_in_note(plan, run)
         near = [level for level in levels if level.run.dataset == run.dataset]
         _losses(left, found)
-        _accuracies(right, found, near)
         end = max(1, *(epoch["epoch"] for curve in found for epoch in curve.epochs))
+        own = plan.scale.real and run.dataset == run.paper_dataset
+        theirs = read_learning_curves(root / LOGS).get(run.id, []) if own else []
+        _accuracies(right, found, near, [one for one in theirs if one.epoch <= end])
         for axes in (left, right):
             axes.set_xlim(-0.03 * end, 1.03 * end)
         left.set_title(f"{run.id}{stand_in}: loss", loc="left")
@@ -138,7 +154,9 @@ def _passes(epoch: dict[str, Any], head: str) -> list[float]:
     return [loss for one, loss in pairs if one == head and loss is not None]
 
 
-def _accuracies(axes: Axes, curves: Iterable[_Curve], levels: Iterable[_Level]) -> None:
+def _accuracies(
+    axes: Axes, curves: Iterable[_Curve], levels: Iterable[_Level], logged: list[LoggedEpoch]
+) -> None:
     handles = []
     for position, curve in enumerate(curves):
         scored = [epoch for epoch in curve.epochs if epoch.get("accuracy")]
@@ -154,6 +172,15 @@ def _accuracies(axes: Axes, curves: Iterable[_Curve], levels: Iterable[_Level]) 
         line = axes.axhline(level.accuracy, color=PALE, linestyle="--", linewidth=1.1)
         line.set_label(f"{level.run.name}, {level.accuracy:.1f} %")
         handles.append(line)
+    if logged:
+        epochs = [one.epoch for one in logged]
+        best, mean = [one.best for one in logged], [one.mean for one in logged]
+        for values, marker, what in ((best, "^", "best"), (mean, "o", "mean")):
+            (line,) = axes.plot(
+                epochs, values, color=INK, linestyle=":", marker=marker, ms=4, mfc="none", lw=0.8
+            )
+            line.set_label(f"authors' model {logged[0].model}, {what} sub-head")
+            handles.append(line)
     axes.set_ylim(0, 100)
     _frame(axes, "accuracy (%)")
     axes.legend(handles=handles, loc="best")

@@ -20,7 +20,15 @@ from iic.data.load import load
 from iic.evaluate.matching import UNMATCHED, contingency, correct, one_to_one
 from iic.params.runs import Plan, Run
 from iic.publish.evidence import training_source
-from iic.publish.figures.style import CLASSES, INK, TEXT_WIDTH, Drawn, FigureError, colour
+from iic.publish.figures.style import (
+    CLASSES,
+    INK,
+    TEXT_WIDTH,
+    Drawn,
+    FigureError,
+    colour,
+    stand_in_note,
+)
 from iic.records.paths import RunPaths
 from iic.records.snapshots import read_snapshots
 from iic.records.sources import Series, Sources
@@ -195,5 +203,4 @@ def _panel(axes: Axes, z: Floats, vertex: NDArray[np.int64], images: _Images) ->
 
 
 def _title(plan: Plan, run: Run, head: int) -> str:
-    data = " (stand-in data)" if plan.datasets[run.dataset].stand_in else ""
-    return f"{run.id}{data}, seed {run.seeds[0]}, sub-head {head}"
+    return f"{run.id}{stand_in_note(plan, run)}, seed {run.seeds[0]}, sub-head {head}"

@@ -8,6 +8,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from iic.params.errors import IICError
+from iic.params.runs import Plan, Run
 from iic.records.sources import Sources
 
 TEXT_WIDTH = 7.0
@@ -51,6 +52,10 @@ CLASSES = (
 """Classes (Paul Tol's muted scheme, and grey)."""
 
 
+TRUE, WRONG, OTHER = "#009988", "#CC3311", "#99CCEE"
+"""The true class, a wrong prediction, and all else: they differ in lightness as well as in hue."""
+
+
 class FigureError(IICError):
     """A figure lacks the results that it is drawn from."""
 
@@ -66,3 +71,8 @@ class Drawn:
 def colour(palette: tuple[str, ...], position: int) -> str:
     """Colour of a series or class, going round where there are more than colours."""
     return palette[position % len(palette)]
+
+
+def stand_in_note(plan: Plan, run: Run) -> str:
+    """What a heading adds to the name of a run on stand-in data."""
+    return " (stand-in data)" if plan.datasets[run.dataset].stand_in else ""

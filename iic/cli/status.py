@@ -1,0 +1,139 @@
+"""The verb ``status``: what of a scale is done, what is left, and how long it may take."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from iic.params.cost import GPU_RATES, MEASURED_CORES, MEASURED_PAIRS
+from iic.params.runs import plan
+from iic.provenance.status import Hours, ScaleStatus, State, Summary
+from iic.provenance.status import status as look
+from iic.records.files import dump_json
+
+ScaleOption = Annotated[str, typer.Option(help="One of the files in params/scales/.")]
+
+STYLES: dict[State, str] = {"done": "green", "stale": "yellow", "missing": "dim"}
+NONE = "–"
+NAMES = ("table or figure", "itself")
+COUNTS = ("done", "stale", "missing")
+"""Heads of the trainings' numbers."""
+HOURS = ("spent (measured)", "left (estimate)", "in all (estimate)")
+WIDE = 100
+"""Characters in a line that the table needs to be spaced well; narrower, hours are wrapped."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb of this module."""
+    app.command()(status)
+
+
+def status(
+    scale: ScaleOption = "mini",
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print everything as JSON, each training included.")
+    ] = False,
+) -> None:
+    """Say what of a scale is done, stale or missing, and estimate the hours that are left.
+
+    Reads receipts only: `iic audit` verifies what they say, `iic why` says why something is stale.
+    """
+    found = look(plan(scale))
+    if as_json:
+        print(dump_json(found.model_dump(mode="json")), end="")
+        return
+    console = Console(highlight=False)
+    if console.is_terminal:
+        console.print(_table(found, gap=2 if console.width >= WIDE else 1))
+        console.print(Text(_remarks(found).replace("\n", " "), style="dim"))
+    else:
+        print(_plain(found))
+        print(_remarks(found))
+
+
+def _rows(found: ScaleStatus) -> list[tuple[str, State | None, list[str]]]:
+    """Name, state and the other cells of each line; the last line is each training once."""
+    rows: list[tuple[str, State | None, list[str]]] = [
+        (one.name, one.state, _cells(one.trainings)) for one in found.displays
+    ]
+    return [*rows, ("all together", None, _cells(found.all_trainings))]
+
+
+def _cells(summary: Summary) -> list[str]:
+    counts = (summary.done, summary.stale, summary.missing)
+    left = summary.stale + summary.missing
+    # what nobody can estimate must not look like nothing
+    unknown = left > 0 and summary.without_estimate == left
+    spent = _hours(summary.hours_spent)
+    return [
+        *map(str, counts), spent,
+        NONE if unknown else _hours(summary.hours_left),
+        NONE if unknown and spent == NONE else _hours(summary.hours_total),
+    ]  # fmt: skip
+
+
+def _hours(hours: Hours) -> str:
+    parts = [(hours.gpu, "GPU-h"), (hours.core, "core-h")]
+    return " + ".join(f"{_number(value)} {unit}" for value, unit in parts if value) or NONE
+
+
+def _number(hours: float) -> str:
+    if hours < 0.01:
+        return "<0.01"
+    return f"{hours:.2f}" if hours < 1 else f"{hours:,.1f}" if hours < 100 else f"{hours:,.0f}"
+
+
+def _table(found: ScaleStatus, gap: int) -> Table:
+    table = Table(
+        title=f"scale {found.scale}: trainings and hours of computing",
+        title_justify="left", box=None, padding=(0, gap, 0, 0),
+    )  # fmt: skip
+    for head in NAMES:
+        table.add_column(head, no_wrap=True)
+    for head in COUNTS:
+        table.add_column(head, justify="right", no_wrap=True)
+    for head in HOURS:
+        table.add_column(head, justify="right")
+    for name, state, cells in _rows(found):
+        shown = Text(state, style=STYLES[state]) if state else Text()
+        table.add_row(name, shown, *cells, style=None if state else "bold")
+    return table
+
+
+def _plain(found: ScaleStatus) -> str:
+    """Aligned lines without frames or colours, for logs and pipes."""
+    lines = [[*NAMES, *COUNTS, *HOURS]]
+    lines += [[name, state or "", *cells] for name, state, cells in _rows(found)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    shown = [f"scale {found.scale}: trainings and hours of computing"]
+    for line in lines:
+        parts = [
+            cell.ljust(width) if column < len(NAMES) else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ]
+        shown.append("  ".join(parts).rstrip())
+    return "\n".join(shown)
+
+
+def _remarks(found: ScaleStatus) -> str:
+    """What the hours are, and what they leave out."""
+    gpu, pairs = (
+        ", ".join(f"{value / unit:,.0f} {name}" for name, value in rates.items())
+        for rates, unit in ((GPU_RATES, 1e12), (MEASURED_PAIRS, 1))
+    )
+    lines = [
+        "Hours left are an estimate: what other seeds of the same run took or, where none is done, "
+        "the networks' multiplications",
+        f"at an assumed rate (TFLOP/s of one GPU: {gpu}; on {MEASURED_CORES} CPU cores as where "
+        f"MNIST's network trained {pairs} pairs/s).",
+        "GPU-h: hours of one GPU; core-h: hours of one CPU core, for runs without gpu: true. "
+        "All together counts each training once.",
+    ]
+    if found.all_trainings.without_estimate:
+        names = dict.fromkeys(one.run for one in found.trainings if one.hours is None)
+        lines.append(f"{NONE}: no estimate, and in no sum: {', '.join(names)}.")
+    return "\n".join(lines)

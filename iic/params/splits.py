@@ -1,0 +1,32 @@
+"""Names of splits in settings, compared with those that the dataset has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from iic.params.base import Problem
+from iic.params.datasets import Dataset
+
+UNLABELLED = "unlabeled"
+"""Name of the split without labels, as STL-10 spells it."""
+
+
+def split_problems(key: str, splits: Sequence[str], dataset: Dataset) -> Iterator[Problem]:
+    """Whether `dataset` has each of `splits`, and none stands twice.
+
+    Args:
+        key: Dotted key of the setting.
+        splits: Names; none stands for the whole dataset.
+        dataset: The dataset.
+    """
+    known = ", ".join(dataset.splits)
+    for name in splits:
+        if name not in dataset.splits:
+            yield Problem(key, f"{dataset.title} has no split {name!r}", known)
+    if len(set(splits)) < len(splits):
+        yield Problem(key, f"{list(splits)} names a split twice", f"each of {known} once")
+
+
+def image_count(splits: Sequence[str], dataset: Dataset) -> int:
+    """Number of images in `splits`; of the whole dataset where there are none."""
+    return sum(dataset.splits.get(name, 0) for name in splits or dataset.splits)

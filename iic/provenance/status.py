@@ -1,0 +1,269 @@
+"""What of a scale is done, what is left, and how many hours that may take: ``iic status``.
+
+Only receipts are read, no outputs, so that an answer takes a second: whether files are what their
+receipts say is for ``iic audit``, and why something is stale for ``iic why``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from pathlib import Path
+from statistics import mean
+from typing import Literal
+
+from pydantic import Field, computed_field
+
+from iic.params.base import Model
+from iic.params.cost import GPU_RATES, core_rate
+from iic.params.runs import Plan, Run
+from iic.provenance import jobs
+from iic.provenance.changes import stands
+from iic.provenance.fingerprint import fingerprint
+from iic.provenance.links import holds
+from iic.records.files import RecordError, read_record
+from iic.records.receipt import Fingerprint, Receipt
+
+State = Literal["done", "stale", "missing"]
+"""Done: a receipt of today's or of an accepted fingerprint lies there, and what it was made from
+has not been made anew. Stale: another receipt, or a damaged one. Missing: none."""
+Basis = Literal["measured", "other seeds", "assumed rate"]
+"""Where hours come from: the receipt; receipts of the same run's other seeds; counted operations
+(`iic.params.cost`). All but the first are estimates."""
+
+
+class Hours(Model):
+    """Time of computing, by what computes. The two are not to be added up."""
+
+    gpu: float = 0.0
+    """Hours of one GPU, for runs with ``gpu: true``."""
+    core: float = 0.0
+    """Hours of one CPU core, for all others: threads times hours."""
+
+    def __add__(self, other: Hours) -> Hours:
+        return Hours(gpu=self.gpu + other.gpu, core=self.core + other.core)
+
+
+class TrainingStatus(Model):
+    """One run with one seed."""
+
+    run: str
+    seed: int
+    state: State
+    hours: Hours | None
+    """Measured where it is done, else estimated; null where there is nothing to estimate from."""
+    basis: Basis | None
+
+
+class Summary(Model):
+    """Some trainings together."""
+
+    done: int
+    stale: int
+    missing: int
+    hours_spent: Hours
+    """Measured, by those that are done."""
+    hours_left: Hours
+    """Estimate, for those that are stale or missing."""
+    without_estimate: int
+    """Stale or missing trainings that `hours_left` does not count."""
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def hours_total(self) -> Hours:
+        """Measured and estimated together, each training once."""
+        return self.hours_spent + self.hours_left
+
+
+class DisplayStatus(Model):
+    """One table, listing or figure."""
+
+    name: str
+    kind: Literal["table", "listing", "figure"]
+    state: State
+    """Of itself: done only where every training and evaluation that it shows is."""
+    trainings: Summary
+
+
+class Rates(Model):
+    """What the estimates rest on: operations in a second, by precision."""
+
+    gpu: dict[str, float]
+    core: dict[str, float]
+
+
+class ScaleStatus(Model):
+    """Answer of ``iic status``."""
+
+    scale: str
+    displays: tuple[DisplayStatus, ...]
+    all_trainings: Summary
+    """Each training once, however many tables and figures show it."""
+    trainings: tuple[TrainingStatus, ...]
+    assumed_rates: Rates = Field(
+        default_factory=lambda: Rates(
+            gpu=GPU_RATES, core={name: core_rate(name) for name in GPU_RATES}
+        )
+    )
+
+
+def status(whole: Plan, root: Path = Path()) -> ScaleStatus:
+    """Look at the receipts of a scale.
+
+    Args:
+        whole: The scale's plan.
+        root: Root of the clone.
+
+    Raises:
+        SettingsError: The settings are wrong.
+        CodeError: A module that a job needs does not exist or is no valid Python.
+    """
+    return _Look(whole, root).status()
+
+
+class _Look:
+    """One look at a scale: each receipt is read once, each fingerprint computed once."""
+
+    def __init__(self, whole: Plan, root: Path) -> None:
+        self.whole = whole
+        self.scale = whole.scale.name
+        self.root = root
+        self._receipts: dict[Path, Receipt | None] = {}
+        self._digests: dict[Path, str] = {}
+        self._states: dict[Path, State] = {}
+        self._fingerprints: dict[tuple[str, str], Fingerprint] = {}
+
+    def status(self) -> ScaleStatus:
+        whole = self.whole
+        shown: list[tuple[Literal["table", "listing", "figure"], str]] = []
+        shown += [("table", name) for name in whole.tables]
+        shown += [("listing", name) for name in whole.listings]
+        shown += [("figure", name) for name in whole.figures]
+        return ScaleStatus(
+            scale=self.scale,
+            displays=tuple(self._display(kind, name) for kind, name in shown),
+            all_trainings=_summary(self.trainings.values()),
+            trainings=tuple(self.trainings.values()),
+        )
+
+    @cached_property
+    def trainings(self) -> Mapping[tuple[str, int], TrainingStatus]:
+        """Every training by run and seed."""
+        return {
+            (one.run, one.seed): one for run in self.whole.runs.values() for one in self._run(run)
+        }
+
+    def _run(self, run: Run) -> list[TrainingStatus]:
+        """All seeds of a run; those that are left are guessed from those that are done."""
+        states = {seed: self._state(jobs.train(self.scale, run.id, seed)) for seed in run.seeds}
+        measured = {
+            seed: self._measured(run, seed) for seed, state in states.items() if state == "done"
+        }
+        guess, basis = self._estimate(run, list(measured.values()))
+        return [
+            TrainingStatus(
+                run=run.id,
+                seed=seed,
+                state=state,
+                hours=_hours(run, measured.get(seed, guess)),
+                basis="measured" if seed in measured else basis,
+            )
+            for seed, state in states.items()
+        ]
+
+    def _measured(self, run: Run, seed: int) -> float:
+        """Hours of the GPU, or of all cores together, that the receipt gives for a training."""
+        receipt = self._receipt(jobs.train(self.scale, run.id, seed).receipt)
+        assert receipt is not None
+        # the job's own time is that of the last process; a run that was interrupted had others
+        earlier = [(one.end - one.start).total_seconds() for one in receipt.sessions[:-1]]
+        seconds = receipt.timing.seconds + sum(earlier)
+        return seconds / 3600 * (1 if run.settings.gpu else receipt.environment.threads)
+
+    def _estimate(self, run: Run, measured: list[float]) -> tuple[float | None, Basis | None]:
+        if measured:
+            return mean(measured), "other seeds"
+        cost = run.settings.cost(self.whole.datasets[run.dataset])
+        return (None, None) if cost is None else (cost.hours(run.settings.gpu), "assumed rate")
+
+    def _display(self, kind: Literal["table", "listing", "figure"], name: str) -> DisplayStatus:
+        if kind == "figure":
+            places = self.whole.figure_places(name)
+        else:
+            places = [(run, seed) for run in self.whole.table_runs(name) for seed in run.seeds]
+        make = jobs.draw if kind == "figure" else jobs.tabulate
+        own = make(self.scale, name)
+        state = self._state(own)
+        trainings = [self.trainings[run.id, seed] for run, seed in places]
+        evaluations = [jobs.evaluate(self.scale, run.id, seed) for run, seed in places]
+        below = [*(one.state for one in trainings), *map(self._state, evaluations)]
+        if state == "done" and any(one != "done" for one in below):
+            state = "stale"
+        return DisplayStatus(name=name, kind=kind, state=state, trainings=_summary(trainings))
+
+    def _state(self, job: jobs.Job) -> State:
+        if job.receipt not in self._states:
+            self._states[job.receipt] = self._judge(job)
+        return self._states[job.receipt]
+
+    def _judge(self, job: jobs.Job) -> State:
+        if not (self.root / job.receipt).exists():
+            return "missing"
+        receipt = self._receipt(job.receipt)
+        if receipt is None:
+            return "stale"
+        # a fingerprint is the same for every seed
+        key = (job.rule, job.wildcards.get("run") or job.wildcards["name"])
+        if key not in self._fingerprints:
+            self._fingerprints[key] = fingerprint(job)
+        current = self._fingerprints[key]
+        return "done" if stands(receipt, current) and self._linked(receipt) else "stale"
+
+    def _linked(self, receipt: Receipt) -> bool:
+        """Whether the parents of a receipt are those that lie there now."""
+        for link in receipt.parents:
+            path = Path(link.path)
+            parent = self._receipt(path)
+            if parent is None:
+                # data may be elsewhere: results stand without them
+                if link.path.startswith("data/") and not (self.root / path).exists():
+                    continue
+                return False
+            if path not in self._digests:
+                self._digests[path] = parent.digest
+            if self._digests[path] != link.digest and not holds(receipt, link, parent):
+                return False
+        return True
+
+    def _receipt(self, path: Path) -> Receipt | None:
+        """The receipt, or None where there is none or it is damaged."""
+        if path not in self._receipts:
+            try:
+                self._receipts[path] = read_record(self.root / path, Receipt)
+            except RecordError:
+                self._receipts[path] = None
+        return self._receipts[path]
+
+
+def _hours(run: Run, hours: float | None) -> Hours | None:
+    if hours is None:
+        return None
+    return Hours(gpu=hours) if run.settings.gpu else Hours(core=hours)
+
+
+def _summary(trainings: Iterable[TrainingStatus]) -> Summary:
+    trainings = list(trainings)
+    left = [one for one in trainings if one.state != "done"]
+    states = [one.state for one in trainings]
+    return Summary(
+        done=states.count("done"),
+        stale=states.count("stale"),
+        missing=states.count("missing"),
+        hours_spent=_sum(one.hours for one in trainings if one.state == "done"),
+        hours_left=_sum(one.hours for one in left),
+        without_estimate=sum(one.hours is None for one in left),
+    )
+
+
+def _sum(hours: Iterable[Hours | None]) -> Hours:
+    return sum((one for one in hours if one is not None), Hours())

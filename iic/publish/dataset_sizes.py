@@ -1,0 +1,178 @@
+"""Supplementary table 5: numbers of images, counted in the prepared data and the runs' settings.
+
+The csv has one line per dataset and method; the columns are `COLUMNS`. What a dataset holds comes
+from ``data/prepared/<dataset>/data.json``, which splits a method trains and tests on from its runs
+at this scale. IIC's count of training images is of those that any of its two heads is trained on.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from iic.params.runs import Plan, Run
+from iic.params.splits import UNLABELLED
+from iic.publish.built import Built
+from iic.publish.evidence import file_record
+from iic.publish.hyper_parameters import DATASETS
+from iic.publish.latex import booktabs
+from iic.publish.layout import titled
+from iic.records.files import read_record
+from iic.records.paths import prepared_manifest
+from iic.records.prepared import PreparedManifest
+from iic.records.sources import Series, Sources
+
+COLUMNS = (
+    "paper_dataset", "dataset", "data", "height", "width", "channels", "classes", "method", "run",
+    "train_splits", "train", "test_splits", "test", "status",
+)  # fmt: skip
+METHODS = {"IIC": "iic.methods.iic", "IIC*": "iic.methods.iic_star"}
+"""Method as the supplement calls it -> its module."""
+HEADS = {"IIC": ("head_a", "head_b"), "IIC*": ("head",)}
+"""Method -> the settings of its heads, each with the splits that it is trained on."""
+MODULES = ["iic.publish.dataset_sizes"]
+
+
+@dataclass(frozen=True)
+class Share:
+    """What a method uses of a dataset; without a run, nothing."""
+
+    method: str
+    run: str | None = None
+    train: tuple[str, ...] = ()
+    """Splits."""
+    test: tuple[str, ...] = ()
+    """Splits."""
+
+
+def build(plan: Plan, name: str, root: Path = Path()) -> Built:
+    """The table's files.
+
+    Args:
+        plan: What the scale holds: its datasets and its runs.
+        name: Name of the listing.
+        root: Root of the clone, below which prepared data are described.
+
+    Raises:
+        RecordError: A dataset is not prepared, or its description is damaged.
+    """
+    listing = plan.listings[name]
+    title = titled(name, listing.title)
+    lines: list[dict[str, str]] = []
+    series, body = [], []
+    for paper, dataset in plan.scale.datasets.items():
+        path = prepared_manifest(dataset)
+        manifest = read_record(root / path, PreparedManifest)
+        shares = [one for method in METHODS for one in _shares(plan, dataset, method, manifest)]
+        lines += [_line(paper, manifest, share) for share in shares]
+        body.append(_row(paper, manifest, shares))
+        series.append(Series(name=dataset, modules=MODULES, files=[file_record(path, root)]))
+    head = ["Dataset", "data", "image", "classes"]
+    head += [f"{method} {part}" for method in METHODS for part in ("train", "test")]
+    return Built(
+        csv=_csv(lines),
+        md=_markdown(title, listing.caption, head, body),
+        tex=booktabs(name, f"{title}. {listing.caption}", "lll" + "r" * 5, head, body),
+        sources=Sources(scale=plan.scale.name, name=name, series=series),
+    )
+
+
+def write(plan: Plan, name: str, root: Path = Path()) -> list[Path]:
+    """Write the table's files and list them relative to `root`."""
+    return build(plan, name, root).write(plan.scale.name, name, root)
+
+
+def _shares(plan: Plan, dataset: str, method: str, manifest: PreparedManifest) -> list[Share]:
+    """Each different use that the method's runs make of the dataset, by its first run."""
+    found: dict[tuple[tuple[str, ...], tuple[str, ...]], Share] = {}
+    for run in plan.runs.values():
+        # IIC's variants are ablations, which may leave data out; IIC* has no run without a variant
+        wanted = run.name == "iic" if method == "IIC" else run.name.startswith("iic_star")
+        if run.dataset == dataset and run.method == METHODS[method] and wanted:
+            train, test = tuple(_trained(run, method, manifest)), _tested(run, manifest)
+            found.setdefault((train, test), Share(method, run.id, train, test))
+    return list(found.values()) or [Share(method)]
+
+
+def _trained(run: Run, method: str, manifest: PreparedManifest) -> Iterator[str]:
+    """Splits that any head is trained on, in the order of the dataset."""
+    heads = [getattr(run.settings, head, None) for head in HEADS[method]]
+    used = [tuple(getattr(head, "splits", ())) for head in heads]
+    for split in manifest.splits:
+        # no splits: all of them
+        if any(not splits or split.name in splits for splits in used):
+            yield split.name
+
+
+def _tested(run: Run, manifest: PreparedManifest) -> tuple[str, ...]:
+    """Splits that are scored; none in the settings: those with labels."""
+    test = tuple(getattr(getattr(run.settings, "evaluation", None), "test", ()))
+    return test or tuple(one.name for one in manifest.splits if one.name != UNLABELLED)
+
+
+def _count(manifest: PreparedManifest, splits: Iterable[str]) -> int:
+    parts = [manifest.split(name) for name in splits]
+    return sum(part.stop - part.start for part in parts)
+
+
+def _line(paper: str, manifest: PreparedManifest, share: Share) -> dict[str, str]:
+    image = manifest.image
+    shown = {
+        "paper_dataset": paper,
+        "dataset": manifest.dataset,
+        "data": _kind(manifest),
+        "height": image.height,
+        "width": image.width,
+        "channels": image.channels,
+        "classes": len(manifest.classes),
+        "method": share.method,
+        "run": share.run or "",
+        "train_splits": "+".join(share.train),
+        "train": _count(manifest, share.train) if share.run else "",
+        "test_splits": "+".join(share.test),
+        "test": _count(manifest, share.test) if share.run else "",
+        "status": "counted" if share.run else "not_run",
+    }
+    return {column: str(value) for column, value in shown.items()}
+
+
+def _row(paper: str, manifest: PreparedManifest, shares: Sequence[Share]) -> list[str]:
+    """A dataset as it is printed, both methods side by side."""
+    image = manifest.image
+    colour = {1: "grey", 3: "RGB"}.get(image.channels, f"{image.channels} channels")
+    name = DATASETS.get(paper, paper)
+    cells = [
+        name if manifest.dataset == paper else f"{name}: {manifest.dataset}",
+        _kind(manifest),
+        f"{image.height}×{image.width} {colour}",
+        str(len(manifest.classes)),
+    ]
+    for method in METHODS:
+        of_method = [share for share in shares if share.method == method and share.run]
+        for part in ("train", "test"):
+            counts = (f"{_count(manifest, getattr(share, part)):,}" for share in of_method)
+            cells.append(" / ".join(dict.fromkeys(counts)) or "–")
+    return cells
+
+
+def _kind(manifest: PreparedManifest) -> str:
+    return "stand-in" if manifest.stand_in else "real"
+
+
+def _csv(lines: list[dict[str, str]]) -> bytes:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(lines)
+    return text.getvalue().encode()
+
+
+def _markdown(title: str, caption: str, head: list[str], body: list[list[str]]) -> bytes:
+    rows = [head, ["---"] * 3 + ["---:"] * 5, *body]
+    table = "\n".join(f"| {' | '.join(cells)} |" for cells in rows)
+    parts = [f"# {title}", caption, table]
+    text = "\n\n".join(parts).replace("*", "\\*").replace("_", "\\_")
+    return (text + "\n").encode()

@@ -1,0 +1,89 @@
+"""Figure 1, left half: a random sample of the images of each cluster.
+
+The right half of the paper's figure, a segmented aerial tile, waits for segmentation: `_groups`
+fills any box, so that the tile can be set beside.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from iic.params.runs import Plan
+from iic.publish.figures.predictions import Predictions, load_predictions
+from iic.publish.figures.sheet import HEADING, Box, Sheet, readable
+from iic.publish.figures.style import PALE, TEXT_WIDTH, WRONG, Drawn
+from iic.records.sources import Sources
+
+COLUMNS = 5
+"""Groups beside each other."""
+SIDE = 4
+"""Images along each side of a group."""
+GAP = 0.1
+TITLE = 0.32
+MARGIN = 0.08
+FOOT = 0.16
+
+
+def draw(plan: Plan, name: str, root: Path) -> Drawn:
+    """One group of images for each cluster, in the order of the classes they are mapped to.
+
+    Raises:
+        FigureError: The scale lacks the run, or the run's files lack something or do not agree.
+    """
+    predictions = load_predictions(plan, name, root)
+    width = TEXT_WIDTH - 2 * MARGIN
+    rows = -(-len(predictions.mapping) // COLUMNS)
+    height = rows * _pitch(width)
+    sheet = Sheet(TEXT_WIDTH, HEADING + height + FOOT)
+    sheet.heading(
+        predictions.heading(plan), stand_in=plan.datasets[predictions.run.dataset].stand_in
+    )
+    _groups(sheet, predictions, Box(MARGIN, HEADING, width, height))
+    foot = "framed: images of another class than the one that the cluster is mapped to"
+    sheet.text(MARGIN, HEADING + height + 0.04, foot, color=PALE)
+    sources = Sources(scale=plan.scale.name, name=name, series=predictions.series)
+    return Drawn(sheet.figure, sources)
+
+
+def order(mapping: np.ndarray) -> list[int]:
+    """Clusters in the order of their classes, those without class last."""
+    return sorted(
+        range(len(mapping)), key=lambda cluster: (mapping[cluster] < 0, mapping[cluster], cluster)
+    )
+
+
+def _side(width: float) -> float:
+    return (width - (COLUMNS - 1) * GAP) / COLUMNS
+
+
+def _pitch(width: float) -> float:
+    return _side(width) + TITLE + GAP
+
+
+def _groups(sheet: Sheet, predictions: Predictions, box: Box) -> None:
+    side = _side(box.width)
+    for place, cluster in enumerate(order(predictions.mapping)):
+        corner = (
+            box.x + place % COLUMNS * (side + GAP),
+            box.y + place // COLUMNS * _pitch(box.width),
+        )
+        _group(sheet, predictions, cluster, Box(*corner, side, side))
+
+
+def _group(sheet: Sheet, predictions: Predictions, cluster: int, box: Box) -> None:
+    """The sample of one cluster under its class and size; images of other classes are framed."""
+    members = predictions.clusters == cluster
+    label = int(predictions.mapping[cluster])
+    title = readable(predictions.classes[label]) if label >= 0 else "no class"
+    sheet.text(box.x, box.y + 0.13, title, width=box.width, size=8, weight="bold")
+    number = int(members.sum())
+    size = f"cluster {cluster}, {number:,} image{'' if number == 1 else 's'}"
+    sheet.text(box.x, box.y + 0.27, size, width=box.width, color=PALE)
+    step = box.width / SIDE
+    for place, row in enumerate(predictions.sample(members, SIDE * SIDE, cluster)):
+        x, y = box.x + place % SIDE * step, box.y + TITLE + place // SIDE * step
+        shown = sheet.image(predictions.image(row), Box(x, y, step * 0.96, step * 0.96))
+        if not predictions.right[row]:
+            sheet.rectangle(shown, facecolor="none", edgecolor=WRONG, linewidth=1.4)

@@ -1,0 +1,281 @@
+"""Figure 6: accuracy of semi-supervised overclustering by share of labels and number of clusters.
+
+Each curve is divided by its maximum, as in the paper; the legend gives that maximum. A
+point is the mean over seeds; its bar is the standard deviation over draws of labels and over seeds
+together: the root of the mean variance over draws plus the variance over seeds.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import statistics
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
+
+from iic.params.runs import Plan, Run
+from iic.publish.evidence import evaluation_source
+from iic.publish.figures.sheet import HEADING, label_stand_in
+from iic.publish.figures.style import PALE, SERIES, TEXT_WIDTH, Drawn, FigureError, colour
+from iic.records.evaluation import Evaluation, SelectionName
+from iic.records.files import read_record
+from iic.records.paths import RunPaths
+from iic.records.sources import SeedSource, Series, Sources
+
+SELECTION: SelectionName = "label_free"
+HEIGHT = 3.35
+SHARE = re.compile(r"-pct(\d+(?:_\d+)?)$")
+"""Part of a run's name that says its k in percent of the largest."""
+BY_K = "stl10"
+"""The paper's dataset whose values of k the left panel compares."""
+CENTRE_SHARE = {"mnist": 25.0}
+"""Whose k the centre panel shows, in percent of the largest, where that is not 100."""
+PAPER_NAMES = {
+    "stl10": "STL10", "cifar10": "CIFAR10", "cifar100_20": "CIFAR100-20", "cifar100": "CIFAR100",
+    "mnist": "MNIST",
+}  # fmt: skip
+MARKERS = ("o", "s", "^", "D", "v", "P")
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """The evaluations of one run, all seeds."""
+
+    run: Run
+    percent: float
+    """k in percent of the dataset's largest."""
+    evaluations: list[Evaluation]
+    sources: list[SeedSource]
+
+
+@dataclass(frozen=True)
+class Point:
+    """One point of a curve, in percent."""
+
+    x: float
+    accuracy: float
+    std: float
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One curve of a panel."""
+
+    name: str
+    colour: str
+    marker: str
+    points: list[Point]
+    sources: list[SeedSource]
+
+    @property
+    def maximum(self) -> float:
+        """What the curve is divided by; 1 for a curve of zeros, which stays one."""
+        return max(point.accuracy for point in self.points) or 1.0
+
+
+def draw(plan: Plan, name: str, root: Path) -> Drawn:
+    """Three panels; a run that the scale lacks is absent from them.
+
+    Raises:
+        FigureError: The scale has none of the runs, or one of them has no scores by share of labels
+            where its panel shows those.
+        RecordError: An evaluation is missing or damaged, or has no receipt.
+    """
+    figure = plan.figures[name]
+    runs = [_measured(name, run, root) for run in plan.figure_runs(figure)]
+    if not runs:
+        raise FigureError(
+            f"{name}: scale {plan.scale.name} has none of the runs {', '.join(figure.runs)}\n"
+            f"  remedy: take {name} out of figures in params/scales/{plan.scale.name}.yaml, or put "
+            "a table with such runs into tables"
+        )
+    stand_in = any(plan.datasets[one.run.dataset].stand_in for one in runs)
+    panels = {
+        "left": _by_clusters(runs),
+        "centre": _by_dataset(runs),
+        "right": _over_clusters(runs),
+    }
+    drawn = Figure(figsize=(TEXT_WIDTH, HEIGHT + HEADING * stand_in))
+    drawn.set_layout_engine("constrained", rect=(0, 0, 1, HEIGHT / drawn.get_figheight()))
+    if stand_in:
+        label_stand_in(drawn, TEXT_WIDTH)
+    first = next((one.run for one in runs if one.run.paper_dataset == BY_K), None)
+    titles = {
+        "left": "each k" if first is None else f"{_title(first)}, each k",
+        "centre": "each dataset, one k",
+        "right": "each dataset, all labels",
+    }
+    labels = {
+        "left": "labels (% of the training set)",
+        "centre": "labels (% of the training set)",
+        "right": "clusters (% of the largest k)",
+    }
+    every = drawn.subplots(1, len(panels))
+    for axes, (panel, curves) in zip(every, panels.items(), strict=True):
+        axes.set_title(titles[panel], loc="left")
+        axes.set_xlabel(labels[panel])
+        _plot(axes, curves)
+    every[0].set_ylabel("accuracy (% of the curve's maximum)")
+    series = [
+        Series(name=f"{panel}: {curve.name}", seeds=curve.sources)
+        for panel, curves in panels.items()
+        for curve in curves
+    ]
+    return Drawn(drawn, Sources(scale=plan.scale.name, name=name, series=series))
+
+
+def percent(run: Run, name: str) -> float:
+    """The k of a run in percent of its dataset's largest, from the name of the run.
+
+    Raises:
+        FigureError: The name does not say it.
+    """
+    found = SHARE.search(run.id)
+    if found is None:
+        raise FigureError(
+            f"params/figures.yaml: figures.{name}.runs: {run.id} does not say its k\n"
+            "  remedy: name runs whose variant is pct<percent of the largest k>, e.g. pct12_5"
+        )
+    return float(found[1].replace("_", "."))
+
+
+def _measured(name: str, run: Run, root: Path) -> _Measured:
+    share = percent(run, name)
+    places = [RunPaths(run.scale, run.id, seed) for seed in run.seeds]
+    evaluations = [read_record(root / place.evaluation, Evaluation) for place in places]
+    sources = [evaluation_source(place, root) for place in places]
+    return _Measured(run, share, evaluations, sources)
+
+
+def _by_clusters(runs: Iterable[_Measured]) -> list[Curve]:
+    """One curve for each k on STL10."""
+    chosen = [one for one in runs if one.run.paper_dataset == BY_K]
+    return [
+        _curve(
+            f"{one.percent:g} %, k = {one.evaluations[0].k_clusters}", place, _fractions(one), [one]
+        )
+        for place, one in enumerate(sorted(chosen, key=lambda one: -one.percent))
+    ]
+
+
+def _by_dataset(runs: Iterable[_Measured]) -> list[Curve]:
+    """One curve for each dataset, at one k."""
+    chosen = [one for one in runs if one.percent == CENTRE_SHARE.get(one.run.paper_dataset, 100.0)]
+    return [
+        _curve(
+            f"{_title(one.run)}, k = {one.evaluations[0].k_clusters}",
+            _place(one.run),
+            _fractions(one),
+            [one],
+        )
+        for one in chosen
+    ]
+
+
+def _over_clusters(runs: Iterable[_Measured]) -> list[Curve]:
+    """One curve for each dataset, over all k."""
+    by_dataset: dict[str, list[_Measured]] = {}
+    for one in runs:
+        by_dataset.setdefault(one.run.dataset, []).append(one)
+    curves = []
+    for chosen in by_dataset.values():
+        chosen.sort(key=lambda one: one.percent)
+        points = [_point(one.percent, one, _accuracy) for one in chosen]
+        run = chosen[0].run
+        curves.append(_curve(_title(run), _place(run), points, chosen))
+    return curves
+
+
+def _curve(name: str, place: int, points: list[Point], runs: list[_Measured]) -> Curve:
+    sources = [source for one in runs for source in one.sources]
+    return Curve(name, colour(SERIES, place), colour(MARKERS, place), points, sources)
+
+
+def _fractions(measured: _Measured) -> list[Point]:
+    """Accuracy by share of labels, from the least labels on."""
+    asked = [tuple(one.fraction for one in found.fractions) for found in measured.evaluations]
+    if not all(asked) or len(set(asked)) > 1:
+        raise FigureError(
+            f"{RunPaths(measured.run.scale, measured.run.id, measured.run.seeds[0]).evaluation}: "
+            f"fractions: {' and '.join(str(list(one)) for one in dict.fromkeys(asked))}; the same "
+            "shares of the labels are needed of every seed\n"
+            "  remedy: give evaluation.label_fractions of the run, then `iic evaluate --dataset "
+            f"{measured.run.dataset} --scale {measured.run.scale}`"
+        )
+    return [
+        _point(100 * fraction, measured, partial(_of_fraction, place))
+        for place, fraction in sorted(enumerate(asked[0]), key=lambda one: one[1])
+    ]
+
+
+def _accuracy(evaluation: Evaluation) -> tuple[float, float] | None:
+    selection = evaluation.selections[SELECTION]
+    return None if selection is None or selection.acc is None else (selection.acc, 0.0)
+
+
+def _of_fraction(place: int, evaluation: Evaluation) -> tuple[float, float] | None:
+    selection = evaluation.fractions[place].selections[SELECTION]
+    return None if selection is None else (selection.acc, selection.acc_std or 0.0)
+
+
+def _point(
+    x: float, measured: _Measured, score: Callable[[Evaluation], tuple[float, float] | None]
+) -> Point:
+    found = [score(evaluation) for evaluation in measured.evaluations]
+    known = [one for one in found if one is not None]
+    if len(known) < len(found):
+        raise FigureError(
+            f"{measured.run.id}: selections.{SELECTION}: no accuracy\n"
+            "  remedy: draw this figure from runs on datasets with labels"
+        )
+    accuracies = [accuracy for accuracy, _ in known]
+    between = statistics.variance(accuracies) if len(accuracies) > 1 else 0.0
+    within = statistics.fmean(std**2 for _, std in known)
+    return Point(x, statistics.fmean(accuracies), math.sqrt(between + within))
+
+
+def _place(run: Run) -> int:
+    """The place of a dataset among colours and markers, the same in every panel and scale."""
+    names = [*PAPER_NAMES]
+    return names.index(run.paper_dataset) if run.paper_dataset in names else len(names)
+
+
+def _title(run: Run) -> str:
+    if run.dataset == run.paper_dataset:
+        return PAPER_NAMES.get(run.dataset, run.dataset)
+    return run.dataset
+
+
+def _plot(axes: Axes, curves: list[Curve]) -> None:
+    if not curves:
+        axes.set_xticks([])
+        axes.set_yticks([])
+        axes.text(0.5, 0.5, "no such run\nat this scale", ha="center", va="center", color=PALE,
+                  transform=axes.transAxes)  # fmt: skip
+        return
+    for curve in curves:
+        axes.errorbar(
+            [point.x for point in curve.points],
+            [100 * point.accuracy / curve.maximum for point in curve.points],
+            [100 * point.std / curve.maximum for point in curve.points],
+            label=f"{curve.name}: {curve.maximum:.1f} %", color=curve.colour,
+            marker=curve.marker, ms=4, capsize=2, elinewidth=0.8, lw=1.1,
+        )  # fmt: skip
+    ticks = sorted({point.x for curve in curves for point in curve.points})
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(FixedLocator(ticks))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.set_xticklabels([f"{tick:g}" for tick in ticks])
+    axes.set_xlim(ticks[0] / 1.25, ticks[-1] * 1.25)
+    axes.yaxis.set_major_locator(MaxNLocator(nbins=8, steps=[1, 2, 5, 10]))
+    axes.grid(True, axis="y")
+    axes.legend(
+        loc="upper left", bbox_to_anchor=(-0.05, -0.2), handlelength=1.6, fontsize=7,
+        borderaxespad=0.0,
+    )  # fmt: skip
