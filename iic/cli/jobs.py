@@ -187,14 +187,19 @@ def tabulate(
         evaluations = [
             RunPaths(scale, run.id, seed) for run in whole.table_runs(name) for seed in run.seeds
         ]
+        datasets = whole.table_datasets(name)
+        manifests = [paths.prepared_manifest(dataset) for dataset in datasets]
         with job(
             one.rule,
             one.wildcards,
             fingerprint=fingerprints.tabulate(scale, name),
             planned_fingerprint=fingerprint,
             receipt_path=one.receipt,
-            inputs=[place.evaluation for place in evaluations],
-            parents=[paths.receipt_of(place.evaluation) for place in evaluations],
+            inputs=[*(place.evaluation for place in evaluations), *manifests],
+            parents=[
+                *(paths.receipt_of(place.evaluation) for place in evaluations),
+                *(planned.prepare(dataset).receipt for dataset in datasets),
+            ],
         ) as work:
             if name in whole.listings:
                 builder = importlib.import_module(whole.listings[name].module)

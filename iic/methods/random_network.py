@@ -41,7 +41,18 @@ class Settings(MethodSettings):
     pairs: PairSettings = PairSettings()
     """Pairs on which the sub-heads' objective is reported; nothing is trained on them."""
     evaluation_batch: int = Field(700, ge=1)
+    double_evaluation: bool = False
+    """Evaluate as the trained network of the same column: see `ScheduleSettings`."""
     compute: ComputeSettings = ComputeSettings()
+
+    @property
+    def schedule(self) -> ScheduleSettings:
+        """One evaluation, and no epoch."""
+        return ScheduleSettings(
+            epochs=0,
+            evaluation_batch=self.evaluation_batch,
+            double_evaluation=self.double_evaluation,
+        )
 
     def cost(self, dataset: Dataset) -> Cost:
         """Operations of the evaluation: nothing is trained."""
@@ -53,7 +64,7 @@ class Settings(MethodSettings):
             sub_heads=self.sub_heads,
             pairs=self.pairs,
             evaluation=self.evaluation,
-            schedule=ScheduleSettings(epochs=0, evaluation_batch=self.evaluation_batch),
+            schedule=self.schedule,
             compute=self.compute,
         )
 
@@ -86,6 +97,6 @@ def train(context: RunContext[Settings]) -> Outcome:
         passes=[HeadPass("B", 1.0)],
         report_head="B",
         optimiser=OptimiserSettings(),
-        schedule=ScheduleSettings(epochs=0, evaluation_batch=settings.evaluation_batch),
+        schedule=settings.schedule,
         compute=settings.compute,
     )

@@ -171,6 +171,8 @@ class Listing(Model):
     module: str = Field(pattern=DOTTED)
     runs: tuple[Annotated[str, Field(pattern=RUN_OF_DATASET)], ...] = ()
     """Runs whose settings at the paper's values it lists, as ``<paper's dataset>/<run>``."""
+    data: bool = False
+    """Whether it is computed from the prepared data of all datasets of the scale."""
 
 
 class Displays(Model):

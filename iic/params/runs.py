@@ -92,6 +92,11 @@ class Plan:
         }
         return [run for run in self.runs.values() if (run.paper_dataset, run.name) in wanted]
 
+    def table_datasets(self, name: str) -> list[str]:
+        """The datasets whose prepared data a listing is computed from."""
+        reads = name in self.listings and self.listings[name].data
+        return list(self.datasets) if reads else []
+
     def figure_places(self, name: str) -> list[tuple[Run, int]]:
         """Runs and seeds that the figure `name` is drawn from."""
         figure = self.figures[name]

@@ -141,7 +141,14 @@ def tabulate(scale: str, name: str, *, strict_env: bool | None = None) -> Finger
     whole = plan(scale)
     if name in whole.listings:
         listing = whole.listings[name]
-        settings = {"listing": listing.model_dump(mode="json"), **relevant.shown(whole)}
+        settings = {
+            "listing": listing.model_dump(mode="json"),
+            "listed": {
+                run: relevant.influencing(whole.definitions[run].settings) for run in listing.runs
+            },
+            "data": relevant.used(whole) if listing.data else {},
+            **relevant.shown(whole),
+        }
         return _fingerprint(
             "tabulate", _display_code(TABULATION, listing.module), settings, {}, strict_env
         )

@@ -1,6 +1,7 @@
 """Tables of the paper, each number beside the published one.
 
-Inputs: evaluation.json of the runs that the table shows; params/published/
+Inputs: evaluation.json of the runs that the table shows; params/published/; data.json of the
+    prepared datasets for a table of their sizes
 Outputs: results/<scale>/tables/<name>.{csv,md,tex,sources.json,run.json}
 Test with: snakemake --cores 1 --config scale=smoke -- table_1
 """
@@ -19,6 +20,10 @@ rule tabulate:
         evaluations=lambda wildcards: files_of_runs(
             f"{RESULTS}/runs/{{folder}}/evaluation.json",
             PLAN.table_runs(wildcards.name),
+        ),
+        data=lambda wildcards: expand(
+            "data/prepared/{dataset}/data.json",
+            dataset=PLAN.table_datasets(wildcards.name),
         ),
     output:
         csv=report(

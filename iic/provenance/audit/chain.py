@@ -138,7 +138,7 @@ class Chain:
                 message=f"these are the sources of {sources.name} at scale {sources.scale}",
                 remedy=REMEDY,
             )
-        shown = [(f"cell {cell.row} x {cell.column}", cell.seeds) for cell in sources.cells]
+        shown = [(f"cell {cell.row} x {cell.paper_column}", cell.seeds) for cell in sources.cells]
         shown += [(f"series {series.name}", series.seeds) for series in sources.series]
         named = {read.path for read in receipt.inputs}
         used = {source.file.path for _, seeds in shown for source in seeds}

@@ -10,6 +10,7 @@ from iic.provenance.audit.report import Finding
 from iic.provenance.audit.tree import Tree
 from iic.provenance.jobs import Job
 from iic.publish.tables import build
+from iic.records import paths
 
 
 class Rebuild:
@@ -29,6 +30,21 @@ class Rebuild:
     def _table(self, job: Job, stale: bool) -> Iterator[Finding]:
         name, scale = job.wildcards["name"], job.wildcards["scale"]
         remedy = f"delete it and run: iic run --scale {scale} {name}"
+        missing = [
+            path
+            for path in map(paths.prepared_manifest, self.tree.plan.table_datasets(name))
+            if not self.tree.exists(str(path))
+        ]
+        if missing:
+            yield Finding(
+                level="note",
+                kind="rebuild",
+                path=str(job.receipt),
+                message=f"{name} is computed from prepared data that are not here "
+                f"({', '.join(map(str, missing))}), so it was not built again",
+                remedy=f"iic restore --scale {scale}",
+            )
+            return
         try:
             files = build(self.tree.plan, name, self.tree.root).files(scale, name)
         except IICError as error:
