@@ -232,7 +232,9 @@ def draw(
         if "iic.records.history" in current.code:
             inputs += [place.history for place in places]
         if "iic.records.assignments" in current.code:
-            inputs += [file for place in places for file in (place.assignments, place.probabilities)]
+            inputs += [
+                file for place in places for file in (place.assignments, place.probabilities)
+            ]
         elif "iic.records.snapshots" in current.code:
             inputs += [place.snapshots for place in places if place.snapshots.exists()]
         if "iic.data.load" in current.code:

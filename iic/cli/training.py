@@ -63,9 +63,7 @@ def train_and_write(
     ).model_dump(mode="json")
 
 
-def _artifacts(
-    place: RunPaths, outcome: Outcome, images: npt.NDArray[np.int64]
-) -> list[Path]:
+def _artifacts(place: RunPaths, outcome: Outcome, images: npt.NDArray[np.int64]) -> list[Path]:
     from safetensors.numpy import save
 
     written = []

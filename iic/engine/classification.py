@@ -129,9 +129,7 @@ class ClassificationTask:
                 if probabilities:
                     kept.append(logits.softmax(dim=1)[:, None].half().cpu().numpy())
         self._classifier.train()
-        return Predictions(
-            np.concatenate(classes), np.concatenate(kept) if probabilities else None
-        )
+        return Predictions(np.concatenate(classes), np.concatenate(kept) if probabilities else None)
 
     def refresh_statistics(self, batch: int) -> None:
         """Move BatchNorm's running statistics towards the evaluated images."""

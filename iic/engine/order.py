@@ -11,7 +11,9 @@ from iic.params.splits import UNLABELLED
 from iic.params.training import PairSettings
 
 
-def training_order(data: PreparedData, splits: tuple[str, ...], pairs: PairSettings) -> torch.Tensor:
+def training_order(
+    data: PreparedData, splits: tuple[str, ...], pairs: PairSettings
+) -> torch.Tensor:
     """Indices of the images of `splits` in the order of an unshuffled pass, (n,) int64.
 
     Args:

@@ -46,9 +46,7 @@ def load_trunk(trunk: nn.Module, path: Path, checkpoint: str) -> None:
     for name in sorted({*wanted, *found}):
         mine, theirs = wanted.get(name), found.get(name)
         if mine is None or theirs is None or mine.shape != theirs.shape:
-            shapes = [
-                "absent" if one is None else tuple(one.shape) for one in (theirs, mine)
-            ]
+            shapes = ["absent" if one is None else tuple(one.shape) for one in (theirs, mine)]
             raise IICError(
                 f"{path}: weights of another network: {name} is {shapes[0]}, and {shapes[1]} in "
                 "the network of these settings\n  remedy: give both runs the same `network`"

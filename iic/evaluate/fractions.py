@@ -1,5 +1,7 @@
-"""Overclustering with fewer labels (Figure 6; supplement, Table 4): many-to-one mappings made from
-random shares of the labels, always scored on the whole test set.
+"""Overclustering with fewer labels (Figure 6; supplement, Table 4).
+
+Many-to-one mappings are made from random shares of the labels, and always scored on the whole test
+set.
 
 The released code made one unseeded draw a fraction. Here each fraction has several, the same for
 every run on a dataset, so that runs are compared on the same labels.
@@ -51,9 +53,7 @@ def fraction_scores(
         return []
     to_map = np.flatnonzero(protocol.mapping)
     scored = {
-        name: contingency(
-            found[protocol.scoring], labels[protocol.scoring], k_clusters, k_classes
-        )
+        name: contingency(found[protocol.scoring], labels[protocol.scoring], k_clusters, k_classes)
         for name, found in clusters.items()
     }
     result = []
@@ -106,9 +106,7 @@ def _draws(
     return result
 
 
-def _scores(
-    clusters: Ints, labels: Ints, scored: Ints, protocol: Protocol
-) -> NDArray[np.float64]:
+def _scores(clusters: Ints, labels: Ints, scored: Ints, protocol: Protocol) -> NDArray[np.float64]:
     """Accuracy of each sub-head in percent, (h,), with the mapping made from these labels."""
     _, k_clusters, k_classes = scored.shape
     counts = contingency(clusters, labels, k_clusters, k_classes)

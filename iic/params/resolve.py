@@ -90,17 +90,24 @@ def resolve(
             note=scale.notes.get(identifier)
             or (_shortened(definition.settings, settings) if scale.real else None),
         )
-    mentioned = {
-        "changes": scale.changes, "skip": scale.skip, "notes": scale.notes,
+    mentioned: dict[str, Iterable[str]] = {
+        "changes": scale.changes, "notes": scale.notes,
         "seeds": [name for name in scale.seeds if name != "default"],
     }  # fmt: skip
     for key, names in mentioned.items():
-        for position, name in enumerate(names):
-            path = f"{key}.{position if key == 'skip' else name}"
+        for name in names:
+            path = f"{key}.{name}"
             place = origin(layers, path).place(path)
             known(name, resolved, place, "run of this scale")
     _check_defaults(scale, layers, resolved)
-    kept = {name: run for name, run in resolved.items() if name not in scale.skip}
+    for position, pattern in enumerate(scale.skip):
+        if not any(fnmatchcase(name, pattern) for name in resolved):
+            path = f"skip.{position}"
+            raise SettingsError(
+                *origin(layers, path).place(path), f"{pattern!r} fits no run of this scale",
+                allowed=few(resolved), candidates=resolved, given=pattern,
+            )  # fmt: skip
+    kept = {name: run for name, run in resolved.items() if not scale.skips(name)}
     for run in kept.values():
         if run.settings.base is not None:
             _check_base(run, kept, given_by[run.id])

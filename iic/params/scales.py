@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
 from typing import Annotated, Any
 
 from pydantic import Field, field_validator, model_validator
@@ -10,8 +11,8 @@ from iic.params.base import Model
 from iic.params.experiments import ID, RUN_OF_DATASET, repeated
 
 RunId = Annotated[str, Field(pattern=RUN_OF_DATASET)]
-RunPattern = Annotated[str, Field(pattern=r"^[a-z0-9_*?]+/[a-z0-9_*?-]+$")]
-"""``<dataset>/<run>`` with ``*`` for any text and ``?`` for any sign."""
+RunPattern = Annotated[str, Field(pattern=r"^[a-z0-9_*?\[\]]+/[a-z0-9_*?\[\]-]+$")]
+"""``<dataset>/<run>`` with ``*`` for any text, ``?`` for any sign, ``[2-9]`` for one of these."""
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 """What every random generator in use takes."""
 
@@ -32,8 +33,8 @@ class Scale(Model):
     tables: tuple[str, ...]
     figures: tuple[str, ...]
     listings: tuple[str, ...] = ()
-    skip: tuple[RunId, ...] = ()
-    """Runs, as ``<dataset>/<run>``, that this scale leaves out (too long for its machine)."""
+    skip: tuple[RunPattern, ...] = ()
+    """Patterns of the runs that this scale leaves out (too long for its machine)."""
     skip_reason: str | None = None
     seeds: dict[str, Annotated[tuple[Seed, ...], Field(min_length=1)]]
     """Seeds by ``<dataset>/<run>``; ``default`` for all others."""
@@ -47,6 +48,10 @@ class Scale(Model):
     notes: dict[str, str] = {}
     """What a reader of the table must know about a run here, by run; where the paper's own datasets
     run, fewer epochs than the paper's are noted without it."""
+
+    def skips(self, run: str) -> bool:
+        """Whether the run ``<dataset>/<run>`` is left out."""
+        return any(fnmatchcase(run, pattern) for pattern in self.skip)
 
     @field_validator("seeds")
     @classmethod

@@ -87,10 +87,8 @@ def shown(whole: Plan, runs: Iterable[Run] = (), table: Table | None = None) -> 
         columns |= set(table.datasets)
         of_table = {run for row in table.rows for run in row.runs}
         running = {whole.scale.datasets.get(column) for column in columns}
-        names = (name.split("/") for name in whole.scale.skip)
-        scale["skip"] = sorted(
-            f"{dataset}/{run}" for dataset, run in names if dataset in running and run in of_table
-        )
+        cells = (f"{dataset}/{run}" for dataset in running for run in of_table)
+        scale["skip"] = sorted(cell for cell in cells if whole.scale.skips(cell))
     scale["datasets"] = {
         paper: dataset for paper, dataset in whole.scale.datasets.items() if paper in columns
     }

@@ -103,7 +103,7 @@ def _lines(
 
 
 def _why_absent(plan: Plan, identifiers: list[str], row: Row) -> str:
-    if any(identifier in plan.scale.skip for identifier in identifiers):
+    if any(plan.scale.skips(identifier) for identifier in identifiers):
         return plan.scale.skip_reason or f"left out at scale {plan.scale.name}"
     # the same words for every dataset, so that they make one footnote
     if row.fidelity == "corrected":

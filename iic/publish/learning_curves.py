@@ -1,4 +1,4 @@
-"""The authors' learning curves, from the logs that came with their code (spec/iic.md, section 7.1)."""
+"""The authors' learning curves, from the logs that came with their code (spec, section 7.1)."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """``assignments.parquet``: the cluster of every evaluated image, enough to recompute each metric.
 
-Columns: ``checkpoint`` (``last`` or ``best_label``), ``index`` (position in the dataset, ascending),
-``label`` (null where the image has none), then ``sub_head_0`` ... with the cluster that each
-sub-head gives the image, as small integers.
+Columns: ``checkpoint`` (``last`` or ``best_label``), ``index`` (position in the dataset,
+ascending), ``label`` (null where the image has none), then ``sub_head_0`` ... with the cluster that
+each sub-head gives the image, as small integers.
 """
 
 from __future__ import annotations

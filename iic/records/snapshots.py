@@ -1,7 +1,7 @@
 """Probabilities on disk: ``probabilities.parquet`` and ``snapshots.parquet``.
 
-Columns: ``step`` (snapshots only), ``index`` (position in the dataset), ``sub_head``, ``probabilities`` (list of k
-float16). Rows are ordered by step, sub-head, index.
+Columns: ``step`` (snapshots only), ``index`` (position in the dataset), ``sub_head``,
+``probabilities`` (list of k float16). Rows are ordered by step, sub-head, index.
 """
 
 from __future__ import annotations

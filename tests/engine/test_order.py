@@ -31,7 +31,18 @@ def test_stl10_is_interleaved_as_the_released_code_does() -> None:
 
 
 def test_what_does_not_fit_evenly_comes_last() -> None:
-    assert interleaved(np.arange(3), np.arange(10, 17)).tolist() == [0, 10, 11, 1, 12, 13, 2, 14, 15, 16]
+    assert interleaved(np.arange(3), np.arange(10, 17)).tolist() == [
+        0,
+        10,
+        11,
+        1,
+        12,
+        13,
+        2,
+        14,
+        15,
+        16,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -106,7 +117,9 @@ def test_images_that_no_head_and_no_score_needs_are_not_held(tmp_path: Path) -> 
     wanted = torch.tensor([33, 0, 39])
     np.testing.assert_array_equal(one.store.batch(wanted).numpy(), images[wanted.numpy()])
     run = tiny.context(
-        tmp_path, splits={"train": 12, "rest": 28}, evaluation={"mapping": ["train"], "test": ["train"]}
+        tmp_path,
+        splits={"train": 12, "rest": 28},
+        evaluation={"mapping": ["train"], "test": ["train"]},
     )
     held = ClusteringTask(
         run, network=run.settings.network, heads={"B": 4}, splits={"B": ("train",)}, sub_heads=1,

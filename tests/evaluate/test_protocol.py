@@ -67,7 +67,9 @@ def overclustered(number: int = 400, k: int = 20) -> tuple[Protocol, np.ndarray]
     draw = np.random.default_rng(0)
     labels = draw.integers(0, 4, number)
     clusters = np.stack([labels * 5 + draw.integers(0, 5, number) for _ in range(2)], axis=1)
-    clusters[:, 1] = np.where(draw.random(number) < 0.3, draw.integers(0, k, number), clusters[:, 1])
+    clusters[:, 1] = np.where(
+        draw.random(number) < 0.3, draw.integers(0, k, number), clusters[:, 1]
+    )
     half = {"train": slice(0, number // 2), "test": slice(number // 2, number)}
     return protocol(settings(), half, number, labels), clusters
 
@@ -75,8 +77,9 @@ def overclustered(number: int = 400, k: int = 20) -> tuple[Protocol, np.ndarray]
 def scores(fractions: tuple[float, ...], **changes: Any) -> list[Any]:
     one, clusters = overclustered()
     found = evaluate(
-        {"last": Checkpoint(3, clusters, np.array([1.0, 2.0]))}, one.labels, k_clusters=20, k_classes=4,
-        matching=one.matching, mapping_rows=one.mapping, scoring_rows=one.scoring,
+        {"last": Checkpoint(3, clusters, np.array([1.0, 2.0]))},
+        one.labels, k_clusters=20, k_classes=4, matching=one.matching,
+        mapping_rows=one.mapping, scoring_rows=one.scoring,
     )  # fmt: skip
     wanted = settings(label_fractions=fractions, **changes)
     return [

@@ -47,7 +47,9 @@ def stripes() -> tuple[np.ndarray, np.ndarray]:
     grid = np.indices((12, 12))
     bars = [(grid[1] // 2) % 2 * 120, (grid[0] // 2) % 2 * 120, np.full((12, 12), 60)]
     images = np.stack([bars[label] for label in labels])[:, None].repeat(3, axis=1)
-    images = images + draw.integers(0, 80, (len(labels), 3, 1, 1)) + draw.integers(0, 30, images.shape)
+    images = (
+        images + draw.integers(0, 80, (len(labels), 3, 1, 1)) + draw.integers(0, 30, images.shape)
+    )
     return images.astype(np.uint8), labels.astype(np.int64)
 
 

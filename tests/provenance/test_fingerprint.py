@@ -155,7 +155,12 @@ def test_the_order_of_splits_counts(before: dict[str, str], clone: Path) -> None
 
 
 def test_how_data_are_prepared_changes_trainings(before: dict[str, str], clone: Path) -> None:
-    edit(clone, "params/datasets.yaml", "splits: {train: 1297, test: 500}", "splits: {train: 1296, test: 501}")
+    edit(
+        clone,
+        "params/datasets.yaml",
+        "splits: {train: 1297, test: 500}",
+        "splits: {train: 1296, test: 501}",
+    )
     assert rules(changed(before, fingerprints(clone))) == {"prepare", "train"}
 
 

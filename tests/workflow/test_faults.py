@@ -18,8 +18,11 @@ import psutil
 import pytest
 
 from iic.evaluate.run import evaluate_run
+from iic.params.datasets import find_dataset
+from iic.params.evaluation import EvaluationSettings
 from iic.records.paths import RunPaths
 from tests.workflow.workflow_helpers import (
+    ROOT,
     Done,
     Finished,
     contents,
@@ -31,6 +34,7 @@ from tests.workflow.workflow_helpers import (
 )
 
 SCALE, RUN = "interruptible", "digits/iic"
+SCORED = (EvaluationSettings(), find_dataset("digits", ROOT / "params/datasets.yaml"))
 CHECKPOINT = RunPaths(SCALE, RUN, 0).scratch / "checkpoint.pt"
 CLOCKS = {"seconds", "pairs_per_second"}
 IIC, RECEIPT = [sys.executable, "-m", "iic"], RunPaths(SCALE, RUN, 0).receipt

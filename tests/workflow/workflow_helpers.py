@@ -14,6 +14,7 @@ from typing import Any
 
 import yaml
 
+from iic.params.resolve import merged
 from iic.params.runs import plan
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -150,16 +151,24 @@ def write_scale(clone: Path, name: str, run: str, **settings: Any) -> None:
 
     Every kind of job that a number passes through is still there, in seconds.
     """
-    scale = yaml.safe_load((clone / "params/scales/smoke.yaml").read_text())
-    changes = {run: scale["changes"][run] | settings}
-    others = [one for one in plan("smoke").runs if one != run]
-    folder = clone / "params/scales"
-    (folder / f"{name}.yaml").write_text(
+    whole = plan("smoke")
+    others = [f"digits/{one}" for one in ("random", "kmeans", "iic", "iic-corrected")]
+    others.remove(run)
+    (clone / "params/scales" / f"{name}.yaml").write_text(
         yaml.safe_dump(
-            scale
-            | {"name": name, "description": "One run.", "datasets": {"mnist": "digits"}}
-            | {"tables": ["table_1"], "figures": [], "listings": [], "changes": changes}
-            | {"skip": others, "skip_reason": "One run is enough for a test."}
+            {
+                "name": name,
+                "description": "One run.",
+                "machine": whole.scale.machine,
+                "real": False,
+                "datasets": {"mnist": "digits"},
+                "tables": ["table_1"],
+                "figures": [],
+                "seeds": {"default": [0]},
+                "skip": others,
+                "skip_reason": "One run is enough for a test.",
+                "changes": {run: merged(whole.run(run).settings_json, settings)},
+            }
         )
     )
 

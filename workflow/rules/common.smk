@@ -35,7 +35,9 @@ def base_files(pattern):
     def of(wildcards):
         base = PLAN.base_of(trained(wildcards))
         return (
-            [] if base is None else [pattern.format(folder=f"{base.id}/seed{wildcards.seed}")]
+            []
+            if base is None
+            else [pattern.format(folder=f"{base.id}/seed{wildcards.seed}")]
         )
 
     return of

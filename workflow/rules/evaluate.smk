@@ -12,7 +12,7 @@ rule runs:
 
 
 # one job a dataset, since scoring a run takes less time than starting Python for it
-for DATASET in PLAN.datasets:
+for DATASET in dict.fromkeys(run.dataset for run in PLAN.runs.values()):
     RUNS = [run for run in PLAN.runs.values() if run.dataset == DATASET]
 
     rule:
