@@ -71,9 +71,11 @@ def resolve(
     """
     resolved: dict[str, Run] = {}
     given_by: dict[str, tuple[Layer, ...]] = {}
-    for definition in _shown(scale, tables, definitions):
+    shown = _shown(scale, tables, definitions)
+    # before any settings: a key that is wrong in a default may look like a wrong value elsewhere
+    _check_patterns(scale, layers, shown)
+    for identifier, definition in shown.items():
         dataset = scale.datasets[definition.paper_dataset]
-        identifier = f"{dataset}/{definition.id.split('/')[1]}"
         changes = _changes(definition, identifier, scale, layers)
         settings = _settings(definition, changes, catalogue, dataset)
         _check_variant(definition, identifier, changes)
@@ -99,14 +101,6 @@ def resolve(
             path = f"{key}.{name}"
             place = origin(layers, path).place(path)
             known(name, resolved, place, "run of this scale")
-    _check_defaults(scale, layers, resolved)
-    for position, pattern in enumerate(scale.skip):
-        if not any(fnmatchcase(name, pattern) for name in resolved):
-            path = f"skip.{position}"
-            raise SettingsError(
-                *origin(layers, path).place(path), f"{pattern!r} fits no run of this scale",
-                allowed=few(resolved), candidates=resolved, given=pattern,
-            )  # fmt: skip
     kept = {name: run for name, run in resolved.items() if not scale.skips(name)}
     for run in kept.values():
         if run.settings.base is not None:
@@ -114,19 +108,23 @@ def resolve(
     return kept
 
 
-def _check_defaults(scale: Scale, layers: tuple[Layer, ...], runs: Mapping[str, Run]) -> None:
-    """Whether each pattern fits a run, and each of its settings is one of a run that it fits."""
-    for pattern, values in scale.defaults.items():
-        path = f"defaults.{pattern}"
-        fitting = [run for name, run in runs.items() if fnmatchcase(name, pattern)]
+def _check_patterns(
+    scale: Scale, layers: tuple[Layer, ...], shown: Mapping[str, Definition]
+) -> None:
+    """Whether each pattern fits a run, and each default is a setting of a run that it fits."""
+    patterns = {f"skip.{position}": pattern for position, pattern in enumerate(scale.skip)}
+    patterns |= {f"defaults.{pattern}": pattern for pattern in scale.defaults}
+    for path, pattern in patterns.items():
+        fitting = [one for name, one in shown.items() if fnmatchcase(name, pattern)]
         if not fitting:
-            place = origin(layers, path).place(path)
             raise SettingsError(
-                *place, f"{pattern!r} fits no run of this scale", allowed=few(runs),
-                candidates=runs, given=pattern,
+                *origin(layers, path).place(path), f"{pattern!r} fits no run of this scale",
+                allowed=few(shown), candidates=shown, given=pattern,
             )  # fmt: skip
-        fields = sorted({name for run in fitting for name in type(run.settings).model_fields})
-        for key, value in values.items():
+        if path.startswith("skip."):
+            continue
+        fields = sorted({name for one in fitting for name in one.model.model_fields})
+        for key, value in scale.defaults[pattern].items():
             if key not in fields:
                 place = origin(layers, f"{path}.{key}").place(f"{path}.{key}")
                 raise SettingsError(
@@ -207,17 +205,18 @@ def _shortened(paper: MethodSettings, mine: MethodSettings) -> str | None:
 
 def _shown(
     scale: Scale, tables: Iterable[Table], definitions: Mapping[str, Definition]
-) -> list[Definition]:
-    """The definitions that the tables show on the datasets of the scale, each once."""
+) -> dict[str, Definition]:
+    """What the tables show at this scale, by ``<dataset that runs>/<run>``, each once."""
     shown: dict[str, Definition] = {}
     for table in tables:
         for row in table.rows:
             for dataset in (row.dataset,) if table.by_fraction else table.datasets:
+                running = scale.datasets.get(dataset or "")
                 for name in row.runs:
-                    identifier = f"{dataset}/{name}"
-                    if dataset in scale.datasets and identifier in definitions:
-                        shown[identifier] = definitions[identifier]
-    return list(shown.values())
+                    definition = definitions.get(f"{dataset}/{name}")
+                    if running is not None and definition is not None:
+                        shown[f"{running}/{name}"] = definition
+    return shown
 
 
 def _changes(

@@ -243,7 +243,9 @@ def test_a_clone_without_data_and_artifacts_verifies(tree: Path) -> None:
     shutil.rmtree(ARTIFACTS.parent)
     report = examine()
     assert (report.exit_status, report.checked.cells) == (0, cells)
-    assert {one.kind for one in report.findings} == {"to be restored"}
+    # the table of the datasets' sizes is counted in data that are not here
+    assert {one.kind for one in report.findings} == {"to be restored", "rebuild"}
+    assert all(one.level == "note" for one in report.findings if one.kind == "rebuild")
 
 
 def test_data_that_were_obtained_again_are_the_same_data(tree: Path) -> None:
@@ -323,8 +325,8 @@ def test_edited_code_is_drift_and_names_the_module(tree: Path) -> None:
     report = examine()
     assert (report.verdict, report.exit_status) == ("drifted", 3)
     stale = {one.path: one.message for one in report.findings if one.level == "drift"}
-    runs = ("iic", "iic-corrected", "random")
-    assert set(stale) == {str(RUNS / f"{run}/seed0/run.json") for run in runs}
+    trained = [run.id for run in plan("smoke").runs.values() if not run.id.endswith("/kmeans")]
+    assert set(stale) == {str(RUNS.parent / f"{run}/seed0/run.json") for run in trained}
     assert (
         stale[str(RUNS / "iic/seed0/run.json")]
         == "train digits/iic/seed0 is stale: code iic.engine.loop: edited"

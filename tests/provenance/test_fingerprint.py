@@ -161,7 +161,12 @@ def test_how_data_are_prepared_changes_trainings(before: dict[str, str], clone: 
         "splits: {train: 1297, test: 500}",
         "splits: {train: 1296, test: 501}",
     )
-    assert rules(changed(before, fingerprints(clone))) == {"prepare", "train"}
+    assert rules(changed(before, fingerprints(clone))) == {
+        "prepare",
+        "train",
+        "evaluate",
+        "tabulate",
+    }
 
 
 def test_a_display_that_is_taken_away_leaves_the_others_alone(

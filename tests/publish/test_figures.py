@@ -11,13 +11,16 @@ import numpy as np
 import pytest
 
 from iic.objective import clustering
+from iic.params.errors import SettingsError
 from iic.params.experiments import Figure
 from iic.params.loading import read_yaml, validate
 from iic.params.runs import Plan
 from iic.publish.figures import objective
 from iic.publish.figures import progression as figure_3
+from iic.publish.figures.curves import LOGS, draw
 from iic.publish.figures.saving import render, write
 from iic.publish.figures.style import FigureError
+from iic.publish.learning_curves import read_learning_curves
 from iic.records.files import read_record
 from iic.records.paths import RunPaths
 from iic.records.snapshots import write_snapshots
@@ -39,6 +42,9 @@ MODULES = {
     "figure_4": ("objective", ()),
     "training_curves": ("curves", ("mnist/iic", "mnist/kmeans")),
 }
+
+
+CLONE = Path(__file__).parents[2]
 
 
 def figures_plan(**changes: object) -> Plan:
@@ -72,6 +78,8 @@ def epochs(shift: float) -> list[dict[str, object]]:
 def root(tmp_path: Path) -> Path:
     images, labels = digits_like()
     write_prepared(tmp_path, "mnist", images, labels)
+    (tmp_path / LOGS).parent.mkdir(parents=True)
+    (tmp_path / LOGS).write_text((CLONE / LOGS).read_text())
     for seed in (0, 1):
         write_history(tmp_path, "mnist/iic", seed, epochs(float(seed)))
         write_evaluation(tmp_path, "mnist/kmeans", seed, [50.0 + seed])
@@ -126,19 +134,42 @@ def test_writing_leaves_svg_png_and_sources(root: Path) -> None:
 
 
 def test_curves_show_mean_range_losses_and_the_level_of_kmeans(root: Path) -> None:
-    from iic.publish.figures.curves import draw
-
     figure = draw(figures_plan(), "training_curves", root).figure
     left, right = figure.axes
     main, auxiliary = left.lines[0], left.lines[1]
     np.testing.assert_allclose(main.get_xydata(), [[1, -0.55], [2, -1.1], [3, -1.65]])
     np.testing.assert_allclose(auxiliary.get_ydata(), [-0.7, -1.4, -2.1])
-    first, second, level = right.lines
+    first, second, level, logged_best, logged_mean = right.lines
     np.testing.assert_allclose(first.get_ydata(), [10.5, 17.5, 35.0, 52.5])
     np.testing.assert_allclose(second.get_ydata(), [10.5, 18.0, 35.5, 53.0])
     assert set(level.get_ydata()) == {50.5}
+    # the authors' log of model 685, as far as ours goes
+    np.testing.assert_allclose(logged_best.get_ydata(), [22.28, 85.61, 89.92, 98.74])
+    np.testing.assert_allclose(logged_mean.get_ydata(), [20.21, 83.10, 87.47, 96.18])
     band = right.collections[0].get_paths()[0].vertices
     assert (band[:, 1].min(), band[:, 1].max()) == (10.0, 60.0)
+
+
+def test_no_log_of_the_authors_beside_another_dataset(root: Path) -> None:
+    figure = draw(figures_plan(real=False), "training_curves", root).figure
+    assert len(figure.axes[1].lines) == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "line 1: other columns"),
+        ("{head}mnist/iic,685,0,22.28,20.21\n", "line 2"),
+        ("{head}mnist/iic,685,zero,22.28,20.21,log\n", "line 2"),
+        ("{head}mnist/iic,685,0,20.21,22.28,log\n", "line 2.*0 <= mean <= best"),
+        ("{head}mnist/iic,685,1,9,8,log\nmnist/iic,685,1,9,8,log\n", "line 3.*ascending"),
+    ],
+)
+def test_a_wrong_log_is_named(tmp_path: Path, text: str, says: str) -> None:
+    path = tmp_path / "curves.csv"
+    path.write_text(text.format(head="run,model,epoch,best,mean,source\n"))
+    with pytest.raises(SettingsError, match=f"(?s)curves.csv: {says}"):
+        read_learning_curves(path)
 
 
 def test_curves_without_any_history_name_the_runs(tmp_path: Path) -> None:
