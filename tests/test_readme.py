@@ -31,6 +31,11 @@ def test_the_picture_of_the_workflow_is_what_snakemake_draws(generator: ModuleTy
     )
 
 
+def test_the_reference_table_is_what_the_results_in_git_say(generator: ModuleType) -> None:
+    text = (ROOT / "README.md").read_text()
+    assert generator.replaced(text, "reference", generator.reference()) == text, "run make readme"
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_between_pages_resolve(page: Path) -> None:
     links = re.findall(r"\]\(([^)#:]+)\)", page.read_text())

@@ -17,7 +17,8 @@ SMOKE = ["--scale", "smoke"]
 WRONG: dict[str, tuple[list[str], int, str]] = {
     # what is wrong: the command, its status, and what it has to say
     "scale": (["train", "--scale", "minni", "--run", "digits/iic"], 1,
-              "'minni' is no known scale\n  allowed: gpu, laptop, mini, paper, smoke\n"
+              "'minni' is no known scale\n  allowed: gpu, laptop, laptop_cifar10, mini, paper, "
+              "smoke\n"
               "  did you mean: mini?"),
     "scale's path": (["tabulate", "--scale", "../scales/mini", "--name", "table_1"], 1,
                      "'../scales/mini' is no known scale"),

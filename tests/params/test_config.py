@@ -26,8 +26,8 @@ def test_defaults() -> None:
 @pytest.mark.parametrize(
     ("values", "says"),
     [
-        ({"scale": "nope"}, "--config: scale: 'nope' is no scale\n  allowed: gpu, laptop, mini, "
-         "paper, smoke"),
+        ({"scale": "nope"}, "--config: scale: 'nope' is no scale\n  allowed: gpu, laptop, "
+         "laptop_cifar10, mini, paper, smoke"),
         ({"scale": "lapptop"}, "did you mean: laptop?"),
         ({"scale": 3}, "--config: scale: 3 does not fit\n  allowed: text"),
         ({"scal": "mini"}, "--config: scal: unknown key 'scal' (value 'mini')\n"

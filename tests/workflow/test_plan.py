@@ -54,7 +54,10 @@ def test_rules_write_where_the_records_say(clean: Path) -> None:
 @pytest.mark.parametrize(
     ("config", "parts"),
     [
-        ("scale=nope", ["--config", "scale", "'nope'", "gpu, laptop, mini, paper, smoke"]),
+        (
+            "scale=nope",
+            ["--config", "scale", "'nope'", "gpu, laptop, laptop_cifar10, mini, paper, smoke"],
+        ),
         (
             "scael=mini",
             ["--config", "'scael'", "mirror, scale, strict_env", "did you mean: scale?"],

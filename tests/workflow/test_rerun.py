@@ -7,15 +7,29 @@ from pathlib import Path
 
 import pytest
 
-from tests.workflow.workflow_helpers import NOTHING, Finished, append, edit, planned, snakemake
+from iic.params.runs import plan
+from tests.workflow.workflow_helpers import (
+    NOTHING,
+    ROOT,
+    Finished,
+    append,
+    edit,
+    planned,
+    snakemake,
+)
 
 AUDIT = "Auditing every number of this scale, from the tables back to the raw data."
 SCORING = "Scoring every run on digits from its assignments."
-TABLE = "Writing table_1, with the receipts that each cell comes from."
+SMOKE = plan("smoke", ROOT / "params")
 
 
 def training(*runs: str) -> list[str]:
-    return [f"Training {run} on digits with seed 0." for run in runs]
+    places = (run.split("/") for run in runs)
+    return [f"Training {run} on {dataset} with seed 0." for dataset, run in places]
+
+
+def writing(*tables: str) -> list[str]:
+    return [f"Writing {table}, with the receipts that each cell comes from." for table in tables]
 
 
 def drawing(*figures: str) -> list[str]:
@@ -52,7 +66,7 @@ def test_comments_docstrings_the_command_line_and_mirrors_change_nothing(smoke_c
 @pytest.mark.parametrize(
     ("module", "expected"),
     [
-        ("publish/markdown.py", [AUDIT, TABLE, TABLE.replace("table_1", "supp_table_1")]),
+        ("publish/markdown.py", [AUDIT, *writing(*SMOKE.tables, *SMOKE.listings)]),
         ("publish/figures/curves.py", [AUDIT, *drawing("training_curves")]),
     ],
 )
@@ -67,8 +81,11 @@ def test_an_edit_of_the_engine_trains_what_uses_it(smoke_copy: Path) -> None:
     append(smoke_copy / "iic/engine/loop.py", "\nEDITED = True\n")
     listed = planned(smoke_copy, scale="smoke")
     trained = [job for job in listed if job.startswith("Training")]
-    assert trained == training("iic", "iic-corrected", "random")
-    assert {SCORING, TABLE, AUDIT, *drawing("figure_3", "training_curves")} <= {*listed}
+    with_network = [run for run in SMOKE.runs if not run.endswith("/kmeans")]
+    assert trained == sorted(training(*with_network))
+    assert {SCORING, *writing("table_1"), AUDIT, *drawing("figure_3", "training_curves")} <= {
+        *listed
+    }
     # nothing that stands below the engine or beside it
     assert not any(job.startswith(("Obtaining", "Turning", "Drawing figure_2")) for job in listed)
 
@@ -79,7 +96,13 @@ def test_h5_a_changed_setting_trains_that_run_alone(smoke_copy: Path) -> None:
     listed = planned(smoke_copy, scale="smoke")
     # figure_3 shows no k-means; the curves do
     assert listed == sorted(
-        [*training("kmeans"), SCORING, TABLE, *drawing("figure_3", "training_curves"), AUDIT]
+        [
+            *training("digits/kmeans"),
+            SCORING,
+            *writing("table_1"),
+            *drawing("figure_3", "training_curves"),
+            AUDIT,
+        ]
     )
 
 
