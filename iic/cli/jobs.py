@@ -18,6 +18,7 @@ from iic.provenance import fingerprint as fingerprints
 from iic.provenance import jobs as planned
 from iic.provenance.agreement import check_plan
 from iic.records import paths
+from iic.records.files import sha256_file, sha256_json
 from iic.records.paths import RunPaths
 
 log = logging.getLogger(__name__)
@@ -125,9 +126,13 @@ def train(
         ) as work:
             from iic.cli.training import train_and_write
 
+            identity = current.value
+            if base is not None:
+                # the same settings may have given other weights, where a GPU made them anew
+                identity = sha256_json([identity, sha256_file(start.weights)])
             # several jobs of a workflow share the terminal, so each writes lines, as its log has
             live = None if log_file is None else False
-            train_and_write(chosen, entry, place, current.value, work, live)
+            train_and_write(chosen, entry, place, identity, work, live)
         # only now that the receipt lies there is the checkpoint of no more use
         shutil.rmtree(place.scratch, ignore_errors=True)
 

@@ -14,7 +14,8 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from iic.evaluate.matching import Ints, contingency, correct, match
+from iic.evaluate.matching import Ints, contingency, match
+from iic.evaluate.metrics import accuracy
 from iic.evaluate.protocol import Protocol
 from iic.params.evaluation import EvaluationSettings
 from iic.records.evaluation import (
@@ -44,7 +45,8 @@ def fraction_scores(
         settings: Fractions, draws, and whether these are balanced.
         protocol: Images to map and to score, with labels.
         clusters: Cluster per image and sub-head (n, h), by checkpoint.
-        selections: Which checkpoint and sub-head each selection reports; not chosen anew.
+        selections: Which checkpoint and sub-head each selection reports. Only `as_published` is
+            chosen anew in each draw: its sub-head has the best accuracy on the labels drawn.
         k_clusters: Number of clusters.
         k_classes: Number of classes.
     """
@@ -62,7 +64,7 @@ def fraction_scores(
             to_map[rows]
             for rows in _draws(labels[to_map], fraction, settings.label_draws, settings)
         ]
-        # checkpoint -> accuracy by draw and sub-head
+        # checkpoint -> accuracy by draw, sub-head, and on the test images or the labels drawn
         scores = {
             name: np.array(
                 [
@@ -78,7 +80,10 @@ def fraction_scores(
                 labels=len(draws[0]),
                 draws=len(draws),
                 class_balanced=settings.class_balanced,
-                selections={name: _selected(one, scores) for name, one in selections.items()},
+                selections={
+                    name: _selected(one, scores, anew=name == "as_published")
+                    for name, one in selections.items()
+                },
             )
         )
     return result
@@ -107,25 +112,32 @@ def _draws(
 
 
 def _scores(clusters: Ints, labels: Ints, scored: Ints, protocol: Protocol) -> NDArray[np.float64]:
-    """Accuracy of each sub-head in percent, (h,), with the mapping made from these labels."""
+    """Accuracies in percent with the mapping made from these labels, (h, 2).
+
+    First on the images to score, whose counts are `scored`, then on these labels themselves.
+    """
     _, k_clusters, k_classes = scored.shape
-    counts = contingency(clusters, labels, k_clusters, k_classes)
-    pairs = zip(scored, counts, strict=True)
+    seen = contingency(clusters, labels, k_clusters, k_classes)
+    mappings = [match(of_head, protocol.matching) for of_head in seen]
     return np.array(
         [
-            100.0 * correct(of_head, match(seen, protocol.matching)) / int(of_head.sum())
-            for of_head, seen in pairs
+            [accuracy(of_head, mapping) for of_head in pair]
+            for *pair, mapping in zip(scored, seen, mappings, strict=True)
         ]
     )
 
 
 def _selected(
-    selection: Selection | None, scores: Mapping[CheckpointName, NDArray[np.float64]]
+    selection: Selection | None, scores: Mapping[CheckpointName, NDArray[np.float64]], *, anew: bool
 ) -> FractionSelection | None:
     if selection is None:
         return None
-    by_draw = scores[selection.checkpoint]
-    head = selection.sub_head
-    values = by_draw.mean(axis=1) if head is None else by_draw[:, head]
+    by_draw, on_drawn = np.moveaxis(scores[selection.checkpoint], 2, 0)
+    if selection.sub_head is None:
+        values = by_draw.mean(axis=1)
+    elif anew:
+        values = by_draw[np.arange(len(by_draw)), on_drawn.argmax(axis=1)]
+    else:
+        values = by_draw[:, selection.sub_head]
     std = float(values.std(ddof=1)) if len(values) > 1 else None
     return FractionSelection(acc=float(values.mean()), acc_std=std)

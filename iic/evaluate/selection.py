@@ -1,7 +1,8 @@
 """The four selections: which checkpoint and sub-head a reported number belongs to.
 
-The paper picks the epoch by label accuracy and then, inside it, the sub-head by lowest loss; how
-much of a number is due to that choice shows in the selections that use no labels.
+The paper picks the epoch by label accuracy and then, inside it, the sub-head: by lowest loss, but
+for overclustering (IIC*) by accuracy on the labels that the mapping is made from. How much of a
+number is due to these choices shows in the selections that use no labels.
 """
 
 from __future__ import annotations
@@ -83,6 +84,7 @@ def evaluate(
                 f"labels have shape {labels.shape} and {k_classes} classes: one label for each of "
                 f"the {n} samples and the number of classes are needed"
             )
+    apart = not np.array_equal(to_map, to_score)
     scores: dict[CheckpointName, CheckpointScores] = {}
     for name, checkpoint in checkpoints.items():
         losses = _losses(name, checkpoint)
@@ -94,7 +96,10 @@ def evaluate(
             try:
                 counts = contingency(clusters[to_map], labels[to_map], k_clusters, k_classes)
                 mapping = match(counts, matching)
-                heads.append(_score(clusters[to_score], labels[to_score], mapping, k_classes, loss))
+                score = _score(clusters[to_score], labels[to_score], mapping, k_classes, loss)
+                if apart:
+                    score = score.model_copy(update={"mapping_acc": accuracy(counts, mapping)})
+                heads.append(score)
             except EvaluationError as error:
                 raise EvaluationError(f"checkpoint {name}: {error}") from None
         scores[name] = CheckpointScores(epoch=checkpoint.epoch, sub_heads=heads)
@@ -105,16 +110,21 @@ def evaluate(
         n_mapping=int(to_map.sum()),
         n_scoring=int(to_score.sum()),
         checkpoints=scores,
-        selections=select(scores),
+        selections=select(scores, matching),
     )
 
 
 def select(
-    checkpoints: Mapping[CheckpointName, CheckpointScores],
+    checkpoints: Mapping[CheckpointName, CheckpointScores], matching: Matching = "one_to_one"
 ) -> dict[SelectionName, Selection | None]:
     """Apply the four selections to the scores of a run's checkpoints.
 
-    Among sub-heads of equal loss the first is chosen.
+    Among sub-heads of equal loss, or accuracy on the mapping's labels, the first is chosen.
+
+    Args:
+        checkpoints: Scores by checkpoint.
+        matching: Many-to-one is overclustering's, whose sub-head the released code picks by
+            accuracy on the labels that the mapping is made from (spec/iic.md, section 4.1).
     """
     selections: dict[SelectionName, Selection | None] = {}
     for selection, (name, chooses) in RULES.items():
@@ -123,7 +133,10 @@ def select(
             selections[selection] = None
             continue
         heads = checkpoint.sub_heads
-        chosen = _lowest_loss(heads) if chooses else None
+        chosen = None
+        if chooses:
+            by_labels = selection == "as_published" and matching == "many_to_one"
+            chosen = _most_accurate(heads) if by_labels else _lowest_loss(heads)
         reported = heads if chosen is None else [heads[chosen]]
         selections[selection] = Selection(
             checkpoint=name,
@@ -152,6 +165,12 @@ def _samples(checkpoints: Mapping[CheckpointName, Checkpoint]) -> int:
 def _lowest_loss(heads: list[SubHeadScores]) -> int:
     losses = [head.loss for head in heads if head.loss is not None]
     return losses.index(min(losses)) if losses else 0
+
+
+def _most_accurate(heads: list[SubHeadScores]) -> int:
+    on_mapping = [head.acc if head.mapping_acc is None else head.mapping_acc for head in heads]
+    known = [-1.0 if value is None else value for value in on_mapping]
+    return known.index(max(known))
 
 
 def _score(

@@ -10,9 +10,10 @@ last stage (``features: penultimate``; network A's last stage is thrown away), h
 layer (``features: pooled``, ``head: linear``).
 
 Known deviations: the released run started from the epoch of best *test* accuracy of the clustering
-(``checkpoint: best_label``) and reports the best epoch on the test set (selection `as_published`;
-`label_free` is the last epoch). How the ten folds of 1,000 labels were run is not published: here
-each fold is one run, and the row is their mean at the same selection.
+(``checkpoint: best_label``; ``last`` is `corrected`), so that even the selection `label_free`, its
+last epoch, owes something to test labels; and it reports the best epoch on the test set
+(`as_published`). How the ten folds of 1,000 labels were run is not published: here each fold is one
+run, and the row is their mean at the same selection.
 """
 
 from __future__ import annotations
@@ -117,7 +118,7 @@ def train(context: RunContext[Settings]) -> Outcome:
     """
     import numpy as np
 
-    from iic.engine.classifying import train_classifier
+    from iic.engine.train_classifier import train_classifier
     from iic.params.errors import IICError
     from iic.records.paths import RunPaths
 

@@ -96,7 +96,7 @@ def train(context: RunContext[Settings]) -> Outcome:
         NonFiniteLoss: The loss was NaN or infinite; the last checkpoint is left.
         Interrupted: SIGTERM or SIGINT came; a checkpoint of this very step is left.
     """
-    from iic.engine.training import HeadPass, train_clustering
+    from iic.engine.train_clustering import HeadPass, train_clustering
 
     settings = context.settings
     main = HeadPass("B", settings.head_b.lam)

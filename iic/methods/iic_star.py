@@ -6,8 +6,10 @@ goes to its most frequent class among the labelled training images, and the test
 (`evaluation`: many-to-one, mapping and test splits). ``evaluation.label_fractions`` repeats that
 with fewer labels (supplement, Table 4).
 
-Known deviation of the released code, shown by the selections and not by a switch: it keeps the
-epoch of best accuracy on the *test* images (`as_published`); `label_free` takes the last epoch.
+Known deviations of the released code, shown by the selections and not by a switch: it keeps the
+epoch of best accuracy on the *test* images, and of its sub-heads the one of best accuracy on the
+labels that clusters are mapped with (`as_published`); `label_free` takes the last epoch and the
+sub-head of lowest loss.
 """
 
 from __future__ import annotations
@@ -91,7 +93,7 @@ def train(context: RunContext[Settings]) -> Outcome:
         NonFiniteLoss: The loss was NaN or infinite; the last checkpoint is left.
         Interrupted: SIGTERM or SIGINT came; a checkpoint of this very step is left.
     """
-    from iic.engine.training import HeadPass, train_clustering
+    from iic.engine.train_clustering import HeadPass, train_clustering
 
     settings = context.settings
     return train_clustering(

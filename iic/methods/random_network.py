@@ -83,7 +83,7 @@ class Settings(MethodSettings):
 
 def train(context: RunContext[Settings]) -> Outcome:
     """Initialise the network and report it: a run of no epochs."""
-    from iic.engine.training import HeadPass, train_clustering
+    from iic.engine.train_clustering import HeadPass, train_clustering
 
     settings = context.settings
     return train_clustering(

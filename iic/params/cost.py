@@ -95,6 +95,10 @@ def feature_count(network: NetworkSettings, *, last_stage: bool = True) -> int:
     return channels if network.family == "A" and last_stage else channels * side**2
 
 
+REPORTED = "B"
+"""Head that assignments come from, in all methods."""
+
+
 def clustering_cost(
     dataset: Dataset,
     *,
@@ -106,9 +110,8 @@ def clustering_cost(
     evaluation: EvaluationSettings,
     schedule: ScheduleSettings,
     compute: ComputeSettings,
-    report_head: str = "B",
 ) -> Cost:
-    """Cost of `iic.engine.training.train_clustering` under the same settings.
+    """Cost of `iic.engine.train_clustering.train_clustering` under the same settings.
 
     Every image of a batch goes through the network once as the original and r times transformed.
 
@@ -122,7 +125,6 @@ def clustering_cost(
         evaluation: Which images get assignments.
         schedule: Epochs, evaluations, snapshots.
         compute: Precision.
-        report_head: Head that assignments come from.
     """
     trunk, features = trunk_macs(network), feature_count(network)
     macs = {name: trunk + features * sub_heads * head.k for name, head in heads.items()}
@@ -131,8 +133,8 @@ def clustering_cost(
     steps = sum(math.ceil(images[name] / pairs.batch_images) for name in passes)
     epoch = TRAINING * seen * sum(images[name] * macs[name] for name in passes)
     # sub-heads are compared by one pass over the reported head's pairs, at the last and best epoch
-    comparisons = (2 if steps and schedule.epochs else 1) * images[report_head] * seen
-    forward = FORWARD * macs[report_head]
+    comparisons = (2 if steps and schedule.epochs else 1) * images[REPORTED] * seen
+    forward = FORWARD * macs[REPORTED]
     return _scheduled(
         schedule, compute, steps, epoch,
         predicting=forward * evaluated_images(evaluation, dataset),
@@ -154,7 +156,7 @@ def classification_cost(
     schedule: ScheduleSettings,
     compute: ComputeSettings,
 ) -> Cost:
-    """Cost of `iic.engine.classifying.train_classifier` under the same settings.
+    """Cost of `iic.engine.train_classifier.train_classifier` under the same settings.
 
     Args:
         dataset: Entry of the catalogue.

@@ -170,6 +170,11 @@ def _check_base(run: Run, runs: Mapping[str, Run], layers: tuple[Layer, ...]) ->
             *place, f"run {run.id} has seeds {missing}, but {base.id}, from which it starts, has "
             f"{list(base.seeds)}", allowed=f"seeds of {base.id} for {run.id}, or none of these",
         )  # fmt: skip
+    if base.settings.base is not None:
+        raise SettingsError(
+            *place, f"run {run.id} starts from {base.id}, which itself starts from "
+            f"{base.settings.base!r}", allowed="a run that starts from none",
+        )  # fmt: skip
     mine, theirs = (getattr(one.settings, "network", None) for one in (run, base))
     if mine is None or theirs is None:
         raise SettingsError(

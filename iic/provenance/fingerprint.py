@@ -30,8 +30,8 @@ from typing import Any
 from iic.params.datasets import CATALOGUE, Dataset, find_dataset, load_catalogue
 from iic.params.errors import IICError
 from iic.params.runs import plan
+from iic.provenance import artifacts, jobs, relevant
 from iic.provenance import closure as closures
-from iic.provenance import jobs, relevant
 from iic.provenance.agreement import accepted_as
 from iic.provenance.closure import LEFT_OUT, UnknownModule, closure, named_files
 from iic.provenance.lock import lock_hash
@@ -56,6 +56,8 @@ TRAINING = ("iic.data.load", "iic.records.assignments")
 """What every training runs besides its method: how data is read and assignments are stored."""
 EVALUATION = ("iic.evaluate.run",)
 TABULATION = "iic.publish.tables"
+reads_artifacts = artifacts.reads_artifacts
+"""For the workflow, which imports nothing else of this room."""
 STRICT_VARIABLE = "IIC_STRICT_ENV"
 AUDIT = "iic.provenance.audit.run"
 
@@ -182,7 +184,7 @@ def value(rule: str, *, strict_env: bool | None = None, root: Path = Path(), **n
 
     For a training that was accepted across a change of code (`iic accept`), this is the
     fingerprint with which it once ran, so that Snakemake sees no change; unless its artifacts are
-    lost and a figure needs them. Then it is trained again, as what it is now.
+    lost and a figure or a finetuning needs them. Then it is trained again, as what it is now.
 
     Args:
         rule: ``download``, ``prepare``, ``train``, ``evaluate``, ``tabulate``, ``draw``, ``audit``.
@@ -198,7 +200,8 @@ def value(rule: str, *, strict_env: bool | None = None, root: Path = Path(), **n
     if rule == "train":
         current = train(names["scale"], names["run"], strict_env=strict_env).value
         own = paths.RunPaths(names["scale"], names["run"], int(names["seed"]))
-        if not (root / own.artifacts).exists() and own.run in relevant.drawn(plan(names["scale"])):
+        lost = not (root / own.artifacts).exists()
+        if lost and artifacts.needs_artifacts(names["scale"], own.run, own.seed, root):
             return current
         return accepted_as(root / own.receipt, current)
     functions: dict[str, Callable[..., Fingerprint]] = {

@@ -56,21 +56,14 @@ def evaluated(run: Run, entry: Dataset) -> dict[str, Any]:
 
 def used(whole: Plan) -> dict[str, Any]:
     """The datasets of a scale as they are prepared, and which splits its runs use for what."""
-    runs = {
-        run.id: {
-            key: value
-            for key, value in run.settings.model_dump(mode="json").items()
-            if key.startswith("head") or key == "evaluation"
-        }
-        for run in whole.runs.values()
-    }
+    runs = {}
+    for run in whole.runs.values():
+        settings = run.settings.model_dump(mode="json")
+        heads = {name: settings.get(name) for name in ("head_a", "head_b", "head")}
+        splits = {name: one["splits"] for name, one in heads.items() if isinstance(one, dict)}
+        runs[run.id] = {**splits, "test": settings["evaluation"]["test"]}
     datasets = {name: prepared(entry) for name, entry in whole.datasets.items()}
     return {"places": dict(whole.scale.datasets), "datasets": datasets, "runs": runs}
-
-
-def drawn(whole: Plan) -> set[str]:
-    """Runs that a figure of the scale is drawn from."""
-    return {run.id for figure in whole.figures.values() for run in whole.figure_runs(figure)}
 
 
 def shown(whole: Plan, runs: Iterable[Run] = (), table: Table | None = None) -> dict[str, Any]:

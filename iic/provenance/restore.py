@@ -16,6 +16,7 @@ from pathlib import Path
 
 from iic.params.errors import IICError
 from iic.params.runs import Plan
+from iic.provenance.artifacts import reads_artifacts
 from iic.provenance.audit.run import verify
 from iic.provenance.jobs import Job, all_jobs
 from iic.provenance.why import Answer, why
@@ -93,7 +94,7 @@ def sound(plan: Plan, answers: Sequence[Answer]) -> list[Job]:
         job = answer.job
         above = [by_name[name] for name in _needed(plan, job)]
         enough = answer.fresh or (job.rule == "train" and _lacks_artifacts(plan, answer))
-        if job.rule == "draw":
+        if job.rule == "draw" and reads_artifacts(plan.scale.name, job.wildcards["name"]):
             enough = answer.fresh and all(one.fresh for one in above)
         good[job.name] = enough and all(good[one.job.name] for one in above)
     return [answer.job for answer in answers if good[answer.job.name]]
@@ -114,7 +115,10 @@ def _needed(plan: Plan, job: Job) -> list[str]:
     if job.rule == "prepare":
         return [f"download {names['dataset']}"]
     if job.rule == "train":
-        return [f"prepare {names['run'].split('/')[0]}"]
+        run = plan.run(names["run"])
+        base = plan.base_of(run)
+        above = [] if base is None else [f"train {base.id}/seed{names['seed']}"]
+        return [f"prepare {run.dataset}", *above]
     if job.rule == "evaluate":
         # one process writes the evaluations of all runs of a dataset
         dataset = names["run"].split("/")[0]
@@ -122,7 +126,9 @@ def _needed(plan: Plan, job: Job) -> list[str]:
         return [f"train {run.id}/seed{seed}" for run in runs for seed in run.seeds]
     if job.rule == "tabulate":
         runs = plan.table_runs(names["name"])
-        return [f"evaluate {run.id}/seed{seed}" for run in runs for seed in run.seeds]
+        datasets = plan.table_datasets(names["name"])
+        counted = [f"{rule} {name}" for name in datasets for rule in ("download", "prepare")]
+        return counted + [f"evaluate {run.id}/seed{seed}" for run in runs for seed in run.seeds]
     places = [f"{run.id}/seed{seed}" for run, seed in plan.figure_places(names["name"])]
     return [f"{rule} {place}" for place in places for rule in ("train", "evaluate")]
 

@@ -13,8 +13,9 @@ from iic.publish.cells import Line
 from iic.publish.published import Published
 
 SELECTIONS = {
-    "as_published": "epoch of best label accuracy, then its sub-head of lowest loss (the paper's "
-    "way; needs labels)",
+    "as_published": "epoch of best label accuracy (on the test images where these are scored), "
+    "then its sub-head of lowest loss, or for IIC* of best accuracy on the labels that clusters "
+    "are mapped with (the released code's way; needs labels)",
     "as_published_mean": "epoch of best label accuracy, mean over sub-heads (the paper's avg row; "
     "needs labels)",
     "label_free": "last epoch, sub-head of lowest loss; picked without labels",

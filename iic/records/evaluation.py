@@ -30,6 +30,8 @@ class SubHeadScores(Model):
     """Adjusted Rand index."""
     loss: float | None
     """The objective's value that sub-heads are compared by; null where a method has none."""
+    mapping_acc: Percent | None = None
+    """Accuracy on the images that the mapping was made from, where others are scored."""
     mapping: list[int] | None
     """Class of each cluster; -1 for a cluster left without class by one-to-one matching."""
 

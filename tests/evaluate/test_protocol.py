@@ -144,3 +144,21 @@ def test_settings_that_no_dataset_fits(changes: dict[str, Any], key: str) -> Non
     problems = list(settings(**changes).problems(find_dataset("mnist")))
     assert [problem.key for problem in problems] == [key]
     assert not list(settings(label_fractions=(1.0, 0.01)).problems(find_dataset("mnist")))
+
+
+def test_as_published_takes_another_sub_head_with_other_labels() -> None:
+    one, clusters = overclustered()
+    point = Checkpoint(3, clusters, np.array([2.0, 1.0]))
+    found = evaluate(
+        {"last": point, "best_label": point}, one.labels, k_clusters=20, k_classes=4,
+        matching=one.matching, mapping_rows=one.mapping, scoring_rows=one.scoring,
+    )  # fmt: skip
+    published, free = found.selections["as_published"], found.selections["label_free"]
+    assert published is not None and free is not None
+    assert (published.sub_head, free.sub_head) == (0, 1)  # pure clusters, lowest loss
+    (half,) = fraction_scores(
+        settings(label_fractions=(0.5,), label_draws=2), one,
+        {"last": clusters, "best_label": clusters}, found.selections, k_clusters=20, k_classes=4,
+    )  # fmt: skip
+    better, worse = half.selections["as_published"], half.selections["label_free"]
+    assert better is not None and worse is not None and better.acc > worse.acc + 10

@@ -139,6 +139,37 @@ def test_mapping_on_one_split_scores_on_another() -> None:
     assert (record.n_mapping, record.n_scoring) == (4, 4)
 
 
+def test_overclustering_as_published_takes_the_sub_head_of_best_accuracy_on_the_mapping() -> None:
+    """Which is neither the one of lowest loss nor the one that scores best."""
+    labels = np.tile([0, 1], 8)
+    mapped, scored = np.arange(16) < 8, np.arange(16) >= 8
+
+    def of(wrong_in_mapping: int, wrong_in_scoring: int) -> NDArray[np.int64]:
+        clusters = labels.copy()
+        clusters[np.flatnonzero(mapped)[:wrong_in_mapping]] = 1 - labels[:wrong_in_mapping]
+        clusters[np.flatnonzero(scored)[:wrong_in_scoring]] = 1 - labels[:wrong_in_scoring]
+        return clusters
+
+    clusters = np.stack([of(2, 1), of(1, 3), of(0, 2)], axis=1)
+    point = Checkpoint(4, clusters, np.array([-3.0, -1.0, -2.0]))
+    for matching, expected in {"many_to_one": 2, "one_to_one": 0}.items():
+        record = evaluate(
+            {"last": point, "best_label": point},
+            labels,
+            k_clusters=2,
+            k_classes=2,
+            matching=matching,  # type: ignore[arg-type]
+            mapping_rows=mapped,
+            scoring_rows=scored,
+        )
+        heads = record.checkpoints["best_label"].sub_heads
+        assert [head.mapping_acc for head in heads] == [75.0, 87.5, 100.0]
+        assert [head.acc for head in heads] == [87.5, 62.5, 75.0]
+        published, free = record.selections["as_published"], record.selections["label_free"]
+        assert published is not None and free is not None
+        assert (published.sub_head, free.sub_head) == (expected, 0)
+
+
 def test_a_method_without_losses_has_one_sub_head() -> None:
     record = run(checkpoints={"last": checkpoint(0, (7,), None)})
     chosen = record.selections["label_free"]

@@ -20,6 +20,7 @@ from iic.params.loading import validate
 from iic.params.resolve import merged
 from iic.records.files import RecordError
 from iic.records.paths import RunPaths
+from tests.engine.test_loop import same
 from tests.prepared_data import prepared
 
 NETWORK = {
@@ -31,8 +32,8 @@ SETTINGS: dict[str, Any] = {
     "augmentation": AUGMENTATION,
     "batch_images": 30,
     "hidden": 16,
-    "trunk_learning_rate": 3e-3,
-    "head_learning_rate": 3e-3,
+    "trunk_learning_rate": 2e-3,
+    "head_learning_rate": 4e-3,
     "evaluation": {"matching": "identity", "mapping": ["test"], "test": ["test"]},
     "schedule": {"epochs": 3, "evaluation_batch": 50},
 }
@@ -82,7 +83,10 @@ def clustered(folder: Path, **network: Any) -> dict[str, np.ndarray]:
         "schedule": {"epochs": 1},
     }
     context = run(folder, model=iic_star.Settings, settings=settings)
-    tensors = iic_star.train(context).tensors or {}
+    tensors = dict(iic_star.train(context).tensors or {})
+    # the two checkpoints differ, so that the wrong one would be noticed
+    for name in [name for name in tensors if name.startswith("last.trunk")]:
+        tensors[name] = np.asarray(tensors[name] + 1, dtype=tensors[name].dtype)
     (folder / context.paths.weights).parent.mkdir(parents=True)
     save_file(tensors, folder / context.paths.weights)
     return tensors
@@ -110,18 +114,28 @@ def test_a_classifier_learns_from_labels(tmp_path: Path, kind: dict[str, Any]) -
     assert outcome.probabilities is not None and outcome.probabilities.shape == (60, 1, 3)
 
 
-def test_a_trunk_is_taken_over_and_a_fold_trains_on_its_own_images(tmp_path: Path) -> None:
+@pytest.mark.parametrize("checkpoint", ["best_label", "last"])
+def test_a_trunk_is_taken_over_from_the_checkpoint_that_is_asked_for(
+    tmp_path: Path, checkpoint: str
+) -> None:
     theirs = clustered(tmp_path)
-    start = finetune.train(run(tmp_path, start_from="iic_star", schedule={"epochs": 0}, fold=1))
+    start = finetune.train(
+        run(tmp_path, start_from="iic_star", checkpoint=checkpoint, schedule={"epochs": 0})
+    )
     assert start.tensors is not None
-    names = [name for name in theirs if name.startswith("best_label.trunk.")]
+    names = [name for name in theirs if name.startswith(f"{checkpoint}.trunk.")]
     assert names
     for name in names:
-        mine = start.tensors["last." + name.removeprefix("best_label.")]
+        mine = start.tensors["last." + name.removeprefix(f"{checkpoint}.")]
         np.testing.assert_array_equal(mine, theirs[name])
+
+
+def test_a_fold_trains_on_its_own_images_and_each_part_at_its_own_rate(tmp_path: Path) -> None:
     task = seen_by(run(tmp_path, fold=1))
     assert sorted(torch.cat(task.order(0, 0)).tolist()) == list(FOLDS[1])
-    assert [group["lr"] for group in task.parameter_groups()] == [3e-3, 3e-3]
+    assert [group["lr"] for group in task.parameter_groups()] == [2e-3, 4e-3]
+    trunk = {id(parameter) for parameter in task.parameter_groups()[0]["params"]}
+    assert trunk == {id(parameter) for parameter in task._classifier.trunk.parameters()}
 
 
 def seen_by(context: RunContext[Any]) -> ClassificationTask:
@@ -154,7 +168,9 @@ def test_ten_crops_are_averaged(tmp_path: Path) -> None:
 def test_interrupted_and_resumed_gives_the_same_bytes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    expected = finetune.train(run(tmp_path / "a"))
+    for folder in ("a", "b"):
+        clustered(tmp_path / folder)
+    expected = finetune.train(run(tmp_path / "a", start_from="iic_star"))
     steps = 0
     plain = ClassificationTask.loss
 
@@ -168,11 +184,8 @@ def test_interrupted_and_resumed_gives_the_same_bytes(
     with monkeypatch.context() as patch:
         patch.setattr(ClassificationTask, "loss", counted)
         with pytest.raises(Interrupted):
-            finetune.train(run(tmp_path / "b"))
-    resumed = finetune.train(run(tmp_path / "b"))
-    assert expected.tensors is not None and resumed.tensors is not None
-    for name, tensor in expected.tensors.items():
-        assert tensor.tobytes() == resumed.tensors[name].tobytes(), name
+            finetune.train(run(tmp_path / "b", start_from="iic_star"))
+    same(expected, finetune.train(run(tmp_path / "b", start_from="iic_star")))
 
 
 def test_weights_of_another_network_are_refused_before_training(tmp_path: Path) -> None:
@@ -200,6 +213,8 @@ def test_absent_or_damaged_weights_are_refused(tmp_path: Path) -> None:
 def test_labels_and_folds_have_to_be_there(tmp_path: Path) -> None:
     with pytest.raises(IICError, match="some of its 120 training images have none"):
         finetune.train(run(tmp_path, labelled=False))
+    with pytest.raises(IICError, match="batch_images: 59 leaves a batch of one of 60 images"):
+        finetune.train(run(tmp_path, fold=0, batch_images=59))
     with pytest.raises(IICError, match="fold: 7, but test has 2 predefined folds"):
         finetune.train(run(tmp_path, fold=7))
 

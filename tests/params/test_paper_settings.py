@@ -258,7 +258,7 @@ def test_finetuning(paper: Plan) -> None:
     assert evaluation.test == ("test",)
     base = settings.model_dump()
     changes = {
-        "finetune-corrected": {"features": "pooled", "head": "linear"},
+        "finetune-corrected": {"features": "pooled", "head": "linear", "checkpoint": "last"},
         "supervised": {"start_from": None},
         "finetune-fold9": {"fold": 9},
     }

@@ -164,6 +164,13 @@ def test_a_run_starts_from_a_run_of_the_scale(params: Path, name: str, says: str
     assert says in str(error)
 
 
+def test_no_run_starts_from_one_that_itself_starts_from_another(params: Path) -> None:
+    change(params, GPU, ("changes", "stl10/finetune-corrected"), {"start_from": "finetune"})
+    error = error_of(params, "gpu")
+    assert error.key == "changes.stl10/finetune-corrected.start_from"
+    assert "stl10/finetune, which itself starts from 'iic_star-features'" in str(error)
+
+
 def test_a_run_that_is_left_out_cannot_be_started_from(params: Path) -> None:
     change(params, GPU, ("skip",), ["stl10/iic_star-features"])
     change(params, GPU, ("skip_reason",), "too long")

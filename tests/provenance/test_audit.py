@@ -227,6 +227,14 @@ def test_a_receipt_that_is_no_record(tree: Path) -> None:
     seen(path, "schema", "cannot be read")
 
 
+def test_a_finetuning_stands_on_the_run_that_it_starts_from(tree: Path) -> None:
+    place = RUNS.parent / "stl10_standin"
+    base, own = (place / f"{run}/seed0/run.json" for run in ("iic_star-features", "finetune"))
+    assert str(base) in {parent.path for parent in read_record(own, Receipt).parents}
+    base.unlink()
+    seen(own, "chain", f"its parent {base} is missing")
+
+
 def test_a_missing_small_file_fails_and_a_missing_artifact_is_to_be_restored(tree: Path) -> None:
     path = ARTIFACTS / "iic/seed0/weights.safetensors"
     path.unlink()

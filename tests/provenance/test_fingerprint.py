@@ -293,3 +293,14 @@ def test_a_plan_that_is_out_of_date_is_refused() -> None:
     check_plan("a", "a", "train x")
     with pytest.raises(PlanChanged, match=r"train x: .* changed after .* run the same command"):
         check_plan("b", "a", "train x")
+
+
+def test_another_setting_of_a_base_retrains_what_starts_from_it(
+    before: dict[str, str], clone: Path
+) -> None:
+    old = "stl10_standin/iic_star-features: {head: {k: 35}"
+    edit(clone, "params/scales/mini.yaml", old, old.replace("35", "36"))
+    trained = {name for name in changed(before, fingerprints(clone)) if name.startswith("train ")}
+    assert trained == {
+        f"train stl10_standin/{run}/seed0" for run in ("iic_star-features", "finetune")
+    }

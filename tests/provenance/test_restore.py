@@ -12,6 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from iic.params.runs import plan
+from iic.provenance import jobs
+from iic.provenance.restore import _needed
 from tests.conftest import SCALE, run_in
 
 pytest.importorskip("snakemake")
@@ -140,3 +143,19 @@ def test_a_fresh_clone_is_restored_from_a_dvc_remote(own_tree: Path, tmp_path: P
     assert "Nothing to be done" in dry_run(fresh, "tables", "figures")
     weights = f"results/{SCALE}/artifacts/digits/iic/seed0/weights.safetensors"
     assert (fresh / weights).read_bytes() == (own_tree / weights).read_bytes()
+
+
+def test_what_a_job_stands_on() -> None:
+    """Marking a job as done marks all that Snakemake gives to it."""
+    whole = plan("smoke")
+
+    def of(job: jobs.Job) -> list[str]:
+        return _needed(whole, job)
+
+    assert of(jobs.train("smoke", "stl10_standin/finetune", 0)) == [
+        "prepare stl10_standin", "train stl10_standin/iic_star-features/seed0",
+    ]  # fmt: skip
+    assert of(jobs.train("smoke", "digits/iic", 0)) == ["prepare digits"]
+    counted = of(jobs.tabulate("smoke", "supp_table_5"))
+    assert {f"prepare {name}" for name in whole.datasets} <= set(counted)
+    assert of(jobs.tabulate("smoke", "supp_table_1")) == []

@@ -9,8 +9,9 @@ Test with: snakemake --cores 1 --config scale=smoke -- audit
 rule audit:
     """Verify hashes, recompute metrics, rebuild tables, close every chain of receipts."""
     input:
-        # receipts, since Snakemake compares small files by content and large drawings by time
-        tables=expand(f"{RESULTS}/tables/{{name}}.run.json", name=TABLES),
+        tables=rules.tables.input,
+        receipts=expand(f"{RESULTS}/tables/{{name}}.run.json", name=TABLES),
+        # receipts alone, since Snakemake compares small files by content and large ones by time
         figures=expand(f"{RESULTS}/figures/{{name}}.run.json", name=PLAN.figures),
     output:
         report=report(

@@ -49,6 +49,12 @@ def figure_folders(wildcards):
     return [f"{run.id}/seed{seed}" for run, seed in places]
 
 
+def figure_artifacts(wildcards):
+    """Seed folders whose artifacts a figure is drawn from; none if small files are enough."""
+    reads = fingerprint.reads_artifacts(SCALE, wildcards.name)
+    return figure_folders(wildcards) if reads else []
+
+
 def figure_datasets(wildcards):
     """Datasets of the runs that a figure is drawn from."""
     return list(

@@ -26,7 +26,7 @@ rule draw:
         ),
         artifacts=ancient(
             lambda wildcards: expand(
-                f"{RESULTS}/artifacts/{{folder}}", folder=figure_folders(wildcards)
+                f"{RESULTS}/artifacts/{{folder}}", folder=figure_artifacts(wildcards)
             )
         ),
     output:

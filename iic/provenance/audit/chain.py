@@ -7,6 +7,7 @@ files that the training's receipt has in its fingerprint.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 
 from iic.provenance import jobs
@@ -29,6 +30,7 @@ class Chain:
         self.tree = tree
         self.broken: dict[str, list[Finding]] = {}
         """Receipt -> what is wrong with its own links."""
+        self._md5: dict[str, str] = {}
         self.closed = 0
         """Cells and series that lead back to raw data."""
 
@@ -99,7 +101,7 @@ class Chain:
         if job.rule == "download":
             wrote = {output.path: output.sha256 for output in receipt.outputs}
             for path, checksum in receipt.fingerprint.data.items():
-                if not _is(wrote.get(path), checksum):
+                if not self._is(path, wrote.get(path), checksum):
                     yield _broken(str(job.receipt), f"{path} is not the file of the catalogue")
         elif job.rule in ("prepare", "train"):
             dataset = job.wildcards.get("dataset") or job.wildcards["run"].split("/")[0]
@@ -110,11 +112,27 @@ class Chain:
                 return
             have = {output.path: output.sha256 for output in raw.outputs}
             for path, checksum in receipt.fingerprint.data.items():
-                if not _is(have.get(path), checksum):
+                if not self._is(path, have.get(path), checksum):
                     yield _broken(
                         str(job.receipt),
                         f"was made from another {path} than the one that lies here",
                     )
+
+    def _is(self, path: str, sha256: str | None, checksum: str) -> bool:
+        """Whether a recorded file is the one that the catalogue knows by `checksum`.
+
+        A receipt cannot tell of a file that is known by its MD5 alone: the file itself is looked
+        at where it is here.
+        """
+        if not checksum.startswith("md5:"):
+            return sha256 == checksum
+        if path not in self._md5:
+            whole = self.tree.root / path
+            self._md5[path] = ""
+            if whole.exists():
+                with whole.open("rb") as file:
+                    self._md5[path] = f"md5:{hashlib.file_digest(file, 'md5').hexdigest()}"
+        return sha256 is not None and self._md5[path] in ("", checksum)
 
     def _display(self, job: Job, receipt: Receipt) -> Iterator[Finding]:
         """The sources of a table's cells or a figure's series."""
@@ -187,14 +205,6 @@ class Chain:
         found = self.tree.receipt(receipt)
         for parent in found.parents if found is not None else []:
             yield from self._above(path, what, parent.path, seen)
-
-
-def _is(sha256: str | None, checksum: str) -> bool:
-    """Whether a recorded file may be the one that the catalogue knows by `checksum`.
-
-    Of a file that is known by its MD5 alone, the receipt cannot tell; its job has compared them.
-    """
-    return sha256 == checksum or (sha256 is not None and checksum.startswith("md5:"))
 
 
 def _broken(path: str, message: str) -> Finding:

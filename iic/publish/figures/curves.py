@@ -90,7 +90,7 @@ def draw(plan: Plan, name: str, root: Path) -> Drawn:
         near = [level for level in levels if level.run.dataset == run.dataset]
         _losses(left, found)
         end = max(1, *(epoch["epoch"] for curve in found for epoch in curve.epochs))
-        own = plan.scale.real and run.dataset == run.paper_dataset
+        own = plan.scale.real and run.dataset == run.paper_dataset and _as_long(plan, run)
         theirs = read_learning_curves(root / LOGS).get(run.id, []) if own else []
         _accuracies(right, found, near, [one for one in theirs if one.epoch <= end])
         for axes in (left, right):
@@ -100,6 +100,16 @@ def draw(plan: Plan, name: str, root: Path) -> Drawn:
         series.append(Series(name=run.id, seeds=[curve.source for curve in found]))
     series += [Series(name=level.run.id, seeds=level.sources) for level in levels]
     return Drawn(figure, Sources(scale=plan.scale.name, name=name, series=series))
+
+
+def _as_long(plan: Plan, run: Run) -> bool:
+    """Whether an epoch has the batches and passes that the paper's has, so that epochs compare."""
+    defined = plan.definitions.get(f"{run.paper_dataset}/{run.name}")
+    mine, theirs = (
+        [getattr(one, name, None) for name in ("pairs", "head_a", "head_b")]
+        for one in (run.settings, None if defined is None else defined.settings)
+    )
+    return defined is None or mine == theirs
 
 
 def _curves(run: Run, root: Path) -> list[_Curve]:

@@ -23,6 +23,7 @@ from iic.params.runs import Plan, Run
 from iic.publish.evidence import evaluation_source
 from iic.publish.figures.sheet import HEADING, label_stand_in
 from iic.publish.figures.style import PALE, SERIES, TEXT_WIDTH, Drawn, FigureError, colour
+from iic.publish.hyper_parameters import DATASETS
 from iic.records.evaluation import Evaluation, SelectionName
 from iic.records.files import read_record
 from iic.records.paths import RunPaths
@@ -36,10 +37,6 @@ BY_K = "stl10"
 """The paper's dataset whose values of k the left panel compares."""
 CENTRE_SHARE = {"mnist": 25.0}
 """Whose k the centre panel shows, in percent of the largest, where that is not 100."""
-PAPER_NAMES = {
-    "stl10": "STL10", "cifar10": "CIFAR10", "cifar100_20": "CIFAR100-20", "cifar100": "CIFAR100",
-    "mnist": "MNIST",
-}  # fmt: skip
 MARKERS = ("o", "s", "^", "D", "v", "P")
 
 
@@ -242,13 +239,13 @@ def _point(
 
 def _place(run: Run) -> int:
     """The place of a dataset among colours and markers, the same in every panel and scale."""
-    names = [*PAPER_NAMES]
+    names = [*DATASETS]
     return names.index(run.paper_dataset) if run.paper_dataset in names else len(names)
 
 
 def _title(run: Run) -> str:
     if run.dataset == run.paper_dataset:
-        return PAPER_NAMES.get(run.dataset, run.dataset)
+        return DATASETS.get(run.dataset, run.dataset)
     return run.dataset
 
 

@@ -1,6 +1,6 @@
 """Entry to the engine: train a classifier on labels under given settings.
 
-Apart from `iic.engine.training`, so that an edit here makes no clustering run stale.
+Apart from `iic.engine.train_clustering`, so that an edit here makes no clustering run stale.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from iic.engine.pretrained import load_trunk
 from iic.engine.seeding import derive
 from iic.networks.classifier import Classifier
 from iic.params.augmentation import ColourAugmentation
+from iic.params.errors import IICError
 from iic.params.networks import NetworkSettings
 from iic.params.training import ComputeSettings, OptimiserSettings, ScheduleSettings
 
@@ -61,11 +62,17 @@ def train_classifier(
 
     Raises:
         RecordError: The weights are absent or damaged.
-        IICError: They are of another network, labels are missing, or there is no GPU.
+        IICError: They are of another network, labels are missing, a batch would have one image, or
+            there is no GPU.
         CheckpointError: The run's checkpoint was made by other settings, data or code.
         NonFiniteLoss: The loss was NaN or infinite; the last checkpoint is left.
         Interrupted: SIGTERM or SIGINT came; a checkpoint of this very step is left.
     """
+    if len(training) % batch_images == 1:
+        raise IICError(
+            f"{context.name}: batch_images: {batch_images} leaves a batch of one of "
+            f"{len(training):,} images, which BatchNorm cannot normalise: take another size"
+        )
     with leased_device(context.settings.gpu) as device:
         deterministic = configure(device, context.settings.threads)
         torch.manual_seed(derive(context.seed, "network"))
