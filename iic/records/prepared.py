@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from iic.params.base import Model
 from iic.params.datasets import Identifier, ImageShape
@@ -70,6 +70,14 @@ class PreparedManifest(Model):
         if self.folds is not None:
             check_folds(self.folds, self.splits)
         return self
+
+    @model_serializer(mode="wrap")
+    def _without_empty_folds(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Folds are left out where there are none: what other datasets have changes no file."""
+        content: dict[str, Any] = plain(self)
+        if self.folds is None:
+            del content["folds"]
+        return content
 
     def split(self, name: str) -> slice:
         """Where the split `name` lies in the arrays.
