@@ -6,8 +6,8 @@ for each image. So a class is what IIC's transforms leave as it is: crops keep t
 map it to itself, and neither colour jitter nor Sobel filtering hides it, while the raw pixels say
 little: k-means is hardly better than chance. What those transforms do not change, and what is no
 class, is kept from varying much (the grey value, the size, which part is lighter), or it could be
-clustered as well. The noise is there for a reason too: between classes that are told apart without
-any doubt IIC settles on two clusters in its first steps and is slow to split them again.
+clustered as well. The noise is strong because in trials with less of it, one run each, IIC settled
+on two clusters in its first steps and stayed there.
 
 The same bytes have to come out on every machine, for the catalogue lists their checksums. So all
 arithmetic is on whole numbers, and chance is SHAKE-256 of the image's name: neither a library's
