@@ -119,11 +119,10 @@ class ClassificationTask:
 
     def predict(self, batch: int, probabilities: bool = False) -> Predictions:
         """Classes of the evaluated images, (n, 1), and their probabilities (n, 1, classes)."""
-        size = max(1, batch // CROPS) if self._ten_crop else batch
         classes, kept = [], []
         self._classifier.eval()
         with torch.no_grad():
-            for indices in torch.split(self._evaluated, size):
+            for indices in self._batches(batch):
                 logits = self._evaluate(indices)
                 classes.append(logits.argmax(dim=1, keepdim=True).cpu().numpy().astype(np.uint8))
                 if probabilities:
@@ -135,11 +134,16 @@ class ClassificationTask:
         """Move BatchNorm's running statistics towards the evaluated images."""
         self._classifier.train()
         with torch.no_grad():
-            for indices in torch.split(self._evaluated, batch):
+            for indices in self._batches(batch):
                 self._evaluate(indices)
 
     def selection_losses(self) -> None:
         """There is one classifier, and nothing to choose it from."""
+
+    def _batches(self, images: int) -> tuple[Tensor, ...]:
+        """Indices of the evaluated images, so many to a forward pass; each crop is one."""
+        size = max(1, images // CROPS) if self._ten_crop else images
+        return torch.split(self._evaluated, size)
 
     def _evaluate(self, indices: Tensor) -> Tensor:
         images = self.store.batch(indices)
