@@ -35,24 +35,6 @@ IIC = RunPaths("tiny", "stl10/iic", 0)
 LABELLED = SPLITS["train"] + SPLITS["test"]
 
 
-@pytest.fixture
-def plan() -> Plan:
-    return figures_plan()
-
-
-@pytest.fixture
-def root(tmp_path: Path, plan: Plan) -> Path:
-    write_dataset(tmp_path, "stl10")
-    write_run(tmp_path, plan, "stl10/iic")
-    write_run(tmp_path, plan, "stl10/iic_star-pct100", k=30)
-    return tmp_path
-
-
-@pytest.fixture
-def found(root: Path, plan: Plan) -> Predictions:
-    return load_predictions(plan, "figure_1", root)
-
-
 def words(figure: object) -> list[str]:
     """Everything that is written on a sheet."""
     return [text.get_text() for text in (*figure.axes[0].texts, *figure.texts)]

@@ -15,28 +15,10 @@ from iic.records.evaluation import Evaluation
 from iic.records.files import RecordError, read_record, write_record
 from iic.records.paths import RunPaths
 from iic.records.snapshots import read_probabilities, write_probabilities
-from tests.publish.figure_helpers import SPLITS, figures_plan, write_dataset, write_run
+from tests.publish.figure_helpers import SPLITS, figures_plan
 
 IIC = RunPaths("tiny", "stl10/iic", 0)
 LABELLED = SPLITS["train"] + SPLITS["test"]
-
-
-@pytest.fixture
-def plan() -> Plan:
-    return figures_plan()
-
-
-@pytest.fixture
-def root(tmp_path: Path, plan: Plan) -> Path:
-    write_dataset(tmp_path, "stl10")
-    write_run(tmp_path, plan, "stl10/iic")
-    write_run(tmp_path, plan, "stl10/iic_star-pct100", k=30)
-    return tmp_path
-
-
-@pytest.fixture
-def found(root: Path, plan: Plan) -> Predictions:
-    return load_predictions(plan, "figure_1", root)
 
 
 def test_predictions_are_those_of_the_lowest_loss_sub_head(found: Predictions) -> None:
