@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,3 +38,20 @@ class Built:
         for path, content in files.items():
             write_bytes(root / path, content)
         return list(files)
+
+
+def dump_lines(columns: Sequence[str], lines: Iterable[Mapping[str, str]]) -> bytes:
+    """A listing's csv: a header, LF line ends, UTF-8.
+
+    Args:
+        columns: Names, in order.
+        lines: Column -> text; every line has all of them.
+
+    Raises:
+        ValueError: A line has a column that is not one of `columns`.
+    """
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(lines)
+    return text.getvalue().encode()

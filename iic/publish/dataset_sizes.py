@@ -7,15 +7,13 @@ at this scale. IIC's count of training images is of those that any of its two he
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from iic.params.runs import Plan, Run
 from iic.params.splits import UNLABELLED
-from iic.publish.built import Built
+from iic.publish.built import Built, dump_lines
 from iic.publish.evidence import file_record
 from iic.publish.hyper_parameters import DATASETS
 from iic.publish.latex import booktabs
@@ -73,7 +71,7 @@ def build(plan: Plan, name: str, root: Path = Path()) -> Built:
     head = ["Dataset", "data", "image", "classes"]
     head += [f"{method} {part}" for method in METHODS for part in ("train", "test")]
     return Built(
-        csv=_csv(lines),
+        csv=dump_lines(COLUMNS, lines),
         md=_markdown(title, listing.caption, head, body),
         tex=booktabs(name, f"{title}. {listing.caption}", "lll" + "r" * 5, head, body),
         sources=Sources(scale=plan.scale.name, name=name, series=series),
@@ -160,14 +158,6 @@ def _row(paper: str, manifest: PreparedManifest, shares: Sequence[Share]) -> lis
 
 def _kind(manifest: PreparedManifest) -> str:
     return "stand-in" if manifest.stand_in else "real"
-
-
-def _csv(lines: list[dict[str, str]]) -> bytes:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(lines)
-    return text.getvalue().encode()
 
 
 def _markdown(title: str, caption: str, head: list[str], body: list[list[str]]) -> bytes:

@@ -7,14 +7,12 @@ Segmentation has no experiments here yet; its lines say so.
 
 from __future__ import annotations
 
-import csv
-import io
 from pathlib import Path
 from typing import Any
 
 from iic.params.errors import SettingsError
 from iic.params.runs import Plan
-from iic.publish.built import Built
+from iic.publish.built import Built, dump_lines
 from iic.publish.latex import booktabs
 from iic.publish.layout import titled
 from iic.records.sources import Series, Sources
@@ -69,7 +67,7 @@ def build(plan: Plan, name: str, root: Path = Path()) -> Built:
     notes = [f"(untrained): {UNTRAINED}."] if any("(" in line["k"] for line in lines) else []
     notes.append(f"Not run yet: {', '.join(NOT_YET)}.")
     return Built(
-        csv=_csv(lines),
+        csv=dump_lines(COLUMNS, lines),
         md=_markdown(title, listing.caption, body, notes),
         tex=booktabs(
             name,
@@ -141,14 +139,6 @@ def _crop(augmentation: dict[str, Any]) -> str:
 
 def _print(line: dict[str, str], column: str) -> str:
     return line[column] or "–"
-
-
-def _csv(lines: list[dict[str, str]]) -> bytes:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(lines)
-    return text.getvalue().encode()
 
 
 def _markdown(title: str, caption: str, body: list[list[str]], notes: list[str]) -> bytes:
