@@ -31,9 +31,11 @@ def test_the_picture_of_the_workflow_is_what_snakemake_draws(generator: ModuleTy
     )
 
 
-def test_the_reference_table_is_what_the_results_in_git_say(generator: ModuleType) -> None:
+@pytest.mark.parametrize("part", ["reference", "photographs"])
+def test_measured_tables_are_what_the_results_in_git_say(generator: ModuleType, part: str) -> None:
     text = (ROOT / "README.md").read_text()
-    assert generator.replaced(text, "reference", generator.reference()) == text, "run make readme"
+    content = getattr(generator, part)()
+    assert generator.replaced(text, part, content) == text, "run make readme"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
