@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from iic.networks.resnet import BasicBlock
+from iic.networks.segmentation import SegmentationNetwork
 from iic.networks.two_head import ClusteringNetwork
 
 KINDS: dict[type[nn.Module], str] = {
@@ -36,6 +37,8 @@ class LayerRow:
     kernel: int | None
     """Side of the kernel or pooling window; None where there is none."""
     stride: int | None
+    padding: int | None
+    dilation: int | None
     size: int
     """Side of the output map in pixels, 1 for a vector."""
     parameters: int
@@ -74,7 +77,7 @@ def describe(network: nn.Module, input_shape: tuple[int, int, int]) -> list[Laye
             # two images: BatchNorm without running statistics refuses one value per channel
             first = next(network.parameters())
             x = torch.zeros(2, *input_shape, device=first.device, dtype=first.dtype)
-            if isinstance(network, ClusteringNetwork):
+            if isinstance(network, ClusteringNetwork | SegmentationNetwork):
                 features = network.features(x)
                 for head in network.heads.values():
                     head(features)
@@ -108,6 +111,8 @@ def _row_hook(name: str, rows: list[LayerRow], macs: defaultdict[str, int]) -> C
                 channels=output.shape[1],
                 kernel=_side(getattr(shaped, "kernel_size", None)),
                 stride=_side(getattr(shaped, "stride", None)),
+                padding=_side(getattr(shaped, "padding", None)),
+                dilation=_side(getattr(shaped, "dilation", None)),
                 size=output.shape[2] if output.ndim == 4 else 1,
                 parameters=sum(p.numel() for p in module.parameters() if p.requires_grad),
                 macs=macs[name],
