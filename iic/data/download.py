@@ -22,7 +22,9 @@ from filelock import FileLock, Timeout
 from iic.data.archives import unpack
 from iic.data.errors import DataError, DownloadError
 from iic.data.files import Progress, SourceFailure, discard, keep, mismatch, part_of, store
+from iic.data.neighbours import take_over
 from iic.data.sources import Folder, Patience, Server, copy_checked
+from iic.data.unverified import as_noted, is_known, problem_of
 from iic.params.datasets import CATALOGUE, Dataset, Embedded, KnownFile, SourceFile
 from iic.records.files import sha256_file, write_record
 from iic.records.paths import RAW, raw_folder, raw_manifest
@@ -67,40 +69,45 @@ def download(
             says.
     """
     folder = root / raw_folder(name)
-    sources = _sources(dataset, name, mirror or os.environ.get(MIRROR_VARIABLE), patience)
+    mirror = mirror or os.environ.get(MIRROR_VARIABLE)
     with _only_one(root / RAW, name), _only_one(root / RAW, dataset.files[0].name):
-        for file in dataset.files:
+        for listed in dataset.files:
+            file = as_noted(listed, folder)
             kept: tuple[KnownFile, ...] = file.members or (file,)
             if all(_is_there(folder / one.name, one) for one in kept):
                 continue
             if dataset.generator is not None:
                 _generate(file, name, dataset, folder, progress)
-            elif not _from_neighbour(kept, folder, progress):
+            elif not take_over(kept, folder, progress):
+                sources = _sources(file.mirrors or dataset.mirrors, name, mirror, patience)
                 _bring(file, name, folder, sources, progress)
         manifest = RawManifest(
             dataset=name,
-            files=tuple(
-                FileRecord(
-                    path=(raw_folder(name) / file.name).as_posix(),
-                    sha256=file.sha256 or sha256_file(folder / file.name),
-                    size=file.size,
-                )
-                for file in dataset.raw_files
-            ),
+            files=tuple(_record(file, name, folder) for file in dataset.raw_files),
         )
         write_record(root / raw_manifest(name), manifest)
     return manifest
 
 
+def _record(file: KnownFile, name: str, folder: Path) -> FileRecord:
+    path = folder / file.name
+    sha256 = as_noted(file, folder).sha256 or sha256_file(path)
+    if file.unverified:
+        log.warning("%s: no checksum to check it by (%s); sha256 %s", path, file.unverified, sha256)
+    return FileRecord(
+        path=(raw_folder(name) / file.name).as_posix(), sha256=sha256, size=path.stat().st_size
+    )
+
+
 def _sources(
-    dataset: Dataset, name: str, mirror: str | None, patience: Patience
+    mirrors: Sequence[str], name: str, mirror: str | None, patience: Patience
 ) -> list[Folder | Server]:
     sources: list[Folder | Server] = []
     if mirror and mirror.startswith(("http://", "https://")):
         sources.append(Server(f"{mirror.rstrip('/')}/{name}/", patience))
     elif mirror:
         sources.append(Folder(Path(mirror.removeprefix("file://")).expanduser() / name))
-    return sources + [Server(prefix, patience) for prefix in dataset.mirrors]
+    return sources + [Server(prefix, patience) for prefix in mirrors]
 
 
 @contextmanager
@@ -127,7 +134,7 @@ def _only_one(raw: Path, name: str) -> Iterator[None]:
 
 def _is_there(path: Path, wanted: KnownFile) -> bool:
     try:
-        problem = mismatch(path, wanted)
+        problem = problem_of(path, wanted)
     except OSError as error:
         problem = f"cannot be read: {error.strerror}"
     if problem and path.exists():
@@ -174,33 +181,21 @@ def _bring(
             [
                 f"{name}: {file.name} could not be had from any source:",
                 *(f"  {reason}" for reason in reasons),
-                f"  remedy: put the file ({file.size:,} bytes, {_sum(file)}) at "
+                f"  remedy: put the file ({_known_of(file)}) at "
                 f"DIR/{name}/{file.name} and give --config mirror=DIR",
             ]
         )
     )
 
 
-def _sum(file: KnownFile) -> str:
-    return f"md5 {file.md5}" if file.sha256 is None else f"sha256 {file.sha256}"
-
-
-def _from_neighbour(kept: Sequence[KnownFile], folder: Path, progress: Progress) -> bool:
-    """Copy the files from a dataset that has the same ones; False where none has them all."""
-    neighbours = sorted(path for path in folder.parent.iterdir() if path.is_dir())
-    for neighbour in neighbours:
-        if neighbour == folder or not all(
-            (neighbour / one.name).is_file() and (neighbour / one.name).stat().st_size == one.size
-            for one in kept
-        ):
-            continue
-        try:
-            for one in kept:
-                _one(one, Folder(neighbour), folder, progress)
-            return True
-        except SourceFailure as reason:
-            log.info("%s: not taken over: %s", folder.name, reason)
-    return False
+def _known_of(file: KnownFile) -> str:
+    """Size and checksum, and where an unverified file's come from."""
+    size = f"{file.size:,} bytes" if file.size else "of unknown size"
+    if not is_known(file):
+        return f"{size}, of unknown checksum"
+    checksum = f"md5 {file.md5}" if file.sha256 is None else f"sha256 {file.sha256}"
+    noted = "; as files.json notes it: delete that to accept another" if file.unverified else ""
+    return f"{size}, {checksum}{noted}"
 
 
 def _generate(

@@ -20,12 +20,12 @@ from iic.data.files import (
     Progress,
     SourceFailure,
     discard,
-    mismatch,
     read_chunks,
     size_of,
     store,
     wrong_size,
 )
+from iic.data.unverified import problem_of
 from iic.params.datasets import KnownFile
 
 CHUNK = 1 << 15
@@ -90,6 +90,8 @@ class Server:
             while True:
                 resumed = size_of(part) > 0
                 try:
+                    if not wanted.size:
+                        wanted = _sized(wanted, self._announced(session, url))
                     self._attempt(session, url, wanted, part, progress)
                 except _BrokenOff as error:
                     fruitless = fruitless + 1 if size_of(part) <= furthest else 0
@@ -101,7 +103,7 @@ class Server:
                         ) from error
                     time.sleep(self.patience.backoff * 2 ** max(fruitless - 1, 0))
                     continue
-                problem = mismatch(part, wanted)
+                problem = problem_of(part, wanted)
                 if problem is None:
                     return
                 discard(part)
@@ -123,8 +125,19 @@ class Server:
         offset = size_of(part)
         if offset == wanted.size:
             return
+        with self._ask(session, url, offset) as response:
+            offset = _accepted_offset(response, offset, wanted, part)
+            chunks = self._chunks(response)
+            first = next(chunks, b"")
+            if offset == 0:
+                _refuse_other_content(response, first, wanted)
+            store(_chain(first, chunks), part, wanted, progress, append=offset > 0)
+        if size_of(part) < wanted.size:
+            raise _BrokenOff("the connection ended early")
+
+    def _ask(self, session: requests.Session, url: str, offset: int) -> requests.Response:
         try:
-            response = session.get(
+            return session.get(
                 url,
                 headers={"Range": f"bytes={offset}-"} if offset else {},
                 stream=True,
@@ -136,15 +149,16 @@ class Server:
             raise _BrokenOff(f"no answer within {self.patience.read:g} s") from error
         except requests.RequestException as error:
             raise SourceFailure(str(error)) from error
-        with response:
-            offset = _accepted_offset(response, offset, wanted, part)
-            chunks = self._chunks(response)
-            first = next(chunks, b"")
-            if offset == 0:
-                _refuse_other_content(response, first, wanted)
-            store(_chain(first, chunks), part, wanted, progress, append=offset > 0)
-        if size_of(part) < wanted.size:
-            raise _BrokenOff("the connection ended early")
+
+    def _announced(self, session: requests.Session, url: str) -> int:
+        """Size of a file of which nobody publishes it: without one, a cut file passes for whole."""
+        with self._ask(session, url, 0) as response:
+            if response.status_code != 200:
+                raise _refusal(response)
+            announced = response.headers.get("Content-Length", "")
+        if not announced.isdigit() or not int(announced):
+            raise SourceFailure("announces no size, and none is known: it may be cut unnoticed")
+        return int(announced)
 
     def _chunks(self, response: requests.Response) -> Iterator[bytes]:
         try:
@@ -167,12 +181,16 @@ def copy_checked(source: Path, wanted: KnownFile, part: Path, progress: Progress
         size = source.stat().st_size
     except OSError as error:
         raise SourceFailure(f"{source}: {error.strerror}") from error
-    if size != wanted.size:
+    if wanted.size and size != wanted.size:
         raise SourceFailure(f"{source}: {wrong_size(size, wanted)}")
-    store(read_chunks(source), part, wanted, progress)
-    if problem := mismatch(part, wanted):
+    store(read_chunks(source), part, _sized(wanted, size), progress)
+    if problem := problem_of(part, wanted):
         discard(part)
         raise SourceFailure(f"{source}: {problem}")
+
+
+def _sized(wanted: KnownFile, size: int) -> KnownFile:
+    return wanted.model_copy(update={"size": size})
 
 
 class _BrokenOff(Exception):
@@ -196,10 +214,15 @@ def _accepted_offset(
     if status == 416 and offset:
         discard(part)
         raise _BrokenOff("refuses to go on from where the transfer broke off")
-    text = f"HTTP {status} {response.reason or ''}".strip()
-    if status in {408, 425, 429} or status >= 500:
-        raise _BrokenOff(text)
-    raise SourceFailure(text)
+    raise _refusal(response)
+
+
+def _refusal(response: requests.Response) -> Exception:
+    """What an answer without the file means: to be asked again, or nothing to be had."""
+    text = f"HTTP {response.status_code} {response.reason or ''}".strip()
+    if response.status_code in {408, 425, 429} or response.status_code >= 500:
+        return _BrokenOff(text)
+    return SourceFailure(text)
 
 
 def _refuse_other_content(response: requests.Response, first: bytes, wanted: KnownFile) -> None:

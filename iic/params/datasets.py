@@ -18,6 +18,8 @@ from iic.params.loading import read_yaml, validate
 
 CATALOGUE = Path("params/datasets.yaml")
 STAND_IN_SUFFIX = "_standin"
+UNVERIFIED = "unverified"
+"""What stands for the checksum of a file of which nobody publishes any."""
 
 Identifier = Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -25,6 +27,7 @@ Md5 = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 Dotted = Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$")]
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][\w.+-]*(/[A-Za-z0-9][\w.+-]*)*$")]
 """Path below a dataset's raw folder; each part starts with a letter or digit, so never ``..``."""
+MirrorPrefix = Annotated[str, Field(pattern=r"^https?://.+/$")]
 
 
 class ImageShape(Model):
@@ -42,28 +45,50 @@ class ImageShape(Model):
         return self.channels, self.height, self.width
 
 
+class LabelMaps(Model):
+    """What a dataset for segmentation has besides: a class for every pixel, and how it is made."""
+
+    scale: float = Field(gt=0, le=1)
+    """Factor on the raw images before anything else. Paper: 0.33 (COCO-Stuff), 0.5 (Potsdam)."""
+    least_side: int = Field(ge=1)
+    """Sides below it, in pixels after `scale`, are padded with zeros around the middle."""
+    tiles: int | None = Field(None, ge=1)
+    """Tiles along each side of a source image, in datasets that cut it up; Potsdam: 15."""
+
+
 class KnownFile(Model):
     """A file known by its content."""
 
     name: FileName
     """Path below ``data/raw/<dataset>/``, and below ``<mirror>/<dataset>/``."""
-    size: int = Field(ge=1)
-    """Bytes."""
+    size: int = Field(0, ge=0)
+    """Bytes; left out only for an unverified file whose size nobody publishes either."""
     sha256: Sha256 | None = None
     """What is checked, wherever it is known."""
     md5: Md5 | None = None
     """As the source publishes it; checked only where no SHA-256 could be had."""
+    unverified: str | None = Field(None, min_length=1)
+    """In place of both: why nobody's checksum is known. Such a file is taken as it first comes;
+    ``files.json`` notes its SHA-256, which is checked from then on."""
 
     @model_validator(mode="after")
     def _recognisable(self) -> KnownFile:
-        if self.sha256 is None and self.md5 is None:
-            raise ValueError(f"file {self.name!r} needs sha256 or, where none is published, md5")
+        known = self.sha256 is not None or self.md5 is not None
+        if not known and self.unverified is None:
+            raise ValueError(
+                f"file {self.name!r} needs sha256 or, where none is published, md5 (or, where "
+                "nobody publishes either, the reason as unverified)"
+            )
+        if known and self.unverified is not None:
+            raise ValueError(f"file {self.name!r} has a checksum and is unverified")
+        if self.unverified is None and not self.size:
+            raise ValueError(f"file {self.name!r} needs its size")
         return self
 
     @property
     def checksum(self) -> str:
-        """The SHA-256 in hexadecimal, or ``md5:`` and the MD5 where that is all that is known."""
-        return self.sha256 or f"md5:{self.md5}"
+        """The SHA-256 in hexadecimal; ``md5:`` and the MD5, or ``unverified``, without one."""
+        return self.sha256 or (f"md5:{self.md5}" if self.md5 else UNVERIFIED)
 
 
 class Embedded(Model):
@@ -79,6 +104,8 @@ class SourceFile(KnownFile):
     """A file to obtain: from a package, or from the first mirror that offers it."""
 
     embedded: Embedded | None = None
+    mirrors: tuple[MirrorPrefix, ...] = ()
+    """Where this file is to be had, in place of the dataset's `mirrors`."""
     members: tuple[KnownFile, ...] = ()
     """Files inside this archive. They, not the archive, are kept, and a mirror may offer either."""
 
@@ -92,11 +119,15 @@ class Dataset(Model):
     module: Dotted
     """Dotted path of the module whose ``read(raw, dataset)`` yields the images in order.
 
-    It may also have ``folds(raw, dataset)``, for a dataset that comes with folds of its own.
+    It may also have ``folds(raw, dataset)``, for a dataset that comes with folds of its own. For a
+    dataset with `maps` it has ``open_maps(raw, dataset)`` in place of both.
     """
     classes: tuple[str, ...] = Field(min_length=2)
     """Names of the ground-truth classes; labels index into them."""
     image: ImageShape
+    """Shape of every image as prepared; with `maps`, of the canvas whose corner it lies in."""
+    maps: LabelMaps | None = None
+    """For a dataset with a class for every pixel, in place of one for every image."""
     splits: dict[Identifier, Annotated[int, Field(ge=1)]] = Field(min_length=1)
     """Number of images of each split, in the order in which they are stored."""
     stand_in: bool = False
@@ -106,7 +137,7 @@ class Dataset(Model):
     """BibTeX entry."""
     page: str = Field(pattern=r"^https?://")
     """Where the source describes the data."""
-    mirrors: tuple[Annotated[str, Field(pattern=r"^https?://.+/$")], ...] = ()
+    mirrors: tuple[MirrorPrefix, ...] = ()
     """URL prefixes, ending in a slash, to which a file's name is appended; tried in order."""
     generator: Dotted | None = None
     """For a stand-in: module whose ``content(name, dataset)`` gives the bytes of each file."""
@@ -137,12 +168,22 @@ class Dataset(Model):
                 raise ValueError(f"file {name!r} is listed twice")
             if name.endswith(".part") or name == "files.json":
                 raise ValueError(f"file name {name!r} is taken by the download itself")
+        for file in self.files:
+            for member in file.members:
+                if member.unverified:
+                    raise ValueError(f"member {member.name!r} of {file.name!r} needs a checksum")
         if self.generator is not None:
             if not self.stand_in:
                 raise ValueError("a generator makes stand-ins: stand_in has to be true")
-            if self.mirrors or any(file.embedded or file.members for file in self.files):
+            if self.mirrors or any(
+                file.embedded or file.members or file.mirrors for file in self.files
+            ):
                 raise ValueError("generated files have neither mirrors, members nor a package")
-        elif not self.mirrors and any(file.embedded is None for file in self.files):
+            if any(file.unverified for file in self.files):
+                raise ValueError("generated files have a sha256: they are the same everywhere")
+        elif not self.mirrors and any(
+            file.embedded is None and not file.mirrors for file in self.files
+        ):
             raise ValueError("a file that no package carries needs at least one entry in mirrors")
         return self
 

@@ -10,7 +10,9 @@ from iic.params.datasets import Dataset, load_catalogue
 
 ROOT = Path(__file__).resolve().parents[2]
 CATALOGUE = load_catalogue(ROOT / "params" / "datasets.yaml")
-STAND_INS = [name for name, dataset in CATALOGUE.items() if dataset.generator]
+STAND_INS = [name for name, entry in CATALOGUE.items() if entry.generator and not entry.maps]
+SCENES = [name for name, entry in CATALOGUE.items() if entry.generator and entry.maps]
+"""Stand-ins with one label an image; with one for every pixel."""
 
 
 def tiny(name: str, **changes: object) -> Dataset:

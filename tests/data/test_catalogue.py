@@ -86,7 +86,9 @@ def test_classes_of_cifar100_are_those_of_its_own_list() -> None:
 
 @pytest.mark.parametrize("name", load_catalogue(SHIPPED))
 def test_reader_exists(name: str) -> None:
-    assert callable(importlib.import_module(load_catalogue(SHIPPED)[name].module).read)
+    entry = load_catalogue(SHIPPED)[name]
+    module = importlib.import_module(entry.module)
+    assert callable(module.read if entry.maps is None else module.open_maps)
 
 
 @pytest.mark.skipif(not (SHARED / "mnist").is_dir(), reason=f"no MNIST in {SHARED}")

@@ -14,10 +14,10 @@ from pathlib import PurePosixPath
 import numpy as np
 from numpy.typing import NDArray
 
-from iic.data.errors import DataError
-from iic.data.standin import formats
+from iic.data.standin import coco_files, formats, potsdam_files
+from iic.data.standin.faults import wrong
 from iic.data.standin.shapes import SHAPES, figure, shuffled, texture
-from iic.params.datasets import CATALOGUE, Dataset, find_dataset
+from iic.params.datasets import Dataset, find_dataset
 
 Draw = Callable[[str, int, str], NDArray[np.uint8]]
 
@@ -48,13 +48,7 @@ def content(name: str, dataset: Dataset) -> bytes:
     folder = path.parent.as_posix()
     if folder in WRITERS:
         return WRITERS[folder](path.name, dataset)
-    raise _wrong(f"file {name!r} is in none of {', '.join(repr(one) for one in WRITERS)}")
-
-
-def _wrong(problem: str) -> DataError:
-    return DataError(
-        f"{CATALOGUE}: {problem}\n  remedy: name files and classes as iic/data/standin has them"
-    )
+    raise wrong(f"file {name!r} is in none of {', '.join(repr(one) for one in WRITERS)}")
 
 
 def _labels(part: str, count: int, classes: int) -> NDArray[np.int64]:
@@ -68,7 +62,7 @@ def _images(
     """One image of each of `shapes` in turn, (n, channels, height, width)."""
     for shape in shapes:
         if shape not in SHAPES:
-            raise _wrong(f"class {shape!r} is none of {', '.join(SHAPES)}")
+            raise wrong(f"class {shape!r} is none of {', '.join(SHAPES)}")
     side = dataset.image.height
     return np.stack([draw(shape, side, f"{part} {i}") for i, shape in enumerate(shapes)])
 
@@ -88,7 +82,7 @@ def _stl10(file: str, dataset: Dataset) -> bytes:
         )
     split, _, what = file.removesuffix(".bin").partition("_")
     if split not in dataset.splits or what not in ("X", "y"):
-        raise _wrong(f"{file!r} is no file of STL-10")
+        raise wrong(f"{file!r} is no file of STL-10")
     part, count = f"stl10 {split}", dataset.splits[split]
     if split == "unlabeled":
         # as in STL-10, from more classes than the labelled ones
@@ -116,7 +110,7 @@ def _cifar10(file: str, dataset: Dataset) -> bytes:
         number, batches = file.removeprefix("data_batch_"), _batches(dataset)
         count, said = _cases(dataset), f"training batch {number} of {batches}"
         if number not in map(str, range(1, batches + 1)):
-            raise _wrong(f"{file!r} is no file of CIFAR-10")
+            raise wrong(f"{file!r} is no file of CIFAR-10")
     part = f"cifar10 {file}"
     labels = _labels(part, count, len(dataset.classes))
     shapes = _named(labels, dataset.classes)
@@ -137,7 +131,7 @@ def _batches(dataset: Dataset) -> int:
 def _cases(dataset: Dataset) -> int:
     count, rest = divmod(dataset.splits["train"], _batches(dataset))
     if rest:
-        raise _wrong(f"splits: {dataset.splits['train']} training images in equal batches")
+        raise wrong(f"splits: {dataset.splits['train']} training images in equal batches")
     return count
 
 
@@ -147,11 +141,11 @@ def _cifar100(file: str, dataset: Dataset) -> bytes:
     above = {fine: index for index, name in enumerate(coarse) for fine in SUPERCLASSES[name]}
     fine = sorted(above)
     if list(dataset.classes) not in (coarse, fine):
-        raise _wrong(f"classes: neither {', '.join(coarse)} nor {', '.join(fine)}")
+        raise wrong(f"classes: neither {', '.join(coarse)} nor {', '.join(fine)}")
     if file == "meta":
         return formats.python2_pickle({"fine_label_names": fine, "coarse_label_names": coarse})
     if file not in dataset.splits:
-        raise _wrong(f"{file!r} is no file of CIFAR-100")
+        raise wrong(f"{file!r} is no file of CIFAR-100")
     part = f"cifar100 {file}"
     labels = _labels(part, dataset.splits[file], len(fine))
     shapes = _named(labels, fine)
@@ -178,7 +172,7 @@ def _mnist(file: str, dataset: Dataset) -> bytes:
     prefix, _, what = file.partition("-")
     split = {"train": "train", "t10k": "test"}.get(prefix, "")
     if split not in dataset.splits:
-        raise _wrong(f"{file!r} is no file of MNIST")
+        raise wrong(f"{file!r} is no file of MNIST")
     part = f"mnist {split}"
     labels = _labels(part, dataset.splits[split], len(dataset.classes))
     if what == "labels-idx1-ubyte.gz":
@@ -187,11 +181,22 @@ def _mnist(file: str, dataset: Dataset) -> bytes:
     return formats.idx_gz(images[:, 0])
 
 
+def _whole(file: str, dataset: Dataset) -> bytes:
+    """A file that the official source offers as it is, without a folder."""
+    if not file.endswith(".zip"):
+        return _mnist(file, dataset)
+    if file.startswith(("4_", "5_")):
+        return potsdam_files.archive(file, dataset)
+    return coco_files.archive(file, dataset)
+
+
 WRITERS: dict[str, Callable[[str, Dataset], bytes]] = {
     "stl10_binary": _stl10,
     "cifar-10-batches-py": _cifar10,
     "cifar-100-python": _cifar100,
-    ".": _mnist,
+    "curated/train2017": lambda file, dataset: coco_files.listing("train", dataset),
+    "curated/val2017": lambda file, dataset: coco_files.listing("val", dataset),
+    ".": _whole,
 }
 """Folder of a file, as in the official archive -> who writes it."""
 

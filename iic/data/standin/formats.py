@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ Value = str | int | list[str] | list[int] | NDArray[np.uint8]
 BATCH = 1000
 """Most items that Python 2 appends to a list at once."""
 STORED = 65535
-"""Most bytes in a block of a gzip file that is not compressed."""
+"""Most bytes in a block of a deflate stream that is not compressed."""
 
 
 def stl10_images(images: NDArray[np.uint8]) -> bytes:
@@ -41,12 +41,17 @@ def idx_gz(values: NDArray[np.uint8]) -> bytes:
     header = struct.pack(f">HBB{values.ndim}I", 0, 8, values.ndim, *values.shape)
     content = header + values.tobytes()
     # no time, no name, unknown system: nothing but the content decides the bytes
-    packed = [b"\x1f\x8b\x08" + bytes(6) + b"\xff"]
+    ending = struct.pack("<II", zlib.crc32(content), len(content))
+    return b"".join([b"\x1f\x8b\x08", bytes(6), b"\xff", *stored(content), ending])
+
+
+def stored(content: bytes) -> Iterator[bytes]:
+    """A deflate stream that compresses nothing; at least one byte of `content` is needed."""
     for start in range(0, len(content), STORED):
         block = content[start : start + STORED]
         last = start + STORED >= len(content)
-        packed += [struct.pack("<BHH", last, len(block), len(block) ^ 0xFFFF), block]
-    return b"".join([*packed, struct.pack("<II", zlib.crc32(content), len(content))])
+        yield struct.pack("<BHH", last, len(block), len(block) ^ 0xFFFF)
+        yield block
 
 
 def python2_pickle(values: Mapping[str, Value]) -> bytes:

@@ -62,6 +62,12 @@ def shuffled(name: str, count: int) -> Ints:
     return np.argsort(keys, kind="stable").astype(np.int64)
 
 
+def rotated(x: Ints, y: Ints, rotation: tuple[int, int]) -> tuple[Ints, Ints]:
+    """Horizontal and vertical place after one of `ROTATIONS` about 0."""
+    cosine, sine = rotation
+    return (cosine * x - sine * y) // 256, (sine * x + cosine * y) // 256
+
+
 def _cell(u: Ints, period: int) -> Ints:
     """Distance from the middle of the cell, -period / 2 to period / 2."""
     return u % period - period // 2
@@ -174,9 +180,7 @@ def figure(shape: str, side: int, name: str) -> NDArray[np.uint8]:
 def _places(side: int, rotation: tuple[int, int]) -> tuple[Ints, Ints]:
     """Horizontal and vertical place of each point, (FINE side, FINE side), rotated about 0."""
     steps = (2 * np.arange(FINE * side, dtype=np.int64) + 1) * UNIT // (2 * FINE)
-    x, y = steps[None, :], steps[:, None]
-    cosine, sine = rotation
-    return (cosine * x - sine * y) // 256, (sine * x + cosine * y) // 256
+    return rotated(steps[None, :], steps[:, None], rotation)
 
 
 def _share(mask: Mask) -> Ints:

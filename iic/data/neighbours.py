@@ -1,0 +1,74 @@
+"""Taking raw files over from another dataset that has the same ones.
+
+They are linked, not copied: the 20 GB of COCO's archives, which two entries of the catalogue share,
+lie on the disk once.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from iic.data.files import Progress, SourceFailure, discard, keep, mismatch, part_of
+from iic.data.sources import copy_checked
+from iic.data.unverified import as_noted, is_known
+from iic.params.datasets import STAND_IN_SUFFIX, KnownFile
+
+log = logging.getLogger(__name__)
+
+
+def take_over(kept: Sequence[KnownFile], folder: Path, progress: Progress) -> bool:
+    """Give files of another dataset a second name in a raw folder, once they are checked.
+
+    An unverified file is taken from a dataset that notes its checksum. Stand-ins, whose files have
+    the names of the real ones, are passed over.
+
+    Args:
+        kept: The files.
+        folder: The raw folder; those of the other datasets lie beside it.
+        progress: Told of bytes where a file has to be copied.
+
+    Returns:
+        Whether a dataset has them all.
+
+    Raises:
+        DownloadError: `folder` cannot be written to.
+    """
+    for neighbour in sorted(path for path in folder.parent.iterdir() if path.is_dir()):
+        if neighbour == folder or neighbour.name.endswith(STAND_IN_SUFFIX):
+            continue
+        theirs = [as_noted(file, neighbour) for file in kept]
+        if not all(is_known(file) and _has(neighbour / file.name, file.size) for file in theirs):
+            continue
+        try:
+            for file in theirs:
+                _take(file, neighbour / file.name, folder / file.name, progress)
+            return True
+        except SourceFailure as reason:
+            log.info("%s: not taken over: %s", folder.name, reason)
+    return False
+
+
+def _has(path: Path, size: int) -> bool:
+    return path.is_file() and path.stat().st_size == size
+
+
+def _take(wanted: KnownFile, source: Path, path: Path, progress: Progress) -> None:
+    try:
+        problem = mismatch(source, wanted)
+    except OSError as error:
+        problem = f"cannot be read: {error.strerror}"
+    if problem:
+        raise SourceFailure(f"{source}: {problem}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)
+        # straight to its name: a link called <file>.part would be written into by a later download
+        os.link(source, path)
+    except OSError:  # another file system, or one without links
+        copy_checked(source, wanted, part_of(path), progress)
+        keep(part_of(path), path)
+    else:
+        discard(part_of(path))

@@ -1,0 +1,182 @@
+"""Potsdam as the authors of IIC prepared it: their archive of tiles in Matlab's format (spec 5.4).
+
+It holds ``imgs/<id>.mat`` (``img``: uint8, 200 x 200 x 4), ``gt/<id>.mat`` for the labelled tiles
+(``gt``: int32, 200 x 200, the six fine classes) and a list of ids for each split. The ids are a
+random permutation, so which tiles make up an image is lost; but the division of the labelled tiles
+is the very one of the paper's semi-supervised results.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import shutil
+import tarfile
+import tempfile
+import zlib
+from itertools import accumulate
+from pathlib import Path, PurePosixPath
+from typing import IO, Any
+
+import numpy as np
+import scipy.io
+from numpy.typing import NDArray
+
+from iic.data.aerial import FINE
+from iic.data.errors import DataError, replace_files
+from iic.data.maps import UNLABELLED, Maps, Piece, canvas
+from iic.data.potsdam import SPLITS, class_codes
+from iic.params.datasets import CATALOGUE, Dataset
+
+ARCHIVE = "Potsdam.tar.gz"
+PIECE = 225
+"""Tiles of a piece: 45 MB as prepared."""
+
+
+def open_maps(raw: Path, dataset: Dataset) -> ArchiveReader:
+    """Open the archive in `raw`.
+
+    Raises:
+        DataError: It is missing or damaged, or a list has another length than the catalogue says or
+            names a tile twice or one that has no image or no labels.
+    """
+    return ArchiveReader(raw, dataset)
+
+
+class ArchiveReader:
+    """The tiles of the archive (`iic.data.maps.MapReader`), in the order of its lists."""
+
+    def __init__(self, raw: Path, dataset: Dataset) -> None:
+        self._shape = dataset.image.shape
+        try:
+            self._codes = class_codes(dataset.classes)
+        except ValueError as error:
+            raise DataError(f"{CATALOGUE}: {raw.name}.classes: {error}") from error
+        if tuple(dataset.splits) != SPLITS:
+            raise DataError(
+                f"{CATALOGUE}: {raw.name}.splits: {', '.join(dataset.splits)}, expected "
+                f"{', '.join(SPLITS)}"
+            )
+        self._tar = _Tar(raw / ARCHIVE)
+        ids: list[str] = []
+        for split, count in dataset.splits.items():
+            ids += self._listed(split, count)
+        if len(set(ids)) < len(ids):
+            twice = next(one for one in ids if ids.count(one) > 1)
+            raise self._tar.wrong(f"tile {twice} stands in the lists twice")
+        self.names = tuple(f"imgs/{one}" for one in ids)
+        self._bare = dataset.splits[SPLITS[0]]
+        stops = accumulate(dataset.splits.values())
+        self.pieces = tuple(
+            Piece(f"{split} {start}-{end - 1}", np.arange(stop - size + start, stop - size + end))
+            for (split, size), stop in zip(dataset.splits.items(), stops, strict=True)
+            for start in range(0, size, PIECE)
+            for end in [min(start + PIECE, size)]
+        )
+
+    def read(self, piece: Piece) -> Maps:
+        """Read the tiles of a piece.
+
+        Raises:
+            DataError: A file is damaged, or an array in it has another shape, type or value than
+                expected; names it.
+        """
+        maps = canvas(len(piece.places), self._shape)
+        maps.sizes[:] = self._shape[1:]
+        channels, height, width = self._shape
+        for slot, place in enumerate(piece.places.tolist()):
+            file = f"{self.names[place]}.mat"
+            image = self._array(file, "img", "uint8", (height, width, channels))
+            maps.images[slot] = image.transpose(2, 0, 1)
+            if place < self._bare:
+                maps.labels[slot] = UNLABELLED
+            else:
+                maps.labels[slot] = self._classes(file.replace("imgs/", "gt/"), (height, width))
+        return maps
+
+    def _classes(self, file: str, shape: tuple[int, int]) -> NDArray[np.uint8]:
+        fine = self._array(file, "gt", "int32", shape)
+        wrong = np.argwhere((fine < 0) | (fine >= len(FINE)))
+        if len(wrong):
+            row, column = wrong[0].tolist()
+            raise self._tar.wrong(
+                f"{file}: class {fine[row, column]} in row {row}, column {column} ({len(wrong):,} "
+                f"such pixels), expected 0 to {len(FINE) - 1}"
+            )
+        classes: NDArray[np.uint8] = self._codes[fine]
+        return classes
+
+    def _array(self, file: str, key: str, kind: str, shape: tuple[int, ...]) -> NDArray[Any]:
+        try:
+            content = scipy.io.loadmat(io.BytesIO(self._tar.read(file)))
+        except DataError:
+            raise
+        except Exception as error:  # damaged bytes may lead a decoder anywhere
+            raise self._tar.wrong(f"{file}: cut or no Matlab file: {error}") from error
+        array = content.get(key)
+        if array is None or array.dtype != kind or array.shape != shape:
+            found = "nothing" if array is None else f"{array.dtype} of shape {array.shape}"
+            raise self._tar.wrong(f"{file}: {key} is {found}, expected {kind} of shape {shape}")
+        return np.asarray(array)
+
+    def _listed(self, split: str, count: int) -> list[str]:
+        """The ids of a split, all of them with an image and, if it has labels, with these."""
+        file = f"{split}.txt"
+        ids = self._tar.read(file).decode("ascii", errors="replace").split()
+        for one in ids:
+            needed = [f"imgs/{one}.mat"] + [f"gt/{one}.mat"] * (split != SPLITS[0])
+            for member in needed:
+                if member not in self._tar:
+                    raise self._tar.wrong(f"{file} names {one!r}, but there is no {member}")
+        if len(ids) != count:
+            raise self._tar.wrong(
+                f"{file} names {len(ids):,} tiles, expected {count:,} ({CATALOGUE}: splits.{split})"
+            )
+        return ids
+
+
+class _Tar:
+    """The files of a compressed tar archive, by the last parts of their paths.
+
+    What is compressed as a whole cannot be read here and there. So it is unpacked once into a
+    nameless file beside it, 2 GB that are gone when the process ends, however it ends.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        try:
+            with gzip.open(path) as packed:
+                self._file: IO[bytes] = tempfile.TemporaryFile(dir=path.parent)
+                shutil.copyfileobj(packed, self._file, 1 << 20)
+            self._file.seek(0)
+            with tarfile.open(fileobj=self._file, mode="r:") as tar:
+                self._places = {
+                    _short(member.name): (member.offset_data, member.size)
+                    for member in tar
+                    if member.isfile()
+                }
+        except (tarfile.TarError, zlib.error, EOFError, gzip.BadGzipFile) as error:
+            raise self.wrong(f"cut or no tar.gz archive: {error}") from error
+        except OSError as error:
+            raise self.wrong(f"cannot be read or unpacked: {error.strerror or error}") from error
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._places
+
+    def read(self, name: str) -> bytes:
+        """Content of a file; several threads may read at once."""
+        if name not in self._places:
+            raise self.wrong(f"holds no {name}")
+        place, size = self._places[name]
+        return os.pread(self._file.fileno(), size, place)
+
+    def wrong(self, problem: str) -> DataError:
+        """An error about this archive."""
+        return DataError(f"{self._path}: {problem}{replace_files(self._path.parent)}")
+
+
+def _short(path: str) -> str:
+    """``imgs/1.mat`` of a path to it, whatever folder it lies in; of a list its name alone."""
+    parts = PurePosixPath(path).parts
+    return "/".join(parts[-2:] if parts[-1].endswith(".mat") else parts[-1:])
