@@ -68,7 +68,6 @@ class ClassificationTask:
         self.seed = context.seed
         self.device = device
         self.compute = compute
-        self.passes = [HeadPass("classes")]
         self.k = context.classes
         self.batch_images = batch_images
         self._rates = (trunk_learning_rate, head_learning_rate)
@@ -97,7 +96,11 @@ class ClassificationTask:
             for part, rate in zip(parts, self._rates, strict=True)
         ]
 
-    def steps(self, position: int) -> int:
+    def passes_of(self, epoch: int) -> list[HeadPass]:
+        """One pass, the same in every epoch."""
+        return [HeadPass("classes")]
+
+    def steps(self, one: HeadPass) -> int:
         """Batches in a pass; the last one may be smaller."""
         return math.ceil(len(self._training) / self.batch_images)
 

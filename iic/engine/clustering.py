@@ -93,9 +93,13 @@ class ClusteringTask:
         """All parameters, those of a head that is never trained included: Adam leaves them."""
         return [{"params": list(self.network.parameters())}]
 
-    def steps(self, position: int) -> int:
-        """Batches in the pass at `position`; the last one may be smaller."""
-        return math.ceil(len(self._order[self.passes[position].head]) / self.pairs.batch_images)
+    def passes_of(self, epoch: int) -> list[HeadPass]:
+        """Passes of an epoch, in order: the same in each."""
+        return self.passes
+
+    def steps(self, one: HeadPass) -> int:
+        """Batches in a pass; the last one may be smaller."""
+        return math.ceil(len(self._order[one.head]) / self.pairs.batch_images)
 
     def order(self, epoch: int, position: int) -> list[Tensor]:
         """Indices of every batch of a pass, on the host."""

@@ -10,6 +10,7 @@ import logging
 import socket
 import time
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -77,11 +78,11 @@ class Loop:
             "deterministic": deterministic,
         }  # fmt: skip
 
-    @property
+    @cached_property
     def total_steps(self) -> int:
         """Optimiser steps of the whole run."""
-        epoch = sum(self.task.steps(position) for position in range(len(self.task.passes)))
-        steps = self.schedule.epochs * epoch
+        task, epochs = self.task, range(self.schedule.epochs)
+        steps = sum(task.steps(one) for epoch in epochs for one in task.passes_of(epoch))
         return min(steps, self.schedule.max_steps or steps)
 
     def run(self) -> Outcome:
@@ -115,8 +116,9 @@ class Loop:
         state, task = self.state, self.task
         task.network.train()
         self.epoch_start = time.monotonic() - state.epoch_seconds
-        while state.position < len(task.passes) and (state.steps < self.total_steps or state.step):
-            one = task.passes[state.position]
+        passes = task.passes_of(state.epoch)
+        while state.position < len(passes) and (state.steps < self.total_steps or state.step):
+            one = passes[state.position]
             batches = task.order(state.epoch, state.position)
             while state.step < len(batches) and state.steps < self.total_steps:
                 self._step(one, batches[state.step])
@@ -129,7 +131,7 @@ class Loop:
             state.position, state.step = state.position + 1, 0
             self.loss_sum.zero_()
         state.epoch += 1
-        trained = [one.head for one in task.passes[: state.position]]
+        trained = [one.head for one in passes[: state.position]]
         self._close_epoch(trained)
         self._save()
 
@@ -200,7 +202,7 @@ class Loop:
 
     def _accuracy(self) -> list[float] | None:
         protocol = self.context.protocol
-        if protocol.labels is None:
+        if not protocol.labelled:
             return None
         state = self.state
         clusters = self.task.predict(self.schedule.evaluation_batch).clusters

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -21,31 +22,34 @@ class HeadPass(NamedTuple):
 
 
 class Predictions(NamedTuple):
-    """Clusters (n, h) of the evaluated images, and probabilities (n, h, k) where asked for."""
+    """What the reported head says of the evaluated images."""
 
     clusters: npt.NDArray[np.integer]
+    """Clusters (n, h); in segmentation the pixels of each cluster and class, (n, h, k, classes)."""
     probabilities: npt.NDArray[np.float16] | None
+    """Probabilities (n, h, k) where asked for; in segmentation maps (m, h, k, H, W) of the images
+    that figures show."""
 
 
 class Task(Protocol):
     """A network with its objective and its data; `Loop` does the rest.
 
     Attributes:
-        context: The run.
-        seed: Its seed.
+        seed: Seed of the run.
         device: Where it runs.
         compute: Precision and memory format.
         network: What is trained.
-        passes: Passes of one epoch, in order.
         k: Clusters of the reported head.
     """
 
-    context: RunContext[Any]
     seed: int
     device: torch.device
     compute: ComputeSettings
-    passes: list[HeadPass]
     k: int
+
+    @property
+    def context(self) -> RunContext[Any]:
+        """The run."""
 
     @property
     def network(self) -> nn.Module:
@@ -54,8 +58,11 @@ class Task(Protocol):
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Parameters for the optimiser; a group may have a learning rate of its own."""
 
-    def steps(self, position: int) -> int:
-        """Batches in the pass at `position`; the last one may be smaller."""
+    def passes_of(self, epoch: int) -> Sequence[HeadPass]:
+        """Passes of an epoch, counted from 0, in order."""
+
+    def steps(self, one: HeadPass) -> int:
+        """Batches in a pass; the last one may be smaller."""
 
     def order(self, epoch: int, position: int) -> list[Tensor]:
         """Indices of every batch of a pass, on the host."""

@@ -47,6 +47,11 @@ class Protocol:
     labels: Ints | None
     matching: Matching
 
+    @property
+    def labelled(self) -> bool:
+        """Whether there are labels to watch."""
+        return self.labels is not None
+
     def watch(self, clusters: NDArray[np.integer], k_clusters: int, k_classes: int) -> Watched:
         """Accuracy of each sub-head of `clusters` (n, h).
 

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from itertools import accumulate
 from pathlib import Path
 from typing import cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from iic.evaluate.fractions import fraction_scores
+from iic.evaluate.maps import Totals, map_protocol, map_scores
 from iic.evaluate.protocol import Protocol, protocol
-from iic.evaluate.selection import Checkpoint, evaluate
+from iic.evaluate.selection import Checkpoint, evaluate, select
 from iic.params.datasets import Dataset
 from iic.params.evaluation import EvaluationSettings
 from iic.records.assignments import Assignments, read_assignments
-from iic.records.evaluation import CheckpointName, Evaluation
+from iic.records.counts import read_counts
+from iic.records.evaluation import CheckpointName, CheckpointScores, Evaluation
 from iic.records.files import RecordError, read_record
-from iic.records.outcome import TrainOutcome
+from iic.records.outcome import CheckpointOutcome, TrainOutcome
 from iic.records.paths import RunPaths
 from iic.records.receipt import Receipt
 
@@ -41,17 +45,14 @@ def evaluate_run(
         outcome = TrainOutcome.model_validate(receipt.outcome, strict=False)
     except ValueError as error:
         raise RecordError(f"{run.receipt}: outcome: {error}") from None
+    if dataset.maps is not None:
+        return _evaluate_maps(run, settings, dataset, outcome, root)
     assignments = read_assignments(root / run.assignments)
-    if set(assignments) != set(outcome.checkpoints):
-        raise RecordError(
-            f"{run.assignments}: has checkpoints {', '.join(sorted(assignments))}, but "
-            f"{run.receipt} has {', '.join(sorted(outcome.checkpoints))}"
-        )
+    _check_checkpoints(run, assignments, outcome)
     checkpoints: dict[CheckpointName, Checkpoint] = {}
     for name, found in outcome.checkpoints.items():
-        losses = None if found.losses is None else np.asarray(found.losses, dtype=np.float64)
         clusters = assignments[name].clusters.astype(np.int64)
-        checkpoints[cast(CheckpointName, name)] = Checkpoint(found.epoch, clusters, losses)
+        checkpoints[cast(CheckpointName, name)] = Checkpoint(found.epoch, clusters, _losses(found))
     protocol = _protocol(run, settings, dataset, assignments["last"])
     evaluation = evaluate(
         checkpoints,
@@ -75,6 +76,67 @@ def evaluate_run(
     return evaluation.model_copy(update={"fractions": fractions})
 
 
+def _evaluate_maps(
+    run: RunPaths,
+    settings: EvaluationSettings,
+    dataset: Dataset,
+    outcome: TrainOutcome,
+    root: Path,
+) -> Evaluation:
+    """Score a segmentation from its counts of pixels."""
+    found = read_counts(root / run.assignments)
+    _check_checkpoints(run, found, outcome)
+    wanted = map_protocol(protocol(settings, _splits(dataset), dataset.count, None))
+    _check_images(run, wanted, found["last"].indices)
+    k_clusters, k_classes = outcome.k_clusters, outcome.k_classes
+    scores: dict[CheckpointName, CheckpointScores] = {
+        cast(CheckpointName, name): CheckpointScores(
+            epoch=one.epoch,
+            sub_heads=map_scores(found[name].counts, _losses(one), wanted, k_clusters, k_classes),
+        )
+        for name, one in outcome.checkpoints.items()
+    }
+    totals = Totals.of(found["last"].counts, wanted, k_clusters, k_classes)
+    return Evaluation(
+        matching=wanted.matching,
+        k_clusters=k_clusters,
+        k_classes=k_classes,
+        n_mapping=int(totals.mapping[0].sum()),
+        n_scoring=int(totals.scoring[0].sum()),
+        checkpoints=scores,
+        selections=select(scores, wanted.matching),
+    )
+
+
+def _check_checkpoints(run: RunPaths, found: Collection[str], outcome: TrainOutcome) -> None:
+    if set(found) != set(outcome.checkpoints):
+        raise RecordError(
+            f"{run.assignments}: has checkpoints {', '.join(sorted(found))}, but "
+            f"{run.receipt} has {', '.join(sorted(outcome.checkpoints))}"
+        )
+
+
+def _losses(found: CheckpointOutcome) -> NDArray[np.float64] | None:
+    return None if found.losses is None else np.asarray(found.losses, dtype=np.float64)
+
+
+def _splits(dataset: Dataset) -> dict[str, slice]:
+    """Where each split lies among the images."""
+    stops = list(accumulate(dataset.splits.values()))
+    return {
+        name: slice(stop - count, stop)
+        for (name, count), stop in zip(dataset.splits.items(), stops, strict=True)
+    }
+
+
+def _check_images(run: RunPaths, wanted: Protocol, indices: NDArray[np.int64]) -> None:
+    if not np.array_equal(wanted.images, indices):
+        raise RecordError(
+            f"{run.assignments}: has {len(indices):,} images, but evaluation.mapping "
+            f"and evaluation.test of the settings ask for {len(wanted.images):,}: train again"
+        )
+
+
 def _protocol(
     run: RunPaths, settings: EvaluationSettings, dataset: Dataset, assignments: Assignments
 ) -> Protocol:
@@ -83,19 +145,10 @@ def _protocol(
     Raises:
         RecordError: Images that the settings ask for have none.
     """
-    stops = list(accumulate(dataset.splits.values()))
-    splits = {
-        name: slice(stop - count, stop)
-        for (name, count), stop in zip(dataset.splits.items(), stops, strict=True)
-    }
     labels = None
     if assignments.labels is not None:
         labels = np.full(dataset.count, -1, dtype=np.int64)
         labels[assignments.indices] = assignments.labels
-    wanted = protocol(settings, splits, dataset.count, labels)
-    if not np.array_equal(wanted.images, assignments.indices):
-        raise RecordError(
-            f"{run.assignments}: has {len(assignments.indices):,} images, but evaluation.mapping "
-            f"and evaluation.test of the settings ask for {len(wanted.images):,}: train again"
-        )
+    wanted = protocol(settings, _splits(dataset), dataset.count, labels)
+    _check_images(run, wanted, assignments.indices)
     return wanted

@@ -146,6 +146,7 @@ def select(
             nmi=_mean([head.nmi for head in reported]),
             ari=_mean([head.ari for head in reported]),
             acc_std_heads=_std([head.acc for head in heads]),
+            miou=_mean([head.miou for head in reported]),
         )
     return selections
 

@@ -135,7 +135,7 @@ def clustering_cost(
     # sub-heads are compared by one pass over the reported head's pairs, at the last and best epoch
     comparisons = (2 if steps and schedule.epochs else 1) * images[REPORTED] * seen
     forward = FORWARD * macs[REPORTED]
-    return _scheduled(
+    return scheduled(
         schedule, compute, steps, epoch,
         predicting=forward * evaluated_images(evaluation, dataset),
         finishing=forward * comparisons,
@@ -178,7 +178,7 @@ def classification_cost(
     scored = evaluated_images(evaluation, dataset) * (CROPS if ten_crop else 1)
     images = round(image_count(splits, dataset) * (FOLD_SHARE if fold else 1))
     steps = math.ceil(images / batch_images)
-    return _scheduled(
+    return scheduled(
         schedule, compute, steps, TRAINING * macs * images,
         predicting=FORWARD * macs * scored, finishing=0,
     )  # fmt: skip
@@ -191,7 +191,7 @@ def evaluated_images(evaluation: EvaluationSettings, dataset: Dataset) -> int:
     return image_count(sorted(wanted), dataset) if wanted else 0
 
 
-def _scheduled(
+def scheduled(
     schedule: ScheduleSettings,
     compute: ComputeSettings,
     epoch_steps: int,

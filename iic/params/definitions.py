@@ -170,13 +170,18 @@ class _Base(NamedTuple):
 def _base(
     tables: Mapping[str, Table], table: Table, row: Row, place: tuple[str, str], params: Path
 ) -> _Base:
-    """The row that `like` names: of the same file if there is one, else of any."""
+    """The row that `like` names: of the same file if there is one, else of any with its datasets.
+
+    Clustering and segmentation have runs of one name, which never share a dataset.
+    """
     assert row.like is not None
+    wanted = set(row.datasets or table.datasets)
     found: dict[str, _Base] = {}
     for one in (*(other for other in tables.values() if other is not table), table):
         file = str(params / "experiments" / f"{one.name}.yaml")
         for index, candidate in enumerate(one.rows):
-            if candidate.defines and candidate.run is not None and candidate is not row:
+            fits = one is table or not wanted.isdisjoint(candidate.datasets)
+            if fits and candidate.defines and candidate.run is not None and candidate is not row:
                 found[candidate.run] = _Base(file, f"rows.{index}", candidate)
     found.pop(row.run or "", None)
     known(row.like, found, place, "run of the experiments files")

@@ -111,7 +111,8 @@ class Table(Model):
     name: str = Field(pattern=ID)
     title: str
     caption: str
-    metric: Literal["acc"] = "acc"
+    metric: Literal["acc", "miou"] = "acc"
+    """What its cells hold: accuracy, or in segmentation the mean intersection over union."""
     columns: tuple[Column, ...] = Field(min_length=1)
     rows: tuple[Row, ...] = Field(min_length=1)
 
@@ -171,8 +172,9 @@ class Listing(Model):
     module: str = Field(pattern=DOTTED)
     runs: tuple[Annotated[str, Field(pattern=RUN_OF_DATASET)], ...] = ()
     """Runs whose settings at the paper's values it lists, as ``<paper's dataset>/<run>``."""
-    data: bool = False
-    """Whether it is computed from the prepared data of all datasets of the scale."""
+    data: Literal["images", "maps"] | None = None
+    """Datasets of the scale whose prepared data it is computed from, if any: those with one label
+    an image, or with label maps."""
 
 
 class Displays(Model):

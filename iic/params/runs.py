@@ -94,8 +94,11 @@ class Plan:
 
     def table_datasets(self, name: str) -> list[str]:
         """The datasets whose prepared data a listing is computed from."""
-        reads = name in self.listings and self.listings[name].data
-        return list(self.datasets) if reads else []
+        kind = self.listings[name].data if name in self.listings else None
+        if kind is None:
+            return []
+        maps = kind == "maps"
+        return [one for one, entry in self.datasets.items() if (entry.maps is not None) == maps]
 
     def figure_places(self, name: str) -> list[tuple[Run, int]]:
         """Runs and seeds that the figure `name` is drawn from."""

@@ -5,9 +5,9 @@ All scores are in percent. Where no labels exist, scores and mappings are null.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, SerializerFunctionWrapHandler, field_validator, model_serializer
 
 from iic.params.base import Model
 
@@ -19,7 +19,31 @@ Percent = float
 """Between 0 and 100; ARI may be negative."""
 
 
-class SubHeadScores(Model):
+class OfMaps(Model):
+    """Base of scores that segmentation adds to; what others do not have is left out of the file."""
+
+    miou: Percent | None = None
+    """Segmentation: mean over classes of intersection over union."""
+
+    @model_serializer(mode="wrap")
+    def _without_absent(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        content: dict[str, Any] = plain(self)
+        for name in ("miou", "classes"):
+            if name in content and content[name] is None:
+                del content[name]
+        return content
+
+
+class ClassScores(Model):
+    """One class of a segmentation."""
+
+    acc: Percent | None
+    """Share of its pixels that are found; null where it has none."""
+    iou: Percent | None
+    """Intersection over union; null where it is neither there nor predicted."""
+
+
+class SubHeadScores(OfMaps):
     """One sub-head at one checkpoint."""
 
     acc: Percent | None
@@ -34,6 +58,8 @@ class SubHeadScores(Model):
     """Accuracy on the images that the mapping was made from, where others are scored."""
     mapping: list[int] | None
     """Class of each cluster; -1 for a cluster left without class by one-to-one matching."""
+    classes: list[ClassScores] | None = None
+    """Segmentation: each class."""
 
 
 class CheckpointScores(Model):
@@ -43,7 +69,7 @@ class CheckpointScores(Model):
     sub_heads: list[SubHeadScores] = Field(min_length=1)
 
 
-class Selection(Model):
+class Selection(OfMaps):
     """One answer to the question which model is reported."""
 
     checkpoint: CheckpointName

@@ -109,6 +109,8 @@ class Acceptance(Model):
     """What had changed, as ``iic why`` names it."""
     commit: str | None
     at: datetime
+    lock: str | None = None
+    """SHA-256 of the lock file that was accepted with it; null in receipts from before."""
 
 
 class Receipt(Model):

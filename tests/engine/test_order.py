@@ -93,7 +93,7 @@ def task(tmp_path: Path, **changes: object) -> ClusteringTask:
 
 def test_each_head_passes_over_its_own_images(tmp_path: Path) -> None:
     one = task(tmp_path)
-    assert [one.steps(0), one.steps(1)] == [8, 3]
+    assert [one.steps(each) for each in one.passes_of(0)] == [8, 3]
     assert torch.cat(one.order(0, 0)).tolist() == list(range(32))
     assert torch.cat(one.order(0, 1)).tolist() == list(range(12))
 
