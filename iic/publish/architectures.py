@@ -3,7 +3,8 @@
 The csv has one line per layer of each of the paper's networks, then the totals of the trunk, of
 each head and of everything; the columns are `COLUMNS`. Sizes are those of the paper's runs,
 whatever the scale. The supplement names only convolutions, blocks and most poolings; what it
-leaves out (the padded max-pooling of A's stem) is listed here.
+leaves out (the padded max-pooling of A's stem, the dilation in C and the padding of its heads) is
+listed here.
 """
 
 from __future__ import annotations
@@ -14,23 +15,27 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
+from typing import Literal
 
 import torch
+from torch import nn
 
 from iic.networks.build import build as build_network
 from iic.networks.describe import LayerRow, describe
+from iic.networks.segmentation import build_segmentation
 from iic.params.networks import NetworkSettings
 from iic.params.runs import Plan
+from iic.params.segmentation import SegmentationNetworkSettings
 from iic.publish.built import Built
 from iic.publish.latex import booktabs
 from iic.publish.layout import titled
 from iic.records.sources import Series, Sources
 
 COLUMNS = (
-    "network", "position", "layer", "channels", "kernel", "stride", "output_size", "parameters"
+    "network", "position", "layer", "channels", "kernel", "stride", "padding", "dilation",
+    "output_size", "parameters",
 )  # fmt: skip
-SUB_HEADS = 5
-MODULES = ["iic.networks.build", "iic.networks.describe"]
+MODULES = ["iic.networks.build", "iic.networks.describe", "iic.networks.segmentation"]
 
 
 @dataclass(frozen=True)
@@ -39,9 +44,11 @@ class Design:
 
     paper: str
     """The paper's name of the dataset."""
-    settings: NetworkSettings
+    settings: NetworkSettings | SegmentationNetworkSettings
     heads: dict[str, int]
     """Clusters of each sub-head: A the overclustering head, B the main one."""
+    sub_heads: int = 5
+    """Sub-heads of each head."""
 
     @property
     def name(self) -> str:
@@ -49,18 +56,29 @@ class Design:
         return f"{self.settings.family}, {self.paper}"
 
 
+def _clustering(
+    paper: str, family: Literal["A", "B"], side: int, channels: int, k_a: int, k_b: int
+) -> Design:
+    settings = NetworkSettings(family=family, input_size=side, in_channels=channels)
+    return Design(paper, settings, {"A": k_a, "B": k_b})
+
+
+def _segmentation(paper: str, side: int, channels: int, k_a: int, k_b: int) -> Design:
+    settings = SegmentationNetworkSettings(input_size=side, in_channels=channels)
+    return Design(paper, settings, {"A": k_a, "B": k_b}, sub_heads=1)
+
+
 DESIGNS = (
-    Design("STL10", NetworkSettings(family="A", input_size=64, in_channels=2), {"A": 70, "B": 10}),
-    Design(
-        "CIFAR10", NetworkSettings(family="A", input_size=32, in_channels=2), {"A": 70, "B": 10}
-    ),
-    Design(
-        "CFR100-20", NetworkSettings(family="A", input_size=32, in_channels=2), {"A": 140, "B": 20}
-    ),
-    Design("MNIST", NetworkSettings(family="B", input_size=24, in_channels=1), {"A": 50, "B": 10}),
+    _clustering("STL10", "A", 64, 2, 70, 10),
+    _clustering("CIFAR10", "A", 32, 2, 70, 10),
+    _clustering("CFR100-20", "A", 32, 2, 140, 20),
+    _clustering("MNIST", "B", 24, 1, 50, 10),
+    _segmentation("COCO-Stuff-3", 128, 5, 15, 3),
+    _segmentation("COCO-Stuff", 128, 5, 45, 15),
+    _segmentation("Potsdam-3", 200, 4, 24, 3),
+    _segmentation("Potsdam", 200, 4, 36, 6),
 )
-"""The paper's networks for images (supplement, Tables 1 and 2)."""
-NOT_YET = {"C": "the segmentation network, not run yet"}
+"""The paper's networks (supplement, Tables 1 and 2)."""
 
 
 def build(plan: Plan, name: str, root: Path = Path()) -> Built:
@@ -92,9 +110,14 @@ def layers(design: Design) -> list[LayerRow]:
     """The layers of a network with its heads, in the order of the forward pass."""
     # shapes and counts need no weights: the meta device has none
     with torch.device("meta"):
-        network = build_network(design.settings, design.heads, SUB_HEADS)
         side = design.settings.input_size
-        return describe(network, (design.settings.in_channels, side, side))
+        return describe(_network(design), (design.settings.in_channels, side, side))
+
+
+def _network(design: Design) -> nn.Module:
+    if isinstance(design.settings, SegmentationNetworkSettings):
+        return build_segmentation(design.settings, design.heads, design.sub_heads)
+    return build_network(design.settings, design.heads, design.sub_heads)
 
 
 def totals(rows: Iterable[LayerRow]) -> dict[str, int]:
@@ -121,17 +144,15 @@ def _csv(networks: dict[str, list[LayerRow]]) -> bytes:
     writer.writerow(COLUMNS)
     for network, rows in networks.items():
         for position, row in enumerate(rows, start=1):
-            shape = (row.channels, row.kernel, row.stride, row.size)
+            shape = (row.channels, row.kernel, row.stride, row.padding, row.dilation, row.size)
             writer.writerow([network, position, _layer(row), *shape, row.parameters])
         for part, number in totals(rows).items():
             label = part if part == "total" else f"total of {part}"
-            writer.writerow([network, "", label, "", "", "", "", number])
-    for network in NOT_YET:
-        writer.writerow([network, "", "not_run", "", "", "", "", ""])
+            writer.writerow([network, "", label, *[""] * (len(COLUMNS) - 4), number])
     return text.getvalue().encode()
 
 
-TRUNK_HEAD = ("layer", "channels", "kernel", "stride")
+TRUNK_HEAD = ("layer", "channels", "kernel", "stride", "padding", "dilation")
 
 
 def _trunk(networks: dict[str, list[LayerRow]], family: str) -> tuple[list[str], list[list[str]]]:
@@ -154,15 +175,17 @@ def _trunk(networks: dict[str, list[LayerRow]], family: str) -> tuple[list[str],
         row = rows[0]
         # the last pooling covers the whole map, so its kernel depends on the size
         kernel = ", ".join(dict.fromkeys(_text(one.kernel) for one in rows))
-        shape = (row.kind, _text(row.channels), kernel, _text(row.stride), *(
-            str(one.size) for one in rows
-        ))  # fmt: skip
-        lines.append((shape, row.parameters))
+        numbers = (row.channels, row.stride, row.padding, row.dilation)
+        channels, *others = (_text(number) for number in numbers)
+        shape = (row.kind, channels, kernel, *others, *(str(one.size) for one in rows))
+        # the first convolution has more where the images have more channels
+        lines.append((shape, [one.parameters for one in rows]))
     body = []
     for (kind, *rest), group in groupby(lines, key=lambda line: line[0]):
-        parameters = [number for _, number in group]
+        parameters = [numbers for _, numbers in group]
         name = f"{len(parameters)} × {kind}" if len(parameters) > 1 else kind
-        body.append([name, *rest, f"{sum(parameters):,}"])
+        sums = dict.fromkeys(f"{sum(column):,}" for column in zip(*parameters, strict=True))
+        body.append([name, *rest, " or ".join(sums)])
     return head, body
 
 
@@ -173,7 +196,7 @@ def _heads(networks: dict[str, list[LayerRow]]) -> tuple[list[str], list[list[st
         numbers = totals(networks[design.name])
         cells = [design.name, f"{numbers['trunk']:,}"]
         for letter, k in design.heads.items():
-            cells += [f"{SUB_HEADS} × {k}", f"{numbers[f'head {letter}']:,}"]
+            cells += [f"{design.sub_heads} × {k}", f"{numbers[f'head {letter}']:,}"]
         body.append([*cells, f"{numbers['total']:,}"])
     head = ["network", "trunk", "head A", "parameters", "head B", "parameters", "total"]
     return head, body
@@ -188,7 +211,6 @@ def _markdown(title: str, caption: str, networks: dict[str, list[LayerRow]]) -> 
     for family in _families():
         parts += [f"## Network {family}", _pipes(*_trunk(networks, family))]
     parts += ["## Parameters with both heads", _pipes(*_heads(networks))]
-    parts += [f"Network {network}: {reason}." for network, reason in NOT_YET.items()]
     return ("\n\n".join(parts) + "\n").encode()
 
 

@@ -3,6 +3,7 @@
 The csv has one line per dataset and method; the columns are `COLUMNS`. What a dataset holds comes
 from ``data/prepared/<dataset>/data.json``, which splits a method trains and tests on from its runs
 at this scale. IIC's count of training images is of those that any of its two heads is trained on.
+Datasets for segmentation have a table of their own, `iic.publish.map_sizes`.
 """
 
 from __future__ import annotations
@@ -21,17 +22,26 @@ from iic.publish.layout import titled
 from iic.records.files import read_record
 from iic.records.paths import prepared_manifest
 from iic.records.prepared import PreparedManifest
+from iic.records.prepared_maps import MapManifest
 from iic.records.sources import Series, Sources
 
 COLUMNS = (
     "paper_dataset", "dataset", "data", "height", "width", "channels", "classes", "method", "run",
     "train_splits", "train", "test_splits", "test", "status",
 )  # fmt: skip
-METHODS = {"IIC": "iic.methods.iic", "IIC*": "iic.methods.iic_star"}
-"""Method as the supplement calls it -> its module."""
+METHODS = ("IIC", "IIC*")
+"""As the supplement calls them."""
+HEAD = [
+    "Dataset", "data", "image", "classes",
+    *(f"{method} {part}" for method in METHODS for part in ("train", "test")),
+]  # fmt: skip
+"""Heads of the printed columns."""
+ALIGNED = "lll" + "r" * 5
 HEADS = {"IIC": ("head_a", "head_b"), "IIC*": ("head",)}
 """Method -> the settings of its heads, each with the splits that it is trained on."""
 MODULES = ["iic.publish.dataset_sizes"]
+
+Manifest = PreparedManifest | MapManifest
 
 
 @dataclass(frozen=True)
@@ -62,18 +72,19 @@ def build(plan: Plan, name: str, root: Path = Path()) -> Built:
     lines: list[dict[str, str]] = []
     series, body = [], []
     for paper, dataset in plan.scale.datasets.items():
+        if segmented(plan, dataset):
+            continue
         path = prepared_manifest(dataset)
         manifest = read_record(root / path, PreparedManifest)
-        shares = [one for method in METHODS for one in _shares(plan, dataset, method, manifest)]
-        lines += [_line(paper, manifest, share) for share in shares]
+        labelled = tuple(one.name for one in manifest.splits if one.name != UNLABELLED)
+        shares = find_shares(plan, manifest, labelled)
+        lines += [line_of(paper, manifest, share) for share in shares]
         body.append(_row(paper, manifest, shares))
         series.append(Series(name=dataset, modules=MODULES, files=[file_record(path, root)]))
-    head = ["Dataset", "data", "image", "classes"]
-    head += [f"{method} {part}" for method in METHODS for part in ("train", "test")]
     return Built(
         csv=dump_lines(COLUMNS, lines),
-        md=_markdown(title, listing.caption, head, body),
-        tex=booktabs(name, f"{title}. {listing.caption}", "lll" + "r" * 5, head, body),
+        md=markdown(title, listing.caption, HEAD, body),
+        tex=booktabs(name, f"{title}. {listing.caption}", ALIGNED, HEAD, body),
         sources=Sources(scale=plan.scale.name, name=name, series=series),
     )
 
@@ -83,19 +94,39 @@ def write(plan: Plan, name: str, root: Path = Path()) -> list[Path]:
     return build(plan, name, root).write(plan.scale.name, name, root)
 
 
-def _shares(plan: Plan, dataset: str, method: str, manifest: PreparedManifest) -> list[Share]:
-    """Each different use that the method's runs make of the dataset, by its first run."""
+def segmented(plan: Plan, dataset: str) -> bool:
+    """Whether a dataset has a class for every pixel, and so belongs to the other table."""
+    entry = plan.datasets.get(dataset)
+    return entry is not None and entry.maps is not None
+
+
+def find_shares(plan: Plan, manifest: Manifest, labelled: tuple[str, ...]) -> list[Share]:
+    """Each different use that a method's runs make of a dataset, by its first run; IIC first.
+
+    Args:
+        plan: What the scale holds.
+        manifest: The dataset.
+        labelled: Its splits with labels.
+    """
+    return [share for method in METHODS for share in _of_method(plan, method, manifest, labelled)]
+
+
+def _of_method(
+    plan: Plan, method: str, manifest: Manifest, labelled: tuple[str, ...]
+) -> list[Share]:
     found: dict[tuple[tuple[str, ...], tuple[str, ...]], Share] = {}
     for run in plan.runs.values():
-        # IIC's variants are ablations, which may leave data out; IIC* has no run without a variant
-        wanted = run.name == "iic" if method == "IIC" else run.name.startswith("iic_star")
-        if run.dataset == dataset and run.method == METHODS[method] and wanted:
-            train, test = tuple(_trained(run, method, manifest)), _tested(run, manifest)
+        # IIC's variants are ablations, which may leave data out; those of IIC* differ in k
+        wanted = run.name == "iic" if method == "IIC" else run.name.split("-")[0] == "iic_star"
+        if run.dataset == manifest.dataset and wanted:
+            train = tuple(_trained(run, method, manifest))
+            # no splits in the settings: all that have labels
+            test = tuple(run.settings.evaluation.test) or labelled
             found.setdefault((train, test), Share(method, run.id, train, test))
     return list(found.values()) or [Share(method)]
 
 
-def _trained(run: Run, method: str, manifest: PreparedManifest) -> Iterator[str]:
+def _trained(run: Run, method: str, manifest: Manifest) -> Iterator[str]:
     """Splits that any head is trained on, in the order of the dataset."""
     heads = [getattr(run.settings, head, None) for head in HEADS[method]]
     used = [tuple(getattr(head, "splits", ())) for head in heads]
@@ -105,23 +136,19 @@ def _trained(run: Run, method: str, manifest: PreparedManifest) -> Iterator[str]
             yield split.name
 
 
-def _tested(run: Run, manifest: PreparedManifest) -> tuple[str, ...]:
-    """Splits that are scored; none in the settings: those with labels."""
-    test = tuple(getattr(getattr(run.settings, "evaluation", None), "test", ()))
-    return test or tuple(one.name for one in manifest.splits if one.name != UNLABELLED)
-
-
-def _count(manifest: PreparedManifest, splits: Iterable[str]) -> int:
+def count(manifest: Manifest, splits: Iterable[str]) -> int:
+    """Number of images in these splits."""
     parts = [manifest.split(name) for name in splits]
     return sum(part.stop - part.start for part in parts)
 
 
-def _line(paper: str, manifest: PreparedManifest, share: Share) -> dict[str, str]:
+def line_of(paper: str, manifest: Manifest, share: Share) -> dict[str, str]:
+    """A method's use of a dataset, by column of the csv."""
     image = manifest.image
     shown = {
         "paper_dataset": paper,
         "dataset": manifest.dataset,
-        "data": _kind(manifest),
+        "data": kind(manifest),
         "height": image.height,
         "width": image.width,
         "channels": image.channels,
@@ -129,40 +156,55 @@ def _line(paper: str, manifest: PreparedManifest, share: Share) -> dict[str, str
         "method": share.method,
         "run": share.run or "",
         "train_splits": "+".join(share.train),
-        "train": _count(manifest, share.train) if share.run else "",
+        "train": count(manifest, share.train) if share.run else "",
         "test_splits": "+".join(share.test),
-        "test": _count(manifest, share.test) if share.run else "",
+        "test": count(manifest, share.test) if share.run else "",
         "status": "counted" if share.run else "not_run",
     }
     return {column: str(value) for column, value in shown.items()}
 
 
 def _row(paper: str, manifest: PreparedManifest, shares: Sequence[Share]) -> list[str]:
-    """A dataset as it is printed, both methods side by side."""
     image = manifest.image
     colour = {1: "grey", 3: "RGB"}.get(image.channels, f"{image.channels} channels")
+    return row_of(paper, manifest, f"{image.height}×{image.width} {colour}", shares)
+
+
+def row_of(paper: str, manifest: Manifest, image: str, shares: Sequence[Share]) -> list[str]:
+    """A dataset as it is printed, both methods side by side.
+
+    Args:
+        paper: The paper's dataset in whose place it is.
+        manifest: The dataset.
+        image: What its images are.
+        shares: What the methods use of it.
+    """
     name = DATASETS.get(paper, paper)
     cells = [
         name if manifest.dataset == paper else f"{name}: {manifest.dataset}",
-        _kind(manifest),
-        f"{image.height}×{image.width} {colour}",
+        kind(manifest),
+        image,
         str(len(manifest.classes)),
     ]
     for method in METHODS:
         of_method = [share for share in shares if share.method == method and share.run]
         for part in ("train", "test"):
-            counts = (f"{_count(manifest, getattr(share, part)):,}" for share in of_method)
+            counts = (f"{count(manifest, getattr(share, part)):,}" for share in of_method)
             cells.append(" / ".join(dict.fromkeys(counts)) or "–")
     return cells
 
 
-def _kind(manifest: PreparedManifest) -> str:
+def kind(manifest: Manifest) -> str:
+    """Whether the data is real."""
     return "stand-in" if manifest.stand_in else "real"
 
 
-def _markdown(title: str, caption: str, head: list[str], body: list[list[str]]) -> bytes:
+def markdown(
+    title: str, caption: str, head: list[str], body: list[list[str]], notes: Sequence[str] = ()
+) -> bytes:
+    """The table in Markdown, `notes` below it."""
     rows = [head, ["---"] * 3 + ["---:"] * 5, *body]
     table = "\n".join(f"| {' | '.join(cells)} |" for cells in rows)
-    parts = [f"# {title}", caption, table]
+    parts = [f"# {title}", caption, table, *notes]
     text = "\n\n".join(parts).replace("*", "\\*").replace("_", "\\_")
     return (text + "\n").encode()

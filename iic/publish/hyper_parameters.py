@@ -2,7 +2,7 @@
 
 The csv has one line per experiment that the supplement lists; the columns are `COLUMNS`. Values are
 those of ``params/experiments/``, whatever the scale, and a test holds them against the supplement.
-Segmentation has no experiments here yet; its lines say so.
+What the supplement lists and no run is named for is in it as not run.
 """
 
 from __future__ import annotations
@@ -35,13 +35,17 @@ HEADS = {
     "input": "input",
 }
 """Column -> its head in print; what is not here is in the csv alone."""
-METHODS = {"iic.methods.iic": "IIC", "iic.methods.iic_star": "IIC*"}
+METHODS = {"iic": "IIC", "iic_star": "IIC*"}
+"""Method, as a run's name begins -> the supplement's name of it."""
+SEGMENTATION = {
+    "cocostuff3": "COCO-Stuff-3", "cocostuff15": "COCO-Stuff", "potsdam3": "Potsdam-3",
+    "potsdam6": "Potsdam",
+}  # fmt: skip
 DATASETS = {
     "stl10": "STL10", "cifar10": "CIFAR10", "cifar100_20": "CFR100-20", "cifar100": "CIFAR100",
-    "mnist": "MNIST",
+    "mnist": "MNIST", **SEGMENTATION,
 }  # fmt: skip
 """The paper's datasets as it heads its columns."""
-NOT_YET = ("COCO-Stuff-3", "COCO-Stuff", "Potsdam-3", "Potsdam")
 MODULES = ["iic.publish.hyper_parameters"]
 UNTRAINED = "the released code never trains this head"
 
@@ -59,13 +63,19 @@ def build(plan: Plan, name: str, root: Path = Path()) -> Built:
     """
     listing = plan.listings[name]
     lines = [_line(plan, name, run) for run in listing.runs]
+    absent: dict[str, None] = {}
     for method in dict.fromkeys(line["method"] for line in lines):
-        last = max(place for place, line in enumerate(lines) if line["method"] == method)
-        lines[last + 1 : last + 1] = [_absent(method, dataset) for dataset in NOT_YET]
+        of_method = [place for place, line in enumerate(lines) if line["method"] == method]
+        listed = {lines[place]["dataset"] for place in of_method}
+        missing = [dataset for dataset in SEGMENTATION.values() if dataset not in listed]
+        end = of_method[-1] + 1
+        lines[end:end] = [_absent(method, dataset) for dataset in missing]
+        absent |= dict.fromkeys(missing)
     title = titled(name, listing.title)
     body = [[_print(line, column) for column in HEADS] for line in lines]
     notes = [f"(untrained): {UNTRAINED}."] if any("(" in line["k"] for line in lines) else []
-    notes.append(f"Not run yet: {', '.join(NOT_YET)}.")
+    if absent:
+        notes.append(f"Not run yet: {', '.join(absent)}.")
     return Built(
         csv=dump_lines(COLUMNS, lines),
         md=_markdown(title, listing.caption, body, notes),
@@ -94,7 +104,8 @@ def _line(plan: Plan, name: str, run: str) -> dict[str, str]:
     definition = plan.definitions[run]
     dataset = definition.paper_dataset
     main = plan.definitions.get(f"{dataset}/iic")
-    if definition.method not in METHODS or dataset not in DATASETS or main is None:
+    method = METHODS.get(run.split("/")[1].split("-")[0])
+    if method is None or dataset not in DATASETS or main is None:
         raise SettingsError(
             "params/figures.yaml", f"listings.{name}.runs",
             f"{run!r} is of {definition.method} on {dataset}, which this listing cannot show",
@@ -104,7 +115,7 @@ def _line(plan: Plan, name: str, run: str) -> dict[str, str]:
     auxiliary = settings["head" if "head" in settings else "head_a"]["k"]
     dead = settings.get("overclustering_head") is False
     shown = {
-        "method": METHODS[definition.method],
+        "method": method,
         "dataset": DATASETS[dataset],
         "run": run,
         "base": settings["network"]["family"],
@@ -133,7 +144,9 @@ def _absent(method: str, dataset: str) -> dict[str, str]:
 
 def _crop(augmentation: dict[str, Any]) -> str:
     """Side of the transformed image's crop, or all of its sides."""
-    sides = augmentation.get("crops", [augmentation["crop"]])
+    # segmentation crops to the network's input, and resizes nothing
+    only = augmentation.get("crop", augmentation["input_size"])
+    sides = augmentation.get("crops", [only])
     return str(sides[0]) if len(sides) == 1 else f"{{{', '.join(map(str, sides))}}}"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from string import ascii_lowercase
 
@@ -44,7 +44,7 @@ class Head:
     text: str
     """What stands above our numbers."""
     published: bool
-    """Whether the paper's numbers stand beside ours."""
+    """Whether the paper's numbers stand beside ours, in a table of which it prints any."""
     ours: bool
     """Whether the scale covers the column, or a row of it."""
     stand_in: bool
@@ -137,7 +137,10 @@ def lay_out(plan: Plan, name: str, lines: list[Line], published: Published) -> L
     table = plan.tables[name]
     shown = {line.record.paper_column for line in lines}
     head = _fraction_head if table.by_fraction else _dataset_head
-    heads = [head(plan, table, column) for column in table.columns if column.paper in shown]
+    every = [head(plan, table, column) for column in table.columns if column.paper in shown]
+    if not published.numbers:
+        every = [replace(one, published=False) for one in every]
+    heads = [one for one in every if one.published or one.ours]
     # a dataset is called as the paper heads its column, where it has one
     names = {column.dataset: column.paper for column in table.columns if column.dataset}
     distinct = list(dict.fromkeys(note for line in lines for note in line.notes))
@@ -167,7 +170,9 @@ def lay_out(plan: Plan, name: str, lines: list[Line], published: Published) -> L
 
 
 def titled(name: str, title: str) -> str:
-    """Title with the number that the display's name gives it: `supp_table_1` is one."""
+    """Title with the number that the display's name gives it, if any: `supp_table_1` is one."""
+    if not name[-1].isdigit():
+        return title
     number = name.replace("_", " ").replace("supp ", "supplementary ")
     return f"{number[0].upper()}{number[1:]}. {title}"
 

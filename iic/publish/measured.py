@@ -17,6 +17,7 @@ from iic.params.experiments import Selection
 from iic.params.runs import Run
 from iic.publish.evidence import evaluation_source
 from iic.records.evaluation import Evaluation
+from iic.records.evaluation import Selection as Chosen
 from iic.records.files import read_record
 from iic.records.paths import RunPaths
 from iic.records.sources import SeedSource
@@ -80,7 +81,7 @@ def measure(
         runs: The cell's runs at this scale: one, or those of its folds that are run.
         found: Their evaluations.
         selection: How the reported model is picked.
-        metric: ``acc``, ``nmi`` or ``ari``; accuracy alone for a fraction.
+        metric: ``acc``, ``miou``, ``nmi`` or ``ari``; accuracy alone for a fraction.
         fraction: Share of the labels that clusters are mapped with; None for all, as evaluated.
         folds: How many folds the row has; None for a row without.
     """
@@ -135,8 +136,7 @@ def _score(
         value = getattr(chosen, metric) if chosen else None
         if chosen is None or value is None:
             return None
-        several = len(evaluation.checkpoints[chosen.checkpoint].sub_heads) > 1
-        return _Score(value, chosen.acc_std_heads if several else None, None, "")
+        return _Score(value, _over_heads(evaluation, chosen, metric), None, "")
     for part in evaluation.fractions:
         if math.isclose(part.fraction, fraction):
             drawn = part.selections.get(selection)
@@ -146,6 +146,17 @@ def _score(
             note = f"mean over {part.draws} draws of labels{how}" if part.draws > 1 else ""
             return _Score(drawn.acc, None, drawn.acc_std, note)
     return None
+
+
+def _over_heads(evaluation: Evaluation, chosen: Chosen, metric: str) -> float | None:
+    """Standard deviation over the checkpoint's sub-heads (ddof 0); None for a single one."""
+    heads = evaluation.checkpoints[chosen.checkpoint].sub_heads
+    if len(heads) < 2:
+        return None
+    if metric == "acc":
+        return chosen.acc_std_heads
+    values = [value for one in heads if (value := getattr(one, metric)) is not None]
+    return statistics.pstdev(values) if values else None
 
 
 def _fold_notes(

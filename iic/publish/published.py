@@ -104,6 +104,12 @@ def load_published(table: Table, root: Path = Path()) -> Published:
         for mark in fields["mark"]:
             where.known("mark", mark, marks, str(marks_file))
         cell = (fields["row"], fields["column"])
+        if table.metric != "acc":
+            raise where.error(
+                "value",
+                f"{' x '.join(cell)} has a published number, but the paper prints accuracies alone "
+                f"and {experiments} is of metric {table.metric!r}",
+            )
         if cell in numbers:
             raise where.error("row", f"{' x '.join(cell)} is given twice")
         if not fields["source"]:

@@ -154,18 +154,22 @@ def write_evaluation(
     best: list[float] | None = None,
     losses: list[float] | None = None,
     fractions: dict[float, tuple[float, float | None]] | None = None,
+    miou: list[float] | None = None,
 ) -> None:
     """An evaluation of these accuracies per sub-head, and its receipt.
 
     `fractions` are the accuracy and its spread over draws at each share of the labels, the same
-    for all selections.
+    for all selections; `miou` are mean IoUs per sub-head, the same at all checkpoints.
     """
 
     def scores(epoch: int, accuracies: list[float]) -> CheckpointScores:
         drawn = losses or [float(position) for position in range(len(accuracies))]
+        unions = miou or [None] * len(accuracies)
         heads = [
-            SubHeadScores(acc=acc, nmi=50.0, ari=40.0, loss=loss, mapping=list(range(10)))
-            for acc, loss in zip(accuracies, drawn, strict=True)
+            SubHeadScores(
+                acc=acc, nmi=50.0, ari=40.0, loss=loss, mapping=list(range(10)), miou=union
+            )
+            for acc, loss, union in zip(accuracies, drawn, unions, strict=True)
         ]
         return CheckpointScores(epoch=epoch, sub_heads=heads)
 

@@ -8,7 +8,7 @@ from iic.publish.tables import build
 from tests.publish.publish_helpers import make_plan
 
 LISTING = Listing(title="Networks", caption="Layers.", module="iic.publish.architectures")
-COLUMNS = "network,position,layer,channels,kernel,stride,output_size,parameters"
+COLUMNS = "network,position,layer,channels,kernel,stride,padding,dilation,output_size,parameters"
 
 
 def test_layers_and_totals_are_the_papers() -> None:
@@ -30,13 +30,25 @@ def test_layers_and_totals_are_the_papers() -> None:
         if row["network"] == "B, MNIST" and row["layer"] in ("Conv", "MaxPool")
     ]
     assert sizes == [24, 12, 12, 6, 6, 3, 3]
-    assert [row["layer"] for row in rows if row["network"] == "C"] == ["not_run"]
-    for network in ("A, STL10", "B, MNIST"):
+    assert totals["C, COCO-Stuff", "total of trunk"] == "4503744"
+    assert totals["C, COCO-Stuff", "total of head A"] == "23040"
+    assert totals["C, COCO-Stuff", "total of head B"] == "7680"
+    assert totals["C, Potsdam-3", "total of trunk"] == "4503168"
+    assert totals["C, Potsdam-3", "total of head A"] == "12288"
+    assert totals["C, Potsdam", "total"] == str(4_503_168 + 18_432 + 3_072)
+    for network in ("A, STL10", "B, MNIST", "C, COCO-Stuff-3"):
         parts = [row for row in rows if row["network"] == network and row["position"]]
         assert sum(int(row["parameters"]) for row in parts) == int(totals[network, "total"])
     text = built.md.decode()
     assert text.startswith("# Supplementary table 1. Networks\n")
-    assert "| 5 × BasicBlock | 256 | 3 | 1 | 9 | 5 | 5,903,360 |" in text
-    assert "Network C: the segmentation network, not run yet." in text
-    assert built.tex.count(rb"\begin{table*}") == built.tex.count(rb"\end{table*}") == 3
+    assert "| 5 × BasicBlock | 256 | 3 | 1 | 1 | 1 | 9 | 5 | 5,903,360 |" in text
+    # trunks of two numbers of input channels stand in one line
+    assert "| Conv | 64 | 3 | 1 | 1 | 1 | 128 | 200 | 2,880 or 2,304 |" in text
+    assert "| Conv | 512 | 3 | 1 | 1 | 2 | 60 | 96 | 2,359,296 |" in text
+    assert "| C, Potsdam-3 | 4,503,168 | 1 × 24 | 12,288 | 1 × 3 | 1,536 | 4,516,992 |" in text
+    heads = [row for row in rows if row["layer"] == "Conv, head B"]
+    assert [(row["padding"], row["output_size"]) for row in heads] == [
+        ("1", "62"), ("1", "62"), ("1", "98"), ("1", "98")
+    ]  # fmt: skip
+    assert built.tex.count(rb"\begin{table*}") == built.tex.count(rb"\end{table*}") == 4
     assert built == build(make_plan(listings={"supp_table_1": LISTING}), "supp_table_1")

@@ -25,6 +25,7 @@ from iic.records.files import read_record
 from iic.records.paths import RunPaths
 from iic.records.snapshots import write_snapshots
 from iic.records.sources import Sources
+from tests.publish.map_helpers import maps_plan
 from tests.publish.publish_helpers import (
     digits_like,
     make_plan,
@@ -153,6 +154,28 @@ def test_curves_show_mean_range_losses_and_the_level_of_kmeans(root: Path) -> No
 def test_no_log_of_the_authors_beside_another_dataset(root: Path) -> None:
     figure = draw(figures_plan(real=False), "training_curves", root).figure
     assert len(figure.axes[1].lines) == 3
+
+
+def test_curves_of_segmentation_have_a_single_line_of_the_authors(root: Path) -> None:
+    plan = maps_plan(figures={"segmentation_curves": ("curves", ("cocostuff3/iic",))})
+    history = [
+        {"epoch": 0, "head": [], "loss": None, "accuracy": [35.0]},
+        {"epoch": 1, "head": ["A"], "loss": [-1.0], "accuracy": [45.0]},
+        {"epoch": 2, "head": ["B"], "loss": [-0.5], "accuracy": [60.0]},
+        {"epoch": 3, "head": ["A"], "loss": [-1.2], "accuracy": [65.0]},
+    ]
+    write_history(root, "cocostuff3/iic", 0, history)
+    left, right = draw(plan, "segmentation_curves", root).figure.axes
+    # one head an epoch, in turns
+    np.testing.assert_allclose(left.lines[0].get_xydata(), [[1, -1.0], [3, -1.2]])
+    np.testing.assert_allclose(left.lines[1].get_xydata(), [[2, -0.5]])
+    assert left.get_xlabel() == "epoch, of one head each"
+    ours, theirs = right.lines
+    np.testing.assert_allclose(ours.get_ydata(), [35, 45, 60, 65])
+    # model 555, after as many passes
+    np.testing.assert_allclose(theirs.get_ydata(), [35.66, 46.11, 66.14, 70.65])
+    assert theirs.get_label() == "authors' model 555"
+    assert right.get_ylabel() == "pixel accuracy (%)"
 
 
 @pytest.mark.parametrize(

@@ -93,8 +93,17 @@ SUMS = {
         "1.0": "518.7", "0.5": "510.6", "0.25": "501.9", "0.1": "478.7", "0.01": "347.43",
     },
     "further_ablations": {},
+    "table_4": {
+        "COCO-Stuff-3": "343.0", "COCO-Stuff": "148.7", "Potsdam-3": "342.4", "Potsdam": "248.8",
+    },
+    "segmentation_ablations": {"COCO-Stuff-3": "141.3", "Potsdam-3": "129.0"},
+    "segmentation_miou": {},
+    "segmentation_overclustering": {},
 }  # fmt: skip
-PRINTED = {"table_1": 17, "table_2": 5, "table_3": 11, "supp_table_3": 4, "supp_table_4": 9}
+PRINTED = {
+    "table_1": 17, "table_2": 5, "table_3": 11, "table_4": 7, "supp_table_3": 4, "supp_table_4": 9,
+    "segmentation_ablations": 2,
+}  # fmt: skip
 """Rows that the paper has."""
 
 
@@ -114,6 +123,29 @@ def test_every_table_has_a_check() -> None:
     assert set(load_tables(CLONE / "params")) == set(SUMS)
 
 
+def test_lambda_is_the_ablation_of_table_4() -> None:
+    """The entropy coefficient's gain in points, from rounded numbers; the supplement says 3.2."""
+    _, table_4 = loaded("table_4")
+    _, ablation = loaded("segmentation_ablations")
+    for column, gain in {"COCO-Stuff-3": "3.3", "Potsdam-3": "1.2"}.items():
+        full, without = (
+            ablation.number(row, column)
+            for row in ("Full setting", "Entropy coefficient 1 (lambda)")
+        )
+        iic = table_4.number("IIC", column)
+        assert full is not None and without is not None and iic is not None
+        assert full.value == iic.value
+        assert full.value - without.value == Decimal(gain)
+
+
+def test_the_paper_prints_accuracies_alone(tmp_path: Path) -> None:
+    write_published(tmp_path)
+    other = TABLE.model_copy(update={"metric": "miou"})
+    message = r"table_1.csv: line 2, value: K-means x STL10 has a published number, but .*'miou'"
+    with pytest.raises(SettingsError, match=message):
+        load_published(other, tmp_path)
+
+
 def test_marks_and_tolerances() -> None:
     _, published = loaded("table_1")
     assert published.tolerances["mnist"] == 1
@@ -122,6 +154,13 @@ def test_marks_and_tolerances() -> None:
     deep = {("DeepCluster", column) for column in ("STL10", "CIFAR10", "CFR100-20", "MNIST")}
     assert starred == deep | {("ADC", "CFR100-20")}
     assert published.row_marks("DeepCluster") == "†‡"
+
+    _, published = loaded("table_4")
+    assert set(published.tolerances.values()) == {Decimal("3.0")}
+    assert published.row_marks("DeepCluster 2018") == "†‡"
+    assert [row for row in ("K-means", "SIFT", "IIC") if published.row_marks(row)] == [
+        "K-means", "SIFT",
+    ]  # fmt: skip
 
     _, published = loaded("table_3")
     marked = {row for (row, _), number in published.numbers.items() if "†" in number.mark}

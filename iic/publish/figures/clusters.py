@@ -1,7 +1,7 @@
-"""Figure 1, left half: a random sample of the images of each cluster.
+"""Figure 1: a random sample of the images of each cluster, and a segmented aerial image below it.
 
-The right half of the paper's figure, a segmented aerial tile, waits for segmentation: `_groups`
-fills any box, so that the tile can be set beside.
+In the paper the two are the left and the right half. Here the second stands below the first, since
+both need the page's width for their images to be told apart in print. A scale may have one alone.
 """
 
 from __future__ import annotations
@@ -11,10 +11,12 @@ from pathlib import Path
 import numpy as np
 
 from iic.params.runs import Plan
+from iic.publish.figures.aerial import load_aerial
+from iic.publish.figures.chosen import no_run, runs_of
 from iic.publish.figures.predictions import Predictions, load_predictions
 from iic.publish.figures.sheet import HEADING, Box, Sheet, readable
 from iic.publish.figures.style import PALE, TEXT_WIDTH, WRONG, Drawn
-from iic.records.sources import Sources
+from iic.records.sources import Series, Sources
 
 COLUMNS = 5
 """Groups beside each other."""
@@ -29,22 +31,44 @@ FOOT = 0.16
 def draw(plan: Plan, name: str, root: Path) -> Drawn:
     """One group of images for each cluster, in the order of the classes they are mapped to.
 
+    Below, where the scale has a run that segments aerial images, one of these and its prediction.
+
     Raises:
-        FigureError: The scale lacks the run, or the run's files lack something or do not agree.
+        FigureError: The scale lacks both runs, or a run's files lack something or do not agree.
     """
-    predictions = load_predictions(plan, name, root)
     width = TEXT_WIDTH - 2 * MARGIN
+    above = load_predictions(plan, name, root) if runs_of(plan, name, maps=False) else None
+    segmenting = runs_of(plan, name, maps=True)
+    below = load_aerial(plan, segmenting[0], root) if segmenting else None
+    if above is None and below is None:
+        raise no_run(plan, name)
+    first = 0.0 if above is None else _height(above, width)
+    second = 0.0 if below is None else below.height(width)
+    sheet = Sheet(TEXT_WIDTH, first + second)
+    series: list[Series] = []
+    if above is not None:
+        _clustered(sheet, plan, above, width)
+        series += above.series
+    if below is not None:
+        below.fill(sheet, plan, Box(MARGIN, first, width, second))
+        series += below.found.series
+    return Drawn(sheet.figure, Sources(scale=plan.scale.name, name=name, series=series))
+
+
+def _height(predictions: Predictions, width: float) -> float:
     rows = -(-len(predictions.mapping) // COLUMNS)
-    height = rows * _pitch(width)
-    sheet = Sheet(TEXT_WIDTH, HEADING + height + FOOT)
+    return HEADING + rows * _pitch(width) + FOOT
+
+
+def _clustered(sheet: Sheet, plan: Plan, predictions: Predictions, width: float) -> None:
+    """The groups below their heading."""
     sheet.heading(
         predictions.heading(plan), stand_in=plan.datasets[predictions.run.dataset].stand_in
     )
+    height = _height(predictions, width) - HEADING - FOOT
     _groups(sheet, predictions, Box(MARGIN, HEADING, width, height))
     foot = "framed: images of another class than the one that the cluster is mapped to"
     sheet.text(MARGIN, HEADING + height + 0.04, foot, color=PALE)
-    sources = Sources(scale=plan.scale.name, name=name, series=predictions.series)
-    return Drawn(sheet.figure, sources)
 
 
 def order(mapping: np.ndarray) -> list[int]:

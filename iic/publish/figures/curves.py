@@ -88,11 +88,15 @@ def draw(plan: Plan, name: str, root: Path) -> Drawn:
     for (left, right), (run, found) in zip(panels, curves.values(), strict=True):
         stand_in = stand_in_note(plan, run)
         near = [level for level in levels if level.run.dataset == run.dataset]
-        _losses(left, found)
+        epoch = "epoch, of one head each" if _one_head(run) else "epoch"
+        _losses(left, found, epoch)
         end = max(1, *(epoch["epoch"] for curve in found for epoch in curve.epochs))
         own = plan.scale.real and run.dataset == run.paper_dataset and _as_long(plan, run)
         theirs = read_learning_curves(root / LOGS).get(run.id, []) if own else []
+        segmented = plan.datasets[run.dataset].maps is not None
+        what = "pixel accuracy (%)" if segmented else "accuracy (%)"
         _accuracies(right, found, near, [one for one in theirs if one.epoch <= end])
+        _frame(right, what, epoch)
         for axes in (left, right):
             axes.set_xlim(-0.03 * end, 1.03 * end)
         left.set_title(f"{run.id}{stand_in}: loss", loc="left")
@@ -106,7 +110,7 @@ def _as_long(plan: Plan, run: Run) -> bool:
     """Whether an epoch has the batches and passes that the paper's has, so that epochs compare."""
     defined = plan.definitions.get(f"{run.paper_dataset}/{run.name}")
     mine, theirs = (
-        [getattr(one, name, None) for name in ("pairs", "head_a", "head_b")]
+        [getattr(one, name, None) for name in ("pairs", "head_a", "head_b", "heads_per_epoch")]
         for one in (run.settings, None if defined is None else defined.settings)
     )
     return defined is None or mine == theirs
@@ -137,7 +141,12 @@ def _level(run: Run, root: Path) -> _Level | None:
     return _Level(run, statistics.fmean(accuracies), sources) if accuracies else None
 
 
-def _losses(axes: Axes, curves: Iterable[_Curve]) -> None:
+def _one_head(run: Run) -> bool:
+    """Whether an epoch trains one of the heads, in turns, as in the paper's segmentation."""
+    return getattr(run.settings, "heads_per_epoch", "both") == "one"
+
+
+def _losses(axes: Axes, curves: Iterable[_Curve], epoch_label: str) -> None:
     seen: dict[str, None] = {}
     for position, curve in enumerate(curves):
         for head in dict.fromkeys(h for epoch in curve.epochs for h in epoch.get("head") or []):
@@ -150,7 +159,7 @@ def _losses(axes: Axes, curves: Iterable[_Curve]) -> None:
             marker = _marker(len(points))
             axes.plot(*zip(*points, strict=True), linestyle=style, color=paint, marker=marker, ms=3)
             seen[head] = None
-    _frame(axes, "loss (nats)")
+    _frame(axes, "loss (nats)", epoch_label)
     if len(seen) > 1:
         lines = [Line2D([], [], color=INK, linestyle=STYLES.get(head, "-")) for head in seen]
         axes.legend(lines, [HEADS.get(head, head) for head in seen], loc="best")
@@ -185,14 +194,15 @@ def _accuracies(
     if logged:
         epochs = [one.epoch for one in logged]
         best, mean = [one.best for one in logged], [one.mean for one in logged]
-        for values, marker, what in ((best, "^", "best"), (mean, "o", "mean")):
+        kinds = [(best, "^", ", best sub-head"), (mean, "o", ", mean sub-head")]
+        # a single sub-head is best and mean
+        for values, marker, what in kinds if best != mean else [(mean, "o", "")]:
             (line,) = axes.plot(
                 epochs, values, color=INK, linestyle=":", marker=marker, ms=4, mfc="none", lw=0.8
             )
-            line.set_label(f"authors' model {logged[0].model}, {what} sub-head")
+            line.set_label(f"authors' model {logged[0].model}{what}")
             handles.append(line)
     axes.set_ylim(0, 100)
-    _frame(axes, "accuracy (%)")
     axes.legend(handles=handles, loc="best")
 
 
@@ -201,8 +211,8 @@ def _marker(points: int) -> str:
     return "o" if points <= FEW_EPOCHS else ""
 
 
-def _frame(axes: Axes, label: str) -> None:
-    axes.set_xlabel("epoch")
+def _frame(axes: Axes, label: str, epoch: str) -> None:
+    axes.set_xlabel(epoch)
     axes.set_ylabel(label)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8, min_n_ticks=1))
     axes.grid(True, axis="y")

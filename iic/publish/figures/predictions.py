@@ -18,9 +18,17 @@ from iic.data.load import PreparedData, load
 from iic.evaluate.matching import UNMATCHED
 from iic.params.runs import Plan, Run
 from iic.publish.evidence import evaluation_source, training_source
+from iic.publish.figures.chosen import (
+    check_accuracy,
+    chosen,
+    no_run,
+    restore,
+    runs_of,
+    train_again,
+)
 from iic.publish.figures.style import FigureError, stand_in_note
 from iic.records.assignments import Assignments, read_assignments
-from iic.records.evaluation import Evaluation, SelectionName
+from iic.records.evaluation import Evaluation
 from iic.records.files import RecordError, read_record
 from iic.records.paths import RunPaths
 from iic.records.snapshots import read_probabilities
@@ -29,11 +37,8 @@ from iic.records.sources import Series
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float32]
 
-SELECTION: SelectionName = "label_free"
 DRAW = 20191027
 """Seed of every random choice of images to show."""
-TOLERANCE = 0.005
-"""Percentage points by which an accuracy may differ from the evaluation's."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +114,7 @@ class Predictions:
 
 
 def load_predictions(plan: Plan, name: str, root: Path) -> Predictions:
-    """The predictions that the figure `name` shows: those of its run's first seed.
+    """The predictions of whole images that the figure `name` shows: its run's first seed.
 
     Raises:
         FigureError: The scale lacks the run, the run has no probabilities or no labels, or its
@@ -117,22 +122,18 @@ def load_predictions(plan: Plan, name: str, root: Path) -> Predictions:
         RecordError: One of its files is damaged or has no receipt.
         DataError: Its data is not prepared, or not as it was prepared.
     """
-    figure = plan.figures[name]
-    runs = plan.figure_runs(figure)
+    runs = runs_of(plan, name, maps=False)
     if not runs:
-        raise FigureError(
-            f"{name}: scale {plan.scale.name} has no run {', '.join(figure.runs)}\n"
-            f"  remedy: take {name} out of figures in params/scales/{plan.scale.name}.yaml, or put "
-            "a table with that run into tables"
-        )
+        raise no_run(plan, name)
     run = runs[0]
     seed = run.seeds[0]
     paths = RunPaths(run.scale, run.id, seed)
     evaluation = read_record(root / paths.evaluation, Evaluation)
-    head, mapping, accuracy = _chosen(evaluation, paths)
+    of = chosen(evaluation, paths)
+    head, mapping = of.head, of.mapping
     assignments = read_assignments(root / paths.assignments)
     if "last" not in assignments:
-        raise FigureError(f"{paths.assignments}: checkpoint: 'last' is missing{_again(paths)}")
+        raise FigureError(f"{paths.assignments}: checkpoint: 'last' is missing{train_again(paths)}")
     last = assignments["last"]
     probabilities = _probabilities(paths, root, head, last, mapping)
     data = load(run.dataset, root)
@@ -155,30 +156,8 @@ def load_predictions(plan: Plan, name: str, root: Path) -> Predictions:
         classes=plan.datasets[run.dataset].classes,
         series=_series(paths, root, head),
     )
-    if abs(found.accuracy - accuracy) > TOLERANCE:
-        raise FigureError(
-            f"{paths.evaluation}: checkpoints.last.sub_heads.{head}.acc: {accuracy:.2f}, but with "
-            f"its mapping {paths.assignments} has {found.accuracy:.2f}{_evaluate(paths)}"
-        )
+    check_accuracy(found.accuracy, of, paths)
     return found
-
-
-def _chosen(evaluation: Evaluation, paths: RunPaths) -> tuple[int, Ints, float]:
-    """Sub-head, class of each of its clusters, and its accuracy in percent."""
-    selection = evaluation.selections[SELECTION]
-    if selection is None or selection.sub_head is None:
-        raise FigureError(
-            f"{paths.evaluation}: selections.{SELECTION}.sub_head: none{_evaluate(paths)}"
-        )
-    heads = evaluation.checkpoints[selection.checkpoint].sub_heads
-    scores = heads[selection.sub_head]
-    if scores.mapping is None or scores.acc is None:
-        raise FigureError(
-            f"{paths.evaluation}: checkpoints.{selection.checkpoint}.sub_heads."
-            f"{selection.sub_head}.mapping: null, so its clusters have no classes\n"
-            "  remedy: draw this figure from a run on a dataset with labels"
-        )
-    return selection.sub_head, np.asarray(scores.mapping, dtype=np.int64), scores.acc
 
 
 def _probabilities(
@@ -188,27 +167,24 @@ def _probabilities(
     try:
         every = read_probabilities(root / paths.probabilities)
     except RecordError as error:
-        raise FigureError(
-            f"{error}\n  remedy: `iic restore --scale {paths.scale}` brings artifacts back, or "
-            f"train {paths.run} with seed {paths.seed} again"
-        ) from error
+        raise FigureError(f"{error}{restore(paths)}") from error
     n, heads = assignments.clusters.shape
     expected = (heads, n, len(mapping))
     if every.shape != expected:
         raise FigureError(
             f"{paths.probabilities}: (sub-heads, images, clusters) are {every.shape}, but "
-            f"assignments and evaluation beside it have {expected}{_again(paths)}"
+            f"assignments and evaluation beside it have {expected}{train_again(paths)}"
         )
-    chosen: Floats = every[head]
+    of_head: Floats = every[head]
     # rounding to float16 keeps the order, so the most probable cluster stays among the largest
     rows = np.arange(n)
-    lower = chosen[rows, assignments.clusters[:, head]] < chosen.max(axis=1)
+    lower = of_head[rows, assignments.clusters[:, head]] < of_head.max(axis=1)
     if lower.any():
         raise FigureError(
             f"{paths.probabilities}: sub_head {head}: for {int(lower.sum()):,} images the most "
-            f"probable cluster is not the one in {paths.assignments}{_again(paths)}"
+            f"probable cluster is not the one in {paths.assignments}{train_again(paths)}"
         )
-    return chosen
+    return of_head
 
 
 def _labels(paths: RunPaths, assignments: Assignments, data: PreparedData) -> Ints:
@@ -218,7 +194,7 @@ def _labels(paths: RunPaths, assignments: Assignments, data: PreparedData) -> In
     if not inside or not np.array_equal(assignments.labels, data.labels[assignments.indices]):
         raise FigureError(
             f"{paths.assignments}: label: differs from the labels in data/prepared/"
-            f"{data.manifest.dataset}, so it was made from other data{_again(paths)}"
+            f"{data.manifest.dataset}, so it was made from other data{train_again(paths)}"
         )
     return assignments.labels
 
@@ -234,12 +210,3 @@ def _series(paths: RunPaths, root: Path, head: int) -> list[Series]:
         "chosen sub-head, classes of its clusters": evaluation_source(paths, root),
     }
     return [Series(name=name, seeds=[source]) for name, source in sources.items()]
-
-
-def _again(paths: RunPaths) -> str:
-    return f"\n  remedy: train {paths.run} with seed {paths.seed} at scale {paths.scale} again"
-
-
-def _evaluate(paths: RunPaths) -> str:
-    dataset = paths.run.split("/")[0]
-    return f"\n  remedy: `iic evaluate --dataset {dataset} --scale {paths.scale}` writes it anew"

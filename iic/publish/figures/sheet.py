@@ -16,6 +16,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.textpath import text_to_path
 from numpy.typing import NDArray
 
+from iic.publish.figures.saving import PNG_DPI
 from iic.publish.figures.style import INK, RC, WRONG
 
 HEADING = 0.3
@@ -55,13 +56,16 @@ class Sheet:
         self.axes.set_axis_off()
         self.width = width
 
-    def heading(self, text: str, *, stand_in: bool) -> None:
-        """The line on top of the page; data that is no real data is labelled on its right."""
+    def heading(self, text: str, *, stand_in: bool, y: float = 0) -> None:
+        """The line on top of the page, or of a part that begins at `y`.
+
+        Data that is no real data is labelled on its right.
+        """
         room = self.width - 0.2
         if stand_in:
-            label_stand_in(self.figure, self.width)
+            label_stand_in(self.figure, self.width, y)
             room -= 1.1
-        self.text(0.08, HEADING / 2, text, width=room, size=8, va="center")
+        self.text(0.08, y + HEADING / 2, text, width=room, size=8, va="center")
 
     def text(
         self, x: float, y: float, text: str, *, width: float | None = None, size: float = SMALL,
@@ -72,15 +76,24 @@ class Sheet:
         settings: dict[str, Any] = {"color": INK, "parse_math": False} | style
         self.axes.text(x, y, shown, fontsize=size, **settings)
 
-    def image(self, pixels: NDArray[np.uint8], box: Box) -> Box:
-        """One image (C, H, W) as large as fits into the box, in its middle; gives its place."""
+    def image(self, pixels: NDArray[np.uint8], box: Box, *, classes: bool = False) -> Box:
+        """One image (C, H, W) as large as fits into the box, in its middle; gives its place.
+
+        Args:
+            pixels: The image.
+            box: Its room.
+            classes: Whether its colours stand for classes, so that none may lie between two where
+                the image is enlarged.
+        """
         height, width = pixels.shape[1:]
         scale = min(box.width / width, box.height / height)
         width, height = width * scale, height * scale
         place = Box(box.middle - width / 2, box.y + (box.height - height) / 2, width, height)
         shown = pixels[0] if len(pixels) < 3 else pixels[:3].transpose(1, 2, 0)
+        enlarged = scale * PNG_DPI > 1
         self.axes.imshow(
-            shown, cmap="gray", vmin=0, vmax=255, aspect="auto", interpolation="antialiased",
+            shown, cmap="gray", vmin=0, vmax=255, aspect="auto",
+            interpolation="nearest" if classes and enlarged else "antialiased",
             extent=(place.x, place.x + width, place.y + height, place.y),
         )  # fmt: skip
         return place
@@ -94,11 +107,11 @@ class Sheet:
         self.axes.plot([0.08, self.width - 0.08], [y, y], color="#b0b0b0", linewidth=0.6)
 
 
-def label_stand_in(figure: Figure, width: float) -> None:
-    """Print "stand-in data" on the upper right of a figure of this width in inches."""
+def label_stand_in(figure: Figure, width: float, y: float = 0) -> None:
+    """Print "stand-in data" on the right of a figure of this width, on the line below `y`."""
     height = figure.get_figheight()
     figure.text(
-        1 - 0.1 / width, 1 - HEADING / 2 / height, "stand-in data", ha="right", va="center",
+        1 - 0.1 / width, 1 - (y + HEADING / 2) / height, "stand-in data", ha="right", va="center",
         fontsize=8, weight="bold", color=WRONG,
         bbox={"boxstyle": "round,pad=0.25", "facecolor": "white", "edgecolor": WRONG, "lw": 0.8},
     )  # fmt: skip

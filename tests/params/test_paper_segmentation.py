@@ -1,0 +1,171 @@
+"""The segmentation experiments at the paper's values against the fact sheet (spec, 3.5 and 3.6).
+
+What stands here was typed from the fact sheet, on purpose a second time.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import pytest
+
+from iic.methods import iic_segmentation, iic_star_segmentation, kmeans_colours, random_cnn
+from iic.params.datasets import Dataset, load_catalogue
+from iic.params.runs import plan
+from iic.params.splits import image_count
+
+
+class Segmentation(NamedTuple):
+    """A line of the fact sheet's tables."""
+
+    n: int
+    k_a: int | None
+    k: int
+    channels: int
+    side: int
+    learning_rate: float
+    lam_a: float
+    lam_b: float
+    d: int
+    jitter: tuple[float, float, float, float]
+    sobel: bool
+    passes: int
+    steps: int
+    images: int
+    evaluated: int
+
+
+COCO_JITTER, POTSDAM_JITTER = (0.4, 0.4, 0.4, 0.125), (0.1, 0.1, 0.1, 0.1)
+COCO3 = Segmentation(
+    120, 15, 3, 5, 128, 1e-4, 1.0, 1.5, 10, COCO_JITTER, True, 109, 306, 36_660, 36_660
+)
+POTSDAM3 = Segmentation(
+    75, 24, 3, 4, 200, 1e-5, 1.0, 1.5, 10, POTSDAM_JITTER, False, 28, 114, 8_550, 5_400
+)
+TWO_HEADS = {
+    "cocostuff3/iic": COCO3,  # 555
+    "cocostuff3/iic-lam_1": COCO3._replace(lam_b=1.0, passes=48),  # 714
+    "cocostuff15/iic": COCO3._replace(  # 512
+        n=60, k_a=45, k=15, lam_b=1.0, passes=29, steps=864, images=51_804, evaluated=51_804
+    ),
+    "potsdam3/iic": POTSDAM3,  # 545
+    "potsdam3/iic-lam_1": POTSDAM3._replace(lam_b=1.0, passes=41),  # 711
+    "potsdam6/iic": POTSDAM3._replace(  # 544
+        n=60, k_a=36, k=6, learning_rate=1e-6, lam_b=1.0, d=5, passes=21, steps=143
+    ),
+}
+STAR = {
+    "cocostuff3/iic_star": COCO3._replace(  # 496
+        n=180, k=15, steps=196, images=35_228, evaluated=1_432
+    ),
+    "cocostuff15/iic_star": COCO3._replace(  # 521
+        n=90, k=45, passes=29, steps=552, images=49_629, evaluated=2_175
+    ),
+    "potsdam3/iic_star": POTSDAM3._replace(k=9, steps=103, images=7_695, evaluated=855),  # 482
+    "potsdam6/iic_star": POTSDAM3._replace(  # 487
+        n=60, k=24, passes=21, steps=129, images=7_695, evaluated=855
+    ),
+}
+CLASSES = {"cocostuff3": 3, "cocostuff15": 15, "potsdam3": 3, "potsdam6": 6}
+
+
+@pytest.fixture(scope="module")
+def catalogue() -> dict[str, Dataset]:
+    return load_catalogue()
+
+
+def settings_of(run: str, model: type[Any]) -> Any:
+    settings = plan("mini").definitions[run].settings
+    assert isinstance(settings, model)
+    return settings
+
+
+def check_common(settings: Any, known: Segmentation, run: str) -> None:
+    network, transforms = settings.network, settings.augmentation
+    assert (network.family, network.channels) == ("C", (64, 128, 256, 512))
+    assert (network.in_channels, network.head_padding) == (known.channels, 1)
+    assert network.input_size == transforms.input_size == known.side
+    assert network.batchnorm_running_statistics is True
+    strengths = ("brightness", "contrast", "saturation", "hue")
+    assert tuple(getattr(transforms, one) for one in strengths) == known.jitter
+    assert (transforms.sobel, transforms.flip_probability) == (known.sobel, 0.5)
+    coco = run.startswith("cocostuff")
+    assert transforms.channel_order == ("bgr" if coco else "rgb")
+    assert (settings.pairs.batch_pairs, settings.pairs.repeats) == (known.n, 1)
+    assert settings.pairs.order == "shuffled"
+    assert settings.sub_heads == 1
+    shifts = settings.shifts
+    assert (shifts.half_side, shifts.expectation) == (known.d, "outside")
+    assert (shifts.sparse_min, shifts.sparse_max) == (0, 0)
+    adam = settings.optimiser
+    assert (adam.learning_rate, adam.beta1, adam.beta2, adam.epsilon) == (
+        known.learning_rate, 0.9, 0.999, 1e-8,
+    )  # fmt: skip
+    assert settings.schedule.epochs == known.passes
+    assert settings.schedule.double_evaluation is False
+    maps = settings.maps
+    assert maps.unlabelled_as_sky is run.startswith("cocostuff3")
+    assert (maps.training_mask, maps.evaluation_area) == (coco, "centre")
+
+
+@pytest.mark.parametrize("run", TWO_HEADS)
+def test_two_heads(catalogue: dict[str, Dataset], run: str) -> None:
+    settings, known = settings_of(run, iic_segmentation.Settings), TWO_HEADS[run]
+    dataset = catalogue[run.split("/")[0]]
+    check_common(settings, known, run)
+    a, b = settings.head_a, settings.head_b
+    assert (a.k, b.k, a.lam, b.lam) == (known.k_a, known.k, known.lam_a, known.lam_b)
+    assert (a.passes, b.passes) == (1, 1)
+    later = run.endswith("lam_1")
+    assert settings.heads_per_epoch == ("both" if later else "one")
+    assert settings.head_order == ("B first" if later else "A first")
+    for head in (a, b):
+        images = image_count(head.splits, dataset)
+        assert (images, math.ceil(images / known.n)) == (known.images, known.steps)
+    evaluation = settings.evaluation
+    assert evaluation.matching == "one_to_one" and evaluation.mapping == evaluation.test
+    assert image_count(evaluation.test, dataset) == known.evaluated
+
+
+@pytest.mark.parametrize("run", STAR)
+def test_overclustering(catalogue: dict[str, Dataset], run: str) -> None:
+    settings, known = settings_of(run, iic_star_segmentation.Settings), STAR[run]
+    dataset = catalogue[run.split("/")[0]]
+    check_common(settings, known._replace(lam_b=1.0), run)
+    assert (settings.head.k, settings.head.lam, settings.head.passes) == (known.k, 1.0, 1)
+    images = image_count(settings.head.splits, dataset)
+    assert (images, math.ceil(images / known.n)) == (known.images, known.steps)
+    evaluation = settings.evaluation
+    assert evaluation.matching == "many_to_one"
+    mapped = "train" if run.startswith("cocostuff") else "labelled_train"
+    assert evaluation.mapping == (mapped,)
+    assert image_count(evaluation.test, dataset) == known.evaluated
+
+
+@pytest.mark.parametrize("dataset", CLASSES)
+def test_untrained_and_colours(dataset: str) -> None:
+    """Both are scored like the trained network of the same column."""
+    trained = settings_of(f"{dataset}/iic", iic_segmentation.Settings)
+    untrained = settings_of(f"{dataset}/random", random_cnn.Settings)
+    colours = settings_of(f"{dataset}/kmeans", kmeans_colours.Settings)
+    assert untrained.network == trained.network and untrained.augmentation == trained.augmentation
+    assert untrained.k == colours.k == CLASSES[dataset]
+    assert colours.input_size == trained.network.input_size
+    assert colours.samples == (50_000_000 if dataset.startswith("cocostuff") else 10_000_000)
+    for one in (untrained, colours):
+        assert one.maps == trained.maps and one.evaluation == trained.evaluation
+
+
+@pytest.mark.parametrize("dataset", CLASSES)
+def test_what_is_corrected(dataset: str) -> None:
+    published = settings_of(f"{dataset}/iic", iic_segmentation.Settings).model_dump()
+    corrected = settings_of(f"{dataset}/iic-corrected", iic_segmentation.Settings).model_dump()
+    changed = {
+        "network": {"head_padding": 0},
+        "augmentation": {"channel_order": "rgb"},
+        "maps": {"unlabelled_as_sky": False, "evaluation_area": "whole"},
+    }
+    for part, values in changed.items():
+        published[part] |= values
+    assert corrected == published
