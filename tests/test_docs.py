@@ -66,6 +66,7 @@ WORDS = {
     *get_args(Fidelity),
     *get_args(Selection),
     *scale_names(),
+    *plan("mini").figures,
     *METHODS,
     *TableRow.model_fields,
     "-corrected",

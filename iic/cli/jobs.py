@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import logging
 import shutil
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +13,7 @@ import typer
 
 from iic.cli.job import job
 from iic.cli.logs import logged_to
-from iic.params.datasets import find_dataset
+from iic.params.datasets import UNVERIFIED, find_dataset
 from iic.params.runs import Plan, Run, plan
 from iic.provenance import fingerprint as fingerprints
 from iic.provenance import jobs as planned
@@ -66,30 +67,42 @@ def download(
 
 def prepare(
     dataset: DatasetOption,
+    workers: Annotated[
+        int, typer.Option(min=1, help="Threads, for a dataset with a class for every pixel.")
+    ] = 1,
     fingerprint: FingerprintOption = None,
     log_file: LogOption = None,
 ) -> None:
     """Turn raw files into arrays."""
-    from iic.data.prepare import prepare as convert
-
     with logged_to(log_file):
         entry = find_dataset(dataset)
         one = planned.prepare(dataset)
+        current = fingerprints.prepare(dataset)
         raw = [paths.raw_folder(dataset) / file.name for file in entry.raw_files]
         with job(
             one.rule,
             one.wildcards,
-            fingerprint=fingerprints.prepare(dataset),
+            fingerprint=current,
             planned_fingerprint=fingerprint,
             receipt_path=one.receipt,
             inputs=[paths.raw_manifest(dataset), *raw],
             parents=[planned.download(dataset).receipt],
             stand_in=entry.stand_in,
         ) as work:
-            manifest = convert(dataset, entry)
-            arrays = [one.path for one in (manifest.images, manifest.labels) if one is not None]
-            work.output(paths.prepared_manifest(dataset), *map(Path, arrays))
-            log.info("%s: %d images prepared", dataset, manifest.count)
+            if entry.maps is None:
+                from iic.data.prepare import prepare as convert
+
+                convert(dataset, entry)
+            else:
+                from iic.data.prepare_maps import prepare_maps
+                from iic.data.progress import PreparationProgress
+
+                with PreparationProgress(dataset) as shown:
+                    prepare_maps(
+                        dataset, entry, workers=workers, progress=shown, fingerprint=current.value
+                    )
+            work.output(*_prepared_files(dataset))
+            log.info("%s: %d images prepared", dataset, entry.count)
 
 
 def train(
@@ -130,6 +143,9 @@ def train(
             if base is not None:
                 # the same settings may have given other weights, where a GPU made them anew
                 identity = sha256_json([identity, sha256_file(start.weights)])
+            if any(file.checksum == UNVERIFIED for file in entry.raw_files):
+                # the catalogue does not tell one archive from another, so the arrays have to
+                identity = sha256_json([identity, *map(sha256_file, inputs)])
             # several jobs of a workflow share the terminal, so each writes lines, as its log has
             live = None if log_file is None else False
             train_and_write(chosen, entry, place, identity, work, live)
@@ -233,16 +249,8 @@ def draw(
             for place in places
             for receipt in (place.receipt, paths.receipt_of(place.evaluation))
         ]
-        # what a figure can read is known from its code, which the fingerprint lists
-        if "iic.records.history" in current.code:
-            inputs += [place.history for place in places]
-        if "iic.records.assignments" in current.code:
-            inputs += [
-                file for place in places for file in (place.assignments, place.probabilities)
-            ]
-        elif "iic.records.snapshots" in current.code:
-            inputs += [place.snapshots for place in places if place.snapshots.exists()]
-        if "iic.data.load" in current.code:
+        inputs += _drawn_from(whole, places, current.code)
+        if not {"iic.data.load", "iic.data.load_maps"}.isdisjoint(current.code):
             for dataset in dict.fromkeys(place.run.split("/")[0] for place in places):
                 inputs += _prepared_files(dataset)
                 parents.append(planned.prepare(dataset).receipt)
@@ -261,9 +269,29 @@ def draw(
             log.info("%s written to %s", name, paths.figure(scale, name))
 
 
-def _prepared_files(dataset: str) -> list[Path]:
-    from iic.data.load import load
+def _drawn_from(whole: Plan, places: Sequence[RunPaths], code: Collection[str]) -> list[Path]:
+    """Files of runs that a figure can read, which is known from its code."""
+    files = []
+    for place in places:
+        maps = whole.datasets[place.run.split("/")[0]].maps is not None
+        if "iic.records.history" in code:
+            files.append(place.history)
+        readers = (
+            {"iic.records.counts", "iic.records.maps"} if maps else {"iic.records.assignments"}
+        )
+        if not readers.isdisjoint(code):
+            files += [place.assignments, place.probabilities]
+        elif "iic.records.snapshots" in code and place.snapshots.exists():
+            files.append(place.snapshots)
+    return files
 
-    manifest = load(dataset).manifest
+
+def _prepared_files(dataset: str) -> list[Path]:
+    """The manifest of a prepared dataset and its arrays."""
+    from iic.data.load import load
+    from iic.data.load_maps import load_maps
+
+    maps = find_dataset(dataset).maps is not None
+    manifest = load_maps(dataset).manifest if maps else load(dataset).manifest
     arrays = [one.path for one in (manifest.images, manifest.labels) if one is not None]
     return [paths.prepared_manifest(dataset), *map(Path, arrays)]

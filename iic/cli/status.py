@@ -93,7 +93,8 @@ def _table(found: ScaleStatus, gap: int) -> Table:
         title_justify="left", box=None, padding=(0, gap, 0, 0),
     )  # fmt: skip
     for head in NAMES:
-        table.add_column(head, no_wrap=True)
+        # a long name is broken rather than cut off where the terminal is narrow
+        table.add_column(head, overflow="fold")
     for head in COUNTS:
         table.add_column(head, justify="right", no_wrap=True)
     for head in HOURS:

@@ -13,10 +13,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from iic.params.errors import IICError
-from iic.provenance.changes import acceptance_of, changes
+from iic.provenance.changes import acceptance_of, accepts_lock, changes
 from iic.provenance.environment import code_state
 from iic.provenance.fingerprint import fingerprint
 from iic.provenance.jobs import Job
+from iic.provenance.lock import lock_hash
 from iic.records.files import read_record, sha256_file, write_record
 from iic.records.receipt import Acceptance, Fingerprint, Receipt
 
@@ -35,7 +36,7 @@ class Accepted:
 
 
 def accept(trainings: Sequence[Job], because: str, root: Path = Path()) -> list[Accepted]:
-    """Add an acceptance to the receipts of those trainings whose code changed.
+    """Add an acceptance to the receipts of those trainings whose code or lock file changed.
 
     The receipt keeps its modification time, and its digest does not count acceptances, so that
     neither the workflow nor the chain of receipts sees a change.
@@ -68,6 +69,7 @@ def accept(trainings: Sequence[Job], because: str, root: Path = Path()) -> list[
             changed=list(one.changed),
             commit=commit,
             at=now,
+            lock=lock_hash(root),
         )
         path = root / one.job.receipt
         times = path.stat()
@@ -94,9 +96,11 @@ def _judge(job: Job, root: Path) -> _Change | str:
     receipt = read_record(root / job.receipt, Receipt)
     current = fingerprint(job, strict_env=False)
     different = changes(receipt.fingerprint, current)
-    if not different:
+    lock = lock_hash(root)
+    drifted = receipt.environment.lock != lock and not accepts_lock(receipt, lock)
+    if not different and not drifted:
         return f"{job.name}: nothing changed since it ran, nothing to accept"
-    if acceptance_of(receipt, current) is not None:
+    if different and acceptance_of(receipt, current) is not None and not drifted:
         return f"{job.name}: this very change is accepted already"
     beyond = [str(change) for change in different if not change.acceptable]
     if beyond:
@@ -110,4 +114,5 @@ def _judge(job: Job, root: Path) -> _Change | str:
         path = root / output.path
         if path.exists() and sha256_file(path) != output.sha256:
             raise NotAcceptable(f"{job.name}: {output.path} is not what the job wrote")
-    return _Change(job, receipt, current, tuple(str(change) for change in different))
+    changed = [str(change) for change in different] + ["requirements.lock"] * drifted
+    return _Change(job, receipt, current, tuple(changed))

@@ -13,13 +13,13 @@ from iic.params.runs import plan
 from iic.provenance.closure import closure
 from iic.records import paths
 
-READER = "iic.records.snapshots"
-"""The module that reads probabilities."""
+READERS = frozenset({"iic.records.snapshots", "iic.records.maps"})
+"""The modules that read probabilities."""
 
 
 def reads_artifacts(scale: str, figure: str) -> bool:
     """Whether a figure draws from probabilities, which its code says; others read small files."""
-    return READER in _code(plan(scale).figures[figure].module)
+    return not READERS.isdisjoint(_code(plan(scale).figures[figure].module))
 
 
 def needs_artifacts(scale: str, run: str, seed: int, root: Path = Path()) -> bool:

@@ -75,6 +75,11 @@ def acceptance_of(receipt: Receipt, current: Fingerprint) -> Acceptance | None:
     return None
 
 
+def accepts_lock(receipt: Receipt, lock: str) -> bool:
+    """Whether an acceptance of `receipt` covers the lock file with this SHA-256."""
+    return any(acceptance.lock == lock for acceptance in receipt.acceptances)
+
+
 def stands(receipt: Receipt, current: Fingerprint) -> bool:
     """Whether a result with this receipt counts as one of today's code, settings and data.
 

@@ -44,16 +44,21 @@ from iic.records.receipt import Fingerprint
 # does what a training is thought to cost, which every method tells.
 BOOKKEEPING = (
     "iic.records.files", "iic.records.paths", "iic.records.receipt", "iic.records.raw",
-    "iic.params.cost",
+    "iic.params.cost", "iic.params.map_cost",
 )  # fmt: skip
 NOT_COUNTED = (*LEFT_OUT, *BOOKKEEPING)
 """Rooms outside the code of the jobs that are dear to repeat; tables and figures count `params`."""
 
-COMPUTING = ("iic.params.augmentation", "iic.params.networks", "iic.params.training")
+COMPUTING = (
+    "iic.params.augmentation", "iic.params.networks", "iic.params.segmentation",
+    "iic.params.training",
+)  # fmt: skip
 """Settings that derive values of their own, such as a network's channels from its width."""
-PREPARATION = "iic.data.prepare"
+PREPARATION, MAP_PREPARATION = "iic.data.prepare", "iic.data.prepare_maps"
 TRAINING = ("iic.data.load", "iic.records.assignments")
 """What every training runs besides its method: how data is read and assignments are stored."""
+MAP_TRAINING = ("iic.data.load_maps", "iic.records.counts", "iic.records.maps")
+"""The same on a dataset of label maps."""
 EVALUATION = ("iic.evaluate.run",)
 TABULATION = "iic.publish.tables"
 reads_artifacts = artifacts.reads_artifacts
@@ -92,7 +97,7 @@ def download(dataset: str, *, strict_env: bool | None = None) -> Fingerprint:
 def prepare(dataset: str, *, strict_env: bool | None = None) -> Fingerprint:
     """The dataset's reader, its shape and splits, and its raw files."""
     entry = _dataset(dataset)
-    code = _code(PREPARATION, entry.module)
+    code = _code(_preparation(entry), entry.module)
     return _fingerprint("prepare", code, relevant.prepared(entry), _raw(dataset, entry), strict_env)
 
 
@@ -111,7 +116,8 @@ def train(scale: str, run: str, *, strict_env: bool | None = None) -> Fingerprin
     methods = [chosen.method] if base is None else [chosen.method, base.method]
     counted = _display_code(*methods)
     computing = (one for one in COMPUTING if one in counted)
-    code = _code(*methods, *computing, *TRAINING, PREPARATION, entry.module)
+    training = TRAINING if entry.maps is None else MAP_TRAINING
+    code = _code(*methods, *computing, *training, _preparation(entry), entry.module)
     settings = {
         "method": chosen.method,
         **relevant.influencing(chosen.settings),
@@ -265,6 +271,11 @@ def _closure(modules: tuple[str, ...], left_out: tuple[str, ...]) -> dict[str, s
         return closure(*modules, left_out=left_out)
     except UnknownModule as error:
         raise CodeError(f"{error}: named in params/ or imported by what is") from None
+
+
+def _preparation(entry: Dataset) -> str:
+    """The module that prepares a dataset of this kind."""
+    return PREPARATION if entry.maps is None else MAP_PREPARATION
 
 
 def _file(path: Path) -> str:

@@ -43,6 +43,8 @@ def _influencing(value: Any, plain: Any) -> Any:
 def prepared(entry: Dataset) -> dict[str, Any]:
     """What decides how raw files become arrays."""
     settings = entry.model_dump(mode="json", include={"classes", "image", "stand_in", "module"})
+    if entry.maps is not None:
+        settings["maps"] = entry.maps.model_dump(mode="json")
     # images lie in the order of the splits, and the hash knows no order of keys
     return {**settings, "splits": [list(split) for split in entry.splits.items()]}
 

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from iic.cli.app import app
 from iic.params.runs import plan
 from iic.provenance import fingerprint, jobs
+from iic.provenance.accept import NotAcceptable, accept
 from iic.provenance.audit.report import AuditReport, Finding
 from iic.provenance.audit.run import audit, verify
 from iic.provenance.jobs import Job
@@ -311,6 +312,38 @@ def test_another_lock_file_is_drift(tree: Path) -> None:
     assert {(one.kind, one.path) for one in report.findings if one.level == "drift"} == {
         ("environment", "requirements.lock")
     }
+
+
+def test_a_lock_file_that_was_accepted_is_a_note(tree: Path) -> None:
+    with Path("requirements.lock").open("a") as file:
+        file.write("# edited\n")
+    trainings = [job for job in jobs.all_jobs(plan(SCALE)) if job.rule == "train"]
+    accepted = accept(trainings, "a comment was added to the lock file")
+    assert {one.changed for one in accepted} == {("requirements.lock",)}
+    every = len(list(jobs.all_jobs(plan(SCALE))))
+
+    def jobs_of() -> dict[str, int]:
+        found = (one for one in examine().findings if one.path == "requirements.lock")
+        return {one.level: int(one.message.split(" jobs")[0].split()[-1]) for one in found}
+
+    assert jobs_of() == {"drift": every - len(trainings), "note": len(trainings)}
+    with pytest.raises(NotAcceptable, match="nothing changed since it ran"):
+        accept(trainings, "once more")
+    with Path("requirements.lock").open("a") as file:
+        file.write("# edited again\n")
+    assert jobs_of() == {"drift": every}
+
+
+def test_a_file_without_a_published_checksum_is_no_forgery(tree: Path) -> None:
+    catalogue = Path("params/datasets.yaml")
+    text = catalogue.read_text()
+    start = text.index("sha256: ", text.index("\ndigits:"))
+    known = text[start : text.index("\n", start)]
+    catalogue.write_text(text.replace(known, "unverified: nobody publishes it", 1))
+    fingerprint.forget()
+    report = examine()
+    assert [one for one in report.findings if one.level == "failure"] == []
+    assert report.exit_status == 3, "the receipts know more than the catalogue now says"
 
 
 def test_published_numbers_that_changed_are_drift_and_no_forgery(tree: Path) -> None:

@@ -44,6 +44,8 @@ rule prepare:
         receipt="data/prepared/{dataset}/data.run.json",
     params:
         fp=lambda wildcards: fp("prepare", dataset=wildcards.dataset),
+    # images with label maps are decoded and scaled side by side; the result is the same
+    threads: lambda wildcards: 8 if PLAN.datasets[wildcards.dataset].maps else 1
     resources:
         runtime=120,
         mem_mb=4000,
@@ -54,5 +56,5 @@ rule prepare:
     message:
         "Turning the raw files of {wildcards.dataset} into arrays."
     shell:
-        "python -m iic prepare --dataset {wildcards.dataset:q}"
+        "python -m iic prepare --dataset {wildcards.dataset:q} --workers {threads}"
         " --fingerprint {params.fp:q} --log {log:q}"

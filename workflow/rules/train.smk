@@ -6,8 +6,15 @@ Outputs: results/<scale>/runs/<dataset>/<run>/seed<N>/ (small files, run.json is
 Test with: snakemake --cores all --config scale=smoke -- train
 """
 
-OWN = ("iic.methods.iic", "iic.methods.iic_star", "iic.methods.finetune")
-ABLATIONS = [name for name in PLAN.tables if name in ("table_2", "further_ablations")]
+OWN = (
+    "iic.methods.iic",
+    "iic.methods.iic_star",
+    "iic.methods.finetune",
+    "iic.methods.iic_segmentation",
+    "iic.methods.iic_star_segmentation",
+)
+ABLATION_TABLES = ("table_2", "further_ablations", "segmentation_ablations")
+ABLATIONS = [name for name in PLAN.tables if name in ABLATION_TABLES]
 IIC_RUNS = [run for run in PLAN.runs.values() if run.method in OWN]
 BASELINE_RUNS = [run for run in PLAN.runs.values() if run not in IIC_RUNS]
 ABLATION_RUNS = [run for name in ABLATIONS for run in PLAN.table_runs(name)]

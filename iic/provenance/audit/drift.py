@@ -8,8 +8,9 @@ from collections.abc import Iterator
 
 from iic.provenance.audit.report import Finding
 from iic.provenance.audit.tree import Tree
+from iic.provenance.changes import accepts_lock
 from iic.provenance.environment import package_versions
-from iic.provenance.lock import lock_hash
+from iic.provenance.lock import LOCK, lock_hash
 from iic.records.receipt import Code, Environment
 
 NAMED = 6
@@ -66,20 +67,33 @@ def environment(tree: Tree) -> Iterator[Finding]:
         "python": _minor(platform.python_version()),
         **package_versions(),
     }
-    jobs: dict[tuple[str, str], list[str]] = defaultdict(list)
+    lock = lock_hash(tree.root)
+    jobs: dict[tuple[str, str, bool], list[str]] = defaultdict(list)
     for job, receipt in tree.present:
         for what, version in _versions(receipt.environment).items():
             if version != now.get(what, "absent"):
-                jobs[what, version].append(job.name)
-    for (what, version), names in sorted(jobs.items()):
-        yield Finding(
-            level="drift",
-            kind="environment",
-            path=what,
-            message=f"{what} is {now.get(what, 'absent')} here, and was {version} for "
-            f"{len(names)} jobs: {_some(names, ', ')}",
-            remedy="install the lock file that stands in the clone (make), or run again",
+                accepted = what == LOCK.name and accepts_lock(receipt, lock)
+                jobs[what, version, accepted].append(job.name)
+    for (what, version, accepted), names in sorted(jobs.items()):
+        difference = (
+            f"{what} is {now.get(what, 'absent')} here, and was {version} for {len(names)} jobs"
         )
+        if accepted:
+            yield Finding(
+                level="note",
+                kind="accepted",
+                path=what,
+                message=f"{difference} that were accepted with today's: {_some(names, ', ')}",
+            )
+        else:
+            yield Finding(
+                level="drift",
+                kind="environment",
+                path=what,
+                message=f"{difference}: {_some(names, ', ')}",
+                remedy="install the lock file that stands in the clone (make), or run again; or, "
+                "if only the lock file differs and alters no number: iic accept RUN --because TEXT",
+            )
 
 
 def uncommitted(tree: Tree, code: Code) -> Iterator[Finding]:
