@@ -20,13 +20,14 @@ SIDE, TILES = 6000, 15
 NAMES = ("top_potsdam_2_13", *sorted(LABELLED))
 """The first has no labels."""
 RUN = """
-import json, resource, sys
+import json, sys
 from pathlib import Path
 from iic.data.prepare_maps import prepare_maps
 from iic.params.datasets import Dataset
 dataset = Dataset.model_validate_json(Path(sys.argv[1]).read_text())
 prepare_maps("potsdam6", dataset, Path(sys.argv[2]), workers=2)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+# not getrusage, whose peak begins with that of the process that called this one
+print(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))
 """
 
 

@@ -154,7 +154,8 @@ def test_a_batch_without_a_pixel_is_passed_over_and_told(
     one.data.labels[0, 14, 16] = 0
     with caplog.at_level(logging.WARNING):
         outcome = train(one)
-    assert "without one pixel of a class, passed over: scene/" in caplog.text
+    assert "without one pixel of a class, passed over (1 so far): scene/" in caplog.text
+    assert "passed over (2 so far)" in caplog.text
     assert all(np.isfinite(value).all() for value in outcome.tensors.values())  # type: ignore[union-attr]
 
 

@@ -158,5 +158,6 @@ def test_what_a_job_stands_on() -> None:
     assert of(jobs.train("smoke", "digits/iic", 0)) == ["prepare digits"]
     for name, maps in (("supp_table_5", False), ("supp_table_6", True)):
         counted = [one for one, entry in whole.datasets.items() if (entry.maps is not None) == maps]
-        assert of(jobs.tabulate("smoke", name)) == [f"prepare {one}" for one in counted]
+        prepared = [one for one in of(jobs.tabulate("smoke", name)) if one.startswith("prepare ")]
+        assert sorted(prepared) == sorted(f"prepare {one}" for one in counted)
     assert of(jobs.tabulate("smoke", "supp_table_1")) == []

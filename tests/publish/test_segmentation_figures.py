@@ -49,7 +49,7 @@ def plan() -> Plan:
 def test_triplets_are_image_prediction_and_truth(root: Path, plan: Plan, name: str) -> None:
     run = plan.runs[FIGURES[name][1][0]]
     found = load_segmentation(plan, run, root)
-    rows = triplets.chosen(found)
+    rows = triplets.shown_rows(found)
     # all of the test images of IIC*, and as many as fit of the others
     assert len(rows) == (7 if "star" in run.id else 12)
     assert found.scored[rows].all()
@@ -82,7 +82,7 @@ def test_colours_in_print_are_the_papers(root: Path, plan: Plan) -> None:
     png = render(plan, "supp_figure_3", root).png
     figure = triplets.draw(plan, "supp_figure_3", root).figure
     found = load_segmentation(plan, plan.runs["cocostuff3/iic"], root)
-    row = triplets.chosen(found)[0]
+    row = triplets.shown_rows(found)[0]
     truth = found.truth(row)
     colours = [*palette(OUTDOOR), BLACK]
     for code, colour in zip((0, 1, 2, -2), colours, strict=True):

@@ -67,7 +67,10 @@ def test_comments_docstrings_the_command_line_and_mirrors_change_nothing(smoke_c
     ("module", "expected"),
     [
         ("publish/markdown.py", [AUDIT, *writing(*SMOKE.tables, *SMOKE.listings)]),
-        ("publish/figures/curves.py", [AUDIT, *drawing("training_curves")]),
+        (
+            "publish/figures/curves.py",
+            [AUDIT, *drawing("training_curves"), *drawing("segmentation_curves")],
+        ),
     ],
 )
 def test_an_edit_of_what_publishes_trains_nothing(

@@ -56,5 +56,5 @@ rule prepare:
     message:
         "Turning the raw files of {wildcards.dataset} into arrays."
     shell:
-        "python -m iic prepare --dataset {wildcards.dataset:q} --workers {threads}"
+        "python -m iic prepare --dataset {wildcards.dataset:q} --workers {threads:q}"
         " --fingerprint {params.fp:q} --log {log:q}"
