@@ -100,7 +100,8 @@ def draw(plan: Plan, name: str, root: Path) -> Drawn:
         for axes in (left, right):
             axes.set_xlim(-0.03 * end, 1.03 * end)
         left.set_title(f"{run.id}{stand_in}: loss", loc="left")
-        right.set_title(f"{run.id}{stand_in}: accuracy", loc="left")
+        # the name itself says stand-in, and the whole would be too long for the panel
+        right.set_title(f"{run.id}: accuracy", loc="left")
         series.append(Series(name=run.id, seeds=[curve.source for curve in found]))
     series += [Series(name=level.run.id, seeds=level.sources) for level in levels]
     return Drawn(figure, Sources(scale=plan.scale.name, name=name, series=series))
