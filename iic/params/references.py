@@ -1,0 +1,129 @@
+"""BibTeX of methods and datasets: ``params/references.bib`` and the catalogue's citations.
+
+A method's entry names the method's modules as its keywords, so a module can be documented without
+an edit that would make its runs stale, and a BibTeX program reads the file as it is.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from iic.params.datasets import load_catalogue
+from iic.params.definitions import define, load_tables
+from iic.params.errors import SettingsError
+from iic.params.layers import known
+
+REFERENCES = "references.bib"
+START = re.compile(r"@[a-z]+\{([A-Za-z0-9_:-]+),")
+KEYWORDS = re.compile(r"\s*keywords = \{([a-z0-9_]+(?:, [a-z0-9_]+)*)\},?")
+END = "}"
+
+
+@dataclass(frozen=True)
+class Reference:
+    """An entry of the file.
+
+    Args:
+        key: What it is cited by.
+        methods: Modules of ``iic/methods/`` that come from it.
+        text: The entry without its keywords.
+    """
+
+    key: str
+    methods: frozenset[str]
+    text: str
+
+
+def load_references(path: Path) -> list[Reference]:
+    """The entries of a BibTeX file of plain form: one field a line, each entry closed on its own.
+
+    Raises:
+        SettingsError: The file is absent, unreadable or of another form; names the line.
+    """
+    file = str(path)
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        raise SettingsError(file, "", "no such file") from None
+    except UnicodeDecodeError as error:
+        raise SettingsError(
+            file, "", f"byte {error.start} is no UTF-8", allowed="text in UTF-8"
+        ) from None
+    except OSError as error:
+        raise SettingsError(file, "", f"cannot be read: {error.strerror}") from error
+    found: list[Reference] = []
+    entry: list[str] = []
+    for number, line in enumerate(lines, start=1):
+        if not entry and (not line.strip() or line.startswith("%")):
+            continue
+        if bool(entry) == line.startswith("@") or (not entry and not START.fullmatch(line)):
+            raise SettingsError(
+                file, f"line {number}", f"{line!r} is in no entry, or an entry is not closed",
+                allowed="@<type>{<key>, then one field a line, then } on a line of its own; % "
+                "before a comment",
+            )  # fmt: skip
+        entry.append(line)
+        if line == END:
+            found.append(_reference(entry, file, number))
+            entry = []
+    if entry:
+        raise SettingsError(file, f"line {len(lines)}", f"the entry {entry[0]!r} is not closed")
+    keys = [one.key for one in found]
+    for key in keys:
+        if keys.count(key) > 1:
+            raise SettingsError(
+                file, key, "stands twice", allowed="one entry; its keywords may be several"
+            )
+    return found
+
+
+def citations(name: str, params: Path = Path("params")) -> list[str]:
+    """BibTeX entries of a dataset, a method's module, or all methods of runs of that name.
+
+    Args:
+        name: E.g. ``mnist``, ``spectral``, or ``iic-corrected`` as the experiments files call it.
+        params: Folder of the files.
+
+    Raises:
+        SettingsError: There is no such thing, suggesting the nearest; or nothing is known of it.
+    """
+    catalogue = load_catalogue(params / "datasets.yaml")
+    references = load_references(params / REFERENCES)
+    modules = {method: {method} for one in references for method in one.methods}
+    runs: dict[str, set[str]] = {}
+    for identifier, definition in define(load_tables(params), catalogue, params).items():
+        run, module = identifier.split("/")[1], definition.method.rsplit(".")[-1]
+        for word in (run, run.split("-")[0]):
+            runs.setdefault(word, set()).add(module)
+    methods = sorted({*modules, *(run for run in runs if "-" not in run)})
+    known(
+        name, [*methods, *runs, *catalogue], (str(params), ""), "method or dataset",
+        allowed=f"a method ({', '.join(methods)}), a run, or a dataset ({', '.join(catalogue)})",
+    )  # fmt: skip
+    if name in catalogue:
+        return [catalogue[name].citation.strip()]
+    wanted = modules.get(name, set()) | runs.get(name, set())
+    missing = wanted - set(modules)
+    if missing:
+        raise SettingsError(
+            str(params / REFERENCES), "", f"no entry has the keyword {sorted(missing)[0]!r}",
+            allowed="one for each module in iic/methods/",
+        )  # fmt: skip
+    return [one.text for one in references if wanted & one.methods]
+
+
+def _reference(entry: list[str], file: str, number: int) -> Reference:
+    text = "\n".join(line for line in entry if not KEYWORDS.fullmatch(line))
+    keywords = [found[1] for line in entry if (found := KEYWORDS.fullmatch(line))]
+    start = START.fullmatch(entry[0])
+    assert start is not None
+    if len(keywords) != 1:
+        raise SettingsError(
+            file, f"{start[1]}.keywords", f"given {len(keywords)} times before line {number}",
+            allowed="keywords = {<module of iic/methods/>, ...}, once, on a line of its own",
+        )  # fmt: skip
+    if text.count("{") != text.count("}"):
+        raise SettingsError(file, start[1], "a brace is missing or too many")
+    return Reference(start[1], frozenset(keywords[0].split(", ")), text)
