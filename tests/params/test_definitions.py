@@ -46,7 +46,7 @@ def test_a_table_refers_to_another_tables_run(params: Path) -> None:
     second(params, {"row": "Full", "run": "iic"})
     whole = planned(params, "both")
     assert sorted(whole.runs) == [
-        "mnist/iic", "mnist/iic-corrected", "mnist/kmeans", "mnist/random",
+        "mnist/iic", "mnist/iic-corrected", "mnist/kmeans", "mnist/random", "mnist/spectral",
     ]  # fmt: skip
     alone = planned(params, "alone")
     assert list(alone.runs) == ["mnist/iic"]
@@ -281,7 +281,7 @@ def test_measured_scales_differ_from_the_paper_only_as_they_say(
     for scale in ("gpu", "paper"):
         assert {run.seeds for run in every_plan[scale].runs.values()} == {(0, 1, 2)}
         for run in every_plan[scale].runs.values():
-            assert run.settings.gpu is (run.name != "kmeans")
+            assert run.settings.gpu is (run.name not in ("kmeans", "spectral"))
     assert not any(run.note for run in every_plan["paper"].runs.values())
 
 

@@ -59,6 +59,11 @@ MISFITS: list[tuple[str, dict[str, Any], str, str]] = [
     ("random", {"network": {"in_channels": 5}}, "network.in_channels", "the transforms give 1"),
     ("kmeans", {"k": 9}, "k", "9 clusters for 10 classes and 70000 images\n  allowed: 10 to 70000"),
     ("kmeans", {"k": 70001}, "k", "70001 clusters for 10 classes and 70000 images"),
+    ("spectral", {"k": 9}, "k",
+     "9 clusters for 10 classes and 70000 images\n  allowed: 10 to 70000"),
+    ("spectral", {"k": 70001}, "k", "70001 clusters for 10 classes and 70000 images"),
+    ("spectral", {"neighbours": 70000}, "neighbours",
+     "70000 neighbours of each of 70000 images\n  allowed: 7 to 69999"),
 ]  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from iic.methods import finetune, iic, iic_star, kmeans, random_network
+from iic.methods import finetune, iic, iic_star, kmeans, random_network, spectral
 from iic.params.runs import Plan, plan
 from iic.params.splits import image_count
 
@@ -272,7 +272,7 @@ def test_finetuning(paper: Plan) -> None:
 
 
 @pytest.mark.parametrize("dataset", ["stl10", "cifar10", "cifar100_20", "mnist"])
-def test_untrained_network_and_k_means(paper: Plan, dataset: str) -> None:
+def test_untrained_network_k_means_and_spectral_clustering(paper: Plan, dataset: str) -> None:
     clusters = settings_of(paper, f"{dataset}/kmeans", kmeans.Settings)
     untrained = settings_of(paper, f"{dataset}/random", random_network.Settings)
     trained = settings_of(paper, f"{dataset}/iic", iic.Settings)
@@ -285,6 +285,10 @@ def test_untrained_network_and_k_means(paper: Plan, dataset: str) -> None:
     )
     assert clusters.k == untrained.k == trained.head_b.k
     assert clusters.evaluation == untrained.evaluation == trained.evaluation
+    graph = settings_of(paper, f"{dataset}/spectral", spectral.Settings)
+    assert (graph.k, graph.evaluation) == (clusters.k, clusters.evaluation)
+    assert (graph.restarts, graph.max_iterations) == (clusters.restarts, clusters.max_iterations)
+    assert graph.neighbours == 20
 
 
 def test_further_ablations_change_one_thing(paper: Plan) -> None:
