@@ -1,8 +1,7 @@
 """k-means of points that fit into memory: one seeded function for every method that needs it.
 
 Lloyd's algorithm from k-means++ seeds, several restarts, the one of lowest inertia kept
-(scikit-learn). Given the same points, seed and settings it returns what `iic.methods.kmeans` does,
-byte by byte. It needs no torch.
+(scikit-learn). It needs no torch. Points that do not fit: `iic.engine.streamed_kmeans`.
 """
 
 from __future__ import annotations

@@ -21,10 +21,12 @@ from iic.engine.checkpoints import TrainingState
 from iic.engine.context import Interrupted, NonFiniteLoss, Outcome
 from iic.engine.finish import finish
 from iic.engine.interrupts import InterruptFlag
+from iic.engine.optimisers import build_optimiser
 from iic.engine.progress import RunProgress
 from iic.engine.seeding import derive, generator
 from iic.engine.snapshots import Snapshots
 from iic.engine.task import Task
+from iic.params.optimisers import MomentumSettings
 from iic.params.training import OptimiserSettings, ScheduleSettings
 from iic.records.files import write_text
 from iic.records.history import dump_history
@@ -42,7 +44,7 @@ class Loop:
     def __init__(
         self,
         task: Task,
-        optimiser: OptimiserSettings,
+        optimiser: OptimiserSettings | MomentumSettings,
         schedule: ScheduleSettings,
         deterministic: bool,
     ) -> None:
@@ -52,13 +54,7 @@ class Loop:
         self.context = task.context
         self.folder = self.context.root / self.context.paths.scratch
         self.settings = self.context.settings.model_dump(mode="json")
-        self.optimiser = torch.optim.Adam(
-            task.parameter_groups(),
-            lr=optimiser.learning_rate,
-            betas=(optimiser.beta1, optimiser.beta2),
-            eps=optimiser.epsilon,
-            fused=True,
-        )
+        self.optimiser = build_optimiser(task.parameter_groups(), optimiser)
         self.snapshots = Snapshots(self.folder, schedule)
         found = checkpoints.load(self.folder, self.context.fingerprint, self.settings)
         self.state = found or TrainingState(network={}, optimiser={})
@@ -112,10 +108,20 @@ class Loop:
         ]
         return finish(self.task, self.schedule, self.state, sessions, self.snapshots)
 
+    def begin_epoch(self, epoch: int) -> None:
+        """What a method does before the first step of an epoch, counted from 0: here, nothing.
+
+        It may set the learning rates of `optimiser`, and must leave whatever the epoch's steps need
+        in the task's network or follow from the weights alone: a run resumed in the middle of an
+        epoch does not come here, one stopped between two epochs comes here once more.
+        """
+
     def _epoch(self) -> None:
         state, task = self.state, self.task
         task.network.train()
         self.epoch_start = time.monotonic() - state.epoch_seconds
+        if not (state.position or state.step):
+            self.begin_epoch(state.epoch)
         passes = task.passes_of(state.epoch)
         while state.position < len(passes) and (state.steps < self.total_steps or state.step):
             one = passes[state.position]

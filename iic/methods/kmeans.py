@@ -43,27 +43,25 @@ class Settings(MethodSettings):
 def train(context: RunContext[Settings]) -> Outcome:
     """Cluster the pixels; the one "sub-head" has the inertia as its loss."""
     import numpy as np
-    from sklearn.cluster import KMeans
-    from threadpoolctl import threadpool_limits
 
     from iic.engine.context import Checkpoint, Outcome
+    from iic.engine.kmeans import kmeans
 
     settings = context.settings
     images = context.data.images[context.protocol.images]
-    pixels = images.reshape(len(images), -1).astype(np.float32) / 255
-    with threadpool_limits(settings.threads):
-        model = KMeans(
-            settings.k,
-            n_init=settings.restarts,
-            max_iter=settings.max_iterations,
-            random_state=context.seed,
-        ).fit(pixels)
-    clusters = model.labels_.astype(np.uint8 if settings.k <= 256 else np.uint16)[:, None]
-    checkpoint = Checkpoint(0, clusters, (float(model.inertia_),))
+    found = kmeans(
+        images.reshape(len(images), -1).astype(np.float32) / 255,
+        settings.k,
+        seed=context.seed,
+        threads=settings.threads,
+        restarts=settings.restarts,
+        max_iterations=settings.max_iterations,
+    )
+    checkpoint = Checkpoint(0, found.clusters[:, None], (found.inertia,))
     return Outcome(
         last=checkpoint,
         best_label=None if context.data.labels is None else checkpoint,
         k=settings.k,
         precision="float32",
-        tensors={"centres": np.ascontiguousarray(model.cluster_centers_)},
+        tensors={"centres": found.centres},
     )
