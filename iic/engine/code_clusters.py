@@ -11,8 +11,6 @@ from iic.params.reconstruction import CodeClusterSettings
 Codes = npt.NDArray[np.float32]
 SMALLEST = 1e-12
 """Deviation or length below which a number of the code, or a code, is left unscaled."""
-SEEDS = 2**32
-"""scikit-learn takes no seed of as many bits as `iic.engine.seeding.derive` gives."""
 
 
 def scaled(codes: Codes, scaling: str) -> Codes:
@@ -50,7 +48,7 @@ def cluster_codes(
     return kmeans(
         scaled(codes, settings.scaling),
         k,
-        seed=seed % SEEDS,
+        seed=seed,
         threads=threads,
         restarts=restarts,
         max_iterations=settings.max_iterations,
