@@ -35,6 +35,7 @@ from iic.provenance import closure as closures
 from iic.provenance.agreement import accepted_as
 from iic.provenance.closure import LEFT_OUT, UnknownModule, closure, named_files
 from iic.provenance.lock import lock_hash
+from iic.publish.origins import FILE as ORIGINS
 from iic.publish.published import published_files
 from iic.records import paths
 from iic.records.files import sha256_file, sha256_json
@@ -163,7 +164,7 @@ def tabulate(scale: str, name: str, *, strict_env: bool | None = None) -> Finger
     table = whole.tables[name]
     shown = whole.table_runs(name)
     settings = {"table": table.model_dump(mode="json"), **relevant.shown(whole, shown, table)}
-    published = {str(path): _file(path) for path in published_files(name)}
+    published = {str(path): _file(path) for path in (*published_files(name), ORIGINS)}
     return _fingerprint("tabulate", _display_code(TABULATION), settings, published, strict_env)
 
 

@@ -87,10 +87,9 @@ def shown(whole: Plan, runs: Iterable[Run] = (), table: Table | None = None) -> 
     scale["datasets"] = {
         paper: dataset for paper, dataset in whole.scale.datasets.items() if paper in columns
     }
+    fields = {"title", "stand_in", "classes", "image"} | ({"citation"} if table else set())
     datasets = {
-        name: whole.datasets[name].model_dump(
-            mode="json", include={"title", "stand_in", "classes", "image"}
-        )
+        name: whole.datasets[name].model_dump(mode="json", include=fields)
         for name in scale["datasets"].values()
     }
     described = {

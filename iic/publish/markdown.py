@@ -11,13 +11,16 @@ from iic.publish.published import Published
 NOTHING = "–"
 
 
-def to_markdown(layout: Layout, name: str, published: Published) -> bytes:
+def to_markdown(
+    layout: Layout, name: str, published: Published, origins: Mapping[str, list[str]]
+) -> bytes:
     """The table in the paper's layout, published numbers beside ours, and every explanation.
 
     Args:
         layout: The arranged table.
         name: Name of the table, for links to the files beside it.
         published: What the paper prints there.
+        origins: References of methods and datasets, from `iic.publish.origins`.
     """
     several = bool(layout.used_fidelities)
     top = ["Method", "Selection"] + (["Fidelity"] if several else [])
@@ -40,7 +43,7 @@ def to_markdown(layout: Layout, name: str, published: Published) -> bytes:
     rule = ["---"] * text_columns + ["---:"] * (len(top) - text_columns)
     parts = [f"# {_escape(layout.title)}", _escape(layout.caption)]
     parts.append("\n".join(_row(cells) for cells in [top, rule, *body]))
-    parts += _explanations(layout, name)
+    parts += _explanations(layout, name, origins)
     return ("\n\n".join(part for part in parts if part) + "\n").encode()
 
 
@@ -69,7 +72,7 @@ def _ours(line: Line, note: str) -> str:
     return text + (f" {record.verdict}" if record.verdict else "")
 
 
-def _explanations(layout: Layout, name: str) -> list[str]:
+def _explanations(layout: Layout, name: str, origins: Mapping[str, list[str]]) -> list[str]:
     ours = any(head.ours for head in layout.heads)
     known = _escape("; ".join(layout.sources))
     sources = f"Published numbers: {known}. " if known else "Nothing of this is published. "
@@ -83,6 +86,10 @@ def _explanations(layout: Layout, name: str) -> list[str]:
         _legend("Fidelities", layout.used_fidelities),
         _legend("Verdicts", layout.used_verdicts, code=False),
         *(_escape(text) for text in layout.elsewhere),
+        _legend(
+            "Methods and data that ran (`iic cite NAME` prints the BibTeX)",
+            {one: "; ".join(texts) for one, texts in origins.items()},
+        ),
         f"{sources}{files}{receipts}",
     ]
 

@@ -15,6 +15,7 @@ from iic.publish.cells import gather
 from iic.publish.latex import to_latex
 from iic.publish.layout import lay_out
 from iic.publish.markdown import to_markdown
+from iic.publish.origins import origins
 from iic.publish.published import load_published
 from iic.records.sources import Sources
 from iic.records.table import dump_table
@@ -29,7 +30,8 @@ def build(plan: Plan, name: str, root: Path = Path()) -> Built:
         root: Root of the clone, below which evaluations and published numbers are read.
 
     Raises:
-        SettingsError: The published numbers do not fit the table's file.
+        SettingsError: The published numbers do not fit the table's file, or the file of references
+            is damaged.
         RecordError: An evaluation or its receipt is damaged, or an evaluation has no receipt.
     """
     if name in plan.listings:
@@ -40,7 +42,7 @@ def build(plan: Plan, name: str, root: Path = Path()) -> Built:
     layout = lay_out(plan, name, lines, published)
     return Built(
         csv=dump_table(line.record for line in lines),
-        md=to_markdown(layout, name, published),
+        md=to_markdown(layout, name, published, origins(plan, name, root)),
         tex=to_latex(layout, name, published),
         sources=Sources(scale=plan.scale.name, name=name, cells=[line.cell for line in lines]),
     )
