@@ -47,6 +47,8 @@ def test_entries_are_what_bibtex_reads() -> None:
         ("spectral", ["zelnikmanor2004self", "ng2001spectral"]),
         ("iic", ["ji2019invariant"]),
         ("iic_segmentation", ["ji2019invariant"]),
+        ("triplets", ["schultz2003learning"]),
+        ("deepcluster-features", ["caron2018deep"]),
         ("digits", ["alpaydin1998optical"]),
         # names of runs: one that is no module, a variant, its name without the variant
         ("supervised", ["ji2019invariant"]),

@@ -1,0 +1,35 @@
+"""Sampling of images uniformly over clusters, so that large ones do not outvote small ones."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+
+def uniform_over_clusters(labels: Tensor, draw: torch.Generator) -> Tensor:
+    """As many images as there are, the same number from each cluster that has any.
+
+    A cluster that is too small for its share gives images more than once; the last shares are cut
+    where they do not come out even.
+
+    Args:
+        labels: Cluster of each image, (n,), on the host.
+        draw: Source of the choice, on the host.
+
+    Returns:
+        Places in `labels`, (n,), shuffled.
+    """
+    present = torch.unique(labels).tolist()
+    share = math.ceil(len(labels) / len(present))
+    chosen = []
+    for cluster in present:
+        members = (labels == cluster).nonzero().flatten()
+        if len(members) >= share:
+            places = torch.randperm(len(members), generator=draw)[:share]
+        else:
+            places = torch.randint(len(members), (share,), generator=draw)
+        chosen.append(members[places])
+    places = torch.cat(chosen)
+    return places[torch.randperm(len(places), generator=draw)][: len(labels)]

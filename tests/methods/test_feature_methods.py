@@ -1,0 +1,260 @@
+"""Triplets and DeepCluster: they learn, from images alone, and a killed run ends as any other."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from iic.engine.context import Interrupted, Outcome
+from iic.engine.deepcluster import DeepClusterTask
+from iic.engine.feature_task import FeatureTask
+from iic.engine.triplets import TripletTask
+from iic.evaluate.metrics import accuracy_per_sub_head
+from iic.methods import finetune
+from iic.networks.deepcluster import DeepClusterNetwork
+from iic.networks.representation import Representation
+from iic.params.cost import feature_count, trunk_macs
+from iic.params.datasets import find_dataset
+from iic.params.errors import IICError
+from iic.records.paths import RunPaths
+from tests.engine.test_reconstruction import same
+from tests.methods import test_finetune as classifiers
+from tests.methods.autoencoder_helpers import digits
+from tests.methods.feature_helpers import NAMES, context, module, train
+from tests.methods.test_autoencoders import CHANCE
+from tests.methods.test_cost import counted
+from tests.methods.test_methods import assert_same
+
+TASKS: dict[str, type[FeatureTask[Any]]] = {
+    "triplets": TripletTask, "deepcluster": DeepClusterTask,
+}  # fmt: skip
+LEARNING: dict[str, Any] = {
+    "number": 1797,
+    "network": {"channels": [16, 32]},
+    "schedule": {"epochs": 8, "evaluate_every": 8, "evaluation_batch": 500},
+}
+SHORTER: dict[str, Any] = LEARNING | {"schedule": LEARNING["schedule"] | {"epochs": 5}}
+SEEDS = (0, 1, 2)
+
+
+def accuracies(outcome: Outcome) -> list[float]:
+    """Accuracy of each evaluation."""
+    return [float(one["accuracy"][0]) for one in outcome.history if one["accuracy"]]  # type: ignore[index]
+
+
+def losses(outcome: Outcome) -> list[float]:
+    """Loss of each epoch."""
+    return [float(entry["loss"][0]) for entry in outcome.history[1:]]  # type: ignore[index]
+
+
+def test_deepcluster_learns(tmp_path: Path) -> None:
+    """Each seed 50 points above chance; together 5 above the untrained network's own features."""
+    gains = []
+    for seed in SEEDS:
+        outcome = train(tmp_path / str(seed), "deepcluster", seed=seed, **LEARNING)
+        before, after = accuracies(outcome)
+        assert after > CHANCE + 50
+        assert losses(outcome)[-1] < np.log(30) - 1 < losses(outcome)[0]
+        gains.append(after - before)
+    assert np.mean(gains) > 5
+
+
+def test_triplets_learn_and_better_with_a_margin(tmp_path: Path) -> None:
+    """As published 20 points above chance from each seed; a margin is worth 5 more on average.
+
+    The published loss falls for ever, and the features are worse than the untrained network's.
+    """
+    found = {}
+    for margin in (None, 5.0):
+        outcomes = [
+            train(tmp_path / f"{margin}{seed}", "triplets", seed=seed, margin=margin, **SHORTER)
+            for seed in SEEDS
+        ]
+        assert all(
+            accuracies(one)[-1] > CHANCE + (20 if margin is None else 40) for one in outcomes
+        )
+        for one in outcomes:
+            assert losses(one) == sorted(losses(one), reverse=True) or margin is not None
+            assert (min(losses(one)) < 0) == (margin is None)
+        found[margin] = np.mean([accuracies(one)[-1] for one in outcomes])
+    assert found[5.0] > found[None] + 5
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_outcome_is_what_the_command_line_writes(tmp_path: Path, name: str) -> None:
+    outcome = train(tmp_path, name)
+    assert (outcome.k, outcome.last.epoch, outcome.steps) == (10, 3, 3 * 5)
+    for checkpoint in (outcome.last, outcome.best_label):
+        assert checkpoint is not None and checkpoint.losses is not None
+        assert checkpoint.clusters.shape == (300, 1) and checkpoint.clusters.dtype == np.uint8
+        assert set(checkpoint.clusters[:, 0]) == set(range(10))
+        assert len(checkpoint.losses) == 1 and checkpoint.losses[0] > 0
+    assert outcome.probabilities is None and outcome.deterministic
+    settings = context(tmp_path, name).settings
+    network: torch.nn.Module = Representation(settings.network, 20)
+    if name == "deepcluster":
+        network = DeepClusterNetwork(settings.network, features=32, clusters=30, images=300)
+    for kind in ("last", "best_label"):
+        weights = {
+            key.removeprefix(f"{kind}."): torch.from_numpy(value)
+            for key, value in (outcome.tensors or {}).items()
+            if key.startswith(f"{kind}.")
+        }
+        network.load_state_dict(weights)
+    assert [entry["epoch"] for entry in outcome.history] == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_same_seed_gives_the_same_bytes_and_another_does_not(tmp_path: Path, name: str) -> None:
+    first = train(tmp_path / "a", name, seed=3)
+    assert_same(first, train(tmp_path / "b", name, seed=3))
+    assert losses(first) != losses(train(tmp_path / "c", name, seed=4))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_without_labels_training_is_the_same(tmp_path: Path, name: str) -> None:
+    labelled = train(tmp_path / "a", name)
+    unlabelled = train(tmp_path / "b", name, labelled=False)
+    assert_same(labelled, unlabelled)
+    assert unlabelled.best_label is None and labelled.best_label is not None
+
+
+def interrupted(patch: pytest.MonkeyPatch, name: str, step: int) -> None:
+    """Send SIGTERM in training step `step` of the process, counted from 1."""
+    original, done = TASKS[name].loss, 0
+
+    def loss(self: Any, *arguments: Any) -> torch.Tensor:
+        nonlocal done
+        done += 1
+        if done == step:
+            signal.raise_signal(signal.SIGTERM)
+        return original(self, *arguments)
+
+    patch.setattr(TASKS[name], "loss", loss)
+
+
+# an epoch has 5 steps: in the first, at an epoch's end, inside one, in the very last
+@pytest.mark.parametrize("after", [1, 5, 8, 15])
+@pytest.mark.parametrize("name", NAMES)
+def test_interrupted_and_resumed_gives_the_same_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, after: int
+) -> None:
+    with monkeypatch.context() as patch:
+        interrupted(patch, name, after)
+        with pytest.raises(Interrupted, match=f"SIGTERM after step {after}"):
+            train(tmp_path / "a", name)
+    resumed = train(tmp_path / "a", name)
+    assert len(resumed.sessions) == 2
+    same(train(tmp_path / "b", name), resumed)
+
+
+@pytest.mark.parametrize("at", ["before", "after"])
+def test_killed_between_epochs_gives_the_same_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: str
+) -> None:
+    """Before and after the pseudo-labels of the second epoch were made, which no checkpoint has."""
+    original = DeepClusterTask.recluster
+
+    def recluster(self: DeepClusterTask, epoch: int) -> None:
+        if at == "after" or epoch == 0:
+            original(self, epoch)
+        if epoch == 1:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(DeepClusterTask, "recluster", recluster)
+        with pytest.raises(KeyboardInterrupt):
+            train(tmp_path / "a", "deepcluster")
+    same(train(tmp_path / "b", "deepcluster"), train(tmp_path / "a", "deepcluster"))
+
+
+def test_as_many_outputs_as_clusters_are_the_clusters(tmp_path: Path) -> None:
+    outcome = train(tmp_path, "triplets", outputs=10)
+    assert outcome.last.losses is None and outcome.best_label is not None
+    run = context(tmp_path, "triplets", outputs=10)
+    task = TripletTask(run, torch.device("cpu"))
+    weights = {
+        key.removeprefix("last."): torch.from_numpy(value)
+        for key, value in (outcome.tensors or {}).items()
+        if key.startswith("last.")
+    }
+    task.network.load_state_dict(weights)
+    np.testing.assert_array_equal(outcome.last.clusters[:, 0], task.points(100).argmax(axis=1))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_estimated_cost_is_what_is_computed(tmp_path: Path, name: str) -> None:
+    changes: dict[str, Any] = {"splits": {"train": 200, "test": 100}}
+    changes |= {"evaluation": {"mapping": ["test"], "test": ["test"]}}
+    changes |= {"schedule": {"epochs": 3, "evaluate_every": 2}}
+    if name == "deepcluster":
+        changes["directions_images"] = 150
+    run = context(tmp_path, name, **changes)
+    dataset = find_dataset("digits").model_copy(update={"splits": changes["splits"]})
+    with counted() as macs:
+        outcome = module(name).train(run)
+    found = run.settings.cost(dataset)
+    assert (found.steps, found.training) == (outcome.steps, 6 * macs[True])
+    done = 2 * macs[False]
+    if outcome.best_label.epoch == outcome.last.epoch:
+        # the features of one epoch in place of the last and the best epoch's
+        outputs, images = (32, 100 + 100) if name == "deepcluster" else (20, 100)
+        network = run.settings.network
+        done += 2 * (trunk_macs(network) + feature_count(network) * outputs) * images
+    assert found.evaluation == done
+
+
+def test_labels_choose_an_epoch_and_nothing_else(tmp_path: Path) -> None:
+    outcome = train(tmp_path, "deepcluster", schedule={"epochs": 5})
+    assert outcome.best_label is not None
+    _, labels = (one[:300] for one in digits())
+    (score,) = accuracy_per_sub_head(outcome.best_label.clusters, labels, 10, 10)
+    assert score == pytest.approx(max(accuracies(outcome)), abs=1e-3)
+
+
+def features_for_finetuning(folder: Path, **network: Any) -> dict[str, np.ndarray]:
+    """A DeepCluster run of the stripes whose weights lie where a finetuning looks for them."""
+    from safetensors.numpy import save_file
+
+    from iic.methods import deepcluster
+
+    # in a folder of its own, lest the finetuning find its checkpoint
+    run = classifiers.run(
+        folder / "base",
+        model=deepcluster.Settings,
+        settings={
+            "network": classifiers.NETWORK | network,
+            "augmentation": classifiers.AUGMENTATION,
+            "k": 3, "clusters": 9, "features": 16, "components": 8, "batch_images": 30,
+            "splits": ["train"], "schedule": {"epochs": 1},
+            "evaluation": {"mapping": ["train"], "test": ["test"]},
+        },
+    )  # fmt: skip
+    tensors = deepcluster.train(run).tensors
+    assert tensors is not None
+    path = folder / RunPaths("test", "bars/deepcluster", 0).weights
+    path.parent.mkdir(parents=True)
+    save_file(tensors, path)
+    return tensors
+
+
+def test_its_trunk_is_finetuned(tmp_path: Path) -> None:
+    theirs = features_for_finetuning(tmp_path)
+    run = classifiers.run(tmp_path, start_from="deepcluster", schedule={"epochs": 0})
+    mine = finetune.train(run).tensors
+    names = [name for name in theirs if name.startswith("best_label.trunk.")]
+    assert mine and names
+    for name in names:
+        other = mine["last." + name.removeprefix("best_label.")]
+        np.testing.assert_array_equal(other, theirs[name])
+
+
+def test_features_of_another_network_are_refused_before_training(tmp_path: Path) -> None:
+    features_for_finetuning(tmp_path, channels=[4, 8, 16])
+    with pytest.raises(IICError, match=r"(?s)weights of another network: stages\.2.*remedy"):
+        finetune.train(classifiers.run(tmp_path, start_from="deepcluster"))
