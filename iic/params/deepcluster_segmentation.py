@@ -53,7 +53,7 @@ class DeepClusterMapSettings(MethodSettings):
     """Starts of the clustering before each epoch."""
     pseudo_iterations: int = Field(20, ge=1)
     """Most iterations of each, as in the official code."""
-    evaluate_on: Literal["whitened", "features"] = "whitened"
+    evaluate_on: Literal["features", "whitened"] = "features"
     """What the evaluation clusters: features of length 1 after whitening, as for the pseudo-labels,
     or as they are."""
     evaluation_clusters: PixelClusterSettings = PixelClusterSettings()
