@@ -162,7 +162,8 @@ class DeepClusterMapTask:
         place = ("pseudo-labels", epoch)
         self.module.eval()
         directions = self._directions(settings.samples, batch, *place)
-        whitened = (directions(one) for one in self._sampled(settings.samples, batch, *place))
+        features = self._sampled(settings.samples, settings.samples, batch, *place)
+        whitened = (directions(one) for one in features)
         found = streamed_kmeans(
             whitened, settings.clusters, name=self.context.name,
             seed=derive(self.seed, *place) % 2**32, threads=settings.threads,
@@ -174,17 +175,26 @@ class DeepClusterMapTask:
         self.module.train()
         log.info("%s: epoch %d: clusters of %d pixels", self.context.name, epoch + 1, found.points)
 
-    def _sampled(self, samples: int, batch: int, *place: str | int) -> Iterator[Points]:
-        """Features of pixels of random crops, the same pixels for the same place."""
+    def _sampled(
+        self, samples: int, images: int, batch: int, *place: str | int
+    ) -> Iterator[Points]:
+        """Features of pixels of random crops, the same pixels for the same place.
+
+        Args:
+            samples: Most pixels where all images are taken.
+            images: Most images.
+            batch: Images at a time.
+            *place: What the pixels are for, to seed crops and pixels by.
+        """
         each = budget(samples, len(self.images.training))
-        crops = random_crops(self.images, samples, batch, self.seed, *place)
+        crops = random_crops(self.images, images, batch, self.seed, *place)
         return sampled(crops, self._features, each, "uniform", self.seed, *place, "pixels")
 
     def _directions(self, samples: int, batch: int, *place: str | int) -> Whitening:
+        images = self.settings.directions_images(samples, len(self.images.training))
+        features = self._sampled(samples, images, batch, *place)
         with threadpool_limits(self.settings.threads):
-            return fit_whitening(
-                self._sampled(samples, batch, *place), self.settings.components, self.context.name
-            )
+            return fit_whitening(features, self.settings.components, self.context.name)
 
     def _whitened(self, directions: Whitening) -> Embed:
         mean, projection = (

@@ -15,12 +15,13 @@ gets the nearest centre.
 
 Our choices where the source is silent: the official learning rate 0.05, momentum 0.9, decay 1e-5;
 IIC's batch and epochs of the same column; pseudo-classes balanced by weights in the loss
-(``balanced``); one restart of 20 iterations for them, three for the evaluation, which clusters
-whitened features too (``evaluate_on``); pixels without a class are left out where IIC leaves them
-out. The feature of a pixel is interpolated between positions of the map for what is sampled and
-scored; what is trained on are the positions, four pixels each.
+(``balanced``); one restart of 20 iterations for them; the evaluation clusters features as they are
+(``evaluate_on``), as the released code does Doersch's and Isola's; pixels without a class are left
+out where IIC leaves them out. The feature of a pixel is interpolated between positions of the map
+for what is sampled and scored; what is trained on are the positions, four pixels each.
 
-Known deviations: the house's streamed k-means and its k-means++ starts in place of faiss.
+Known deviations: the house's streamed k-means and its k-means++ starts in place of faiss; principal
+directions of a million pixels of random images in place of all samples (``directions_samples``).
 ``evaluation_clusters.feature_sampling`` can draw the evaluation's pixels as the released code does
 for Doersch's and Isola's; nobody knows whether that code, or its defect, was used here.
 """

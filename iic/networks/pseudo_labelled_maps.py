@@ -77,11 +77,17 @@ class PseudoLabelledMaps(nn.Module):
     def labels(self, x: Tensor) -> Tensor:
         """Pseudo-labels of the map's positions, (N, h, w) int64, of images (N, channels, H, W)."""
         with torch.no_grad():
-            whitened = whiten(self.teacher(x).float(), self.mean, self.projection)
-            products = torch.einsum("nchw,kc->nkhw", whitened, self.centres)
-            # |f - c|^2 up to |f|^2
-            far = self.centres.square().sum(dim=1)[:, None, None] - 2 * products
-            return far.argmin(dim=1)
+            features = self.teacher(x)
+            # the nearest of many centres is not to be told in half precision
+            with torch.autocast(x.device.type, enabled=False):
+                return self._nearest(whiten(features.float(), self.mean, self.projection))
+
+    def _nearest(self, whitened: Tensor) -> Tensor:
+        """Cluster of the nearest centre, (N, h, w), of features (N, components, h, w)."""
+        products = torch.einsum("nchw,kc->nkhw", whitened, self.centres)
+        # |f - c|^2 up to |f|^2
+        far = self.centres.square().sum(dim=1)[:, None, None] - 2 * products
+        return far.argmin(dim=1)
 
     def new_teacher(self) -> None:
         """The trunk as it is now gives the labels from here on."""

@@ -41,8 +41,11 @@ class DeepClusterMapSettings(MethodSettings):
     """Splits that are trained on; empty: the whole dataset."""
     batch_images: int = Field(ge=1)
     samples: int = Field(10_000_000, ge=1)
-    """Most pixels that principal directions and pseudo-classes are found on, spread evenly over the
-    images (supplement: 10 million for Potsdam, 50 million for COCO-Stuff)."""
+    """Most pixels that pseudo-classes are found on before each epoch, spread evenly over the images
+    (supplement: 10 million for Potsdam, 50 million for COCO-Stuff)."""
+    directions_samples: int = Field(1_000_000, ge=1)
+    """So many of them, or all if there are fewer, for the principal directions: those of random
+    images. Their few hundred times as many numbers a feature need no more."""
     components: int = Field(256, ge=1)
     """Principal directions that are clustered, whitened; fewer where there are fewer features."""
     balanced: bool = True
@@ -63,6 +66,16 @@ class DeepClusterMapSettings(MethodSettings):
     schedule: ScheduleSettings
     compute: ComputeSettings = ComputeSettings()
 
+    def directions_images(self, samples: int, images: int) -> int:
+        """Images that principal directions are found on, where `samples` pixels are taken of all.
+
+        Args:
+            samples: Most pixels in all.
+            images: Images that are trained on.
+        """
+        each = max(1, samples // max(1, images))
+        return min(images, samples, math.ceil(self.directions_samples / each))
+
     def cost(self, dataset: Dataset) -> Cost:
         """Operations of one training; clustering is not counted.
 
@@ -71,18 +84,20 @@ class DeepClusterMapSettings(MethodSettings):
         trunk, positions = segmentation_macs(self.network), self.network.input_size // 2 - SHRINKAGE
         top = positions**2 * self.network.channels[-1] * self.clusters
         images = image_count(self.splits, dataset)
-        looks = 2 if self.evaluate_on == "whitened" else 1
         sampled = min(images, self.evaluation_clusters.samples)
+        if self.evaluate_on == "whitened":
+            sampled += self.directions_images(self.evaluation_clusters.samples, images)
         plain = scheduled(
             self.schedule, self.compute, math.ceil(images / self.batch_images),
             TRAINING * (trunk + top) * images,
             predicting=FORWARD * trunk * (evaluated_images(self.evaluation, dataset)
-                                          + looks * sampled),
+                                          + sampled),
             finishing=0,
         )  # fmt: skip
-        # features twice an epoch, and labels of every crop
+        # features twice before an epoch, and labels of every crop
         share = plain.training / (TRAINING * (trunk + top) * images) if images else 0.0
-        between = 2 * math.ceil(share) * min(images, self.samples) + share * images
+        looks = min(images, self.samples) + self.directions_images(self.samples, images)
+        between = math.ceil(share) * looks + share * images
         return Cost(
             training=plain.training,
             evaluation=plain.evaluation + FORWARD * trunk * between,
