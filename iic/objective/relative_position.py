@@ -1,0 +1,21 @@
+"""Where the second patch lies: cross-entropy over directions (Doersch, Gupta, Efros, ICCV 2015)."""
+
+from __future__ import annotations
+
+from torch import Tensor
+from torch.nn import functional
+
+
+def relative_position_losses(outputs: Tensor, target: Tensor) -> Tensor:
+    """Loss of each pair, (n,) float32.
+
+    Args:
+        outputs: Logits of the directions, (n, directions).
+        target: Class of each pair's direction, (n,) int64.
+    """
+    return functional.cross_entropy(outputs.float(), target, reduction="none")
+
+
+def relative_position_hits(outputs: Tensor, target: Tensor) -> Tensor:
+    """Whether each pair's direction is the likeliest, booleans (n,)."""
+    return outputs.argmax(dim=1) == target
