@@ -1,9 +1,10 @@
 """Two of three colours give way to noise (Doersch, Gupta, Efros, ICCV 2015, section 3.1).
 
 Without it the lens's chromatic aberration tells where in the photograph a patch lies. Per image one
-of the three colours is kept, and the others become Gaussian noise around the kept colour's mean with
-a hundredth of its standard deviation, as in the released code of IIC: mean and deviation are those of
-the whole training set, and what was computed from the colours before (Sobel gradients) stays.
+of the three colours is kept, and the others become Gaussian noise around the kept colour's mean
+with a hundredth of its standard deviation, as in the released code of IIC: mean and deviation are
+those of the whole training set, and what was computed from the colours before (Sobel gradients)
+stays.
 """
 
 from __future__ import annotations
@@ -73,9 +74,7 @@ def drop_colours(
     """
     count, _, height, width = images.shape
     kept = integers(count, COLOURS - 1, generator)
-    noise = torch.randn(
-        count, COLOURS, height, width, generator=generator, device=images.device
-    )
+    noise = torch.randn(count, COLOURS, height, width, generator=generator, device=images.device)
     mean, deviation = (per_image(one[kept]) for one in statistics)
     noise = noise.mul_(NOISE * deviation).add_(mean)
     stays = kept[:, None] == torch.arange(COLOURS, device=images.device)

@@ -1,9 +1,10 @@
 """Where the two patches of a pair lie (spec/iic.md, 4.5, rows "Doersch" and "Isola").
 
 Both methods draw a first centre at least one and a half patches away from the image's edges, then a
-second centre relative to it. As in the released code a pair whose second patch would leave the image
-is thrown away, and everything about it is drawn anew but whether an Isola pair is adjacent; so the
-patches always lie inside, and directions and distances that leave it more often are a little rarer.
+second centre relative to it. As in the released code a pair whose second patch would leave the
+image is thrown away, and everything about it is drawn anew but whether an Isola pair is adjacent;
+so the patches always lie inside, and directions and distances that leave it more often are a little
+rarer.
 
 Positions are drawn on the CPU, whatever the training's device: they decide what is drawn next.
 """

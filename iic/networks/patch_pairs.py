@@ -1,15 +1,15 @@
 """Network C with a head on pairs of feature patches (Table 4, rows "Doersch 2015", "Isola 2016").
 
-The trunk's map is stretched to the input's size, two square patches are cut from it, both go through
-one branch (3x3 convolution, BatchNorm, ReLU), and two fully connected layers judge them side by side
-(spec/iic.md, 2, "Doersch net", "Isola net"). What is clustered in the end is the stretched map.
+The trunk's map is stretched to the input's size, two square patches are cut from it, both go
+through one branch (3x3 convolution, BatchNorm, ReLU), and two fully connected layers judge them
+side by side (spec/iic.md, 2, "Doersch net", "Isola net"). What is clustered in the end is the
+stretched map.
 """
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from iic.networks.layers import batch_norm, initialise
 from iic.networks.segmentation import SegmentationTrunk
@@ -59,13 +59,6 @@ class PatchPairNetwork(nn.Module):
             if isinstance(layer, nn.Linear):
                 nn.init.normal_(layer.weight, std=LINEAR_DEVIATION)
                 nn.init.zeros_(layer.bias)
-
-    def features(self, x: Tensor) -> Tensor:
-        """The trunk's map stretched to the input's size, (N, d, H, W) of images (N, C, H, W)."""
-        features: Tensor = self.trunk(x)
-        return functional.interpolate(
-            features, size=x.shape[-2:], mode="bilinear", align_corners=False
-        )
 
     def forward(self, x: Tensor, centre: Tensor, other: Tensor) -> Tensor:
         """Outputs (N, outputs) for the pair of patches of each image.

@@ -20,8 +20,3 @@ def co_occurrence_losses(outputs: Tensor, target: Tensor) -> Tensor:
     return functional.binary_cross_entropy_with_logits(
         outputs[:, 0].float(), target.float(), reduction="none"
     )
-
-
-def co_occurrence_hits(outputs: Tensor, target: Tensor) -> Tensor:
-    """Whether each pair is on its side of one half, booleans (n,)."""
-    return (outputs[:, 0] > 0) == (target > 0)

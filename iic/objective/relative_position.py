@@ -14,8 +14,3 @@ def relative_position_losses(outputs: Tensor, target: Tensor) -> Tensor:
         target: Class of each pair's direction, (n,) int64.
     """
     return functional.cross_entropy(outputs.float(), target, reduction="none")
-
-
-def relative_position_hits(outputs: Tensor, target: Tensor) -> Tensor:
-    """Whether each pair's direction is the likeliest, booleans (n,)."""
-    return outputs.argmax(dim=1) == target

@@ -13,6 +13,7 @@ from iic.params.cost import FORWARD, TRAINING, Cost, evaluated_images, scheduled
 from iic.params.datasets import Dataset
 from iic.params.map_cost import segmentation_macs
 from iic.params.method import MethodSettings
+from iic.params.pixel_features import PixelClusterSettings
 from iic.params.segmentation import (
     MapSettings,
     SegmentationAugmentation,
@@ -56,7 +57,7 @@ class PatchSettings(Model):
 
 
 class PatchPairSettings(MethodSettings):
-    """Settings of a method that learns features from pairs of patches and clusters those of pixels."""
+    """Settings of a method that learns from pairs of patches and clusters features of pixels."""
 
     network: SegmentationNetworkSettings
     """The trunk; `head_padding` belongs to IIC's heads and is not used."""
@@ -68,6 +69,8 @@ class PatchPairSettings(MethodSettings):
     head: PatchHeadSettings = PatchHeadSettings()
     k: int = Field(ge=2)
     """Clusters."""
+    clusters: PixelClusterSettings = PixelClusterSettings()
+    """k-means on the trunk's features of pixels, at every evaluation."""
     splits: tuple[str, ...] = ()
     """Splits that are trained on, without their labels; empty: the whole dataset."""
     batch_images: int = Field(ge=1)
@@ -88,8 +91,9 @@ class PatchPairSettings(MethodSettings):
         branch = 9 * self.network.channels[-1] * wide.branch_channels * side**2
         joint = wide.hidden * (2 * wide.branch_channels * side**2 + self.outputs)
         images = image_count(self.splits, dataset)
-        # pixels are sampled for k-means in one pass over the images, and assigned in another
-        predicting = 2 * FORWARD * trunk * evaluated_images(self.evaluation, dataset)
+        # k-means samples pixels of the training images; those of the evaluated ones are assigned
+        looked_at = min(images, self.clusters.samples) + evaluated_images(self.evaluation, dataset)
+        predicting = FORWARD * trunk * looked_at
         return scheduled(
             self.schedule, self.compute, math.ceil(images / self.batch_images),
             TRAINING * (trunk + 2 * branch + joint) * images,
@@ -103,9 +107,7 @@ class PatchPairSettings(MethodSettings):
         yield from map_problems(
             self.network, self.augmentation, ShiftSettings(half_side=0), self.maps, dataset
         )
-        classes = len(dataset.classes)
-        if self.k < classes:
-            yield Problem("k", f"{self.k} clusters for {classes} classes", f"at least {classes}")
+        yield from self.clusters.problems("clusters", self.k, dataset)
         size, side = self.network.input_size, self.patches.side
         if SIDES * side > size:
             most = size // SIDES
