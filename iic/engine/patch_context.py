@@ -169,7 +169,7 @@ class PatchContextTask:
             self._images,
             self._embed,
             self.k,
-            self._settings.clusters,
+            self._settings.evaluation_clusters,
             name=self.context.name,
             seed=self.seed,
             threads=self._settings.threads,

@@ -9,7 +9,8 @@ learning rate (Adam, 0.01) is the script's default.
 
 Kept as switches, since the published number may depend on them: nine classes for eight directions
 (``directions``: 9; classes 0 and 8 both point to the right), one pair of places for all images of a
-batch (``patches.shared_place``), and k-means on one pixel a batch (``clusters.feature_sampling``).
+batch (``patches.shared_place``), and k-means on one pixel a batch
+(``evaluation_clusters.feature_sampling``).
 
 Colour dropping, as released, once an image and after jitter and flip: one of the three colours is
 kept, and noise around its mean over the dataset takes the place of the others. The Sobel gradients

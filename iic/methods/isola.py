@@ -9,7 +9,8 @@ centre is two patch sides to the image's side away, in any direction that leaves
 published the commands; learning rate (Adam, 0.01) is the script's default.
 
 Kept as switches: one pair of places for all images of a batch, and so one answer
-(``patches.shared_place``), and k-means on one pixel a batch (``clusters.feature_sampling``).
+(``patches.shared_place``), and k-means on one pixel a batch
+(``evaluation_clusters.feature_sampling``).
 
 Our choices where the source is silent: batches as IIC's of the same column, shuffled; 30 epochs.
 

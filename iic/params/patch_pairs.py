@@ -69,7 +69,7 @@ class PatchPairSettings(MethodSettings):
     head: PatchHeadSettings = PatchHeadSettings()
     k: int = Field(ge=2)
     """Clusters."""
-    clusters: PixelClusterSettings = PixelClusterSettings()
+    evaluation_clusters: PixelClusterSettings = PixelClusterSettings()
     """k-means on the trunk's features of pixels, at every evaluation."""
     splits: tuple[str, ...] = ()
     """Splits that are trained on, without their labels; empty: the whole dataset."""
@@ -92,7 +92,9 @@ class PatchPairSettings(MethodSettings):
         joint = wide.hidden * (2 * wide.branch_channels * side**2 + self.outputs)
         images = image_count(self.splits, dataset)
         # k-means samples pixels of the training images; those of the evaluated ones are assigned
-        looked_at = min(images, self.clusters.samples) + evaluated_images(self.evaluation, dataset)
+        looked_at = min(images, self.evaluation_clusters.samples) + evaluated_images(
+            self.evaluation, dataset
+        )
         predicting = FORWARD * trunk * looked_at
         return scheduled(
             self.schedule, self.compute, math.ceil(images / self.batch_images),
@@ -107,7 +109,7 @@ class PatchPairSettings(MethodSettings):
         yield from map_problems(
             self.network, self.augmentation, ShiftSettings(half_side=0), self.maps, dataset
         )
-        yield from self.clusters.problems("clusters", self.k, dataset)
+        yield from self.evaluation_clusters.problems("evaluation_clusters", self.k, dataset)
         size, side = self.network.input_size, self.patches.side
         if SIDES * side > size:
             most = size // SIDES

@@ -15,7 +15,14 @@ from iic.data.maps import IGNORED
 from iic.engine.context import Outcome
 from iic.engine.map_context import MapContext
 from iic.evaluate.matching import match
-from iic.methods import iic_segmentation, iic_star_segmentation, kmeans_colours, random_cnn
+from iic.methods import (
+    deepcluster_segmentation,
+    iic_segmentation,
+    iic_star_segmentation,
+    kmeans_colours,
+    random_cnn,
+    sift,
+)
 from iic.params.datasets import Dataset, LabelMaps, find_dataset
 from iic.params.errors import IICError, SettingsError
 from iic.params.loading import validate
@@ -33,11 +40,23 @@ STAR = {name: SETTINGS[name] for name in ("network", "augmentation", "shifts", "
 }
 RANDOM = {name: SETTINGS[name] for name in ("network", "augmentation")} | {"k": 3}
 COLOURS = {"k": 3, "input_size": SIDE, "samples": 2000}
+SIFT = {"k": 3, "input_size": SIDE}
+DEEPCLUSTER = {name: SETTINGS[name] for name in ("network", "augmentation", "maps")} | {
+    "k": 3,
+    "clusters": 9,
+    "components": 8,
+    "batch_images": 4,
+    "samples": 2000,
+    "evaluation_clusters": {"samples": 2000},
+    "schedule": {"epochs": 2, "evaluation_batch": 5},
+}
 METHODS: dict[str, tuple[ModuleType, dict[str, Any]]] = {
     "iic": (iic_segmentation, TWO_HEADS),
     "iic_star": (iic_star_segmentation, STAR),
     "random": (random_cnn, RANDOM),
     "kmeans": (kmeans_colours, COLOURS),
+    "sift": (sift, SIFT),
+    "deepcluster": (deepcluster_segmentation, DEEPCLUSTER),
 }
 SPLITS = {"train": 7, "val": 3}
 
@@ -85,6 +104,8 @@ def test_what_comes_out(tmp_path: Path, name: str) -> None:
     assert np.issubdtype(outcome.last.clusters.dtype, np.integer)
     assert outcome.best_label is not None
     labels = run.data.labels[:, 2:26, 4:28]
+    if name == "sift":  # the middles of four boxes
+        labels = labels[:, 5:16:10, 5:16:10]
     totals = np.stack([(labels == one).sum((1, 2)) for one in range(3)], axis=1)
     assert np.array_equal(outcome.last.clusters.sum((1, 2)), totals)
 
@@ -126,15 +147,16 @@ def test_colours_of_masked_pixels_are_not_drawn(tmp_path: Path) -> None:
     run.data.labels[:, :, 16:] = IGNORED
     run.data.images[:, :, :, 16:] = 255
     run.data.images[:, :, :, :16] //= 2
-    assert kmeans_colours._sample(run).max() < 128
+    assert np.concatenate(list(kmeans_colours._sample(run))).max() < 128
     free = context(tmp_path, "kmeans", maps={"training_mask": False})
     free.data.images[:, :, :, 16:] = 255
-    assert kmeans_colours._sample(free).max() == 255
+    assert np.concatenate(list(kmeans_colours._sample(free))).max() == 255
 
 
 def test_no_more_pixels_are_drawn_than_asked_for(tmp_path: Path) -> None:
     for samples, drawn in ((2000, 2000), (5, 5), (10**6, None)):
-        pixels = kmeans_colours._sample(context(tmp_path, "kmeans", samples=samples))
+        run = context(tmp_path, "kmeans", samples=samples)
+        pixels = np.concatenate(list(kmeans_colours._sample(run)))
         run = context(tmp_path, "kmeans")
         most = sum(int((labels < 3).sum()) for labels in run.data.labels)
         assert len(pixels) == drawn or (drawn is None and len(pixels) <= most)
@@ -143,7 +165,7 @@ def test_no_more_pixels_are_drawn_than_asked_for(tmp_path: Path) -> None:
 def test_nothing_left_to_draw_from(tmp_path: Path) -> None:
     run = context(tmp_path, "kmeans")
     run.data.labels[:] = IGNORED
-    with pytest.raises(IICError, match="0 pixels for 3 clusters: the mask leaves out the others"):
+    with pytest.raises(IICError, match="0 points for 3 clusters"):
         kmeans_colours.train(run)
 
 
@@ -165,6 +187,29 @@ WRONG: dict[str, tuple[str, dict[str, Any], dict[str, Any], str]] = {
     "colours' k": ("kmeans", {"k": 2}, {}, "k"),
     "colours' crop": ("kmeans", {"input_size": 30}, {}, "input_size"),
     "colours without maps": ("kmeans", {}, {"maps": None}, "maps"),
+    "descriptors' k": ("sift", {"k": 2}, {}, "k"),
+    "more clusters than descriptors": ("sift", {"k": 41}, {}, "k"),
+    "no room for a descriptor": ("sift", {"input_size": 9}, {}, "input_size"),
+    "descriptors' crop": ("sift", {"input_size": 30}, {}, "input_size"),
+    "descriptors without maps": ("sift", {}, {"maps": None}, "maps"),
+    "descriptors' splits": ("sift", {"splits": ["tain"]}, {}, "splits"),
+    "evaluation's k": ("deepcluster", {"k": 2}, {}, "k"),
+    "evaluation's samples": (
+        "deepcluster",
+        {"evaluation_clusters": {"samples": 2}},
+        {},
+        "evaluation_clusters.samples",
+    ),
+    "pseudo-labels' samples": ("deepcluster", {"samples": 8}, {}, "samples"),
+    "pseudo-labels' batch": ("deepcluster", {"batch_images": 11}, {}, "batch_images"),
+    "pseudo-labels' crop": ("deepcluster", {"network": {"input_size": 26}}, {}, "input_size"),
+    "pseudo-labels' splits": ("deepcluster", {"splits": ["tain"]}, {}, "splits"),
+    "no snapshots": (
+        "deepcluster",
+        {"schedule": {"snapshot_steps": [1]}},
+        {},
+        "schedule.snapshot_steps",
+    ),
 }
 
 

@@ -282,7 +282,7 @@ def test_measured_scales_differ_from_the_paper_only_as_they_say(
     for scale in ("gpu", "paper"):
         assert {run.seeds for run in every_plan[scale].runs.values()} == {(0, 1, 2)}
         for run in every_plan[scale].runs.values():
-            assert run.settings.gpu is (run.name not in ("kmeans", "spectral"))
+            assert run.settings.gpu is (run.name not in ("kmeans", "spectral", "sift"))
     assert not any(run.note for run in every_plan["paper"].runs.values())
 
 
@@ -291,7 +291,7 @@ def test_smoke_is_at_most_20_steps_and_one_seed(every_plan: dict[str, Plan]) -> 
     mini = every_plan["mini"]
     assert {run.method for run in whole.runs.values()} == {run.method for run in mini.runs.values()}
     assert (whole.tables, whole.figures) == (mini.tables, mini.figures)
-    assert 0 < len(whole.runs) < 20
+    assert 0 < len(whole.runs) < 30
     for run in whole.runs.values():
         assert run.seeds == (0,)
         schedule = getattr(run.settings, "schedule", None)

@@ -10,7 +10,14 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from iic.methods import iic_segmentation, iic_star_segmentation, kmeans_colours, random_cnn
+from iic.methods import (
+    deepcluster_segmentation,
+    iic_segmentation,
+    iic_star_segmentation,
+    kmeans_colours,
+    random_cnn,
+    sift,
+)
 from iic.params.datasets import Dataset, load_catalogue
 from iic.params.runs import plan
 from iic.params.splits import image_count
@@ -155,6 +162,28 @@ def test_untrained_and_colours(dataset: str) -> None:
     assert colours.samples == (50_000_000 if dataset.startswith("cocostuff") else 10_000_000)
     for one in (untrained, colours):
         assert one.maps == trained.maps and one.evaluation == trained.evaluation
+
+
+@pytest.mark.parametrize("dataset", CLASSES)
+def test_descriptors_and_deepcluster(dataset: str) -> None:
+    """SIFT on the same crops; DeepCluster on the same crops, base and transforms, 10 k clusters."""
+    trained = settings_of(f"{dataset}/iic", iic_segmentation.Settings)
+    descriptors = settings_of(f"{dataset}/sift", sift.Settings)
+    deepcluster = settings_of(f"{dataset}/deepcluster", deepcluster_segmentation.Settings)
+    assert descriptors.input_size == trained.network.input_size
+    assert deepcluster.network == trained.network
+    assert deepcluster.augmentation == trained.augmentation
+    for one in (descriptors, deepcluster):
+        assert one.k == CLASSES[dataset] and one.splits == ()
+        assert one.maps == trained.maps and one.evaluation == trained.evaluation
+    assert deepcluster.clusters == 10 * CLASSES[dataset]
+    assert deepcluster.batch_images == trained.pairs.batch_pairs
+    samples = 50_000_000 if dataset.startswith("cocostuff") else 10_000_000
+    assert deepcluster.samples == deepcluster.evaluation_clusters.samples == samples
+    assert deepcluster.evaluation_clusters.feature_sampling == "uniform"
+    assert deepcluster.components == 256 and deepcluster.network.channels[-1] == 512
+    momentum = deepcluster.optimiser
+    assert (momentum.learning_rate, momentum.momentum, momentum.weight_decay) == (0.05, 0.9, 1e-5)
 
 
 @pytest.mark.parametrize("dataset", CLASSES)

@@ -55,6 +55,8 @@ def test_entries_are_what_bibtex_reads() -> None:
         # runs of this name are of two methods, images and pixels
         ("kmeans", ["wang2015optimized", "lloyd1982least", "arthur2007kmeans", "sculley2010web"]),
         ("kmeans_colours", ["arthur2007kmeans", "sculley2010web"]),
+        ("sift", ["lowe2004distinctive", "vedaldi2010vlfeat"]),
+        ("deepcluster_segmentation", ["caron2018deep"]),
     ],
 )
 def test_what_is_cited(name: str, wanted: list[str]) -> None:
