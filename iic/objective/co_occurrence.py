@@ -1,4 +1,4 @@
-"""Whether two patches are neighbours: binary cross-entropy (Isola, Zoran, Krishnan, Adelson, 2016).
+"""Whether two patches are neighbours: binary cross-entropy (Isola et al., arXiv:1511.06811).
 
 Computed from the logit; the released code takes the logarithm of the sigmoid, and leaves out of the
 sum, and of the gradient, pairs whose probability is below 2.2e-16.
