@@ -9,6 +9,7 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 
 from iic.engine.context import Outcome
@@ -41,17 +42,17 @@ def module(name: str) -> ModuleType:
 
 
 def context(
-    folder: Path, name: str, seed: int = 0, number: int = 10, splits: dict[str, int] | None = None,
+    folder: Path, name: str, seed: int = 0, number: int = 10, parts: dict[str, int] | None = None,
     infrared: bool = False, **changes: Any,
 ) -> MapContext[Any]:  # fmt: skip
-    """A run of `name` on as many scenes of three bands, sky over plants over ground."""
+    """A run of `name` on as many scenes, sky over plants over ground, in splits of `parts`."""
     images, labels = scenes(number)
     if infrared:
         images = np.concatenate([images, images[:, :1]], axis=1)
     settings = validate(module(name).Settings, merged(SETTINGS, changes), "tests", name)
     return replace(
         iic_context(folder, seed=seed),
-        data=prepared_maps(images, labels, CLASSES, splits),
+        data=prepared_maps(images, labels, CLASSES, parts),
         settings=settings,
     )
 
@@ -66,8 +67,6 @@ def train(folder: Path, name: str, seed: int = 0, **arguments: Any) -> Outcome:
 def pretext_of(run: MapContext[Any], name: str) -> Pretext:
     """What the method hands to the engine."""
     caught: list[Pretext] = []
-    import pytest
-
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
             "iic.engine.train_patch_context.train_patch_context",
