@@ -22,6 +22,8 @@ SETTINGS: dict[str, Any] = merged(
         "clusters": {"restarts": 3},
         "pretraining": {
             "layer_epochs": 2, "finetuning_epochs": 2, "decay_epochs": 1,
+            # so few steps would not lead away from weights as small as the source's
+            "initial_deviation": 0.2,
         },
         "schedule": {"epochs": 3},
         "tolerance": 0.0,
