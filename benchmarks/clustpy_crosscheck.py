@@ -84,11 +84,10 @@ def accuracy(clusters: np.ndarray, labels: np.ndarray) -> float:
 
 def train_ours(wanted: dict[str, Any]) -> dict[str, Any]:
     """One training by this project's engine, with the arguments of the worker."""
-    from iic.engine.context import RunContext
-
     # methods import the engine when they are called; here its time would count
     import iic.engine.train_autoencoder
     import iic.engine.train_dec  # noqa: F401
+    from iic.engine.context import RunContext
     from iic.methods import ae, dec
     from iic.params.loading import validate
     from iic.records.paths import RunPaths
