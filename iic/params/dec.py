@@ -57,9 +57,7 @@ class PretrainingSettings(Model):
 
 
 class DECSettings(ReconstructionSettings):
-    """Settings of DEC. `schedule.epochs` are those of the clustering, at most; the epochs of
-    `pretraining` come before them.
-    """  # noqa: D205
+    """Settings of DEC; `schedule.epochs` are the clustering's, at most, after the pretraining's."""
 
     pretraining: PretrainingSettings
     scale: float | None = Field(None, gt=0)
