@@ -24,6 +24,9 @@ Our choices where the source is silent: batches shuffled anew in each epoch; mom
 between stages; at most `schedule.epochs` of clustering, since nothing says that the labels settle;
 the same dense network on the flattened pixels of colour images.
 
+The released code's first weights are so small that the last layer needs thousands of steps to leave
+them: short trainings start from DEC-keras's (`pretraining.initial_deviation`: null), and say so.
+
 Known deviations: the released code feeds the first layer whole images (`corrupt_images`: false),
 lets biases learn at twice the rate, and starts momentum slowly.
 

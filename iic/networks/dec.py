@@ -19,7 +19,8 @@ class DECNetwork(nn.Module):
         k: Clusters.
         code: Numbers in a code.
         images: Training images.
-        deviation: Standard deviation of the first weights, around 0; biases are 0.
+        deviation: Standard deviation of the first weights, around 0, or None for weights spread by
+            the number of a layer's inputs (`iic.params.dec`); biases are 0.
         scale: Factor on pixels in [0, 1]; it belongs to the weights.
     """
 
@@ -40,7 +41,7 @@ class DECNetwork(nn.Module):
         k: int,
         code: int,
         images: int,
-        deviation: float,
+        deviation: float | None,
         scale: float,
     ) -> None:
         super().__init__()
@@ -50,7 +51,11 @@ class DECNetwork(nn.Module):
             for half in (self.encoder, self.decoder)
         )
         for layer in (*self._down, *self._up):
-            nn.init.normal_(layer.weight, std=deviation)
+            if deviation is None:
+                reach = layer.in_features**-0.5
+                nn.init.uniform_(layer.weight, -reach, reach)
+            else:
+                nn.init.normal_(layer.weight, std=deviation)
             nn.init.zeros_(layer.bias)
         self.centres = nn.Parameter(torch.zeros(k, code))
         self.register_buffer("targets", torch.zeros(images, k))

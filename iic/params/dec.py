@@ -52,8 +52,9 @@ class PretrainingSettings(Model):
     corrupt_images: bool = True
     """False: the first layer sees whole images, as in the released code; the paper's equations drop
     inputs of every layer."""
-    initial_deviation: float = Field(0.01, gt=0)
-    """Standard deviation of the first weights, around 0; biases are 0."""
+    initial_deviation: float | None = Field(0.01, gt=0)
+    """Standard deviation of the first weights, around 0; null for weights spread evenly between
+    -1 / sqrt(n) and 1 / sqrt(n), n inputs of the layer, as in DEC-keras. Biases are 0."""
 
 
 class DECSettings(ReconstructionSettings):

@@ -147,6 +147,16 @@ def test_a_layer_sees_the_clean_outputs_of_those_below(
         assert seen[-1][1]["input_dropout"] == share
 
 
+def test_first_weights_by_the_number_of_inputs(tmp_path: Path) -> None:
+    one = network(loop(tmp_path, autoencoder={"widths": [400, 300]}))
+    for layer in range(3):
+        for half in one.pair(layer):
+            weight, reach = half.weight.detach(), half.in_features**-0.5
+            assert 0.98 * reach < float(weight.abs().max()) <= reach
+            assert float(weight.std()) == pytest.approx(reach / 3**0.5, rel=0.1)
+            assert not half.bias.any()
+
+
 def test_first_weights(tmp_path: Path) -> None:
     one = network(
         loop(

@@ -23,7 +23,7 @@ SETTINGS: dict[str, Any] = merged(
         "pretraining": {
             "layer_epochs": 2, "finetuning_epochs": 2, "decay_epochs": 1,
             # so few steps would not lead away from weights as small as the source's
-            "initial_deviation": 0.2,
+            "initial_deviation": None,
         },
         "schedule": {"epochs": 3},
         "tolerance": 0.0,

@@ -25,7 +25,7 @@ LEARNING: dict[str, Any] = {
     "number": 1797,
     "autoencoder": {"widths": [128, 128, 256]},
     "pretraining": {
-        "layer_epochs": 8, "finetuning_epochs": 20, "decay_epochs": 20, "initial_deviation": 0.01,
+        "layer_epochs": 8, "finetuning_epochs": 20, "decay_epochs": 20,
     },
     "schedule": {"epochs": 15, "evaluate_every": 52},
 }  # fmt: skip

@@ -285,7 +285,10 @@ def test_measured_scales_differ_from_the_paper_only_as_they_say(
                     epochs = [one["pretraining"].pop(key) for one in (mine, paper)]
                     noted = run.note is not None and f"{epochs[0]:,} {said}" in run.note
                     assert noted == (epochs[0] != epochs[1])
-                # after how many of them the learning rate falls
+                first = [one["pretraining"].pop("initial_deviation") for one in (mine, paper)]
+                noted = run.note is not None and "first weights" in run.note
+                assert noted == (first[0] != first[1])
+                # after how many epochs the learning rate falls
                 mine["pretraining"].pop("decay_epochs"), paper["pretraining"].pop("decay_epochs")
             assert mine == paper
     assert {run.seeds for run in every_plan["laptop"].runs.values()} == {(0,)}
