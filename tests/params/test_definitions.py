@@ -46,9 +46,9 @@ def test_a_table_refers_to_another_tables_run(params: Path) -> None:
     second(params, {"row": "Full", "run": "iic"})
     whole = planned(params, "both")
     assert sorted(whole.runs) == [
-        "mnist/ae", "mnist/deepcluster", "mnist/denoising_ae", "mnist/iic", "mnist/iic-corrected",
-        "mnist/kmeans", "mnist/random", "mnist/sparse_ae", "mnist/spectral", "mnist/triplets",
-        "mnist/triplets-corrected", "mnist/vae",
+        "mnist/ae", "mnist/dec", "mnist/deepcluster", "mnist/denoising_ae", "mnist/iic",
+        "mnist/iic-corrected", "mnist/kmeans", "mnist/random", "mnist/sparse_ae", "mnist/spectral",
+        "mnist/triplets", "mnist/triplets-corrected", "mnist/vae",
     ]  # fmt: skip
     alone = planned(params, "alone")
     assert list(alone.runs) == ["mnist/iic"]
@@ -278,6 +278,19 @@ def test_measured_scales_differ_from_the_paper_only_as_they_say(
                 assert (run.note is not None and "evaluated every" in run.note) == (
                     every[0] != every[1]
                 )
+            if "pretraining" in mine:
+                for key, said in {
+                    "layer_epochs": "epochs a layer",
+                    "finetuning_epochs": "of fine",
+                }.items():
+                    epochs = [one["pretraining"].pop(key) for one in (mine, paper)]
+                    noted = run.note is not None and f"{epochs[0]:,} {said}" in run.note
+                    assert noted == (epochs[0] != epochs[1])
+                first = [one["pretraining"].pop("initial_deviation") for one in (mine, paper)]
+                noted = run.note is not None and "first weights" in run.note
+                assert noted == (first[0] != first[1])
+                # after how many epochs the learning rate falls
+                mine["pretraining"].pop("decay_epochs"), paper["pretraining"].pop("decay_epochs")
             assert mine == paper
     assert {run.seeds for run in every_plan["laptop"].runs.values()} == {(0,)}
     for scale in ("gpu", "paper"):
