@@ -130,7 +130,9 @@ def test_what_is_corrected(paper: Plan) -> None:
     """MNIST's head A alone; elsewhere the released code does what the paper says."""
     corrected = [run for run in paper.definitions if run.endswith("-corrected")]
     segmented = [
-        f"{one}/iic-corrected" for one in ("cocostuff3", "cocostuff15", "potsdam3", "potsdam6")
+        f"{one}/{method}-corrected"
+        for one in ("cocostuff3", "cocostuff15", "potsdam3", "potsdam6")
+        for method in ("iic", "doersch", "isola")
     ]
     assert sorted(corrected) == sorted(
         ["mnist/iic-corrected", "stl10/finetune-corrected", *segmented]
