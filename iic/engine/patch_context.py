@@ -83,7 +83,7 @@ class PatchContextTask:
         self._colours = self._statistics() if pretext.drop_colours else None
         torch.manual_seed(derive(self.seed, "network"))
         network = build_patch_pairs(
-            settings.network, settings.patches.side, settings.head, pretext.outputs
+            settings.network, settings.patches.side, settings.patch_head, pretext.outputs
         )
         self._layout = (
             torch.channels_last if self.compute.channels_last else torch.contiguous_format

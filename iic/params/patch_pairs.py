@@ -66,7 +66,7 @@ class PatchPairSettings(MethodSettings):
     maps: MapSettings = MapSettings()
     """`training_mask`: the loss is over images where at least one patch's centre has a class."""
     patches: PatchSettings = PatchSettings()
-    head: PatchHeadSettings = PatchHeadSettings()
+    patch_head: PatchHeadSettings = PatchHeadSettings()
     k: int = Field(ge=2)
     """Clusters."""
     evaluation_clusters: PixelClusterSettings = PixelClusterSettings()
@@ -87,7 +87,7 @@ class PatchPairSettings(MethodSettings):
 
     def cost(self, dataset: Dataset) -> Cost:
         """Operations of one training; k-means is not counted, nor is the stretching of maps."""
-        trunk, side, wide = segmentation_macs(self.network), self.patches.side, self.head
+        trunk, side, wide = segmentation_macs(self.network), self.patches.side, self.patch_head
         branch = 9 * self.network.channels[-1] * wide.branch_channels * side**2
         joint = wide.hidden * (2 * wide.branch_channels * side**2 + self.outputs)
         images = image_count(self.splits, dataset)

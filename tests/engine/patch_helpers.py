@@ -27,7 +27,7 @@ SETTINGS: dict[str, Any] = {
     "network": {"input_size": SIDE, "in_channels": 5, "channels": [8, 12, 16, 16]},
     "augmentation": {"input_size": SIDE},
     "patches": {"side": PATCH},
-    "head": {"branch_channels": 16, "hidden": 32},
+    "patch_head": {"branch_channels": 16, "hidden": 32},
     "k": 3,
     "batch_images": 4,
     "evaluation_clusters": {"samples": 2000},

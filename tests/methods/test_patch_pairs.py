@@ -19,7 +19,7 @@ from tests.methods.test_cost import counted
 from tests.methods.test_segmentation_methods import catalogue
 
 OWN: dict[str, Any] = {"patches": {"shared_place": False}}
-LEARNING: dict[str, Any] = {"number": 40, "batch_images": 10, "head": {"dropout": 0.0}}
+LEARNING: dict[str, Any] = {"number": 40, "batch_images": 10, "patch_head": {"dropout": 0.0}}
 
 
 def schedule(epochs: int) -> dict[str, int]:
@@ -68,7 +68,7 @@ def test_what_comes_out(tmp_path: Path, name: str) -> None:
         assert np.array_equal(checkpoint.clusters.sum((1, 2)), totals)
     settings = run.settings
     network = build_patch_pairs(
-        settings.network, settings.patches.side, settings.head, settings.outputs
+        settings.network, settings.patches.side, settings.patch_head, settings.outputs
     )
     for kind in ("last", "best_label"):
         network.load_state_dict(
@@ -162,7 +162,7 @@ def test_what_fits_has_no_problems(tmp_path: Path, name: str) -> None:
         ("doersch", {"positive": 0.5}, "positive"),
         ("isola", {"positive": 1.0}, "positive"),
         ("isola", {"directions": 8}, "directions"),
-        ("isola", {"head": {"dropout": 1.0}}, "dropout"),
+        ("isola", {"patch_head": {"dropout": 1.0}}, "dropout"),
     ],
 )
 def test_wrong_values_are_refused(

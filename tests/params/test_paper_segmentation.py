@@ -12,8 +12,10 @@ import pytest
 
 from iic.methods import (
     deepcluster_segmentation,
+    doersch,
     iic_segmentation,
     iic_star_segmentation,
+    isola,
     kmeans_colours,
     random_cnn,
     sift,
@@ -197,4 +199,50 @@ def test_what_is_corrected(dataset: str) -> None:
     }
     for part, values in changed.items():
         published[part] |= values
+    assert corrected == published
+
+
+@pytest.mark.parametrize("dataset", CLASSES)
+@pytest.mark.parametrize("name", ["doersch", "isola"])
+def test_pairs_of_patches(dataset: str, name: str) -> None:
+    """The fact sheet's sections 2 and 4.5, on crops, base and transforms of IIC's column."""
+    trained = settings_of(f"{dataset}/iic", iic_segmentation.Settings)
+    model = {"doersch": doersch.Settings, "isola": isola.Settings}[name]
+    settings = settings_of(f"{dataset}/{name}", model)
+    assert settings.network == trained.network
+    assert settings.augmentation == trained.augmentation
+    assert settings.maps == trained.maps and settings.evaluation == trained.evaluation
+    assert settings.batch_images == trained.pairs.batch_pairs and settings.splits == ()
+    assert settings.k == CLASSES[dataset]
+    assert (settings.patches.side, settings.patches.shared_place) == (11, True)
+    head = settings.patch_head
+    assert (head.branch_channels, head.hidden, head.dropout) == (1024, 1024, 0.5)
+    adam = settings.optimiser
+    assert (adam.learning_rate, adam.beta1, adam.beta2, adam.epsilon) == (0.01, 0.9, 0.999, 1e-8)
+    assert settings.schedule.epochs == 30
+    clusters = settings.evaluation_clusters
+    assert clusters.feature_sampling == "released"
+    assert clusters.samples == (50_000_000 if dataset.startswith("cocostuff") else 10_000_000)
+    if name == "doersch":
+        assert (settings.outputs, settings.colour_dropping) == (9, True)
+    else:
+        assert (settings.outputs, settings.positive) == (1, 0.5)
+
+
+@pytest.mark.parametrize("dataset", CLASSES)
+@pytest.mark.parametrize("name", ["doersch", "isola"])
+def test_what_is_corrected_of_pairs_of_patches(dataset: str, name: str) -> None:
+    model = {"doersch": doersch.Settings, "isola": isola.Settings}[name]
+    published = settings_of(f"{dataset}/{name}", model).model_dump()
+    corrected = settings_of(f"{dataset}/{name}-corrected", model).model_dump()
+    changed = {
+        "patches": {"shared_place": False},
+        "evaluation_clusters": {"feature_sampling": "uniform"},
+        "augmentation": {"channel_order": "rgb"},
+        "maps": {"unlabelled_as_sky": False, "evaluation_area": "whole"},
+    }
+    for part, values in changed.items():
+        published[part] |= values
+    if name == "doersch":
+        published["directions"] = 8
     assert corrected == published

@@ -130,7 +130,9 @@ def test_what_is_corrected(paper: Plan) -> None:
     """IIC on MNIST alone, its head A; elsewhere the released code does what the paper says."""
     corrected = [run for run in paper.definitions if run.endswith("-corrected")]
     segmented = [
-        f"{one}/iic-corrected" for one in ("cocostuff3", "cocostuff15", "potsdam3", "potsdam6")
+        f"{one}/{method}-corrected"
+        for one in ("cocostuff3", "cocostuff15", "potsdam3", "potsdam6")
+        for method in ("iic", "doersch", "isola")
     ]
     bounded = [f"{one}/triplets-corrected" for one in ("stl10", "cifar10", "cifar100_20", "mnist")]
     assert sorted(corrected) == sorted(

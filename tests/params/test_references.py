@@ -59,6 +59,8 @@ def test_entries_are_what_bibtex_reads() -> None:
         ("kmeans_colours", ["arthur2007kmeans", "sculley2010web"]),
         ("sift", ["lowe2004distinctive", "vedaldi2010vlfeat"]),
         ("deepcluster_segmentation", ["caron2018deep"]),
+        ("doersch", ["doersch2015unsupervised"]),
+        ("isola-corrected", ["isola2015learning"]),
     ],
 )
 def test_what_is_cited(name: str, wanted: list[str]) -> None:
