@@ -139,9 +139,10 @@ def write_published(
     tolerances: str = TOLERANCES,
     table: str = "table_1",
 ) -> None:
-    """The three files of ``params/published``."""
+    """The three files of ``params/published``, and no references."""
     folder = root / "params/published"
     folder.mkdir(parents=True, exist_ok=True)
+    (root / "params/references.bib").write_text("% none\n", encoding="utf-8")
     for name, text in {table: numbers, "marks": marks, "tolerances": tolerances}.items():
         (folder / f"{name}.csv").write_text(text, encoding="utf-8")
 
