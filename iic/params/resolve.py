@@ -129,7 +129,7 @@ def _check_patterns(
                 place = origin(layers, f"{path}.{key}").place(f"{path}.{key}")
                 raise SettingsError(
                     *place, f"unknown key {key!r} (value {show(value)})",
-                    allowed=few(fields), candidates=fields, given=key,
+                    allowed=", ".join(fields), candidates=fields, given=key,
                 )  # fmt: skip
 
 
