@@ -1,0 +1,57 @@
+"""docs/baselines.md: each method has its row, and measured numbers are the committed ones."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from iic.params.runs import plan
+from iic.records.files import read_record
+from iic.records.paths import RunPaths, table
+from iic.records.receipt import Receipt
+from iic.records.table import read_table
+
+ROOT = Path(__file__).parents[1]
+ROW = re.compile(r"^\| ([^|]+) \(`(\w+)`[^)]*\) \|(.*)\|$", re.MULTILINE)
+
+
+def rows() -> list[tuple[str, str, list[str]]]:
+    text = (ROOT / "docs/baselines.md").read_text(encoding="utf-8")
+    return [
+        (name, module, [cell.strip() for cell in cells.split("|")])
+        for name, module, cells in ROW.findall(text)
+    ]
+
+
+def test_every_method_but_iic_and_its_variants_has_a_row() -> None:
+    told = {module for _, module, _ in rows()}
+    there = {path.stem for path in (ROOT / "iic/methods").glob("[a-z]*.py")}
+    own = {one for one in there if one.startswith("iic")} | {"finetune"}
+    assert told == there - own
+
+
+def test_the_numbers_of_mnist_are_those_of_the_committed_table() -> None:
+    whole = plan("laptop")
+    lines = read_table(ROOT / table("laptop", "table_1"))
+    of_module = {run.method.rsplit(".")[-1]: run for run in whole.runs.values()}
+    compared = 0
+    for name, module, cells in rows():
+        if len(cells) != 5:
+            continue
+        found = [
+            one for one in lines
+            if one.row == name and one.selection in ("label_free", "mean_head")
+            and one.fidelity in (None, "", "as_published") and one.paper_column == "MNIST"
+        ]  # fmt: skip
+        assert len(found) == 1, name
+        _, _, published, measured, seconds = cells
+        if found[0].ours_mean is None:
+            assert (measured, seconds) == ("not at this scale", "–")
+            continue
+        assert measured == f"{found[0].ours_mean:.2f}", name
+        run = of_module[module]
+        receipt = read_record(ROOT / RunPaths("laptop", run.id, run.seeds[0]).receipt, Receipt)
+        assert seconds == f"{round(receipt.timing.seconds):,}", name
+        assert float(published) > 0
+        compared += 1
+    assert compared == 8
