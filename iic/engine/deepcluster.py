@@ -80,7 +80,7 @@ class DeepClusterTask(FeatureTask[DeepClusterSettings]):
         """
         settings, batch = self.settings, self.settings.schedule.evaluation_batch
         directions = self._directions(self._training, batch)
-        points = np.concatenate([directions(one) for one in self.features(self._training, batch)])
+        points = self._projected(directions, self._training, batch)
         found = kmeans(
             points,
             settings.clusters,
@@ -102,7 +102,11 @@ class DeepClusterTask(FeatureTask[DeepClusterSettings]):
         directions = self._directions(self._evaluated, batch)
         if self.settings.evaluate_on == "principal":
             directions = unscaled(directions)
-        return np.concatenate([directions(one) for one in self.features(self._evaluated, batch)])
+        return self._projected(directions, self._evaluated, batch)
+
+    def _projected(self, directions: Whitening, images: Tensor, batch: int) -> Points:
+        with threadpool_limits(self.settings.threads):
+            return np.concatenate([directions(one) for one in self.features(images, batch)])
 
     def _directions(self, images: Tensor, batch: int) -> Whitening:
         """Whitening of these images' features, found on some of them where they are many."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Iterator
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -25,6 +26,7 @@ from iic.engine.pixel_features import (
     count_clusters,
     random_crops,
     sampled,
+    spread_first,
 )
 from iic.engine.seeding import derive, generator
 from iic.engine.streamed_kmeans import streamed_kmeans
@@ -163,12 +165,16 @@ class DeepClusterMapTask:
         self.module.eval()
         directions = self._directions(settings.samples, batch, *place)
         features = self._sampled(settings.samples, settings.samples, batch, *place)
-        whitened = (directions(one) for one in features)
-        found = streamed_kmeans(
-            whitened, settings.clusters, name=self.context.name,
-            seed=derive(self.seed, *place) % 2**32, threads=settings.threads,
-            restarts=settings.pseudo_restarts, max_iterations=settings.pseudo_iterations,
-        )  # fmt: skip
+        first = spread_first(
+            self.images, self._features, settings.samples, batch, self.seed, *place
+        )
+        whitened = (directions(one) for one in chain(first, features))
+        with threadpool_limits(settings.threads):
+            found = streamed_kmeans(
+                whitened, settings.clusters, name=self.context.name,
+                seed=derive(self.seed, *place) % 2**32, threads=settings.threads,
+                restarts=settings.pseudo_restarts, max_iterations=settings.pseudo_iterations,
+            )  # fmt: skip
         self.module.new_teacher()
         self.module.set_clusters(directions.mean, directions.projection, found.centres)
         self.module.reset_top(generator(CPU, self.seed, "top", epoch))

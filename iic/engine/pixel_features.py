@@ -12,7 +12,9 @@ however many images there are.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 
 import numpy as np
 import torch
@@ -23,7 +25,12 @@ from torch.nn import functional
 from iic.engine.map_images import MapImages, Windows
 from iic.engine.seeding import derive, generator
 from iic.engine.streamed_kmeans import Centres, streamed_kmeans
-from iic.params.pixel_features import FeatureSampling, PixelClusterSettings
+from iic.params.pixel_features import (
+    FIRST_POINTS,
+    FeatureSampling,
+    PixelClusterSettings,
+    first_images,
+)
 
 Points = NDArray[np.float32]
 Embed = Callable[[Tensor], Tensor]
@@ -47,18 +54,19 @@ def draw_pixels(
     Args:
         mask: Pixels that may be drawn, booleans (b, H, W).
         most: At most so many.
-        sampling: `uniform`: without replacement, in random order. `released`: one, repeated.
+        sampling: `uniform`: without replacement, in random order. `released`: one alone.
         draw: Source of the random numbers.
 
     Returns:
-        Places in the flattened batch, int64 (n,), n the smaller of `most` and the pixels there are.
+        Places in the flattened batch, int64 (n,), n the smaller of `most` and the pixels there are,
+        or at most 1.
     """
     free = mask.flatten().nonzero()[:, 0]
     number = min(most, len(free))
     if number == 0:
         return free[:0]
     if sampling == "released":
-        return free[int(draw.integers(len(free)))].repeat(number)
+        return free[int(draw.integers(len(free)))].reshape(1)
     chosen = torch.from_numpy(draw.choice(len(free), number, replace=False))
     return free[chosen.to(free.device)]
 
@@ -135,6 +143,26 @@ def random_crops(
         yield images.crops(indices, generator(images.device, seed, *purpose, "crops", number))
 
 
+def spread_first(
+    images: MapImages, embed: Embed, samples: int, batch: int, seed: int, *purpose: str | int
+) -> Iterator[Points]:
+    """Points for the first centres, of many images; none where the samples are no more than these.
+
+    Args:
+        images: The images.
+        embed: Features of windows.
+        samples: Pixels that are sampled in all.
+        batch: Images at a time.
+        seed: Seed of the run.
+        *purpose: What the points are for, to seed images, crops and pixels by.
+    """
+    some = first_images(samples, len(images.training))
+    if some:
+        crops = random_crops(images, some, batch, seed, *purpose, "first")
+        each = math.ceil(FIRST_POINTS / some)
+        yield from sampled(crops, embed, each, "uniform", seed, *purpose, "first pixels")
+
+
 def cluster_pixels(
     images: MapImages,
     embed: Embed,
@@ -167,6 +195,9 @@ def cluster_pixels(
     each = budget(settings.samples, len(images.training))
     crops = random_crops(images, settings.samples, batch, seed, "evaluation")
     points = sampled(crops, embed, each, settings.feature_sampling, seed, "evaluation", "pixels")
+    if settings.feature_sampling == "uniform":
+        first = spread_first(images, embed, settings.samples, batch, seed, "evaluation")
+        points = chain(first, points)
     return streamed_kmeans(
         points, k, name=name, seed=derive(seed, "kmeans") % 2**32, threads=threads,
         restarts=settings.restarts,

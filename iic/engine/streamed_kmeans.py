@@ -21,12 +21,9 @@ from threadpoolctl import threadpool_limits
 
 from iic.engine.kmeans import MOST_THREADS, kmeans
 from iic.params.errors import IICError
+from iic.params.pixel_features import FIRST_POINTS
 
 Points = NDArray[np.float32]
-
-FIRST_POINTS = 50_000
-"""Points that the first centres are found on: the most that stay in memory. 200 MB of 1,000
-numbers each; the literature asks for 40 to 1,000 a centre."""
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from iic.params.datasets import Dataset
 from iic.params.map_cost import segmentation_macs
 from iic.params.method import MethodSettings
 from iic.params.optimisers import MomentumSettings
-from iic.params.pixel_features import PixelClusterSettings
+from iic.params.pixel_features import PixelClusterSettings, first_images, sample_problems
 from iic.params.segmentation import (
     SHRINKAGE,
     MapSettings,
@@ -84,7 +84,7 @@ class DeepClusterMapSettings(MethodSettings):
         trunk, positions = segmentation_macs(self.network), self.network.input_size // 2 - SHRINKAGE
         top = positions**2 * self.network.channels[-1] * self.clusters
         images = image_count(self.splits, dataset)
-        sampled = min(images, self.evaluation_clusters.samples)
+        sampled = self.evaluation_clusters.looks(images)
         if self.evaluate_on == "whitened":
             sampled += self.directions_images(self.evaluation_clusters.samples, images)
         plain = scheduled(
@@ -96,7 +96,8 @@ class DeepClusterMapSettings(MethodSettings):
         )  # fmt: skip
         # features twice before an epoch, and labels of every crop
         share = plain.training / (TRAINING * (trunk + top) * images) if images else 0.0
-        looks = min(images, self.samples) + self.directions_images(self.samples, images)
+        looks = min(images, self.samples) + first_images(self.samples, images)
+        looks += self.directions_images(self.samples, images)
         between = math.ceil(share) * looks + share * images
         return Cost(
             training=plain.training,
@@ -113,12 +114,7 @@ class DeepClusterMapSettings(MethodSettings):
             self.network, self.augmentation, ShiftSettings(half_side=0), self.maps, dataset
         )
         yield from self.evaluation_clusters.problems("evaluation_clusters", self.k, dataset)
-        if self.samples < self.clusters:
-            yield Problem(
-                "samples",
-                f"{self.samples} pixels for {self.clusters} clusters",
-                f"at least {self.clusters}",
-            )
+        yield from sample_problems("samples", self.samples, "clusters", self.clusters)
         images = image_count(self.splits, dataset)
         if 0 < images < self.batch_images:
             yield Problem(

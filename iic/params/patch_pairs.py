@@ -92,7 +92,7 @@ class PatchPairSettings(MethodSettings):
         joint = wide.hidden * (2 * wide.branch_channels * side**2 + self.outputs)
         images = image_count(self.splits, dataset)
         # k-means samples pixels of the training images; those of the evaluated ones are assigned
-        looked_at = min(images, self.evaluation_clusters.samples) + evaluated_images(
+        looked_at = self.evaluation_clusters.looks(images) + evaluated_images(
             self.evaluation, dataset
         )
         predicting = FORWARD * trunk * looked_at

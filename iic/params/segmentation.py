@@ -139,6 +139,13 @@ def map_problems(
             "a dataset with label maps",
         )
         return
+    if dataset.image.channels < 3:
+        yield Problem(
+            "network.in_channels",
+            f"images of {dataset.title} have {dataset.image.channels} of the three colours",
+            "a dataset of colour images",
+        )
+        return
     if augmentation.input_size != network.input_size:
         yield Problem(
             "network.input_size",

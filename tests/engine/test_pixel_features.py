@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from iic.data.maps import IGNORED
+from iic.engine import pixel_features
 from iic.engine.map_images import MapImages, Windows
 from iic.engine.pixel_features import (
     budget,
@@ -24,7 +25,9 @@ from iic.engine.pixel_features import (
     nearest_maps,
     random_crops,
     sampled,
+    spread_first,
 )
+from iic.params import pixel_features as params
 from iic.params.errors import IICError
 from iic.params.pixel_features import PixelClusterSettings
 from tests.engine.scenes import SIDE, context
@@ -57,13 +60,15 @@ def test_pixels_are_drawn_without_replacement_from_those_that_are_free() -> None
     assert abs(times[mask.flatten()] / 2000 - 0.1).max() < 0.035
 
 
-def test_as_released_a_batch_gives_one_pixel_over_and_over() -> None:
-    """numpy's choice of one number, as the released code calls it, has no second one in it."""
+def test_as_released_a_batch_gives_one_pixel() -> None:
+    """numpy's choice of one number, as the released code calls it, has no second one in it.
+
+    All batches repeat theirs equally often, which is the same as once.
+    """
     mask = torch.zeros(3, 10, 10, dtype=torch.bool)
     mask[1] = True
     places = draw_pixels(mask, 30, "released", np.random.default_rng(0))
-    assert len(places) == 30
-    assert len(places.unique()) == 1
+    assert len(places) == 1
     assert 100 <= int(places[0]) < 200
     found = {
         int(draw_pixels(mask, 5, "released", np.random.default_rng(one))[0]) for one in range(900)
@@ -157,13 +162,36 @@ def test_released_sampling_gives_k_means_a_point_a_batch(tmp_path: Path) -> None
     images = made(tmp_path)
     crops = list(random_crops(images, 2000, 2, 0, "a"))
     points = np.concatenate(list(sampled(crops, embed, 200, "released", 0)))
-    assert len(points) == 2000
-    assert len(np.unique(points, axis=0)) <= 5
-    settings = PixelClusterSettings(samples=2000, feature_sampling="released")
-    centres = cluster_pixels(
-        images, embed, 3, settings, name="test", seed=0, threads=1, batch=2
-    ).centres
-    assert centres.shape == (3, 2)
+    assert len(points) == 5
+    # as many as fill the memory of k-means many times over, if each were there as often as released
+    settings = PixelClusterSettings(samples=10_000_000, feature_sampling="released")
+    found = cluster_pixels(images, embed, 3, settings, name="test", seed=0, threads=1, batch=2)
+    assert found.points == 5
+    assert len(np.unique(found.centres, axis=0)) == 3
+
+
+def test_first_centres_are_found_on_pixels_of_many_images(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = made(tmp_path)
+    seen = []
+
+    def noted(pixels: Tensor) -> Tensor:
+        seen.append(len(pixels))
+        return embed(pixels)
+
+    for module in (pixel_features, params):
+        monkeypatch.setattr(module, "FIRST_POINTS", 40)
+    assert list(spread_first(images, noted, 40, 2, 0, "a")) == [] and not seen
+    first = np.concatenate(list(spread_first(images, noted, 1000, 2, 0, "a")))
+    assert seen == [2] * 5 and len(first) == 40
+    monkeypatch.setattr(params, "FIRST_IMAGES", 4)
+    assert sum(map(len, spread_first(images, noted, 1000, 2, 0, "a"))) == 40
+    assert seen == [2] * 7
+    settings = PixelClusterSettings(samples=1000)
+    assert settings.looks(10) == 14
+    found = cluster_pixels(images, noted, 3, settings, name="test", seed=0, threads=1, batch=2)
+    assert found.points == 1040 and seen[7:] == [2] * 7
 
 
 def test_too_few_pixels(tmp_path: Path) -> None:

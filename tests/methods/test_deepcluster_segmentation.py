@@ -230,7 +230,11 @@ def test_labels_are_told_in_full_precision(tmp_path: Path) -> None:
 
 def test_the_evaluation_can_draw_pixels_as_released(tmp_path: Path) -> None:
     one, other = (
-        train(tmp_path / sampling, evaluation_clusters={"feature_sampling": sampling})
+        train(
+            tmp_path / sampling,
+            evaluation_clusters={"feature_sampling": sampling},
+            schedule={"epochs": 2, "evaluation_batch": 2},
+        )
         for sampling in ("uniform", "released")
     )
     same(one, other)
@@ -248,8 +252,9 @@ def test_more_directions_than_can_be_found_stay_zero() -> None:
     assert module.labels(torch.rand(1, 5, 24, 24)).shape == (1, 8, 8)
 
 
-def test_it_learns(tmp_path: Path) -> None:
-    """The stand-in of COCO-Stuff-3 at scale mini: 25 points above the untrained features' clusters.
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_it_learns(tmp_path: Path, seed: int) -> None:
+    """The stand-in of COCO-Stuff-3 at scale mini: 15 points above the untrained features' clusters.
 
     Measured before and after the training: 36.9 and 81.5 with seed 0, 35.8 and 53.7 with seed 1,
     48.6 and 86.4 with seed 2. Chance is about 33.
@@ -259,10 +264,10 @@ def test_it_learns(tmp_path: Path) -> None:
     prepare_maps(name, CATALOGUE[name], tmp_path, workers=1)
     run = plan("mini").runs[f"{name}/deepcluster"]
     data = load_maps(name, tmp_path)
-    place = RunPaths("test", f"{name}/deepcluster", 0)
+    place = RunPaths("test", f"{name}/deepcluster", seed)
     outcome = deepcluster_segmentation.train(
-        MapContext(data, 3, run.settings, 0, place, "f" * 64, tmp_path, live=False)
+        MapContext(data, 3, run.settings, seed, place, "f" * 64, tmp_path, live=False)
     )
     before, after = (one["accuracy"] for one in (outcome.history[0], outcome.history[-1]))
     assert isinstance(before, list) and isinstance(after, list)
-    assert after[0] > before[0] + 25, (before, after)
+    assert after[0] > before[0] + 15, (before, after)

@@ -9,11 +9,18 @@ import numpy as np
 import pytest
 import torch
 
+from iic.data.load_maps import load_maps
 from iic.data.maps import IGNORED
+from iic.data.prepare_maps import prepare_maps
+from iic.engine import train_patch_context
+from iic.engine.map_context import MapContext
 from iic.methods import doersch, isola
 from iic.networks.patch_pairs import build_patch_pairs
 from iic.params.datasets import LabelMaps
 from iic.params.errors import SettingsError
+from iic.params.runs import plan
+from iic.records.paths import RunPaths
+from tests.data.standin_helpers import CATALOGUE, write_raw
 from tests.engine.patch_helpers import NAMES, context, hits, train
 from tests.methods.test_cost import counted
 from tests.methods.test_segmentation_methods import catalogue
@@ -42,8 +49,12 @@ LEARNT: dict[str, tuple[str, dict[str, Any], float, float]] = {
 
 @pytest.mark.parametrize("seed", [0, 1])
 @pytest.mark.parametrize("case", LEARNT)
-def test_it_learns_what_it_is_asked(tmp_path: Path, case: str, seed: int) -> None:
+def test_it_learns_what_it_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, case: str, seed: int
+) -> None:
     """Sky lies over plants and these over ground: new pairs are told apart, untrained ones not."""
+    # new pairs are put to the head, which a run does not keep
+    monkeypatch.setattr(train_patch_context, "without_head", lambda outcome: outcome)
     name, changes, chance, margin = LEARNT[case]
     settings = {**LEARNING, **changes}
     outcome = train(tmp_path, name, seed, **settings)
@@ -52,6 +63,31 @@ def test_it_learns_what_it_is_asked(tmp_path: Path, case: str, seed: int) -> Non
     assert hits(run, name, None) < chance + 0.11
     losses = [entry["loss"][0] for entry in outcome.history[1:]]  # type: ignore[index]
     assert np.mean(losses[-5:]) < 0.95 * np.mean(losses[:5])
+
+
+GAINS = {"doersch": 6, "isola": 15}
+"""Points above the untrained trunk that clusters of pixels gain, on the average over three seeds.
+
+Measured at scale mini, before and after: Doersch 35.6 to 51.5, 40.0 to 53.4, 45.0 to 49.0; Isola
+35.6 to 69.0, 40.0 to 54.4, 45.0 to 70.5. Chance is about 33.
+"""
+
+
+@pytest.mark.parametrize("name", GAINS)
+def test_its_features_tell_classes_apart(tmp_path: Path, name: str) -> None:
+    data = "cocostuff3_standin"
+    write_raw(CATALOGUE[data], tmp_path / "data/raw" / data)
+    prepare_maps(data, CATALOGUE[data], tmp_path, workers=1)
+    run = plan("mini").runs[f"{data}/{name}"]
+    gains = []
+    for seed in (0, 1, 2):
+        place = RunPaths("test", run.id, seed)
+        one = MapContext(
+            load_maps(data, tmp_path), 3, run.settings, seed, place, "f" * 64, tmp_path, live=False
+        )
+        history = {"doersch": doersch, "isola": isola}[name].train(one).history
+        gains.append(history[-1]["accuracy"][0] - history[0]["accuracy"][0])  # type: ignore[index]
+    assert min(gains) > 0 and np.mean(gains) > GAINS[name], gains
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -70,10 +106,12 @@ def test_what_comes_out(tmp_path: Path, name: str) -> None:
     network = build_patch_pairs(
         settings.network, settings.patches.side, settings.patch_head, settings.outputs
     )
+    # the trunk alone is kept
+    assert all(key.split(".")[1] == "trunk" for key in outcome.tensors or {})
     for kind in ("last", "best_label"):
-        network.load_state_dict(
+        network.trunk.load_state_dict(
             {
-                key.removeprefix(f"{kind}."): torch.from_numpy(value)
+                key.removeprefix(f"{kind}.trunk."): torch.from_numpy(value)
                 for key, value in (outcome.tensors or {}).items()
                 if key.startswith(f"{kind}.")
             }
