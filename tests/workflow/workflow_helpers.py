@@ -152,8 +152,8 @@ def write_scale(clone: Path, name: str, run: str, **settings: Any) -> None:
     Every kind of job that a number passes through is still there, in seconds.
     """
     whole = plan("smoke")
-    others = [f"digits/{one}" for one in ("random", "kmeans", "iic", "iic-corrected")]
-    others.remove(run)
+    table = plan("paper").table_runs("table_1")
+    others = sorted({f"digits/{one.name}" for one in table if one.dataset == "mnist"} - {run})
     (clone / "params/scales" / f"{name}.yaml").write_text(
         yaml.safe_dump(
             {
