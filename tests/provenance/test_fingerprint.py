@@ -266,9 +266,13 @@ def test_planning_is_light_and_quick(clone: Path) -> None:
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
         "print(spent)"
     )
-    done = run_in(clone, "-c", code)
-    assert done.returncode == 0, done.stderr
-    assert float(done.stdout.splitlines()[-1]) < 1.0
+    spent = []
+    for _ in range(3):
+        done = run_in(clone, "-c", code)
+        assert done.returncode == 0, done.stderr
+        spent.append(float(done.stdout.splitlines()[-1]))
+    # the quickest, since other work on the machine costs processor time as well
+    assert min(spent) < 1.0, spent
 
 
 def receipt(path: Path, written: str, *accepted: str) -> Path:
