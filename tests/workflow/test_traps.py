@@ -59,7 +59,7 @@ def reproduced(
         weights = clone / ARTIFACTS / "weights.safetensors"
         assert weights.is_symlink() == (kind == "symlink")
         assert (weights.stat().st_nlink > 1) == (kind == "hardlink")
-        edit(clone / "iic/methods/kmeans.py", "random_state=context.seed,", "random_state=7,")
+        edit(clone / "iic/methods/kmeans.py", "seed=context.seed,", "seed=7,")
         return clone, dvc(clone, "repro", "--single-item", "runs@tiny").said
 
     clones = {kind: tmp_path_factory.mktemp(kind) / "clone" for kind in KINDS}
