@@ -65,10 +65,14 @@ def dvc_yaml() -> str:
     stages["audit"] = {
         "foreach": list(scales),
         "do": {
-            "desc": "Audit every number of scale ${item}",
-            "cmd": "python -m iic run --scale ${item} audit",
-            "deps": CODE
+            "desc": "Audit every number of scale ${item} and gather them in one page",
+            "cmd": "python -m iic run --scale ${item} report",
+            "deps": [*CODE, "docs/fidelity.md"]
             + [f"results/${{item}}/{source}" for source in ("runs", "tables", "figures")],
+            "outs": [
+                _in_git(f"results/${{item}}/{name}")
+                for name in ("audit.html", "report.html", "report.run.json")
+            ],
             "metrics": [_in_git("results/${item}/audit.json")],
         },
     }

@@ -19,6 +19,7 @@ from iic.params.runs import Plan
 from iic.provenance.artifacts import reads_artifacts
 from iic.provenance.audit.run import verify
 from iic.provenance.jobs import Job, all_jobs
+from iic.provenance.jobs import report as last_page
 from iic.provenance.why import Answer, why
 from iic.records import paths
 
@@ -73,6 +74,9 @@ def restore(plan: Plan, root: Path = Path(), cores: int = 1) -> list[Answer]:
     report = paths.audit_report(plan.scale.name)
     if not left and (root / report).exists():
         targets.append(str(report))
+        page = last_page(plan.scale.name)
+        if why(page, root).fresh:
+            targets.append(str(page.receipt))
     if targets:
         # every job, also those whose files happen to have times in the right order: Snakemake
         # sees a later change of a fingerprint only where it remembers the earlier one

@@ -15,7 +15,7 @@ TEMPORARY = ".part"
 
 def check(tree: Tree) -> Iterator[Finding]:
     """One finding a folder that holds files of no job."""
-    known = {str(paths.audit_report(tree.scale))}
+    known = {str(path(tree.scale)) for path in (paths.audit_report, paths.audit_page)}
     for job in tree.jobs:
         known |= {str(job.receipt), *map(str, files_of(job))}
     for _, receipt in tree.present:
