@@ -7,7 +7,7 @@ that no number of the page can be another than the table's, nor lead to another'
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from itertools import groupby
 from pathlib import Path
@@ -25,7 +25,7 @@ from iic.publish.report.chains import Chain, Chains, chain_id, display_id
 from iic.records import paths
 from iic.records.files import RecordError, read_record
 from iic.records.receipt import Receipt
-from iic.records.sources import Sources
+from iic.records.sources import Cell, Sources
 from iic.records.table import TableRow, dump_table
 
 NOTHING = "–"
@@ -125,14 +125,14 @@ def _table(plan: Plan, name: str, path: Path, receipt: Receipt, chains: Chains) 
     published = load_published(table, root)
     lines = gather(plan, name, published, root)
     sources = read_record(root / paths.sources_of(path), Sources)
-    written = (root / path).read_bytes()
-    if written != dump_table(line.record for line in lines) or sources.cells != [
-        line.cell for line in lines
-    ]:
+    same = (root / path).read_bytes() == dump_table(line.record for line in lines)
+    if not same or list(map(_shown_in, sources.cells)) != [_shown_in(one.cell) for one in lines]:
         raise RecordError(
             f"{path}: not what its evaluations, settings and published numbers give now\n"
-            f"  remedy: iic run --scale {plan.scale.name} {name} audit report"
+            f"  remedy: iic run --scale {plan.scale.name} {name} report"
         )
+    # the receipts that the table was made from, which may have been replaced since
+    lines = [replace(line, cell=cell) for line, cell in zip(lines, sources.cells, strict=True)]
     layout = lay_out(plan, name, lines, published)
     made = chains.of_display(path, layout.title, sources, receipt)
     return TableView(
@@ -145,6 +145,12 @@ def _table(plan: Plan, name: str, path: Path, receipt: Receipt, chains: Chains) 
         tuple(_rows(layout, table, published, chains)),
         files=_files(path),
     )
+
+
+def _shown_in(cell: Cell) -> tuple[object, ...]:
+    """What a cell is of."""
+    runs = tuple((seed.run, seed.seed) for seed in cell.seeds)
+    return cell.row, cell.column, cell.paper_column, cell.selection, cell.fidelity, runs
 
 
 def _files(path: Path) -> tuple[str, ...]:
