@@ -71,9 +71,9 @@ def restore(plan: Plan, root: Path = Path(), cores: int = 1) -> list[Answer]:
     answers = [why(job, root) for job in all_jobs(plan)]
     left = [answer for answer in answers if not answer.fresh]
     targets = [str(job.receipt) for job in sound(plan, answers)]
-    report = paths.audit_report(plan.scale.name)
-    if not left and (root / report).exists():
-        targets.append(str(report))
+    audits = [of(plan.scale.name) for of in (paths.audit_report, paths.audit_page)]
+    if not left and all((root / path).exists() for path in audits):
+        targets.append(str(audits[0]))
         page = last_page(plan.scale.name)
         if why(page, root).fresh:
             targets.append(str(page.receipt))
