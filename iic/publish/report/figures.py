@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass
+
+from PIL import Image
 
 from iic.params.runs import Plan
 from iic.publish.layout import titled
@@ -13,8 +16,8 @@ from iic.records.files import RecordError, read_record
 from iic.records.sources import Sources
 
 LARGEST_SVG = 200_000
-"""Bytes, beyond which the smaller of svg and png is taken: drawings of many images are the larger
-the sharper they could be scaled."""
+"""Bytes, beyond which a drawing is shown by its pixels where that takes less: one of many images,
+or of many points, would be most of the page."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,17 @@ def _picture(scale: str, name: str, chains: Chains) -> str:
                 f"  remedy: iic run --scale {scale} {name}"
             ) from None
     # inside an address of its own, so that the identifiers of two drawings never meet
-    if len(contents[".svg"]) <= max(LARGEST_SVG, len(contents[".png"])):
-        return data_uri(contents[".svg"], "image/svg+xml")
-    return data_uri(contents[".png"], "image/png")
+    drawing = contents[".svg"]
+    if len(drawing) > LARGEST_SVG:
+        pixels = _webp(contents[".png"])
+        if len(pixels) < len(drawing):
+            return data_uri(pixels, "image/webp")
+    return data_uri(drawing, "image/svg+xml")
+
+
+def _webp(png: bytes) -> bytes:
+    """The same pixels in less space, nothing of them lost."""
+    buffer = io.BytesIO()
+    with Image.open(io.BytesIO(png)) as picture:
+        picture.save(buffer, "WEBP", lossless=True)
+    return buffer.getvalue()
