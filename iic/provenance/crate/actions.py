@@ -54,14 +54,15 @@ class Actions:
         rule = receipt.rule
         # by its place, which is unique whatever a receipt that does not verify says of itself
         identifier = f"#job/{'/'.join([job.rule, *job.wildcards.values()])}"
-        read = self.parameters.files(rule, "input", "inputs", "Files that the job read.")
         set_by = self.parameters.files(
             rule, "input", SETTINGS, "The settings, resolved: defaults and the scale's changes."
         )
         wrote = self.parameters.files(rule, "output", "outputs", "Files that the job wrote.")
         own = self.files.refer(self.files.find(str(job.receipt)), about=reference(identifier))
-        taken = [self.files.refer(record, read) for record in receipt.inputs]
-        taken += [self._settings(receipt, set_by), *self._values(receipt)]
+        taken = [self._settings(receipt, set_by), *self._values(receipt)]
+        if receipt.inputs:
+            read = self.parameters.files(rule, "input", "inputs", "Files that the job read.")
+            taken = [*(self.files.refer(record, read) for record in receipt.inputs), *taken]
         made = [self.files.refer(record, wrote) for record in receipt.outputs]
         self.graph.add(
             identifier,
@@ -117,7 +118,7 @@ class Actions:
             if fact is not None:
                 yield self.parameters.value(rule, name, fact, description)
         if rule == "train":
-            for name, value in leaves(receipt.fingerprint.settings):
+            for name, value in leaves(receipt.fingerprint.settings, f"{SETTINGS}."):
                 yield self.parameters.value(
                     rule, name, value, "Setting of the method; iic/params/ describes it."
                 )

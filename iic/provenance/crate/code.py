@@ -5,8 +5,10 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 from iic.provenance.crate.files import Files
+from iic.provenance.crate.graph import reference
 from iic.provenance.environment import CODE_PATHS
 from iic.provenance.lock import LOCK
 from iic.records.files import sha256_bytes
@@ -48,20 +50,19 @@ def add_locks(files: Files, receipts: Iterable[Receipt]) -> list[str]:
             commits.setdefault(receipt.environment.lock, receipt.code.commit)
     found = []
     for digest, commit in commits.items():
+        about: dict[str, Any] = {"conformsTo": reference(LOCK_FORMAT)}
+        place = f"locks/{digest}.lock"
         if digest == files.tree.sha256(str(LOCK)):
-            found.append(files.refer(files.find(str(LOCK)), conformsTo={"@id": LOCK_FORMAT}))
+            found.append(files.refer(files.find(str(LOCK)), **about))
             continue
         content = _at(files.tree.root, commit)
         if content is not None and sha256_bytes(content) == digest:
-            said = f"{LOCK} as it was at commit {commit}; jobs in this crate ran with it."
-            name = f"locks/{digest}.lock"
-            found.append(
-                files.make(name, content, description=said, conformsTo={"@id": LOCK_FORMAT})
-            )
+            about["description"] = f"{LOCK} at commit {commit}; jobs in this crate ran with it."
+            found.append(files.make(place, content, **about))
             continue
-        record = FileRecord(path=f"locks/{digest}.lock", sha256=digest, size=0)
-        said = f"A {LOCK} that jobs in this crate ran with; not in this crate, known by its hash."
-        found.append(files.refer(record, description=said, contentSize=None))
+        about["description"] = f"A {LOCK} that jobs in this crate ran with; not in this crate."
+        about["contentSize"] = None
+        found.append(files.refer(FileRecord(path=place, sha256=digest, size=0), **about))
     return found
 
 

@@ -95,8 +95,13 @@ class Parameters:
         return identifier
 
 
-def leaves(settings: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
-    """Dotted name and value of every setting at any depth; lists are values, null is left out."""
+def leaves(settings: Mapping[str, Any], above: str) -> Iterator[tuple[str, Any]]:
+    """Dotted name and value of every setting at any depth; lists are values, null is left out.
+
+    Args:
+        settings: JSON.
+        above: What every name begins with.
+    """
     for name, value in settings.items():
         if isinstance(value, Mapping):
             yield from leaves(value, f"{above}{name}.")
