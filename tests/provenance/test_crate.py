@@ -7,7 +7,6 @@ import json
 import shutil
 import subprocess
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,7 +23,7 @@ from iic.provenance.crate.export import default_place, export
 from iic.provenance.jobs import Job
 from iic.records.files import read_record, sha256_file, write_record
 from iic.records.receipt import Receipt
-from tests.conftest import ROOT, SCALE, clone_to, run_in
+from tests.conftest import ROOT, clone_to, run_in
 from tests.provenance.crate_helpers import Entity, entities, named, of_type
 
 LAPTOP = Path("results/laptop")
@@ -215,6 +214,17 @@ def test_licence_authors_and_paper_come_from_the_citation_file(graph: dict[str, 
     ]  # fmt: skip
 
 
+def test_the_address_of_the_code_is_that_of_the_citation_file(laptop: Path) -> None:
+    with Path("CITATION.cff").open("a") as file:
+        file.write("repository-code: https://example.org/iic\n")
+    export(LAPTOP, Path("out"))
+    graph = entities(Path("out"))
+    verbs = [one for one in of_type(graph, "SoftwareApplication") if one["name"][:4] == "iic "]
+    assert verbs
+    for one in (graph["Snakefile"], *verbs):
+        assert one["url"] == "https://example.org/iic"
+
+
 def test_results_that_are_real_and_verify_say_so(crate: Path, graph: dict[str, Entity]) -> None:
     assert graph["./"]["creativeWorkStatus"] == "verified"
     for text in (graph["./"]["description"], (crate / "README.md").read_text()):
@@ -388,67 +398,3 @@ def test_a_lock_file_that_has_changed_since_comes_from_the_commit_of_its_job(lap
     assert (Path("out/locks") / f"{digest}.lock").read_bytes() == old
     graph = entities(Path("out"))
     assert f"locks/{digest}.lock" in named(graph["Snakefile"]["buildInstructions"])
-
-
-class TestStandIns:
-    """Scale smoke, data and artifacts at hand."""
-
-    @pytest.fixture(scope="class")
-    def smoke(
-        self, finished_tree: Path, tmp_path_factory: pytest.TempPathFactory
-    ) -> Iterator[tuple[Path, Path]]:
-        clone = Path(shutil.copytree(finished_tree, tmp_path_factory.mktemp("smoke") / "clone"))
-        for name in ("CITATION.cff", "LICENSE"):
-            shutil.copy2(ROOT / name, clone / name)
-        with pytest.MonkeyPatch.context() as patch:
-            patch.chdir(clone)
-            # the plan of this clone, which has a seed more
-            plan.cache_clear()
-            export(Path(f"results/{SCALE}"), clone.parent / "crate")
-            export(Path(f"results/{SCALE}"), clone.parent / "whole", artifacts=True)
-            yield clone.parent / "crate", clone.parent / "whole"
-        plan.cache_clear()
-
-    def test_stand_ins_say_so_in_the_crate_the_dataset_and_the_jobs(
-        self, smoke: tuple[Path, Path]
-    ) -> None:
-        graph = entities(smoke[0])
-        for text in (graph["./"]["description"], (smoke[0] / "README.md").read_text()):
-            assert "STAND-IN DATA" in text
-        datasets = {
-            one["alternateName"]: one for one in of_type(graph, "Dataset") if one["@id"] != "./"
-        }
-        assert datasets["digits"]["description"].startswith("1,797")
-        made_up = {name for name in datasets if name.endswith("_standin")}
-        assert made_up
-        for name in made_up:
-            assert datasets[name]["description"].startswith("STAND-IN DATA")
-        for action in of_type(graph, "CreateAction"):
-            if "/train/" in action["@id"]:
-                said = action["description"].startswith("Stand-in data")
-                assert said == ("_standin/" in action["@id"])
-
-    def test_data_are_described_by_their_jobs_and_no_byte_of_them_goes_in(
-        self, smoke: tuple[Path, Path]
-    ) -> None:
-        for crate in smoke:
-            names = {path.name for path in (crate / "data").rglob("*") if path.is_file()}
-            assert names == {"files.json", "files.run.json", "data.json", "data.run.json"}
-        graph = entities(smoke[0])
-        made = named(graph["#job/download/digits"]["result"])
-        assert "#not-in-crate/data/raw/digits/digits.csv.gz" in made
-        assert set(made) <= set(graph)
-        raw = graph["#not-in-crate/data/raw/digits/digits.csv.gz"]
-        assert raw["license"] == "CC BY 4.0"
-        assert "sklearn" in raw["description"]
-        roles = set(named(raw["exampleOfWork"]))
-        assert {"#parameter/download/outputs", "#parameter/prepare/inputs"} <= roles
-
-    def test_weights_go_in_when_they_are_asked_for(self, smoke: tuple[Path, Path]) -> None:
-        bare, whole = smoke
-        weights = f"results/{SCALE}/artifacts/digits/iic/seed0/weights.safetensors"
-        assert not (bare / weights).exists()
-        assert f"#not-in-crate/{weights}" in entities(bare)
-        graph = entities(whole)
-        assert graph[weights]["sha256"] == sha256_file(whole / weights)
-        assert weights in named(graph["./"]["hasPart"])
