@@ -309,6 +309,23 @@ def test_unverified_results_say_so_in_the_crate_and_lie_about_no_file(laptop: Pa
     assert graph[f"#not-in-crate/{TABLE}"]["sha256"] == before
 
 
+def test_even_wreckage_can_be_exported_unverified_and_each_loss_is_named(laptop: Path) -> None:
+    run = LAPTOP / "runs/mnist"
+    lost, torn, gone = run / "iic/seed0/run.json", run / "vae/seed0/run.json", TABLE
+    lost.unlink()
+    torn.write_text(torn.read_text()[:200])
+    gone.unlink()
+    export(LAPTOP, Path("out"), unverified=True)
+    text = Path("out/README.md").read_text()
+    for path in (lost, torn, gone):
+        assert str(path) in text
+    graph = entities(Path("out"))
+    assert "#job/train/laptop/mnist/iic/0" not in graph
+    assert set(named(graph["./"]["hasPart"])) == files_in(Path("out")) - {"ro-crate-metadata.json"}
+    assert not (Path("out") / torn).exists(), "no job stands for it"
+    assert "missing" in graph[f"#not-in-crate/{gone}"]["description"]
+
+
 def test_wrong_folders_are_named(laptop: Path) -> None:
     with pytest.raises(SettingsError, match="did you mean: laptop"):
         export(Path("results/labtop"))

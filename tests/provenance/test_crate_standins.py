@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from iic.params.runs import plan
+from iic.provenance.crate.errors import CrateError
 from iic.provenance.crate.export import export
 from iic.records.files import sha256_file
 from tests.conftest import ROOT, SCALE
@@ -75,3 +76,10 @@ def test_weights_go_in_when_they_are_asked_for(smoke: tuple[Path, Path]) -> None
     graph = entities(whole)
     assert graph[weights]["sha256"] == sha256_file(whole / weights)
     assert weights in named(graph["./"]["hasPart"])
+
+
+def test_data_alone_are_no_results(smoke: tuple[Path, Path]) -> None:
+    Path("results/mini").mkdir()
+    with pytest.raises(CrateError, match=r"no receipt of scale 'mini'"):
+        export(Path("results/mini"), smoke[0].parent / "mini")
+    assert not (smoke[0].parent / "mini").exists()

@@ -19,6 +19,7 @@ from iic.provenance.crate.readme import readme, status_line
 from iic.provenance.crate.tools import Tools
 from iic.provenance.environment import code_state
 from iic.records.files import sha256_file
+from iic.records.paths import RESULTS
 from iic.records.receipt import Receipt
 
 DISPLAYS = {"tabulate": "tables", "draw": "figures"}
@@ -42,7 +43,8 @@ def build(tree: Tree, failures: Sequence[Finding], artifacts: bool = False) -> G
         SettingsError: ``CITATION.cff`` cannot be read.
     """
     jobs = tree.present
-    if not jobs:
+    # data may well be here, which other scales share; they are no results
+    if not any(job.receipt.is_relative_to(RESULTS) for job, _ in jobs):
         raise CrateError(
             f"results/{tree.scale}: no receipt of scale {tree.scale!r} here, so there is nothing "
             f"to export; run the workflow (iic run --scale {tree.scale} all) or iic restore first"
@@ -162,7 +164,7 @@ def _statements(
         )
     if outside:
         found.append(
-            f"{outside} files are not in this crate (prepared data, weights, probabilities): they "
-            "are known by their hashes. Raw data are never in it."
+            f"{outside} files are not in this crate (raw and prepared data, weights, "
+            "probabilities): they are known by their hashes."
         )
     return [*found, status_line(failures)]

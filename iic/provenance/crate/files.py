@@ -164,5 +164,7 @@ class Files:
         elif self.tree.restorable(record.path):
             how = "it is versioned with DVC"
         else:
-            how = "the file that lay under this name when the crate was made has another content"
+            how = (
+                "when the crate was made, the file of this name was missing or had another content"
+            )
         return f"Not in this crate; known by its SHA-256 and size. {how[0].upper()}{how[1:]}."
