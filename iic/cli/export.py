@@ -1,4 +1,4 @@
-"""The verbs ``export ...``: results in forms that others read."""
+"""The verbs ``export ...``: what is known here, in forms that other programs read."""
 
 from __future__ import annotations
 
@@ -7,17 +7,12 @@ from typing import Annotated
 
 import typer
 
-export = typer.Typer(help="Export results in forms that others read.", no_args_is_help=True)
+export = typer.Typer(help="Write what other programs read.", no_args_is_help=True)
 
 
 def register(app: typer.Typer) -> None:
     """Add the verbs of this module."""
     app.add_typer(export, name="export")
-
-
-@export.callback()
-def _export() -> None:
-    """Export results in forms that others read."""
 
 
 @export.command()
