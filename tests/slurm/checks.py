@@ -123,11 +123,11 @@ def epochs_done(clone: Path) -> int:
         return 0
 
 
-def preempt(slurm: Slurm, clone: Path, folder: Path, partition: str) -> tuple[Done, str]:
+def preempt(slurm: Slurm, clone: Path, folder: Path, partition: str) -> tuple[Done, str, str]:
     """Train under Slurm, send a job before which the training gives way, and wait for both.
 
     Returns:
-        What Snakemake said, and the id of the training's first job.
+        What Snakemake said, the id of the training's first job, and that job's last words.
     """
     driver = subprocess.Popen(
         [sys.executable, "-m", "iic", "run", "--scale", SCALE, str(PLACE.receipt)],
@@ -141,7 +141,10 @@ def preempt(slurm: Slurm, clone: Path, folder: Path, partition: str) -> tuple[Do
             "sbatch", "--parsable", "--partition=high", "--exclusive", "--output=/dev/null",
             "--wrap", "sleep 3",
         )  # fmt: skip
-        until(lambda: slurm("squeue", "--noheader", "--jobs", urgent, "--states=CD") != "", driver)
+        until(lambda: state(slurm, urgent) in ("RUNNING", "COMPLETED"), driver)
+        # Snakemake empties a job's log when the job starts again
+        log = (clone / f"logs/{SCALE}/train/{RUN}/seed0.log").read_text()
+        until(lambda: state(slurm, urgent) == "COMPLETED", driver)
         if f"preempted JobId={job} has been requeued" in slurm.log():
             # Slurm holds back for two minutes what it requeued
             slurm("scontrol", "update", f"JobId={job}", "StartTime=now")
@@ -149,21 +152,25 @@ def preempt(slurm: Slurm, clone: Path, folder: Path, partition: str) -> tuple[Do
     finally:
         driver.kill()
         driver.wait()
-    return Done(driver.returncode, said), job
+    return Done(driver.returncode, said), job, log
+
+
+def state(slurm: Slurm, job: str) -> str:
+    """State of a job, also of one that has ended."""
+    return slurm("squeue", "--noheader", "--states=all", "--jobs", job, "--format=%T")
 
 
 def test_a_preempted_training_is_requeued_and_ends_with_the_same_bytes(
     slurm: Slurm, prepared: Path, undisturbed: dict[str, bytes], tmp_path: Path
 ) -> None:
     clone = copy(prepared, tmp_path / "clone")
-    done, job = preempt(slurm, clone, tmp_path, "low")
+    done, job, log = preempt(slurm, clone, tmp_path, "low")
     assert done.status == 0, done.said
     assert f"preempted JobId={job} has been requeued" in slurm.log()
     shown = slurm("scontrol", "show", "job", job)
     assert "Restarts=1" in shown and "JobState=COMPLETED" in shown
     assert done.said.count("has been submitted with SLURM jobid") == 1
     # the signal came through batch script, srun and Snakemake to the training, which saved
-    log = (clone / f"logs/{SCALE}/train/{RUN}/seed0.log").read_text()
     assert re.search(r"SIGTERM after step \d+", log), log
     assert len(sessions(clone)) == 2
     assert numbers(clone) == undisturbed
@@ -174,8 +181,9 @@ def test_a_training_that_ends_at_the_notice_is_submitted_anew_with_more_memory(
 ) -> None:
     """GraceTime: Slurm takes the early end for a failure, and does not requeue it."""
     clone = copy(prepared, tmp_path / "clone")
-    done, first = preempt(slurm, clone, tmp_path, "grace")
+    done, first, log = preempt(slurm, clone, tmp_path, "grace")
     assert done.status == 0, done.said
+    assert re.search(r"SIGTERM after step \d+", log), log
     assert "JobState=FAILED" in slurm("scontrol", "show", "job", first)
     jobs = re.findall(r"has been submitted with SLURM jobid (\d+)", done.said)
     assert len(jobs) == 2 and jobs[0] == first

@@ -18,7 +18,17 @@ from pathlib import Path
 
 PACKAGES = ("slurm-wlm", "munge")
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun")
-WRAPPED = ("sacct", "sacctmgr", "sbatch", "scancel", "scontrol", "sinfo", "squeue", "srun", "sshare")
+WRAPPED = (
+    "sacct",
+    "sacctmgr",
+    "sbatch",
+    "scancel",
+    "scontrol",
+    "sinfo",
+    "squeue",
+    "srun",
+    "sshare",
+)
 PATIENCE = 60.0
 """Seconds that a daemon may take to start or end."""
 
@@ -55,8 +65,8 @@ PartitionName=low Nodes={host} Default=YES PriorityTier=1 GraceTime=0
 PartitionName=grace Nodes={host} PriorityTier=1 GraceTime={grace}
 PartitionName=high Nodes={host} PriorityTier=10 PreemptMode=OFF
 """
-MEMORY = 200_000
-"""MiB that the node claims to have; nothing enforces it here."""
+CPUS, MEMORY = 4, 200_000
+"""CPUs and MiB that the node claims to have; nothing enforces them here."""
 GRACE = 20
 """Seconds between the notice and the end, in the partition that gives notice."""
 
@@ -125,7 +135,7 @@ def single_node(folder: Path) -> Iterator[Slurm]:
     settings.write_text(
         SETTINGS.format(
             host=host, folder=folder, ports=_free_ports(2), memory=MEMORY, grace=GRACE,
-            cpus=os.cpu_count(),
+            cpus=CPUS,
         )
     )  # fmt: skip
     for name in WRAPPED:
