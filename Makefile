@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help mini setup test test-long check format lock readme clean
+.PHONY: help mini setup test test-long test-slurm check format lock readme clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -32,6 +32,9 @@ test: setup ## Checks of style, types and layers, then the quick tests
 
 test-long: setup ## All tests, the slow ones included
 	python -m pytest
+
+test-slurm: setup ## Trainings through a real Slurm, preempted too (root; installs Debian's packages)
+	python -m pytest tests/slurm/checks.py
 
 check: setup ## Style, types, layers and generated files, without the tests
 	ruff check .

@@ -38,7 +38,7 @@ from tests.workflow.workflow_helpers import (
 SCALE, RUN = "preempted", "digits/iic"
 PLACE = RunPaths(SCALE, RUN, 0)
 CLOCKS = {"seconds", "pairs_per_second"}
-# no checkpoint but the one that the signal brings about
+# within an epoch, no checkpoint but the one that the signal brings about
 SCHEDULE = {"epochs": 20, "max_steps": 800, "checkpoint_seconds": 3600, "snapshot_steps": [0]}
 PROFILE = "workflow/profiles/slurm"
 SITE = """\
@@ -203,6 +203,7 @@ def dvc_repro(slurm: Slurm, clone: Path, folder: Path, stage: str) -> Done:
     return run(clone, *command, seconds=3600, DVC_SITE_CACHE_DIR=index, **variables)
 
 
+@pytest.mark.timeout(5400)
 @pytest.mark.parametrize("scale", ["tiny", "smoke"])
 def test_dvc_repro_makes_all_runs_through_slurm(
     slurm: Slurm, prepared: Path, tmp_path: Path, scale: str
