@@ -65,8 +65,8 @@ PartitionName=low Nodes={host} Default=YES PriorityTier=1 GraceTime=0
 PartitionName=grace Nodes={host} PriorityTier=1 GraceTime={grace}
 PartitionName=high Nodes={host} PriorityTier=10 PreemptMode=OFF
 """
-CPUS, MEMORY = 4, 200_000
-"""CPUs and MiB that the node claims to have; nothing enforces them here."""
+CPUS, MEMORY = 8, 200_000
+"""What the node claims to have, MiB of memory: as much as jobs may ask for; nobody enforces it."""
 GRACE = 20
 """Seconds between the notice and the end, in the partition that gives notice."""
 

@@ -14,6 +14,7 @@ import psutil
 import pytest
 import yaml
 
+from iic.params.runs import plan
 from iic.records.files import read_record
 from iic.records.paths import RunPaths
 from iic.records.receipt import Receipt
@@ -21,8 +22,10 @@ from tests.workflow.workflow_helpers import (
     ROOT,
     Finished,
     copy,
+    edit,
     environment,
     iic,
+    planned,
     run,
     write_scale,
 )
@@ -33,6 +36,7 @@ TRAINED = RunPaths("queued", "digits/kmeans", 0)
 LONG = RunPaths("long", "digits/iic", 0)
 # what an impatient site adds to a profile
 SITE = "seconds-between-status-checks: 1\nlatency-wait: 5\n"
+WEEKS = {"epochs": 10_000_000, "max_steps": None, "snapshot_steps": []}
 NO_PATIENCE = {
     "cluster-generic": "retries: 0\n",
     "slurm": "retries: 0\nslurm-init-seconds-before-status-checks: 1\n",
@@ -55,7 +59,7 @@ def base(tiny: Finished, tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_scale(path, "queued", "digits/kmeans")
     schedule = {"epochs": 4000, "max_steps": 200_000, "checkpoint_seconds": 3600}
     write_scale(path, "long", "digits/iic", schedule={**schedule, "snapshot_steps": []})
-    write_scale(path, "mixed", "digits/iic", gpu=True)
+    write_scale(path, "mixed", "digits/iic", gpu=True, schedule=WEEKS)
     mixed = path / "params/scales/mixed.yaml"
     settings = yaml.safe_load(mixed.read_text())
     settings["skip"].remove("digits/kmeans")
@@ -155,6 +159,16 @@ def wait_for(condition: object) -> None:
         time.sleep(0.1)
 
 
+def test_other_resources_make_no_finished_result_stale(tiny_copy: Path) -> None:
+    assert planned(tiny_copy, scale="tiny") == []
+    common = tiny_copy / "workflow/rules/common.smk"
+    edit(common, "return (6000 + copies", "return (7000 + copies")
+    edit(common, "attempt: first * attempt", "attempt: first * attempt + 1")
+    assert planned(tiny_copy, scale="tiny") == []
+    asked = "--set-resources=train_run:mem_mb=1,train_run:slurm_partition=gpu"
+    assert planned(tiny_copy, asked, scale="tiny") == []
+
+
 @pytest.fixture(scope="module")
 def fake_slurm(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Slurm's commands, of which sbatch notes what it was asked and takes no job."""
@@ -187,6 +201,11 @@ def test_a_run_that_wants_a_gpu_asks_for_one_and_others_do_not(
     (elsewhere,) = [line for line in lines if line != on_gpu]
     assert re.search(others, elsewhere), elsewhere
     assert re.search(r"gpus?=[1-9]", on_gpu) and not re.search(r"gpus?=[1-9]", elsewhere)
+    # time as estimated, with room: a batch system would end a long training half-way
+    whole = plan("mixed", clone / "params")
+    cost = whole.run("digits/iic").settings.cost(whole.datasets["digits"])
+    minutes = int(re.search(r" -t (\d+) |$", on_gpu)[1] or asked(on_gpu)[2] // 60)
+    assert max(48, 3 * cost.hours(gpu=True)) < minutes / 60 < cost.steps / 3600
 
 
 @pytest.mark.parametrize("profile", sorted(path.parent.name for path in PROFILES.glob("*/*.yaml")))
