@@ -1,7 +1,7 @@
 """Trainings through a real Slurm of one node: preempted, requeued, and the same to the byte.
 
 Not among the tests that `make test` collects, since it installs Debian's packages: run it by
-``make test-slurm``, as root. It takes about a quarter of an hour, most of it waiting.
+``make test-slurm``, as root. It takes about twenty minutes on two cores.
 """
 
 from __future__ import annotations
