@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from iic.cli.logs import logged_to
+from iic.params.errors import IICError
 from iic.params.runs import plan
 from iic.provenance import jobs
 from iic.provenance.accept import accept as add_acceptance
@@ -98,12 +99,25 @@ def accept(
 def restore(
     scale: ScaleOption = "mini",
     cores: Annotated[int, typer.Option(min=1, help="Cores for obtaining missing data.")] = 1,
+    remote: Annotated[
+        str | None,
+        typer.Option(help="Name of the DVC remote to pull from; the default one if left out."),
+    ] = None,
+    no_pull: Annotated[
+        bool, typer.Option("--no-pull", help="Ask no remote: verify what is here.")
+    ] = False,
 ) -> None:
-    """Bring results back from DVC, verify them, and tell Snakemake that they are done."""
+    """Bring results back from DVC, verify them, and tell Snakemake that they are done.
+
+    Afterwards a dry run has nothing to do, and tables and figures can be made again without any
+    training. Nothing is marked as done where a single file is not what its receipt says.
+    """
     from iic.provenance.restore import restore as bring_back
 
+    if no_pull and remote is not None:
+        raise IICError("--no-pull asks no remote: leave --remote out, or --no-pull")
     console = Console(soft_wrap=True, highlight=False)
-    left = bring_back(plan(scale), cores=cores)
+    left = bring_back(plan(scale), cores=cores, remote=remote, from_dvc=not no_pull)
     console.print(Text(f"what verified is marked as done; {len(left)} jobs are left to do"))
     for answer in left:
         _answer(console, answer)
