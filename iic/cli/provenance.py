@@ -33,6 +33,9 @@ WORDS = {
     ),
 }
 
+SHORT = 10
+"""Jobs that were never run are listed one by one up to so many."""
+
 
 def register(app: typer.Typer) -> None:
     """Add the verbs of this module."""
@@ -119,8 +122,14 @@ def restore(
     console = Console(soft_wrap=True, highlight=False)
     left = bring_back(plan(scale), cores=cores, remote=remote, from_dvc=not no_pull)
     console.print(Text(f"what verified is marked as done; {len(left)} jobs are left to do"))
+    # a scale of which little was ever run has hundreds of those
+    never = [answer for answer in left if answer.status == "never run"]
+    few = len(never) <= SHORT
     for answer in left:
-        _answer(console, answer)
+        if few or answer.status != "never run":
+            _answer(console, answer)
+    if not few:
+        console.print(Text(f"{len(never)} jobs were never run: see iic status --scale {scale}"))
 
 
 def _scale_of(target: str, scale: str) -> str:

@@ -130,12 +130,12 @@ def _unusable(root: Path) -> str | None:
 
 def _choose(root: Path, wanted: str | None) -> tuple[str, str | None]:
     """Name of the remote to pull from; or why there is none."""
-    listed = call_dvc(root, "remote", "list")
+    # `dvc remote list` breaks its lines to fit the terminal; this does not
+    listed = call_dvc(root, "config", "--list")
     if listed.returncode:
-        raise RestoreError(f"dvc remote list failed:\n{listed.stdout}{listed.stderr}")
-    lines = [line.split() for line in listed.stdout.splitlines() if line.strip()]
-    names = [words[0] for words in lines]
-    default = [words[0] for words in lines if words[-1] == "(default)"]
+        raise RestoreError(f"dvc config --list failed:\n{listed.stdout}{listed.stderr}")
+    names = list(dict.fromkeys(re.findall(r"^remote\.(.+)\.url=", listed.stdout, re.MULTILINE)))
+    default = re.findall(r"^core\.remote=(.+)$", listed.stdout, re.MULTILINE)
     known = f"known here: {', '.join(names)}" if names else "none is configured here"
     if wanted is not None and wanted not in names:
         hint = nearest(wanted, names)
@@ -150,7 +150,7 @@ def _choose(root: Path, wanted: str | None) -> tuple[str, str | None]:
         return "", "no DVC remote is configured (dvc remote add --default NAME FOLDER_OR_URL)"
     if not default and len(names) > 1:
         raise RestoreError(f"several DVC remotes and no default: choose one with --remote; {known}")
-    return (default or names)[0], None
+    return (default or names)[-1], None
 
 
 def _stages(plan: Plan, root: Path) -> list[str]:

@@ -55,15 +55,19 @@ def restore(
             receipt says; or Snakemake would still run a job that verified.
     """
     refuse_while_busy(root, "restore marks nothing as done")
-    results = [job for job in all_jobs(plan) if job.rule not in ("download", "prepare")]
     pulled = pull(plan, root, remote) if from_dvc else Pulled(None, "--no-pull was given")
-    if not any((root / job.receipt).exists() for job in results):
+    present = [job for job in all_jobs(plan) if (root / job.receipt).exists()]
+    # data alone are worth restoring where they were pulled: those that lie here anyway are not
+    found = present if pulled.from_remote else [job for job in present if not _data(job)]
+    if not found:
         why_none = f" ({pulled.reason})" if pulled.reason else ""
         raise RestoreError(
             f"scale {plan.scale.name!r} has no results here, and DVC brought none{why_none}: there "
             "is nothing to restore"
         )
-    manifests = [str(paths.prepared_manifest(dataset)) for dataset in plan.datasets]
+    # with no results yet, there is nothing that needs the data which did not come
+    needed = plan.datasets if not all(map(_data, present)) else ()
+    manifests = [str(paths.prepared_manifest(dataset)) for dataset in needed]
     if not all((root / manifest).exists() for manifest in manifests):
         log.info("obtaining the data, which are not here")
         _snakemake(plan, root, cores, "--", *manifests)
@@ -122,6 +126,10 @@ def sound(plan: Plan, answers: Sequence[Answer]) -> list[Job]:
             enough = answer.fresh and all(one.fresh for one in above)
         good[job.name] = enough and all(good[one.job.name] for one in above)
     return [answer.job for answer in answers if good[answer.job.name]]
+
+
+def _data(job: Job) -> bool:
+    return job.rule in ("download", "prepare")
 
 
 def _lacks_artifacts(plan: Plan, answer: Answer) -> bool:

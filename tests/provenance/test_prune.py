@@ -1,4 +1,4 @@
-"""``iic prune``: what no job of the plan makes, found as the audit finds it, and deleted on demand."""
+"""``iic prune``: what no job of the plan makes, found as the audit finds it, deleted on demand."""
 
 from __future__ import annotations
 
