@@ -37,7 +37,8 @@ def dvc_yaml(root: Path = Path()) -> str:
     Args:
         root: Root of the clone, where the results lie; settings are those of the working directory.
     """
-    data = {scale: sorted(plan(scale).datasets) for scale in scale_names()}
+    plans = {scale: plan(scale) for scale in scale_names()}
+    data = {scale: sorted(one.datasets) for scale, one in plans.items()}
     most = max(len(names) for names in data.values())
     # a stage of a foreach has a fixed number of deps, so a scale with fewer datasets names its
     # last one again; DVC takes a dep twice
@@ -70,7 +71,7 @@ def dvc_yaml(root: Path = Path()) -> str:
     above = {"tables": ["runs"], "figures": ["runs", "artifacts"]}
     for name, sources in above.items():
         stages[name] = {
-            "foreach": list(scales),
+            "foreach": [scale for scale, one in plans.items() if name == "tables" or one.figures],
             "do": {
                 "desc": f"Make the {name} of scale ${{item}}",
                 "cmd": f"python -m iic run --scale ${{item}} {name}",
@@ -79,13 +80,15 @@ def dvc_yaml(root: Path = Path()) -> str:
             },
         }
     stages["audit"] = {
-        "foreach": list(scales),
+        # a scale may have no figures: DVC fails where a dep is missing, and takes one twice
+        "foreach": {
+            scale: {"last": "figures" if one.figures else "tables"} for scale, one in plans.items()
+        },
         "do": {
-            "desc": "Audit every number of scale ${item}",
-            "cmd": "python -m iic run --scale ${item} audit",
-            "deps": CODE
-            + [f"results/${{item}}/{source}" for source in ("runs", "tables", "figures")],
-            "metrics": [_in_git("results/${item}/audit.json")],
+            "desc": "Audit every number of scale ${key}",
+            "cmd": f"{run} audit",
+            "deps": CODE + [f"{results}/{source}" for source in ("runs", "tables", "${item.last}")],
+            "metrics": [_in_git(f"{results}/audit.json")],
         },
     }
     content = {"stages": stages, "params": PARAMS, **_shown(root)}

@@ -92,7 +92,7 @@ def test_two_peoples_runs_merge_by_the_documented_commands(base: Path) -> None:
     }
     commands = documented("Merging two people's runs")
     merge, *others = commands
-    assert "CONFLICT (content): Merge conflict in dvc.lock" in follow(second, [merge], git=1)
+    assert "Merge conflict in dvc.lock" in follow(second, [merge], git=1)
     assert git(second, "diff", "--name-only", "--diff-filter=U").split() == ["dvc.lock"]
     said = follow(second, others)
 
