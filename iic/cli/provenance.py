@@ -16,7 +16,7 @@ from iic.params.runs import plan
 from iic.provenance import jobs
 from iic.provenance.accept import accept as add_acceptance
 from iic.provenance.audit.report import AuditReport, Finding
-from iic.provenance.why import Answer
+from iic.provenance.why import Answer, left_over
 from iic.provenance.why import why as compare
 
 ScaleOption = Annotated[str, typer.Option(help="One of the files in params/scales/.")]
@@ -79,7 +79,14 @@ def why(
     """Say why TARGET would run again: which code, settings, data or parents have changed."""
     chosen = _scale_of(target, scale)
     console = Console(soft_wrap=True, highlight=False)
-    for job in jobs.find(plan(chosen), target):
+    whole = plan(chosen)
+    try:
+        found = jobs.find(whole, target)
+    except jobs.UnknownTarget:
+        if remark := left_over(whole, target):
+            raise IICError(f"{target}: {remark}") from None
+        raise
+    for job in found:
         _answer(console, compare(job))
 
 
