@@ -151,9 +151,9 @@ def test_a_changed_setting_and_the_scores_that_it_gives_show(tiny_copy: Path) ->
     assert after != before
     params = shown(tiny_copy, "params", "diff", "--json")
     key = "changes.digits/kmeans.max_iterations"
-    assert params == {"params/scales/tiny.yaml": {key: {"old": 300, "new": 1}}}
+    assert params == {"params/scales/tiny.yaml": {key: {"old": 300, "new": 1, "diff": -299}}}
     metrics = shown(tiny_copy, "metrics", "diff", "--json", "--targets", place)
-    assert metrics["diff"][place]["selections.label_free.acc"] == {
+    assert metrics[place]["selections.label_free.acc"] == {
         "old": before, "new": after, "diff": pytest.approx(after - before),
     }  # fmt: skip
     drawn = shown(tiny_copy, "plots", "diff", "HEAD", "--show-vega", "--targets", table)

@@ -77,7 +77,6 @@ def test_h7_what_is_left_of_a_removed_seed_is_found_and_pruned(tiny_copy: Path) 
         shutil.copytree(tiny_copy / folder, tiny_copy / folder.with_name("seed1"))
     dvc(tiny_copy, "commit", "--force", "runs@tiny")
     assert (tiny_copy / "dvc.lock").read_bytes() != kept, "the trap"
-    assert "(orphan)" in iic(tiny_copy, "audit", "--scale", "tiny", expect=1).said
 
     said = iic(tiny_copy, "prune", "--scale", "tiny", "--delete").said
     assert "seed1" in said and "seed0" not in said
@@ -137,8 +136,8 @@ def test_h10_planning_and_looking_write_nothing(tiny_copy: Path) -> None:
     before = times()
     assert planned(tiny_copy, scale="tiny") == []
     iic(tiny_copy, "dvc", "sync")
-    for verb in (["status"], ["why", "digits/kmeans"], ["prune"]):
-        iic(tiny_copy, *verb, "--scale", "tiny")
+    for verb in ("status", "prune"):
+        iic(tiny_copy, verb, "--scale", "tiny")
     assert times() == before
 
 
