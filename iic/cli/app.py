@@ -9,7 +9,7 @@ from pathlib import Path
 
 import typer
 
-from iic.cli import cite, jobs, provenance, prune, status, workflow
+from iic.cli import cite, export, jobs, provenance, prune, status, workflow
 from iic.params.errors import IICError
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ provenance.register(app)
 prune.register(app)
 status.register(app)
 cite.register(app)
+export.register(app)
 workflow.register(app)
 
 
