@@ -9,7 +9,7 @@ from pathlib import Path
 
 import typer
 
-from iic.cli import cite, jobs, provenance, report, status, workflow
+from iic.cli import cite, export, jobs, provenance, prune, report, status, workflow
 from iic.params.errors import IICError
 
 app = typer.Typer(
@@ -22,8 +22,10 @@ app = typer.Typer(
 jobs.register(app)
 report.register(app)
 provenance.register(app)
+prune.register(app)
 status.register(app)
 cite.register(app)
+export.register(app)
 workflow.register(app)
 
 

@@ -23,8 +23,8 @@ rule report:
         fp=fp("report", scale=SCALE),
         scale=SCALE,
     resources:
-        runtime=30,
-        mem_mb=4000,
+        runtime=by_attempt(30),
+        mem_mb=by_attempt(4000),
     log:
         f"{LOGS}/report.log",
     benchmark:
