@@ -9,7 +9,7 @@ CRATE := $(VENV)/rocrate
 CRATE_READY := $(CRATE)/.ready
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help mini setup test test-long check format lock readme clean
+.PHONY: help mini setup test test-long test-slurm check format lock readme clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -40,6 +40,9 @@ test: setup $(CRATE_READY) ## Checks of style, types and layers, then the quick 
 
 test-long: setup $(CRATE_READY) ## All tests, the slow ones included
 	python -m pytest
+
+test-slurm: setup ## Trainings through a real Slurm, preempted too (root; installs Debian's packages)
+	python -m pytest tests/slurm/checks.py
 
 check: setup ## Style, types, layers and generated files, without the tests
 	ruff check .
