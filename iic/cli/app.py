@@ -9,7 +9,7 @@ from pathlib import Path
 
 import typer
 
-from iic.cli import cite, jobs, provenance, status, workflow
+from iic.cli import cite, export, jobs, provenance, status, workflow
 from iic.params.errors import IICError
 
 app = typer.Typer(
@@ -23,6 +23,7 @@ jobs.register(app)
 provenance.register(app)
 status.register(app)
 cite.register(app)
+export.register(app)
 workflow.register(app)
 
 
