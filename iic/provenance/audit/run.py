@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from iic.params.runs import Plan
-from iic.provenance.audit import drift, integrity, orphans
+from iic.provenance.audit import drift, integrity, orphans, records
 from iic.provenance.audit.chain import Chain
 from iic.provenance.audit.metrics import Metrics
 from iic.provenance.audit.rebuild import Rebuild
@@ -36,6 +36,8 @@ def audit(plan: Plan, root: Path = Path(), rerun: Request | None = None) -> Audi
     for part in (chain, metrics, rebuild):
         findings += part.check()
     findings += orphans.check(tree)
+    findings += records.check(tree)
+    findings += records.unverified(tree)
     findings += drift.stale(tree)
     findings += drift.environment(tree)
     findings += drift.uncommitted(tree, code)
@@ -61,7 +63,8 @@ def verify(plan: Plan, root: Path = Path()) -> list[Finding]:
         The failures.
     """
     tree = Tree(plan, root)
-    findings = [*integrity.check(tree), *Chain(tree).check(), *orphans.check(tree)]
+    findings = [*integrity.check(tree), *Chain(tree).check()]
+    findings += [*orphans.check(tree), *records.check(tree)]
     return [finding for finding in findings if finding.level == "failure"]
 
 
