@@ -40,6 +40,7 @@ class Case:
         part: Which part of the audit sees it; the quick one wherever that is enough.
         level: Of the finding.
         also: Others that have to be named, by path and kind.
+        alone: Whether no other file may be named.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Case:
     part: Part = "files"
     level: str = "failure"
     also: tuple[tuple[Path, str], ...] = ()
+    alone: bool = False
 
 
 IIC, KMEANS = RUNS / "iic/seed0", RUNS / "kmeans/seed0"
@@ -95,6 +97,12 @@ RECEIPTS: dict[str, tuple[Path, Path]] = {
     "preparation": (PREPARED / "data.run.json",
                     Path("data/prepared/stl10_standin/data.run.json")),
 }  # fmt: skip
+HANG_ON_IT = {
+    "training": ((RECEIPTS["evaluation"][0], "chain"),),
+    "evaluation": ((SOURCES, "chain"), (RECEIPTS["table"][0], "chain")),
+    "preparation": ((IIC / "run.json", "chain"),),
+}
+"""Receipts that are themselves broken where one is missing."""
 EDITED: dict[str, Any] = {
     "rule": "draw", "wildcards": {"scale": SCALE}, "command": ["iic"], "inputs": [], "parents": [],
     "outputs": [], "seed": 5, "precision": "float16", "deterministic": False, "stand_in": True,
@@ -120,7 +128,7 @@ def generated() -> Iterator[Case]:
     for number, (what, (path, twin)) in enumerate(FILES.items()):
         # every way for some, two ways for each: a hash does not know one from the other
         for how, act in (ways[0], ways[1 + number % 3]):
-            yield Case(f"{what} {how}", _on(act, path), path, ("altered",))
+            yield Case(f"{what} {how}", _on(act, path), path, ("altered",), alone=True)
         words = () if twin.parent == path.parent == PREPARED else ("it has the content of",)
         yield Case(f"{what} replaced by another", _copy(twin, path), path, ("altered",), words)
         # what lies outside git may be absent: that is a note, and no tampering
@@ -132,7 +140,7 @@ def generated() -> Iterator[Case]:
         yield Case(f"receipt of a {what} replaced by another", _copy(twin, path), path,
                    ("misplaced",))  # fmt: skip
         yield Case(f"receipt of a {what} deleted", path.unlink, path, ("missing",),
-                   ("nothing vouches for",))  # fmt: skip
+                   ("nothing vouches for",), also=HANG_ON_IT.get(what, ()))  # fmt: skip
     for key, value in EDITED.items():
         path = RECEIPTS["training"][0]
         yield Case(f"{key} of a receipt edited", _set(path, key, value), path, ("altered",),
@@ -174,7 +182,7 @@ def case(
     """Add the decorated act to the cases."""
 
     def add(act: Callable[[], object]) -> Callable[[], object]:
-        CASES.append(Case(name, act, path, (kind,), words, part, level, also))
+        CASES.append(Case(name, act, path, (kind,), words, part, level, also, kind == "orphan"))
         return act
 
     return add
