@@ -9,7 +9,7 @@ from pathlib import Path
 
 import typer
 
-from iic.cli import cite, export, jobs, provenance, status, workflow
+from iic.cli import cite, export, jobs, provenance, prune, status, workflow
 from iic.params.errors import IICError
 
 app = typer.Typer(
@@ -21,6 +21,7 @@ app = typer.Typer(
 )
 jobs.register(app)
 provenance.register(app)
+prune.register(app)
 status.register(app)
 cite.register(app)
 export.register(app)

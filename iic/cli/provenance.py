@@ -11,11 +11,12 @@ from rich.console import Console
 from rich.text import Text
 
 from iic.cli.logs import logged_to
+from iic.params.errors import IICError
 from iic.params.runs import plan
 from iic.provenance import jobs
 from iic.provenance.accept import accept as add_acceptance
 from iic.provenance.audit.report import AuditReport, Finding, Reruns
-from iic.provenance.why import Answer
+from iic.provenance.why import Answer, left_over
 from iic.provenance.why import why as compare
 
 ScaleOption = Annotated[str, typer.Option(help="One of the files in params/scales/.")]
@@ -35,6 +36,9 @@ WORDS = {
         "yellow",
     ),
 }
+
+SHORT = 10
+"""Jobs that were never run are listed one by one up to so many."""
 
 
 def register(app: typer.Typer) -> None:
@@ -97,7 +101,14 @@ def why(
     """Say why TARGET would run again: which code, settings, data or parents have changed."""
     chosen = _scale_of(target, scale)
     console = Console(soft_wrap=True, highlight=False)
-    for job in jobs.find(plan(chosen), target):
+    whole = plan(chosen)
+    try:
+        found = jobs.find(whole, target)
+    except jobs.UnknownTarget:
+        if remark := left_over(whole, target):
+            raise IICError(f"{target}: {remark}") from None
+        raise
+    for job in found:
         _answer(console, compare(job))
 
 
@@ -120,15 +131,34 @@ def accept(
 def restore(
     scale: ScaleOption = "mini",
     cores: Annotated[int, typer.Option(min=1, help="Cores for obtaining missing data.")] = 1,
+    remote: Annotated[
+        str | None,
+        typer.Option(help="Name of the DVC remote to pull from; the default one if left out."),
+    ] = None,
+    no_pull: Annotated[
+        bool, typer.Option("--no-pull", help="Ask no remote: verify what is here.")
+    ] = False,
 ) -> None:
-    """Bring results back from DVC, verify them, and tell Snakemake that they are done."""
+    """Bring results back from DVC, verify them, and tell Snakemake that they are done.
+
+    Afterwards a dry run has nothing to do, and tables and figures can be made again without any
+    training. Nothing is marked as done where a single file is not what its receipt says.
+    """
     from iic.provenance.restore import restore as bring_back
 
+    if no_pull and remote is not None:
+        raise IICError("--no-pull asks no remote: leave --remote out, or --no-pull")
     console = Console(soft_wrap=True, highlight=False)
-    left = bring_back(plan(scale), cores=cores)
+    left = bring_back(plan(scale), cores=cores, remote=remote, from_dvc=not no_pull)
     console.print(Text(f"what verified is marked as done; {len(left)} jobs are left to do"))
+    # a scale of which little was ever run has hundreds of those
+    never = [answer for answer in left if answer.status == "never run"]
+    few = len(never) <= SHORT
     for answer in left:
-        _answer(console, answer)
+        if few or answer.status != "never run":
+            _answer(console, answer)
+    if not few:
+        console.print(Text(f"{len(never)} jobs were never run: see iic status --scale {scale}"))
 
 
 def _scale_of(target: str, scale: str) -> str:

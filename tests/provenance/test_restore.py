@@ -144,6 +144,23 @@ def test_a_fresh_clone_is_restored_from_a_dvc_remote(own_tree: Path, tmp_path: P
     weights = f"results/{SCALE}/artifacts/digits/iic/seed0/weights.safetensors"
     assert (fresh / weights).read_bytes() == (own_tree / weights).read_bytes()
 
+    # tables and figures can be made again, and nothing has to be trained for that
+    for kind in ("tables", "figures"):
+        shutil.rmtree(fresh / f"results/{SCALE}/{kind}")
+    said = dry_run(fresh, "tables", "figures")
+    assert "tabulate" in said and "draw" in said
+    assert not any(word in said for word in ("train_run", "evaluate_", "prepare", "download"))
+    arguments = ("-m", "snakemake", "--cores", "2", "--config", f"scale={SCALE}")
+    made = run_in(fresh, *arguments, "--", "table_1", "training_curves", CUDA_VISIBLE_DEVICES="")
+    assert made.returncode == 0, made.stderr
+    for name in (
+        "tables/table_1.csv",
+        "tables/table_1.sources.json",
+        "figures/training_curves.svg",
+    ):
+        again, before = (tree / f"results/{SCALE}" / name for tree in (fresh, own_tree))
+        assert again.read_bytes() == before.read_bytes(), name
+
 
 def test_what_a_job_stands_on() -> None:
     """Marking a job as done marks all that Snakemake gives to it."""

@@ -21,8 +21,8 @@ rule audit:
         fp=fp("audit", scale=SCALE),
         scale=SCALE,
     resources:
-        runtime=60,
-        mem_mb=4000,
+        runtime=by_attempt(60),
+        mem_mb=by_attempt(4000),
     log:
         f"{LOGS}/audit.log",
     benchmark:
