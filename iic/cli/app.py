@@ -9,7 +9,7 @@ from pathlib import Path
 
 import typer
 
-from iic.cli import cite, export, jobs, provenance, prune, status, workflow
+from iic.cli import cite, export, jobs, provenance, prune, report, status, workflow
 from iic.params.errors import IICError
 
 app = typer.Typer(
@@ -20,6 +20,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 jobs.register(app)
+report.register(app)
 provenance.register(app)
 prune.register(app)
 status.register(app)

@@ -18,6 +18,7 @@ from iic.provenance.audit.report import Finding
 from iic.provenance.audit.run import verify
 from iic.provenance.drivers import refuse_while_busy
 from iic.provenance.jobs import Job, all_jobs
+from iic.provenance.jobs import report as last_page
 from iic.provenance.remote import Pulled, RestoreError, call, pull
 from iic.provenance.why import Answer, why
 from iic.records import paths
@@ -87,9 +88,12 @@ def restore(
     if above := [one.job.name for one in answers if one.fresh and one.job.name not in names]:
         listed = ", ".join(above[:4]) + (", ..." if len(above) > 4 else "")
         log.warning("%d jobs stand on what is left and will run after it: %s", len(above), listed)
-    report = paths.audit_report(plan.scale.name)
-    if not left and (root / report).exists():
-        targets.append(str(report))
+    audits = [of(plan.scale.name) for of in (paths.audit_report, paths.audit_page)]
+    if not left and all((root / path).exists() for path in audits):
+        targets.append(str(audits[0]))
+        page = last_page(plan.scale.name)
+        if why(page, root).fresh:
+            targets.append(str(page.receipt))
     if targets:
         # every job, also those whose files happen to have times in the right order: Snakemake
         # sees a later change of a fingerprint only where it remembers the earlier one

@@ -18,7 +18,7 @@ def strangers(tree: Tree) -> list[str]:
 
     `iic prune` deletes this very list, so that nothing of it is left for the audit to find.
     """
-    known = {str(paths.audit_report(tree.scale))}
+    known = {str(path(tree.scale)) for path in (paths.audit_report, paths.audit_page)}
     for job in tree.jobs:
         known |= {str(job.receipt), *map(str, files_of(job))}
     for _, receipt in tree.present:
