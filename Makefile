@@ -51,6 +51,7 @@ check: setup ## Style, types, layers and generated files, without the tests
 	mypy
 	lint-imports --no-cache
 	python -m iic dvc sync --check
+	python -m iic export schemas --check
 
 format: setup ## Bring all code into the project's style
 	ruff check --fix .

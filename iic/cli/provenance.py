@@ -15,7 +15,7 @@ from iic.params.errors import IICError
 from iic.params.runs import plan
 from iic.provenance import jobs
 from iic.provenance.accept import accept as add_acceptance
-from iic.provenance.audit.report import AuditReport, Finding
+from iic.provenance.audit.report import AuditReport, Finding, Reruns
 from iic.provenance.why import Answer, left_over
 from iic.provenance.why import why as compare
 
@@ -29,6 +29,10 @@ WORDS = {
     "nothing measured": (
         "nothing measured: there is no result to verify, so none is verified; run the workflow "
         "or iic restore first",
+        "yellow",
+    ),
+    "nothing re-run": (
+        "not verified as asked: no training could be repeated (the notes above say why)",
         "yellow",
     ),
 }
@@ -48,20 +52,38 @@ def audit(
     allow_drift: Annotated[
         bool, typer.Option("--allow-drift", help="Exit status 0 also where only drift was found.")
     ] = False,
+    rerun: Annotated[
+        int, typer.Option(min=0, help="Trainings to repeat and compare with the results.")
+    ] = 0,
+    rerun_seed: Annotated[
+        int, typer.Option(min=0, help="Seed of the random choice of these trainings.")
+    ] = 0,
+    rerun_seconds: Annotated[
+        float, typer.Option(min=0, help="Longest training, in recorded seconds, to choose.")
+    ] = 60.0,
+    rerun_tolerance: Annotated[
+        float,
+        typer.Option(
+            min=0, max=100, help="Points of accuracy between different machines; on one, bytes."
+        ),
+    ] = 2.0,
     log_file: Annotated[Path | None, typer.Option("--log", help="File to log to as well.")] = None,
 ) -> None:
     """Verify every number of a scale, from the tables back to the raw data.
 
-    Exit status: 0 verified; 1 a file, a receipt or a number is not what it should be, or nothing
-    has been measured; 3 verified, but code, settings or software have changed since. Writes
-    results/SCALE/audit.json and, to be read, audit.html, except where nothing has been measured.
+    Exit status: 0 verified; 1 a file, a receipt or a number is not what it should be, nothing has
+    been measured, or re-runs were asked for and none was possible; 3 verified, but code, settings
+    or software have changed since. Writes results/SCALE/audit.json and, to be read, audit.html,
+    except where nothing has been measured.
     """
+    from iic.provenance.audit.rerun import Request
     from iic.provenance.audit.run import audit as examine
     from iic.provenance.audit.run import write
 
+    wanted = Request(rerun, rerun_seed, rerun_seconds, rerun_tolerance) if rerun else None
     with logged_to(log_file):
         # only the workflow allows drift, and makes the report page next
-        report = examine(plan(scale), report_follows=allow_drift)
+        report = examine(plan(scale), rerun=wanted, report_follows=allow_drift)
         path = None if report.verdict == "nothing measured" else write(report)
     _show(report, path, Console(soft_wrap=True, highlight=False))
     if log_file is not None:
@@ -164,6 +186,8 @@ def _show(report: AuditReport, path: Path | None, console: Console) -> None:
             f"{checked.tables} tables rebuilt"
         )
     )
+    if report.reruns is not None:
+        _reruns(report.reruns, console)
     counts = Counter(finding.level for finding in report.findings)
     if counts:
         console.print(Text(", ".join(f"{number} {level}s" for level, number in counts.items())))
@@ -173,6 +197,22 @@ def _show(report: AuditReport, path: Path | None, console: Console) -> None:
     console.print(Text(f"{report.scale}: {words}", style=style))
     if path is not None:
         console.print(Text(f"written to {path}"))
+
+
+def _reruns(reruns: Reruns, console: Console) -> None:
+    for one in reruns.trainings:
+        style = "green" if one.outcome in ("same bytes", "within tolerance") else "bold red"
+        line = Text(f"re-run of {one.run}/seed{one.seed}: ").append(one.outcome, style=style)
+        line.append(f" ({one.recorded_seconds:.0f} s then, {one.seconds:.0f} s now)")
+        console.print(line)
+        for name, (then, now) in one.accuracies.items() if one.differences else ():
+            console.print(Text(f"  {name}: {then:.2f} % then, {now:.2f} % now", style="dim"))
+    console.print(
+        Text(
+            f"{reruns.compared} of {reruns.asked} re-runs made, of {reruns.possible} possible "
+            f"(seed {reruns.seed})"
+        )
+    )
 
 
 def _finding(console: Console, finding: Finding) -> None:

@@ -105,6 +105,17 @@ def _edited(path: str, what: str, remedy: str) -> Finding:
 def _outputs(tree: Tree, job: Job, receipt: Receipt) -> Iterator[Finding]:
     for output in receipt.outputs:
         yield from _file(tree, job, output)
+    named = {output.path for output in receipt.outputs}
+    for path in files_of(job):
+        if str(path) not in named and tree.exists(str(path)):
+            yield Finding(
+                level="failure",
+                kind="altered",
+                path=str(path),
+                message=f"{job.receipt} does not name it among the files that {job.name} wrote: "
+                "nothing vouches for it",
+                remedy=_again(tree, job),
+            )
 
 
 def _file(tree: Tree, job: Job, record: FileRecord) -> Iterator[Finding]:
