@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from typer.testing import CliRunner
@@ -17,7 +17,7 @@ from iic.params.runs import plan
 from iic.provenance import closure, fingerprint, jobs
 from iic.provenance.audit import page
 from iic.provenance.audit.page import view, write_page
-from iic.provenance.audit.report import AuditReport
+from iic.provenance.audit.report import AuditReport, Verdict
 from iic.provenance.audit.run import audit
 from iic.provenance.audit.tree import Tree
 from iic.provenance.why import why
@@ -260,3 +260,7 @@ def test_what_a_later_audit_adds_is_on_its_page(tmp_path: Path) -> None:
     rows = [[one.text for one in row.all("td")] for row in shown.one("tbody").all("tr")]
     assert rows == [["digits/iic", "yes", " ".join(HOSTILE.split())], ["x", "no", "–"]]
     assert write_page(AuditReport(**base), tmp_path) == AUDIT
+
+
+def test_every_verdict_has_a_sentence_and_a_colour() -> None:
+    assert set(page.SENTENCES) == set(page.TONES) == set(get_args(Verdict))

@@ -19,9 +19,11 @@ SENTENCES: dict[Verdict, str] = {
     "drifted": "verified, but made by other code, settings or software than today's",
     "failed": "not every number can be trusted",
     "nothing measured": "there is no result to verify",
+    "nothing re-run": "trainings were to be repeated, and none could be",
 }
 TONES: dict[Verdict, Tone] = {
     "verified": "good", "drifted": "warn", "failed": "bad", "nothing measured": "warn",
+    "nothing re-run": "warn",
 }  # fmt: skip
 COUNTED = {
     "jobs": "receipts",
@@ -66,7 +68,9 @@ def of_results(report: AuditReport) -> AuditReport:
     """The audit without what it found of an earlier report page, for the page that follows."""
     own = _own(report.scale)
     kept = [finding for finding in report.findings if finding.path not in own]
-    again = conclude(report.scale, report.at, report.code, report.checked, kept)
+    again = conclude(
+        report.scale, report.at, report.code, report.checked, kept, reruns=report.reruns
+    )
     return report.model_copy(
         update={
             "findings": again.findings,
