@@ -12,7 +12,7 @@ TONES: dict[str, Tone] = {"failure": "bad", "drift": "warn", "note": "good"}
 """Level of a finding -> how it is coloured."""
 LEVELS = {
     "failure": "A number cannot be trusted",
-    "drift": "Made by other code, settings or software than those that were audited",
+    "drift": "Made by other code, settings or software than today's",
     "note": "What a reader should know",
 }
 
