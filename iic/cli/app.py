@@ -9,7 +9,7 @@ from pathlib import Path
 
 import typer
 
-from iic.cli import cite, jobs, provenance, status, workflow
+from iic.cli import cite, jobs, partial, provenance, status, workflow
 from iic.params.errors import IICError
 
 app = typer.Typer(
@@ -20,6 +20,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 jobs.register(app)
+partial.register(app)
 provenance.register(app)
 status.register(app)
 cite.register(app)

@@ -14,7 +14,17 @@ TEMPORARY = ".part"
 
 
 def check(tree: Tree) -> Iterator[Finding]:
-    """One finding a folder that holds files of no job."""
+    """One finding a folder that holds files of no job; a note on partial tables."""
+    partial = paths.partial_table(tree.scale, "").parent
+    if (tree.root / partial).is_dir():
+        yield Finding(
+            level="note",
+            kind="not run",
+            path=str(partial),
+            message="tables of a run in which jobs failed: nothing is made from them, and nothing "
+            "here was verified",
+            remedy=f"run the workflow again, or: iic partial --scale {tree.scale}",
+        )
     known = {str(paths.audit_report(tree.scale))}
     for job in tree.jobs:
         known |= {str(job.receipt), *map(str, files_of(job))}
