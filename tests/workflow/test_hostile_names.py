@@ -31,7 +31,7 @@ def params(tmp_path: Path) -> Path:
 
 
 def change(path: Path, *keys: str, to: object) -> None:
-    """Replace, or rename where `to` is text and the key a mapping's, one value of a YAML file."""
+    """Replace one value of a YAML file."""
     content = yaml.safe_load(path.read_text())
     place = content
     for key in keys[:-1]:
@@ -75,7 +75,7 @@ def test_a_hostile_run_or_table_is_refused(params: Path, name: str) -> None:
     with pytest.raises(SettingsError, match="name"):
         plan("smoke", params)
     path.write_text(before)
-    change(params / "scales/smoke.yaml", "datasets", "mnist", to=name)
+    change(params / "scales/mini.yaml", "datasets", "mnist", to=name)
     with pytest.raises(SettingsError, match="datasets"):
         plan("smoke", params)
 
@@ -101,15 +101,15 @@ def test_a_clone_and_a_mirror_in_folders_of_hostile_names_work(
 ) -> None:
     clone = tmp_path / 'it\'s a "clone" ; touch canary $(touch canary) `touch canary` {x} & \\ ü'
     copy(tiny.path, clone)
-    mirror = tmp_path / 'mirror\'; touch canary; $(touch canary) "x" \n y'
+    mirror = tmp_path / 'mirror\'; touch canary; $(touch canary) "x" & y'
     shutil.move(clone / "data/raw/digits", mirror / "digits")
     for left in ("results/tiny", ".snakemake", "data", "logs"):
         shutil.rmtree(clone / left)
-    # as for other datasets: no package has it, so the mirror is asked
+    # as other datasets are: no package has it, so the mirror is asked
     edit(
         clone / "params/datasets.yaml",
-        "      embedded: {package: sklearn, path: datasets/data/digits.csv.gz}\n",
-        "",
+        "embedded: {package: sklearn, path: datasets/data/digits.csv.gz}",
+        "mirrors: ['http://127.0.0.1:9/']",
     )
     snakemake(clone, scale="tiny", config=[f"mirror={mirror}"])
     said = iic(clone, "audit", "--scale", "tiny").said
