@@ -10,6 +10,7 @@ import json
 import os
 import random
 import secrets
+import shutil
 import signal
 import subprocess
 import time
@@ -26,6 +27,7 @@ from iic.records.files import read_record, sha256_file
 from iic.records.paths import RunPaths
 from iic.records.receipt import Receipt
 from tests.workflow.test_faults import (
+    CHECKPOINT,
     RUN,
     SCALE,
     SCORED,
@@ -54,11 +56,17 @@ class Trial:
     victim: str
     """``job``: the verb that runs at that moment; ``all``: the process group of Snakemake."""
     signal: str
+    after: str
+    """``start`` of the command, or the first ``checkpoint``."""
     moment: float
-    """Seconds after the start."""
+    """Seconds after that."""
 
-    def hit(self, process: subprocess.Popen[str]) -> str:
+    def hit(self, process: subprocess.Popen[str], clone: Path) -> str:
         """Kill, and say what was running; nothing where everything was done before."""
+        while self.after == "checkpoint" and not (clone / CHECKPOINT).exists():
+            if process.poll() is not None:
+                break
+            time.sleep(0.002)
         end = time.monotonic() + self.moment
         while time.monotonic() < end and process.poll() is None:
             time.sleep(0.002)
@@ -75,6 +83,20 @@ class Trial:
         return "nothing"
 
 
+@dataclass(frozen=True)
+class Entry:
+    """What a trial came to."""
+
+    seed: int
+    trial: Trial
+    hit: str
+    """The verb that ran when the signal came."""
+    status: int
+    """Exit status of the killed Snakemake."""
+    resumed: bool
+    """Whether the training went on from a checkpoint."""
+
+
 def verbs(process: subprocess.Popen[str]) -> list[tuple[psutil.Process, str]]:
     """The verbs that a Snakemake runs just now."""
     found = []
@@ -88,29 +110,45 @@ def verbs(process: subprocess.Popen[str]) -> list[tuple[psutil.Process, str]]:
     return found
 
 
-def drawn(seed: int, trials: int, longest: float, *kinds: tuple[str, str]) -> list[Trial]:
-    """Trials whose moments lie anywhere in the time that the command takes."""
-    chance = random.Random(seed)
-    return [
-        Trial(number, *kinds[number % len(kinds)], round(chance.uniform(0, longest), 3))
-        for number in range(trials)
-    ]
+KINDS = [("job", "SIGKILL"), ("all", "SIGKILL"), ("job", "SIGTERM"), ("all", "SIGTERM")]
+TRAINING_SECONDS = 2.0
+"""About the time from the first checkpoint to the end of training."""
 
 
-def kill_and_repeat(trial: Trial, clone: Path, expected: dict[str, bytes], seed: int) -> str:
+def drawn(seed: int, number: int, longest: float) -> Trial:
+    """A trial whose moment lies anywhere in the time that the command, or its training, takes."""
+    chance = random.Random(f"{seed} {number} {longest}")
+    victim, name = KINDS[number % len(KINDS)]
+    if number // len(KINDS) % 2:
+        return Trial(number, victim, name, "checkpoint", chance.uniform(0, TRAINING_SECONDS))
+    return Trial(number, victim, name, "start", chance.uniform(0, longest))
+
+
+def kill_and_repeat(
+    seed: int, number: int, longest: float, trainable: Path, place: Path, expected: dict[str, bytes]
+) -> Entry:
     """Kill, look at what is left, run the same command again, compare every byte."""
-    process = start(clone, *COMMAND)
-    running = trial.hit(process)
-    stopped = ended(process)
-    what = f"seed {seed}: {trial} hit {running}"
-    assert (stopped.status == 0) == (running == "nothing"), f"{what}\n{stopped.said}"
+    while True:
+        shutil.rmtree(place, ignore_errors=True)
+        clone = copy(trainable, place)
+        trial, begin = drawn(seed, number, longest), time.monotonic()
+        process = start(clone, *COMMAND)
+        running = trial.hit(process, clone)
+        stopped = ended(process)
+        what = f"IIC_FAULT_SEED={seed}: {trial} hit {running}"
+        if running != "nothing":
+            break
+        # the machine was quicker this time, so the moment came too late and shows nothing
+        assert stopped.status == 0, f"{what}\n{stopped.said}"
+        assert numbers(clone) == expected, what
+        longest = 0.9 * min(longest, time.monotonic() - begin)
     left = [path for path in (clone / "results" / SCALE).rglob("*") if path.is_file()]
     for path in left:
         if path.name.endswith("run.json"):
             vouched_for(clone, path, what)
 
     # a Snakemake that was killed has left its lock, and says so
-    if (trial.victim, trial.signal) == ("all", "SIGKILL") and running != "nothing":
+    if (trial.victim, trial.signal) == ("all", "SIGKILL"):
         run(clone, *snakemake_command("--unlock", scale=SCALE), expect=None)
     again = run(clone, *COMMAND, expect=None)
     assert again.status == 0, f"{what}\n{again.said[-3000:]}"
@@ -124,12 +162,12 @@ def kill_and_repeat(trial: Trial, clone: Path, expected: dict[str, bytes], seed:
     assert not (clone / PLACE.scratch).exists(), what
     audit = iic(clone, "audit", "--scale", SCALE, expect=None)
     assert audit.status == 0, f"{what}\n{audit.said}"
+    shutil.rmtree(clone)
+    entry = Entry(seed, trial, running, stopped.status, "going on at epoch" in again.said)
     if log := os.environ.get("IIC_FAULT_LOG"):
-        resumed = "going on at epoch" in again.said
-        entry = {"seed": seed, **asdict(trial), "hit": running, "left": len(left)}
         with Path(log).open("a") as file:
-            file.write(json.dumps({**entry, "resumed": resumed, "same_bytes": True}) + "\n")
-    return running
+            file.write(json.dumps({**asdict(entry), "same_bytes": True}) + "\n")
+    return entry
 
 
 def vouched_for(clone: Path, receipt: Path, what: str) -> None:
@@ -148,9 +186,9 @@ def seed_of(record: pytest.FixtureRequest) -> int:
 def test_everything_killed_at_a_random_moment_ends_with_the_same_bytes(
     trainable: Path, undisturbed: Pair, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    seed = seed_of(request)
-    (trial,) = drawn(seed, 1, 8.0, ("all", "SIGKILL"))
-    kill_and_repeat(trial, copy(trainable, tmp_path / "clone"), numbers(undisturbed.path), seed)
+    seed, expected = seed_of(request), numbers(undisturbed.path)
+    assert KINDS[1] == ("all", "SIGKILL")
+    kill_and_repeat(seed, 1, 8.0, trainable, tmp_path / "clone", expected)
 
 
 @pytest.mark.long
@@ -158,21 +196,17 @@ def test_twenty_kills_at_random_moments_end_with_the_same_bytes(
     trainable: Path, undisturbed: Pair, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     seed, expected = seed_of(request), numbers(undisturbed.path)
+    timed = copy(trainable, tmp_path / "timed")
     begin = time.monotonic()
+    run(timed, *COMMAND)
+    longest = time.monotonic() - begin
+
+    def trial(number: int) -> Entry:
+        place = tmp_path / f"trial{number}"
+        return kill_and_repeat(seed, number, longest, trainable, place, expected)
+
     with ThreadPoolExecutor(2) as pool:
-        # two at a time, as the trials will run
-        clones = [copy(trainable, tmp_path / f"timed{number}") for number in range(2)]
-        list(pool.map(lambda clone: run(clone, *COMMAND), clones))
-        longest = time.monotonic() - begin
-        kinds = [("job", "SIGKILL"), ("all", "SIGKILL"), ("job", "SIGTERM"), ("all", "SIGTERM")]
-        trials = drawn(seed, TRIALS, longest, *kinds)
-        hit = pool.map(
-            lambda one: kill_and_repeat(
-                one, copy(trainable, tmp_path / f"trial{one.number}"), expected, seed
-            ),
-            trials,
-        )
-        counted = list(hit)
-    # a trial that came too late shows nothing; most must have hit something
-    assert sum(one != "nothing" for one in counted) >= TRIALS * 3 // 4, counted
-    assert "train" in counted
+        entries = list(pool.map(trial, range(TRIALS)))
+    assert len(entries) == TRIALS
+    # some must have met a training with a checkpoint, else resuming was never tried
+    assert sum(one.resumed for one in entries) >= 3, entries
