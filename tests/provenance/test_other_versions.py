@@ -22,7 +22,7 @@ from iic.engine.checkpoints import load as load_checkpoint
 from iic.params.errors import IICError
 from iic.params.runs import plan
 from iic.provenance import jobs
-from iic.provenance.audit.run import audit
+from iic.provenance.audit.run import audit, verify
 from iic.provenance.status import status
 from iic.provenance.why import why
 from iic.publish.tables import build
@@ -162,7 +162,7 @@ def test_what_was_cut_and_has_no_receipt_is_taken_for_nothing(tree: Path, name: 
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     receipt = paths.receipt_of(path) if name == "evaluation.json" else PLACE.receipt
     receipt.unlink()
-    found = [one for one in audit(plan(SCALE)).findings if one.level == "failure"]
+    found = verify(plan(SCALE))
     assert (str(receipt), "missing") in {(one.path, one.kind) for one in found}
     if receipt == PLACE.receipt:
         done = CliRunner().invoke(app, ["evaluate", "--scale", SCALE, "--dataset", "digits"])
@@ -176,7 +176,7 @@ def test_a_clone_with_results_of_a_layout_from_before_is_told_so(tree: Path) -> 
     """A folder that today's plan does not know is an orphan, and nothing is made from it."""
     old = PLACE.folder.with_name("run0")
     shutil.copytree(PLACE.folder, old)
-    found = [one for one in audit(plan(SCALE)).findings if one.level == "failure"]
+    found = verify(plan(SCALE))
     assert [(one.kind, one.path) for one in found] == [("orphan", str(old))]
 
 

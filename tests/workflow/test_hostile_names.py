@@ -96,6 +96,7 @@ def test_snakemake_asked_for_hostile_things_runs_none_of_them(tiny_copy: Path) -
     no_canary(tiny_copy)
 
 
+@pytest.mark.long
 def test_a_clone_and_a_mirror_in_folders_of_hostile_names_work(
     tiny: Finished, tmp_path: Path
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -99,6 +100,17 @@ def test_a_partial_table_is_apart_from_the_results(failed_copy: Path) -> None:
     said = iic(failed_copy, "audit", "--scale", SCALE, expect=None).said
     assert f"note (not run) {PARTIAL.parent}" in said
     assert "orphan" not in said and "failure" not in said
+
+
+@pytest.mark.long
+def test_partial_tables_that_cannot_be_written_hide_nothing(failed_copy: Path) -> None:
+    folder = failed_copy / PARTIAL.parent
+    shutil.rmtree(folder)
+    folder.write_text("in the way")
+    done = snakemake(failed_copy, *SAME, scale=SCALE, expect=1)
+    assert f"error: {PARTIAL}: cannot be written" in done.said and "Traceback" not in done.said
+    assert "At least one job did not complete successfully." in done.said
+    assert folder.read_text() == "in the way"
 
 
 def test_once_the_cause_is_mended_the_same_command_completes_the_table(

@@ -9,6 +9,8 @@ import shutil
 import zipfile
 from pathlib import Path
 
+import pytest
+
 from iic.params.runs import Plan, plan
 from iic.records import paths
 from tests.workflow.workflow_helpers import Finished, iic, snakemake
@@ -47,6 +49,7 @@ def test_the_report_of_a_finished_scale_has_every_caption(smoke: Finished, tmp_p
     assert "Invariant Information Clustering" in text and "iic audit --scale smoke" in text
 
 
+@pytest.mark.long
 def test_a_restored_clone_can_be_reported_on_as_an_archive(tiny_copy: Path, tmp_path: Path) -> None:
     shutil.rmtree(tiny_copy / ".snakemake")
     iic(tiny_copy, "restore", "--scale", "tiny")
