@@ -192,6 +192,7 @@ def test_everything_killed_at_a_random_moment_ends_with_the_same_bytes(
 
 
 @pytest.mark.long
+@pytest.mark.timeout(3600)
 def test_twenty_kills_at_random_moments_end_with_the_same_bytes(
     trainable: Path, undisturbed: Pair, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
