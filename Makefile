@@ -5,9 +5,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+CRATE := $(VENV)/rocrate
+CRATE_READY := $(CRATE)/.ready
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help mini setup test test-long check format lock readme clean
+.PHONY: help mini setup test test-long test-slurm check format lock readme clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -26,12 +28,21 @@ $(READY): requirements.lock requirements-uv.lock pyproject.toml
 	uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	touch $@
 
-test: setup ## Checks of style, types and layers, then the quick tests
+# what validates crates needs older packages than the workflow does, so it has a place of its own
+$(CRATE_READY): requirements-rocrate.lock | $(READY)
+	test -x $(CRATE)/bin/python || $(BIN)/python -m venv --clear --without-pip $(CRATE)
+	uv pip sync --quiet --python $(CRATE)/bin/python --require-hashes requirements-rocrate.lock
+	touch $@
+
+test: setup $(CRATE_READY) ## Checks of style, types and layers, then the quick tests
 	$(MAKE) --no-print-directory check
 	python -m pytest -m "not long"
 
-test-long: setup ## All tests, the slow ones included
+test-long: setup $(CRATE_READY) ## All tests, the slow ones included
 	python -m pytest
+
+test-slurm: setup ## Trainings through a real Slurm, preempted too (root; installs Debian's packages)
+	python -m pytest tests/slurm/checks.py
 
 check: setup ## Style, types, layers and generated files, without the tests
 	ruff check .
@@ -40,17 +51,20 @@ check: setup ## Style, types, layers and generated files, without the tests
 	mypy
 	lint-imports --no-cache
 	python -m iic dvc sync --check
+	python -m iic export schemas --check
 
 format: setup ## Bring all code into the project's style
 	ruff check --fix .
 	ruff format .
 	snakefmt Snakefile workflow
 
-lock: setup ## Resolve the newest versions into requirements.lock
+lock: setup ## Resolve the newest versions into the lock files
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--no-annotate --all-extras --output-file requirements.lock pyproject.toml
 	echo "uv" | uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-annotate --output-file requirements-uv.lock -
+	printf 'roc-validator\nruncrate\n' | uv pip compile --quiet --universal --python-version 3.11 \
+		--generate-hashes --no-emit-index-url --no-annotate --output-file requirements-rocrate.lock -
 
 readme: setup ## Write the README's measured table and workflow picture from results/mini
 	python docs/readme.py

@@ -47,6 +47,25 @@ for name in whole.figures:
     verb("draw", "--scale", scale, "--name", name)
 """
 
+TOGETHER = ("workflow", "provenance", "cli")
+"""Folders whose tests share clones that take minutes to make; the longest first."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Under pytest-xdist one worker runs all that shares a fixture; the long folders start first.
+
+    Elsewhere fixtures are shared within a module at most.
+    """
+
+    def folder(item: pytest.Item) -> str:
+        return item.path.relative_to(ROOT / "tests").parts[0]
+
+    for item in items:
+        group = folder(item) if folder(item) in TOGETHER else item.nodeid.split("::")[0]
+        item.add_marker(pytest.mark.xdist_group(group))
+    items.sort(key=lambda item: TOGETHER.index(folder(item)) if folder(item) in TOGETHER else 9)
+
 
 def clone_to(place: Path) -> Path:
     """Copy what a clone needs to run, without results or data."""

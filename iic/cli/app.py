@@ -9,7 +9,17 @@ from pathlib import Path
 
 import typer
 
-from iic.cli import cite, jobs, partial, provenance, status, workflow
+from iic.cli import (
+    cite,
+    export,
+    jobs,
+    partial,
+    provenance,
+    prune,
+    report,
+    status,
+    workflow,
+)
 from iic.params.errors import IICError
 
 app = typer.Typer(
@@ -21,9 +31,12 @@ app = typer.Typer(
 )
 jobs.register(app)
 partial.register(app)
+report.register(app)
 provenance.register(app)
+prune.register(app)
 status.register(app)
 cite.register(app)
+export.register(app)
 workflow.register(app)
 
 

@@ -3,25 +3,42 @@
 There is one DAG, in Snakemake; DVC versions what it reads and makes. Small results are kept in
 git, so their outs are not cached. `persist` keeps DVC from deleting outs before a stage: the
 workflow itself decides, by content, what has to be made again.
+
+What `dvc params diff`, `dvc metrics diff` and `dvc plots diff` show stands beside the stages and
+not in them, so that it never is a reason to run one, and no entry of dvc.lock depends on it.
 """
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import yaml
 
 from iic.params.datasets import load_catalogue
-from iic.params.runs import plan, scale_names
+from iic.params.runs import Plan, plan, scale_names
+from iic.records import paths
 
 DVC_FILE = "dvc.yaml"
-HEADER = "# Written by `iic dvc sync` from params/, and checked in CI. Do not edit.\n"
+HEADER = (
+    "# Written by `iic dvc sync` from params/ and what git keeps of results/; checked in CI.\n"
+    "# Do not edit.\n"
+)
 CODE = ["Snakefile", "iic", "params", "workflow"]
+PARAMS = ["params/datasets.yaml", "params/experiments", "params/figures.yaml", "params/scales"]
+"""Files, and folders of nothing but such files, that `dvc params` reads."""
+TEMPLATE = "scores"
+"""How the numbers of a table are drawn: ``.dvc/plots/scores.json``."""
 
 
-def dvc_yaml() -> str:
-    """Text of ``dvc.yaml`` for all datasets and scales."""
-    data = {scale: sorted(plan(scale).datasets) for scale in scale_names()}
+def dvc_yaml(root: Path = Path()) -> str:
+    """Text of ``dvc.yaml`` for all datasets and scales.
+
+    Args:
+        root: Root of the clone, where the results lie; settings are those of the working directory.
+    """
+    plans = {scale: plan(scale) for scale in scale_names()}
+    data = {scale: sorted(one.datasets) for scale, one in plans.items()}
     most = max(len(names) for names in data.values())
     # a stage of a foreach has a fixed number of deps, so a scale with fewer datasets names its
     # last one again; DVC takes a dep twice
@@ -54,7 +71,7 @@ def dvc_yaml() -> str:
     above = {"tables": ["runs"], "figures": ["runs", "artifacts"]}
     for name, sources in above.items():
         stages[name] = {
-            "foreach": list(scales),
+            "foreach": [scale for scale, one in plans.items() if name == "tables" or one.figures],
             "do": {
                 "desc": f"Make the {name} of scale ${{item}}",
                 "cmd": f"python -m iic run --scale ${{item}} {name}",
@@ -63,16 +80,69 @@ def dvc_yaml() -> str:
             },
         }
     stages["audit"] = {
-        "foreach": list(scales),
+        # a scale may have no figures: DVC fails where a dep is missing, and takes one twice
+        "foreach": {
+            scale: {"last": "figures" if one.figures else "tables"} for scale, one in plans.items()
+        },
         "do": {
-            "desc": "Audit every number of scale ${item}",
-            "cmd": "python -m iic run --scale ${item} audit",
-            "deps": CODE
-            + [f"results/${{item}}/{source}" for source in ("runs", "tables", "figures")],
-            "metrics": [_in_git("results/${item}/audit.json")],
+            "desc": "Audit every number of scale ${key} and gather them in one page",
+            "cmd": f"{run} report",
+            "deps": [*CODE, "docs/fidelity.md"]
+            + [f"{results}/{source}" for source in ("runs", "tables", "${item.last}")],
+            "outs": [
+                _in_git(f"{results}/{name}")
+                for name in ("audit.html", "report.html", "report.run.json")
+            ],
+            "metrics": [_in_git(f"{results}/audit.json")],
         },
     }
-    return HEADER + yaml.safe_dump({"stages": stages}, sort_keys=False, width=100)
+    content = {"stages": stages, "params": PARAMS, **_shown(root)}
+    return HEADER + yaml.safe_dump(content, sort_keys=False, width=100)
+
+
+def _shown(root: Path) -> dict[str, Any]:
+    """Numbers and pictures of the scales whose results are kept in git.
+
+    Of other scales git has no earlier state to compare with, and `dvc metrics show` would have an
+    empty line for each run that nobody has trained.
+    """
+    whole = [plan(scale) for scale in scale_names() if kept_in_git(scale, root)]
+    return {
+        "metrics": [path for one in whole for path in _evaluations(one)],
+        "plots": [entry for one in whole for entry in _plots(one)],
+    }
+
+
+def kept_in_git(scale: str, root: Path = Path()) -> bool:
+    """Whether the clone has results of `scale`, and ``.gitignore`` lets them be committed."""
+    ignore = root / ".gitignore"
+    lines = ignore.read_text(encoding="utf-8").splitlines() if ignore.is_file() else []
+    folder = paths.RESULTS / scale
+    return (root / folder / "runs").is_dir() and f"/{folder.as_posix()}/" not in lines
+
+
+def _evaluations(whole: Plan) -> list[str]:
+    return [
+        paths.RunPaths(whole.scale.name, run.id, seed).evaluation.as_posix()
+        for run in whole.runs.values()
+        for seed in run.seeds
+    ]
+
+
+def _plots(whole: Plan) -> list[str | dict[str, Any]]:
+    """Figures as they are, curves among them; tables as points, one column of the table a panel."""
+    name = whole.scale.name
+    figures = [paths.figure(name, figure).as_posix() for figure in whole.figures]
+    tables = {
+        paths.table(name, table).as_posix(): {
+            "x": "ours_mean",
+            "y": "row",
+            "template": TEMPLATE,
+            "title": f"{entry.title}, scale {name}",
+        }
+        for table, entry in whole.tables.items()
+    }
+    return [*figures, *({path: how} for path, how in tables.items())]
 
 
 def _cached(path: str) -> dict[str, Any]:

@@ -11,11 +11,12 @@ from rich.console import Console
 from rich.text import Text
 
 from iic.cli.logs import logged_to
+from iic.params.errors import IICError
 from iic.params.runs import plan
 from iic.provenance import jobs
 from iic.provenance.accept import accept as add_acceptance
-from iic.provenance.audit.report import AuditReport, Finding
-from iic.provenance.why import Answer
+from iic.provenance.audit.report import AuditReport, Finding, Reruns
+from iic.provenance.why import Answer, left_over
 from iic.provenance.why import why as compare
 
 ScaleOption = Annotated[str, typer.Option(help="One of the files in params/scales/.")]
@@ -30,7 +31,14 @@ WORDS = {
         "or iic restore first",
         "yellow",
     ),
+    "nothing re-run": (
+        "not verified as asked: no training could be repeated (the notes above say why)",
+        "yellow",
+    ),
 }
+
+SHORT = 10
+"""Jobs that were never run are listed one by one up to so many."""
 
 
 def register(app: typer.Typer) -> None:
@@ -44,19 +52,38 @@ def audit(
     allow_drift: Annotated[
         bool, typer.Option("--allow-drift", help="Exit status 0 also where only drift was found.")
     ] = False,
+    rerun: Annotated[
+        int, typer.Option(min=0, help="Trainings to repeat and compare with the results.")
+    ] = 0,
+    rerun_seed: Annotated[
+        int, typer.Option(min=0, help="Seed of the random choice of these trainings.")
+    ] = 0,
+    rerun_seconds: Annotated[
+        float, typer.Option(min=0, help="Longest training, in recorded seconds, to choose.")
+    ] = 60.0,
+    rerun_tolerance: Annotated[
+        float,
+        typer.Option(
+            min=0, max=100, help="Points of accuracy between different machines; on one, bytes."
+        ),
+    ] = 2.0,
     log_file: Annotated[Path | None, typer.Option("--log", help="File to log to as well.")] = None,
 ) -> None:
     """Verify every number of a scale, from the tables back to the raw data.
 
-    Exit status: 0 verified; 1 a file, a receipt or a number is not what it should be, or nothing
-    has been measured; 3 verified, but code, settings or software have changed since. Writes
-    results/SCALE/audit.json, except where nothing has been measured.
+    Exit status: 0 verified; 1 a file, a receipt or a number is not what it should be, nothing has
+    been measured, or re-runs were asked for and none was possible; 3 verified, but code, settings
+    or software have changed since. Writes results/SCALE/audit.json and, to be read, audit.html,
+    except where nothing has been measured.
     """
+    from iic.provenance.audit.rerun import Request
     from iic.provenance.audit.run import audit as examine
     from iic.provenance.audit.run import write
 
+    wanted = Request(rerun, rerun_seed, rerun_seconds, rerun_tolerance) if rerun else None
     with logged_to(log_file):
-        report = examine(plan(scale))
+        # only the workflow allows drift, and makes the report page next
+        report = examine(plan(scale), rerun=wanted, report_follows=allow_drift)
         path = None if report.verdict == "nothing measured" else write(report)
     _show(report, path, Console(soft_wrap=True, highlight=False))
     if log_file is not None:
@@ -75,7 +102,14 @@ def why(
     """Say why TARGET would run again: which code, settings, data or parents have changed."""
     chosen = _scale_of(target, scale)
     console = Console(soft_wrap=True, highlight=False)
-    for job in jobs.find(plan(chosen), target):
+    whole = plan(chosen)
+    try:
+        found = jobs.find(whole, target)
+    except jobs.UnknownTarget:
+        if remark := left_over(whole, target):
+            raise IICError(f"{target}: {remark}") from None
+        raise
+    for job in found:
         _answer(console, compare(job))
 
 
@@ -98,15 +132,34 @@ def accept(
 def restore(
     scale: ScaleOption = "mini",
     cores: Annotated[int, typer.Option(min=1, help="Cores for obtaining missing data.")] = 1,
+    remote: Annotated[
+        str | None,
+        typer.Option(help="Name of the DVC remote to pull from; the default one if left out."),
+    ] = None,
+    no_pull: Annotated[
+        bool, typer.Option("--no-pull", help="Ask no remote: verify what is here.")
+    ] = False,
 ) -> None:
-    """Bring results back from DVC, verify them, and tell Snakemake that they are done."""
+    """Bring results back from DVC, verify them, and tell Snakemake that they are done.
+
+    Afterwards a dry run has nothing to do, and tables and figures can be made again without any
+    training. Nothing is marked as done where a single file is not what its receipt says.
+    """
     from iic.provenance.restore import restore as bring_back
 
+    if no_pull and remote is not None:
+        raise IICError("--no-pull asks no remote: leave --remote out, or --no-pull")
     console = Console(soft_wrap=True, highlight=False)
-    left = bring_back(plan(scale), cores=cores)
+    left = bring_back(plan(scale), cores=cores, remote=remote, from_dvc=not no_pull)
     console.print(Text(f"what verified is marked as done; {len(left)} jobs are left to do"))
+    # a scale of which little was ever run has hundreds of those
+    never = [answer for answer in left if answer.status == "never run"]
+    few = len(never) <= SHORT
     for answer in left:
-        _answer(console, answer)
+        if few or answer.status != "never run":
+            _answer(console, answer)
+    if not few:
+        console.print(Text(f"{len(never)} jobs were never run: see iic status --scale {scale}"))
 
 
 def _scale_of(target: str, scale: str) -> str:
@@ -133,6 +186,8 @@ def _show(report: AuditReport, path: Path | None, console: Console) -> None:
             f"{checked.tables} tables rebuilt"
         )
     )
+    if report.reruns is not None:
+        _reruns(report.reruns, console)
     counts = Counter(finding.level for finding in report.findings)
     if counts:
         console.print(Text(", ".join(f"{number} {level}s" for level, number in counts.items())))
@@ -142,6 +197,22 @@ def _show(report: AuditReport, path: Path | None, console: Console) -> None:
     console.print(Text(f"{report.scale}: {words}", style=style))
     if path is not None:
         console.print(Text(f"written to {path}"))
+
+
+def _reruns(reruns: Reruns, console: Console) -> None:
+    for one in reruns.trainings:
+        style = "green" if one.outcome in ("same bytes", "within tolerance") else "bold red"
+        line = Text(f"re-run of {one.run}/seed{one.seed}: ").append(one.outcome, style=style)
+        line.append(f" ({one.recorded_seconds:.0f} s then, {one.seconds:.0f} s now)")
+        console.print(line)
+        for name, (then, now) in one.accuracies.items() if one.differences else ():
+            console.print(Text(f"  {name}: {then:.2f} % then, {now:.2f} % now", style="dim"))
+    console.print(
+        Text(
+            f"{reruns.compared} of {reruns.asked} re-runs made, of {reruns.possible} possible "
+            f"(seed {reruns.seed})"
+        )
+    )
 
 
 def _finding(console: Console, finding: Finding) -> None:

@@ -137,4 +137,9 @@ def _remarks(found: ScaleStatus) -> str:
     if found.all_trainings.without_estimate:
         names = dict.fromkeys(one.run for one in found.trainings if one.hours is None)
         lines.append(f"{NONE}: no estimate, and in no sum: {', '.join(names)}.")
+    if found.left_over:
+        lines.append(
+            f"{found.left_over} files of the results belong to no job: iic prune --scale "
+            f"{found.scale} lists them."
+        )
     return "\n".join(lines)

@@ -88,6 +88,14 @@ def code_state(root: Path = Path()) -> Code:
     )
 
 
+def tracked_files(root: Path, *folders: str) -> frozenset[str]:
+    """Files below `folders` that git tracks, relative to `root`; none outside a git clone."""
+    if code_state(root).commit is None:
+        return frozenset()
+    listed = _git(root, "ls-files", "-z", "--", *folders)
+    return frozenset(filter(None, (listed or "").split("\0")))
+
+
 def _git(root: Path, *arguments: str) -> str | None:
     # a git hook exports these, and they would point git at another tree than `root`
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}

@@ -8,17 +8,18 @@ every receipt, and only then tell Snakemake that what verified is up to date.
 from __future__ import annotations
 
 import logging
-import os
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from iic.params.errors import IICError
 from iic.params.runs import Plan
 from iic.provenance.artifacts import reads_artifacts
+from iic.provenance.audit.report import Finding
 from iic.provenance.audit.run import verify
+from iic.provenance.drivers import refuse_while_busy
 from iic.provenance.jobs import Job, all_jobs
+from iic.provenance.jobs import report as last_page
+from iic.provenance.remote import Pulled, RestoreError, call, pull
 from iic.provenance.why import Answer, why
 from iic.records import paths
 
@@ -27,11 +28,14 @@ log = logging.getLogger(__name__)
 DONE = "Nothing to be done"
 
 
-class RestoreError(IICError):
-    """The results cannot be taken for done."""
-
-
-def restore(plan: Plan, root: Path = Path(), cores: int = 1) -> list[Answer]:
+def restore(
+    plan: Plan,
+    root: Path = Path(),
+    cores: int = 1,
+    *,
+    remote: str | None = None,
+    from_dvc: bool = True,
+) -> list[Answer]:
     """Bring back what DVC has, verify it, and mark it as done.
 
     Data that DVC does not have are obtained again by the workflow, as they would be for any job.
@@ -40,22 +44,31 @@ def restore(plan: Plan, root: Path = Path(), cores: int = 1) -> list[Answer]:
         plan: What the scale holds.
         root: Root of the clone.
         cores: Given to Snakemake.
+        remote: Name of the DVC remote; the default one when None.
+        from_dvc: Whether to pull at all; else only what is here is verified.
 
     Returns:
         The jobs that are left to do: never run, stale, or without some of their files.
 
     Raises:
+        Busy: A Snakemake holds the clone.
         RestoreError: There are no results; DVC or Snakemake failed; a file is not what its
             receipt says; or Snakemake would still run a job that verified.
     """
-    results = [job for job in all_jobs(plan) if job.rule not in ("download", "prepare")]
-    pull(plan, root)
-    if not any((root / job.receipt).exists() for job in results):
+    refuse_while_busy(root, "restore marks nothing as done")
+    pulled = pull(plan, root, remote) if from_dvc else Pulled(None, "--no-pull was given")
+    present = [job for job in all_jobs(plan) if (root / job.receipt).exists()]
+    # data alone are worth restoring where they were pulled: those that lie here anyway are not
+    found = present if pulled.from_remote else [job for job in present if not _data(job)]
+    if not found:
+        why_none = f" ({pulled.reason})" if pulled.reason else ""
         raise RestoreError(
-            f"scale {plan.scale.name!r} has no results here, and DVC brought none: there is "
-            "nothing to restore"
+            f"scale {plan.scale.name!r} has no results here, and DVC brought none{why_none}: there "
+            "is nothing to restore"
         )
-    manifests = [str(paths.prepared_manifest(dataset)) for dataset in plan.datasets]
+    # with no results yet, there is nothing that needs the data which did not come
+    needed = plan.datasets if not all(map(_data, present)) else ()
+    manifests = [str(paths.prepared_manifest(dataset)) for dataset in needed]
     if not all((root / manifest).exists() for manifest in manifests):
         log.info("obtaining the data, which are not here")
         _snakemake(plan, root, cores, "--", *manifests)
@@ -65,14 +78,22 @@ def restore(plan: Plan, root: Path = Path(), cores: int = 1) -> list[Answer]:
         more = f"\n  and {len(failures) - 10} more" if len(failures) > 10 else ""
         raise RestoreError(
             f"nothing is marked as done, since {len(failures)} checks failed:\n{listed}{more}\n"
-            f"  see: iic audit --scale {plan.scale.name}"
+            f"  see: iic audit --scale {plan.scale.name}{_damaged(pulled, failures)}"
         )
     answers = [why(job, root) for job in all_jobs(plan)]
     left = [answer for answer in answers if not answer.fresh]
-    targets = [str(job.receipt) for job in sound(plan, answers)]
-    report = paths.audit_report(plan.scale.name)
-    if not left and (root / report).exists():
-        targets.append(str(report))
+    marked = sound(plan, answers)
+    targets = [str(job.receipt) for job in marked]
+    names = {job.name for job in marked}
+    if above := [one.job.name for one in answers if one.fresh and one.job.name not in names]:
+        listed = ", ".join(above[:4]) + (", ..." if len(above) > 4 else "")
+        log.warning("%d jobs stand on what is left and will run after it: %s", len(above), listed)
+    audits = [of(plan.scale.name) for of in (paths.audit_report, paths.audit_page)]
+    if not left and all((root / path).exists() for path in audits):
+        targets.append(str(audits[0]))
+        page = last_page(plan.scale.name)
+        if why(page, root).fresh:
+            targets.append(str(page.receipt))
     if targets:
         # every job, also those whose files happen to have times in the right order: Snakemake
         # sees a later change of a fingerprint only where it remembers the earlier one
@@ -83,10 +104,27 @@ def restore(plan: Plan, root: Path = Path(), cores: int = 1) -> list[Answer]:
     return left
 
 
+def _damaged(pulled: Pulled, failures: Sequence[Finding]) -> str:
+    """A hint at the copies that DVC keeps, where what it brought is not what was written."""
+    brought = [one for one in failures if one.kind == "altered" and not _in_git(one.path)]
+    if pulled.from_remote is None or not brought:
+        return ""
+    return (
+        f"\n  DVC brought {brought[0].path}: its copy in remote {pulled.from_remote!r} or in the "
+        "cache is damaged\n  remedy: see docs/dvc.md, A damaged copy"
+    )
+
+
+def _in_git(path: str) -> bool:
+    """Whether a file comes from git, as all but data and artifacts do."""
+    return not path.startswith("data/") and path.split("/")[2:3] != ["artifacts"]
+
+
 def sound(plan: Plan, answers: Sequence[Answer]) -> list[Job]:
     """The jobs that can be marked as done: themselves fresh, and all that they stand on.
 
-    Artifacts may be missing, since tables need none; a figure needs those that it is drawn from.
+    Artifacts may be missing, since tables need none; a figure needs those that it is drawn from,
+    and a training those of the run that it starts from: Snakemake would make them again for it.
     """
     by_name = {answer.job.name: answer for answer in answers}
     good: dict[str, bool] = {}
@@ -94,10 +132,16 @@ def sound(plan: Plan, answers: Sequence[Answer]) -> list[Job]:
         job = answer.job
         above = [by_name[name] for name in _needed(plan, job)]
         enough = answer.fresh or (job.rule == "train" and _lacks_artifacts(plan, answer))
+        if job.rule == "train":
+            enough = enough and all(one.fresh for one in above if one.job.rule == "train")
         if job.rule == "draw" and reads_artifacts(plan.scale.name, job.wildcards["name"]):
             enough = answer.fresh and all(one.fresh for one in above)
         good[job.name] = enough and all(good[one.job.name] for one in above)
     return [answer.job for answer in answers if good[answer.job.name]]
+
+
+def _data(job: Job) -> bool:
+    return job.rule in ("download", "prepare")
 
 
 def _lacks_artifacts(plan: Plan, answer: Answer) -> bool:
@@ -133,60 +177,12 @@ def _needed(plan: Plan, job: Job) -> list[str]:
     return [f"{rule} {place}" for place in places for rule in ("train", "evaluate")]
 
 
-def pull(plan: Plan, root: Path = Path()) -> bool:
-    """``dvc pull`` of the scale's stages, where DVC is in use and a remote is configured.
-
-    Returns:
-        Whether there was anything to pull from.
-
-    Raises:
-        RestoreError: DVC failed.
-    """
-    if not (root / ".dvc").is_dir() or not (root / "dvc.lock").is_file():
-        return False
-    dvc = [sys.executable, "-m", "dvc"]
-    remotes = _call([*dvc, "remote", "list"], root)
-    if remotes.returncode or not remotes.stdout.strip():
-        log.info("no DVC remote is configured: only what is here is verified")
-        return False
-    listed = _call([*dvc, "stage", "list", "--name-only"], root)
-    if listed.returncode:
-        raise RestoreError(f"dvc stage list failed:\n{listed.stderr}")
-    wanted = {f"data@{dataset}" for dataset in plan.datasets}
-    stages = [
-        stage
-        for stage in listed.stdout.split()
-        if stage in wanted or stage.endswith(f"@{plan.scale.name}")
-    ]
-    # what was never pushed is no error: tables can be verified without artifacts
-    done = _call([*dvc, "pull", "--allow-missing", *stages], root)
-    if done.returncode:
-        raise RestoreError(f"dvc pull failed:\n{done.stdout}{done.stderr}")
-    return True
-
-
 def _snakemake(plan: Plan, root: Path, cores: int, *arguments: str) -> str:
     """Run Snakemake on the plan's scale and return what it said."""
     command = [sys.executable, "-m", "snakemake", "--cores", str(cores)]
     command += ["--config", f"scale={plan.scale.name}", *arguments]
-    done = _call(command, root)
+    done = call(command, root)
     said = done.stdout + done.stderr
     if done.returncode:
         raise RestoreError(f"snakemake failed (status {done.returncode}):\n{said[-3000:]}")
     return said
-
-
-def _call(command: Sequence[str], root: Path) -> subprocess.CompletedProcess[str]:
-    # the rules call `python -m iic`: this very Python, also where its environment is not activated
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    try:
-        return subprocess.run(
-            command,
-            cwd=root,
-            env={**os.environ, "PATH": path},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    except OSError as error:
-        raise RestoreError(f"{command[0]} cannot be started: {error}") from error

@@ -18,6 +18,8 @@ from iic.params.base import Model
 from iic.params.cost import GPU_RATES, core_rate
 from iic.params.runs import Plan, Run
 from iic.provenance import jobs
+from iic.provenance.audit.orphans import strangers
+from iic.provenance.audit.tree import Tree
 from iic.provenance.changes import stands
 from iic.provenance.fingerprint import fingerprint
 from iic.provenance.links import holds
@@ -100,6 +102,8 @@ class ScaleStatus(Model):
     all_trainings: Summary
     """Each training once, however many tables and figures show it."""
     trainings: tuple[TrainingStatus, ...]
+    left_over: int
+    """Files in the results that no job of the plan makes, as of a removed seed: ``iic prune``."""
     assumed_rates: Rates = Field(
         default_factory=lambda: Rates(
             gpu=GPU_RATES, core={name: core_rate(name) for name in GPU_RATES}
@@ -144,6 +148,7 @@ class _Look:
             displays=tuple(self._display(kind, name) for kind, name in shown),
             all_trainings=_summary(self.trainings.values()),
             trainings=tuple(self.trainings.values()),
+            left_over=len(strangers(Tree(whole, self.root))),
         )
 
     @cached_property

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from iic.params.runs import Plan
 from iic.provenance.changes import acceptance_of, changes, stands
 from iic.provenance.fingerprint import fingerprint
 from iic.provenance.jobs import Job
 from iic.provenance.links import holds
+from iic.records import paths
 from iic.records.files import RecordError, read_record, sha256_file
 from iic.records.receipt import Receipt
 
@@ -64,6 +66,24 @@ def why(job: Job, root: Path = Path(), *, strict_env: bool | None = None) -> Ans
     if acceptance is not None and receipt.fingerprint.value != current.value:
         return Answer(job, "accepted", (f"because: {acceptance.because}", *different))
     return Answer(job, "up to date")
+
+
+def left_over(plan: Plan, target: str, root: Path = Path()) -> str | None:
+    """What to say of a target that is no job today, though its files are there; else None."""
+    scale, wanted = plan.scale.name, target.strip().rstrip("/")
+    results = paths.RESULTS / scale
+    if wanted in (str(paths.audit_report(scale)), str(paths.audit_page(scale))):
+        return "the audit has no receipt: it runs again after any other job, and by iic audit"
+    places = [Path(wanted), results / "runs" / wanted, results / "artifacts" / wanted]
+    places += [paths.table(scale, wanted), paths.figure(scale, wanted)]
+    if Path(wanted).is_absolute() or ".." in Path(wanted).parts:
+        return None
+    if any(results in place.parents and (root / place).exists() for place in places):
+        return (
+            f"its files are there, but no job of scale {scale!r} makes them any more: "
+            f"iic prune --scale {scale} lists what is left of it"
+        )
+    return None
 
 
 def _changed_parents(receipt: Receipt, root: Path) -> list[str]:

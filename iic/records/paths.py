@@ -140,3 +140,13 @@ def sources_of(output: Path) -> Path:
 def audit_report(scale: str) -> Path:
     """Result of the last audit."""
     return RESULTS / scale / "audit.json"
+
+
+def audit_page(scale: str) -> Path:
+    """The same for a reader."""
+    return audit_report(scale).with_suffix(".html")
+
+
+def report_page(scale: str) -> Path:
+    """Everything that a scale shows, in one page; its receipt lies beside it."""
+    return RESULTS / scale / "report.html"

@@ -45,6 +45,7 @@ WRONG: dict[str, tuple[list[str], int, str]] = {
                "scale 'smoke' has no figure 'figure_33'\n  allowed: figure_1, figure_2, "),
     "scale to audit": (["audit", "--scale", "smok"], 1, "did you mean: smoke?"),
     "scale of status": (["status", "--scale", "smok"], 1, "did you mean: smoke?"),
+    "scale to prune": (["prune", "--scale", "smok"], 1, "did you mean: smoke?"),
     "target of why": (["why", *SMOKE, "digits/kmean"], 1, "did you mean: digits/kmeans"),
     "run to accept": (["accept", *SMOKE, "digits/icc", "--because", "x"], 1, "did you mean"),
     "scale to run": (["run", "--scale", "laptopp", "all"], 1, "did you mean: laptop?"),
@@ -90,7 +91,8 @@ def test_every_verb_and_every_option_has_help() -> None:
     found = commands(typer.main.get_command(app))
     assert {
         ("download",), ("prepare",), ("train",), ("evaluate",), ("tabulate",), ("draw",),
-        ("audit",), ("why",), ("accept",), ("restore",), ("status",), ("run",), ("dvc", "sync"),
+        ("audit",), ("why",), ("accept",), ("restore",), ("prune",), ("status",), ("run",),
+        ("dvc", "sync"),
     } <= set(found)  # fmt: skip
     for words, command in found.items():
         assert command.help, words

@@ -167,6 +167,18 @@ def test_a_missing_seed_is_guessed_from_the_others(whole: Plan, tree: Path) -> N
     assert display(found, "table_1").state == "stale"
 
 
+def test_a_removed_seed_makes_its_table_stale_and_leaves_files_over(tree: Path) -> None:
+    assert status(plan(SCALE)).left_over == 0
+    scale = Path(f"params/scales/{SCALE}.yaml")
+    scale.write_text(scale.read_text().replace("digits/kmeans: [0, 1]", "digits/kmeans: [0]"))
+    forget()
+    found = status(plan(SCALE))
+    assert states(found) == ["done"]
+    assert display(found, "table_1").state == "stale" and found.left_over >= 5
+    said = CliRunner().invoke(app, ["status", "--scale", SCALE]).stdout
+    assert f"{found.left_over} files of the results belong to no job: iic prune" in said
+
+
 def test_damaged_receipts_and_other_parents_are_stale(whole: Plan, tree: Path) -> None:
     place = RunPaths(SCALE, RUN, 0)
     receipt = read_record(place.receipt, Receipt)

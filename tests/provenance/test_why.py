@@ -16,7 +16,7 @@ from iic.provenance.audit.run import audit
 from iic.provenance.changes import Change, changes
 from iic.provenance.fingerprint import forget, value
 from iic.provenance.jobs import UnknownTarget, find
-from iic.provenance.why import why
+from iic.provenance.why import left_over, why
 from iic.records.files import read_record, sha256_bytes, write_record
 from iic.records.receipt import Fingerprint, Receipt
 from tests.conftest import SCALE
@@ -83,6 +83,25 @@ def test_a_run_stands_for_all_its_seeds_and_a_typo_gets_a_hint(whole: Plan) -> N
     assert len(find(whole, RUN)) == 4
     with pytest.raises(UnknownTarget, match=r"did you mean: digits/kmeans"):
         find(whole, "digits/kmean")
+
+
+def test_what_no_job_makes_any_more_is_said_to_be_left_over(tree: Path) -> None:
+    scale = Path(f"params/scales/{SCALE}.yaml")
+    scale.write_text(scale.read_text().replace("digits/kmeans: [0, 1]", "digits/kmeans: [0]"))
+    forget()
+    removed = plan(SCALE)
+    for target in (f"{RUN}/seed1", f"results/{SCALE}/runs/{RUN}/seed1/history.jsonl"):
+        with pytest.raises(UnknownTarget):
+            find(removed, target)
+        assert f"iic prune --scale {SCALE}" in (left_over(removed, target) or "")
+    said = CliRunner().invoke(app, ["why", f"{RUN}/seed1", "--scale", SCALE])
+    assert "no job of scale 'smoke' makes them any more" in str(said.exception)
+    assert "has no receipt" in (left_over(removed, f"results/{SCALE}/audit.json") or "")
+    for unknown in (f"{RUN}/seed2", "table_99", "iic", "results", "../clone", str(tree)):
+        assert left_over(removed, unknown) is None, unknown
+    assert (
+        "table_1: changed" in CliRunner().invoke(app, ["why", "table_1", "--scale", SCALE]).stdout
+    )
 
 
 def test_everything_is_up_to_date_after_the_jobs(whole: Plan) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,16 @@ import yaml
 
 from iic.params.datasets import load_catalogue
 from iic.params.runs import plan, scale_names
-from tests.workflow.workflow_helpers import Finished, dvc, git, iic, write_scale
+from tests.workflow.workflow_helpers import (
+    Finished,
+    commit,
+    dvc,
+    edit,
+    git,
+    iic,
+    snakemake,
+    write_scale,
+)
 
 CLEAN = "Data and pipelines are up to date."
 
@@ -85,3 +95,72 @@ def test_a_direct_run_then_dvc_commit_leaves_both_in_step(tiny: Finished) -> Non
     assert CLEAN in dvc(tiny.path, "status", "--with-deps", "tables@tiny").said
     again = dvc(tiny.path, "repro", "tables@tiny").said
     assert again.count("didn't change, skipping") == 3 and "Running stage" not in again
+
+
+def shown(clone: Path, *arguments: str) -> Any:
+    """What DVC prints as JSON, its warnings about other scales left out."""
+    said = dvc(clone, *arguments).said
+    return json.JSONDecoder().raw_decode(said, said.index("{"))[0]
+
+
+def test_what_dvc_compares_is_that_of_the_scales_that_git_keeps(clone: Path) -> None:
+    content = yaml.safe_load((clone / "dvc.yaml").read_text())
+    plots = [one if isinstance(one, str) else next(iter(one)) for one in content["plots"]]
+    listed = [*content["metrics"], *plots]
+    assert {path.split("/")[1] for path in listed} == {"laptop", "laptop_cifar10"}
+    assert [path for path in [*listed, *content["params"]] if not (clone / path).exists()] == []
+    for stage in content["stages"].values():
+        assert not {"params", "plots"} & set(stage["do"]), "beside the stages, not in them"
+    # results that git ignores change nothing, others do
+    (clone / "results/mini/runs").mkdir(parents=True)
+    iic(clone, "dvc", "sync", "--check")
+    (clone / "results/gpu/runs").mkdir(parents=True)
+    assert "out of date" in iic(clone, "dvc", "sync", "--check", expect=1).said
+
+
+def test_committed_scores_and_figures_show(clean: Path, tmp_path: Path) -> None:
+    place = "results/laptop/runs/mnist/kmeans/seed0/evaluation.json"
+    scores = shown(clean, "metrics", "show", "--json", place)[""]["data"][place]["data"]
+    stored = json.loads((clean / place).read_text())
+    assert scores["selections"]["label_free"]["acc"] == stored["selections"]["label_free"]["acc"]
+    figure = "results/laptop/figures/training_curves.svg"
+    dvc(clean, "plots", "show", "--out", str(tmp_path / "page"), figure)
+    (copied,) = (tmp_path / "page/static").iterdir()
+    assert copied.read_bytes() == (clean / figure).read_bytes()
+    assert copied.name in (tmp_path / "page/index.html").read_text()
+
+
+def test_a_changed_setting_and_the_scores_that_it_gives_show(tiny_copy: Path) -> None:
+    place, table = (
+        "results/tiny/runs/digits/kmeans/seed0/evaluation.json",
+        "results/tiny/tables/table_1.csv",
+    )
+    lock = (tiny_copy / "dvc.lock").read_bytes()
+    iic(tiny_copy, "dvc", "sync")
+    # which files are compared is no reason to run or record anything
+    assert CLEAN in dvc(tiny_copy, "status", "--with-deps", "tables@tiny").said
+    dvc(tiny_copy, "commit", "--force", "runs@tiny", "tables@tiny")
+    assert (tiny_copy / "dvc.lock").read_bytes() == lock
+    commit(tiny_copy)
+    before = json.loads((tiny_copy / place).read_text())["selections"]["label_free"]["acc"]
+
+    edit(tiny_copy / "params/scales/tiny.yaml", "max_iterations: 300", "max_iterations: 1")
+    snakemake(tiny_copy, "tables", scale="tiny")
+
+    after = json.loads((tiny_copy / place).read_text())["selections"]["label_free"]["acc"]
+    assert after != before
+    params = shown(tiny_copy, "params", "diff", "--json")
+    key = "changes.digits/kmeans.max_iterations"
+    assert params == {"params/scales/tiny.yaml": {key: {"old": 300, "new": 1, "diff": -299}}}
+    metrics = shown(tiny_copy, "metrics", "diff", "--json", "--targets", place)
+    assert metrics[place]["selections.label_free.acc"] == {
+        "old": before, "new": after, "diff": pytest.approx(after - before),
+    }  # fmt: skip
+    drawn = shown(tiny_copy, "plots", "diff", "HEAD", "--show-vega", "--targets", table)
+    points = {
+        one["rev"]: float(one["ours_mean"])
+        for one in drawn["data"]["values"]
+        if one["row"] == "K-means" and one["ours_mean"]
+    }
+    assert points == {"HEAD": round(before, 2), "workspace": round(after, 2)}
+    assert drawn["facet"]["field"] == "column", "the template of .dvc/plots"

@@ -176,11 +176,12 @@ def test_a_second_snakemake_stops_and_the_first_goes_on(undisturbed: Pair) -> No
 
 
 @pytest.mark.parametrize("case", CASES, ids="-".join)
-def test_a_killed_training_goes_on_to_the_same_bytes(
+def test_h9_a_killed_training_goes_on_to_the_same_bytes(
     undisturbed: Pair,
     interrupted: dict[tuple[str, str], Future[Interrupted]],
     case: tuple[str, str],
 ) -> None:
+    """Snakemake deletes what a failed job has written, so checkpoints are no outputs."""
     found = interrupted[case].result()
     assert found.stopped.status != 0
     if case[1] == "SIGTERM":

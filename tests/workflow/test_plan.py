@@ -12,7 +12,10 @@ from iic.provenance import jobs
 from iic.records import paths
 from tests.workflow.workflow_helpers import ROOT, edit, iic, planned, snakemake
 
-TARGETS = ("data", "train", "baselines", "ablations", "runs", "tables", "figures", "audit", "all")
+TARGETS = (
+    "data", "train", "baselines", "ablations", "runs", "tables", "figures", "audit", "report",
+    "all",
+)  # fmt: skip
 SCALES = [name for name in scale_names(ROOT / "params") if name != "smoke"]
 
 
@@ -32,6 +35,7 @@ def test_a_bare_clone_plans_the_whole_dag(clone: Path, scale: str, by_name: bool
         "Writing": len(whole.tables) + len(whole.listings),
         "Drawing": len(whole.figures),
         "Auditing": 1,
+        "Gathering": 1,
     }.items():
         assert sum(job.startswith(kind) for job in listed) == wanted > 0, kind
     dataset = next(iter(whole.scale.datasets.values()))
@@ -43,8 +47,8 @@ def test_rules_write_where_the_records_say(clean: Path) -> None:
     said = snakemake(clean, "--summary", scale="smoke").said
     rows = [line.split("\t") for line in said.splitlines() if "\t" in line][1:]
     whole = plan("smoke")
-    wanted = {str(paths.audit_report("smoke"))}
-    for job in jobs.all_jobs(whole):
+    wanted = {str(path("smoke")) for path in (paths.audit_report, paths.audit_page)}
+    for job in (*jobs.all_jobs(whole), jobs.report("smoke")):
         wanted |= {str(job.receipt), *map(str, jobs.files_of(job))}
         if job.rule == "train":
             place = paths.RunPaths("smoke", job.wildcards["run"], int(job.wildcards["seed"]))

@@ -1,6 +1,7 @@
 """Traps where Snakemake and DVC meet.
 
-H1, H2 and H3 here; H5 (params that Snakemake does not track) in test_rules.py and test_rerun.py.
+H1, H2 and H3 here; H5 (params that Snakemake does not track) in test_rules.py and test_rerun.py; H9
+(checkpoints) in test_faults.py; the others in test_dvc_traps.py. docs/dvc.md lists them all.
 """
 
 from __future__ import annotations

@@ -48,7 +48,9 @@ def environment(**more: str) -> dict[str, str]:
     return {**kept, **fixed, **more}
 
 
-def run(clone: Path, *command: str, expect: int | None = 0, **more: str) -> Done:
+def run(
+    clone: Path, *command: str, expect: int | None = 0, seconds: float = 600, **more: str
+) -> Done:
     """Run a command in a clone; any exit status will do where `expect` is None."""
     ended = subprocess.run(
         command,
@@ -57,7 +59,7 @@ def run(clone: Path, *command: str, expect: int | None = 0, **more: str) -> Done
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=600,
+        timeout=seconds,
         check=False,
     )
     assert expect is None or ended.returncode == expect, (

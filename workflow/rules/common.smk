@@ -62,6 +62,44 @@ def figure_datasets(wildcards):
     )
 
 
+def by_attempt(first):
+    """A resource: `first`, and that much more each time that the job is tried anew."""
+    return lambda wildcards, attempt: first * attempt
+
+
+def image_megabytes(wildcards):
+    """Size of a dataset's images, at most, as uint8."""
+    dataset = PLAN.datasets[wildcards.dataset]
+    shape = dataset.image
+    pixels = shape.height * shape.width * shape.channels
+    return sum(dataset.splits.values()) * pixels // 10**6
+
+
+def preparing_memory(wildcards, attempt):
+    """MB in which to prepare a dataset: its images twice, and what decodes them."""
+    return (4000 + 2 * image_megabytes(wildcards)) * attempt
+
+
+def training_memory(wildcards, attempt):
+    """MB of the machine's memory, not the GPU's: images as read and as they are handed on, the
+    latter as floating point in what a CPU trains."""
+    copies = 2 if trained(wildcards).settings.gpu else 6
+    return (6000 + copies * image_megabytes(wildcards)) * attempt
+
+
+def training_minutes(wildcards, attempt):
+    """Three times the estimate that `iic status` shows, which counts multiplications alone, and a
+    second for 20 steps, in whole hours; two hours at least, and a day where nobody can estimate.
+    A training that needs more goes on at the next attempt."""
+    run = trained(wildcards)
+    cost = run.settings.cost(PLAN.datasets[run.dataset])
+    if cost is None:
+        return 24 * 60 * attempt
+    workers = 1 if run.settings.gpu else run.settings.threads
+    hours = 3 * cost.hours(run.settings.gpu) / workers + cost.steps / 20 / 3600
+    return max(2, round(hours)) * 60 * attempt
+
+
 def one_of(names):
     """Pattern of a wildcard that stands for one of `names`; of nothing where there are none."""
     return "|".join(names) or "(?!)"

@@ -6,6 +6,11 @@ Test with: snakemake --cores 1 -- data
 """
 
 
+# nodes of a cluster often see no network
+localrules:
+    download,
+
+
 rule data:
     input:
         expand("data/prepared/{dataset}/data.json", dataset=PLAN.datasets),
@@ -19,8 +24,8 @@ rule download:
     params:
         fp=lambda wildcards: fp("download", dataset=wildcards.dataset),
     resources:
-        runtime=120,
-        mem_mb=2000,
+        runtime=by_attempt(120),
+        mem_mb=by_attempt(2000),
     retries: 2
     log:
         "logs/download/{dataset}.log",
@@ -47,8 +52,8 @@ rule prepare:
     # images with label maps are decoded and scaled side by side; the result is the same
     threads: lambda wildcards: 8 if PLAN.datasets[wildcards.dataset].maps else 1
     resources:
-        runtime=120,
-        mem_mb=4000,
+        runtime=by_attempt(120),
+        mem_mb=preparing_memory,
     log:
         "logs/prepare/{dataset}.log",
     benchmark:

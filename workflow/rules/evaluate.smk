@@ -36,8 +36,8 @@ for DATASET in dict.fromkeys(run.dataset for run in PLAN.runs.values()):
             dataset=DATASET,
             scale=SCALE,
         resources:
-            runtime=60,
-            mem_mb=4000,
+            runtime=by_attempt(60),
+            mem_mb=by_attempt(4000),
         log:
             f"{LOGS}/evaluate/{DATASET}.log",
         benchmark:

@@ -42,8 +42,8 @@ rule draw:
         fp=lambda wildcards: fp("draw", scale=SCALE, name=wildcards.name),
         scale=SCALE,
     resources:
-        runtime=30,
-        mem_mb=4000,
+        runtime=by_attempt(30),
+        mem_mb=by_attempt(4000),
     wildcard_constraints:
         name=one_of(PLAN.figures),
     log:

@@ -58,8 +58,8 @@ rule train_run:
     threads: lambda wildcards: trained(wildcards).settings.threads
     resources:
         gpu=lambda wildcards: int(trained(wildcards).settings.gpu),
-        runtime=lambda wildcards, attempt: 1440 * attempt,
-        mem_mb=lambda wildcards, attempt: 6000 * attempt,
+        runtime=training_minutes,
+        mem_mb=training_memory,
     log:
         f"{LOGS}/train/{{dataset}}/{{run}}/seed{{seed}}.log",
     benchmark:

@@ -50,7 +50,8 @@ class Chain:
         path = str(job.receipt)
         named = {parent.path for parent in receipt.parents}
         for needed in self._parents_of(job):
-            if needed not in named:
+            # what a display of other settings shows is another thing: that it is stale is drift
+            if needed not in named and not self._stale_display(job, receipt):
                 yield _broken(path, f"does not name its parent {needed}")
         wrote: dict[str, str] = {}
         all_here = True
@@ -66,7 +67,11 @@ class Chain:
                     f"was made from another {link.path} (digest {link.digest[:12]}) than the one "
                     f"that lies here ({parent.digest[:12]})",
                 )
-            wrote |= {output.path: output.sha256 for output in parent.outputs}
+            theirs = {output.path: output.sha256 for output in parent.outputs}
+            # a figure names trainings of which it may show only what was evaluated
+            if job.rule != "draw" and theirs.keys().isdisjoint(one.path for one in receipt.inputs):
+                yield _broken(path, f"names its parent {link.path}, but read none of its files")
+            wrote |= theirs
         for read in receipt.inputs:
             if read.path in wrote:
                 if wrote[read.path] != read.sha256:
@@ -90,7 +95,19 @@ class Chain:
             return [str(one.receipt) for one in (jobs.prepare(run.dataset), *above)]
         if job.rule == "evaluate":
             return [str(jobs.train(names["scale"], names["run"], int(names["seed"])).receipt)]
-        return []
+        if job.rule == "tabulate":
+            shown = [(run, seed) for run in self.tree.plan.table_runs(names["name"])
+                     for seed in run.seeds]  # fmt: skip
+            above = [jobs.prepare(one) for one in self.tree.plan.table_datasets(names["name"])]
+        elif job.rule == "draw":
+            shown, above = self.tree.plan.figure_places(names["name"]), []
+        else:
+            return []
+        above += [jobs.evaluate(names["scale"], run.id, seed) for run, seed in shown]
+        return [str(one.receipt) for one in above]
+
+    def _stale_display(self, job: Job, receipt: Receipt) -> bool:
+        return job.rule in ("tabulate", "draw") and bool(self.tree.drift(job, receipt)[0])
 
     def _absent_parent(self, path: str, link: ParentRecord) -> Iterator[Finding]:
         if link.path in self.tree.damaged or not self.tree.restorable(link.path):

@@ -13,6 +13,27 @@ ROOMS = ("runs", "artifacts", "tables", "figures")
 TEMPORARY = ".part"
 
 
+def strangers(tree: Tree) -> list[str]:
+    """Files in the results of the scale that no job of its plan makes, relative to the root.
+
+    `iic prune` deletes this very list, so that nothing of it is left for the audit to find.
+    """
+    known = {str(path(tree.scale)) for path in (paths.audit_report, paths.audit_page)}
+    for job in tree.jobs:
+        known |= {str(job.receipt), *map(str, files_of(job))}
+    for _, receipt in tree.present:
+        known |= {output.path for output in receipt.outputs}
+    found = []
+    for room in ROOMS:
+        for path in sorted((tree.root / paths.RESULTS / tree.scale / room).rglob("*")):
+            name = path.relative_to(tree.root).as_posix()
+            # hidden files are the tools' own: .gitignore, .snakemake_timestamp, .DS_Store
+            left_over = path.name.endswith(TEMPORARY)
+            if path.is_file() and name not in known and (left_over or path.name[0] != "."):
+                found.append(name)
+    return found
+
+
 def check(tree: Tree) -> Iterator[Finding]:
     """One finding a folder that holds files of no job; a note on partial tables."""
     partial = paths.partial_table(tree.scale, "").parent
@@ -25,20 +46,10 @@ def check(tree: Tree) -> Iterator[Finding]:
             "here was verified",
             remedy=f"run the workflow again, or: iic partial --scale {tree.scale}",
         )
-    known = {str(paths.audit_report(tree.scale))}
-    for job in tree.jobs:
-        known |= {str(job.receipt), *map(str, files_of(job))}
-    for _, receipt in tree.present:
-        known |= {output.path for output in receipt.outputs}
-    strangers: dict[str, list[str]] = {}
-    for room in ROOMS:
-        for path in sorted((tree.root / paths.RESULTS / tree.scale / room).rglob("*")):
-            name = path.relative_to(tree.root).as_posix()
-            # hidden files are the tools' own: .gitignore, .snakemake_timestamp, .DS_Store
-            left_over = path.name.endswith(TEMPORARY)
-            if path.is_file() and name not in known and (left_over or path.name[0] != "."):
-                strangers.setdefault(path.parent.relative_to(tree.root).as_posix(), []).append(name)
-    for folder, names in strangers.items():
+    folders: dict[str, list[str]] = {}
+    for name in strangers(tree):
+        folders.setdefault(name.rsplit("/", 1)[0], []).append(name)
+    for folder, names in folders.items():
         listed = ", ".join(name.rsplit("/", 1)[1] for name in names[:4])
         yield Finding(
             level="failure",
@@ -46,6 +57,6 @@ def check(tree: Tree) -> Iterator[Finding]:
             path=folder if len(names) > 1 else names[0],
             message=f"no job of scale {tree.scale!r} makes {len(names)} of the files here: {listed}"
             + (", ..." if len(names) > 4 else ""),
-            remedy="delete them, or bring back the run, seed, table or figure in params/ that "
-            "they belong to",
+            remedy=f"list them with iic prune --scale {tree.scale}, and delete them with --delete; "
+            "or bring back the run, seed, table or figure in params/ that they belong to",
         )

@@ -29,10 +29,17 @@ Kind = Literal[
     "to be restored",
     "not run",
     "uncommitted",
+    "unverified",
+    "rerun",
 ]
 
 ExitStatus = Literal[0, 1, 3]
-Verdict = Literal["verified", "drifted", "failed", "nothing measured"]
+Verdict = Literal["verified", "drifted", "failed", "nothing measured", "nothing re-run"]
+"""The last one: re-runs were asked for, and none could be made."""
+
+Outcome = Literal["same bytes", "within tolerance", "different", "failed", "not compared"]
+"""How a training that was repeated stands to what the results say. ``failed``: it ended with an
+error. ``not compared``: it took too long, or there is nothing to compare it with."""
 
 
 class Finding(Model):
@@ -61,8 +68,48 @@ class Checked(Model):
     """Tables rebuilt and compared byte by byte."""
 
 
+class Rerun(Model):
+    """One training that was repeated."""
+
+    run: str
+    seed: int
+    outcome: Outcome
+    other_machine: list[str] = []
+    """What differs between the machine of the results and this one; where nothing does, the bytes
+    have to be the same."""
+    recorded_seconds: float
+    """What the training took when the results were made."""
+    seconds: float
+    """What it took now, start of the process included."""
+    accuracies: dict[str, tuple[float, float]] = {}
+    """Selection -> accuracy in percent that the results have, and that of the re-run."""
+    differences: list[str] = []
+
+
+class Reruns(Model):
+    """The sample of trainings that were repeated."""
+
+    asked: int = Field(ge=1)
+    seed: int = Field(ge=0)
+    """Of the sample."""
+    most_seconds: float
+    """Trainings that took longer were left out."""
+    tolerance: float
+    """Percentage points of accuracy between different machines."""
+    possible: int = Field(ge=0)
+    """Trainings that the sample was drawn from."""
+    impossible: dict[str, int] = {}
+    """Why others were not among them -> how many."""
+    trainings: list[Rerun] = []
+
+    @property
+    def compared(self) -> int:
+        """Trainings that were repeated and say something about the results."""
+        return sum(one.outcome != "not compared" for one in self.trainings)
+
+
 class AuditReport(Model):
-    """The whole file. Two audits of one tree differ only in `at`."""
+    """The whole file. Two audits of one tree without re-runs differ only in `at`."""
 
     schema_version: Literal[1] = 1
     scale: str
@@ -72,6 +119,8 @@ class AuditReport(Model):
     code: Code
     """State of the clone that did the audit."""
     checked: Checked
+    reruns: Reruns | None = None
+    """Null where none were asked for."""
     findings: list[Finding]
     """Failures first, then by path."""
 
@@ -80,11 +129,17 @@ ORDER: dict[Level, int] = {"failure": 0, "drift": 1, "note": 2}
 
 
 def conclude(
-    scale: str, at: datetime, code: Code, checked: Checked, findings: list[Finding]
+    scale: str,
+    at: datetime,
+    code: Code,
+    checked: Checked,
+    findings: list[Finding],
+    reruns: Reruns | None = None,
 ) -> AuditReport:
     """The report, findings sorted and each given once.
 
-    Where no number was looked at, none is verified, whatever else is in order.
+    Where no number was looked at, none is verified, whatever else is in order; and an audit that
+    was asked to repeat trainings and repeated none has not done what its reader thinks it did.
     """
     unique = {finding.model_dump_json(): finding for finding in findings}.values()
     ordered = sorted(unique, key=lambda one: (ORDER[one.level], one.path, one.kind, one.message))
@@ -96,6 +151,8 @@ def conclude(
         verdict, status = "failed", 1
     elif not checked.cells and not checked.evaluations:
         verdict, status = "nothing measured", 1
+    elif reruns is not None and not reruns.compared:
+        verdict, status = "nothing re-run", 1
     elif drifted:
         verdict, status = "drifted", 3
     else:
@@ -107,5 +164,6 @@ def conclude(
         exit_status=status,
         code=code,
         checked=checked,
+        reruns=reruns,
         findings=ordered,
     )

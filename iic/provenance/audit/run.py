@@ -6,23 +6,33 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from iic.params.runs import Plan
-from iic.provenance.audit import drift, integrity, orphans
+from iic.provenance.audit import drift, integrity, orphans, page, records
 from iic.provenance.audit.chain import Chain
 from iic.provenance.audit.metrics import Metrics
 from iic.provenance.audit.rebuild import Rebuild
 from iic.provenance.audit.report import AuditReport, Checked, Finding, conclude
+from iic.provenance.audit.rerun import Repetitions, Request
 from iic.provenance.audit.tree import Tree
 from iic.provenance.environment import code_state
 from iic.records.files import write_record
 from iic.records.paths import audit_report
 
 
-def audit(plan: Plan, root: Path = Path()) -> AuditReport:
+def audit(
+    plan: Plan,
+    root: Path = Path(),
+    *,
+    rerun: Request | None = None,
+    report_follows: bool = False,
+) -> AuditReport:
     """Verify the results of a scale, from the cells of its tables back to the raw data.
 
     Args:
         plan: What the scale holds.
         root: Root of the clone; settings are those of the working directory.
+        rerun: Trainings to repeat, if any.
+        report_follows: Whether the report page is made next, so that it matters not what an
+            earlier one shows.
 
     Raises:
         SettingsError: The settings are wrong, so nothing can be compared with them.
@@ -34,9 +44,17 @@ def audit(plan: Plan, root: Path = Path()) -> AuditReport:
     for part in (chain, metrics, rebuild):
         findings += part.check()
     findings += orphans.check(tree)
+    findings += records.check(tree)
+    findings += records.unverified(tree)
     findings += drift.stale(tree)
     findings += drift.environment(tree)
     findings += drift.uncommitted(tree, code)
+    reruns = None
+    if rerun is not None:
+        repetitions = Repetitions(tree, rerun)
+        findings += repetitions.check()
+        reruns = repetitions.report
+    findings += page.check(tree, findings, follows=report_follows)
     checked = Checked(
         jobs=len(tree.present),
         files=tree.hashed,
@@ -44,7 +62,7 @@ def audit(plan: Plan, root: Path = Path()) -> AuditReport:
         evaluations=metrics.recomputed,
         tables=rebuild.rebuilt,
     )
-    return conclude(plan.scale.name, datetime.now(UTC), code, checked, findings)
+    return conclude(plan.scale.name, datetime.now(UTC), code, checked, findings, reruns)
 
 
 def verify(plan: Plan, root: Path = Path()) -> list[Finding]:
@@ -54,19 +72,21 @@ def verify(plan: Plan, root: Path = Path()) -> list[Finding]:
         The failures.
     """
     tree = Tree(plan, root)
-    findings = [*integrity.check(tree), *Chain(tree).check(), *orphans.check(tree)]
+    findings = [*integrity.check(tree), *Chain(tree).check()]
+    findings += [*orphans.check(tree), *records.check(tree)]
     return [finding for finding in findings if finding.level == "failure"]
 
 
 def write(report: AuditReport, root: Path = Path()) -> Path:
-    """Write ``results/<scale>/audit.json``.
+    """Write ``results/<scale>/audit.json``, and ``audit.html`` for a reader.
 
     Returns:
-        Its path, relative to `root`.
+        Path of the former, relative to `root`.
 
     Raises:
         RecordError: It cannot be written.
     """
+    page.write_page(report, root)
     path = audit_report(report.scale)
     write_record(root / path, report)
     return path

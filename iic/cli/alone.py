@@ -1,0 +1,50 @@
+"""One process a training: two would write the same checkpoints and the same results.
+
+Snakemake's own lock keeps two drivers out of a clone. It does not know of jobs that outlive a
+driver which was killed, as jobs on a cluster do.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+from filelock import FileLock, Timeout
+
+from iic.params.errors import IICError
+from iic.records.files import RecordError
+from iic.records.paths import RunPaths
+
+PATIENCE = 30.0
+"""Seconds that a process which was told to end may take to save its checkpoint."""
+
+
+class TrainedElsewhere(IICError):
+    """Another process trains the same run with the same seed."""
+
+
+@contextlib.contextmanager
+def alone(place: RunPaths, patience: float = PATIENCE) -> Iterator[None]:
+    """Hold the run's lock, which the system gives back when the process ends, however it ends.
+
+    Raises:
+        TrainedElsewhere: Another process has held it for `patience` seconds.
+        RecordError: The folder of checkpoints cannot be written to.
+    """
+    path = place.scratch / "lock"
+    lock = FileLock(path, timeout=patience)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout:
+        raise TrainedElsewhere(
+            f"{path}: held by another process, which trains {place.run} with seed {place.seed}: "
+            "wait until it ends or cancel it (squeue, qstat or ps show it), then run this again; "
+            "it goes on from the last checkpoint"
+        ) from None
+    except OSError as error:
+        raise RecordError(f"{path}: cannot be written: {error.strerror}") from error
+    try:
+        yield
+    finally:
+        lock.release()

@@ -1,0 +1,69 @@
+"""The verbs ``export ...``: what is known here, in forms that other programs read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from iic.params.errors import IICError
+
+export = typer.Typer(help="Write what other programs read.", no_args_is_help=True)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs of this module."""
+    app.add_typer(export, name="export")
+
+
+@export.command()
+def schemas(
+    check: Annotated[
+        bool, typer.Option("--check", help="Change nothing; fail where a schema is out of date.")
+    ] = False,
+) -> None:
+    """Write the JSON schemas of settings and records to docs/schemas/."""
+    from iic.provenance.schemas.publish import FOLDER, differing, publish
+
+    if not check:
+        for path in publish():
+            print(path)
+    elif wrong := differing():
+        raise IICError(
+            f"{FOLDER}: out of date with the models: {', '.join(path.name for path in wrong)}\n"
+            "  remedy: run `iic export schemas` and commit what it writes"
+        )
+
+
+@export.command()
+def rocrate(
+    folder: Annotated[Path, typer.Argument(help="Folder of results, e.g. results/mini.")],
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Where the crate goes; scratch/rocrate/SCALE if not given."),
+    ] = None,
+    zipped: Annotated[
+        bool, typer.Option("--zip", help="Write one zip file, not a folder.")
+    ] = False,
+    artifacts: Annotated[
+        bool, typer.Option("--artifacts", help="Put weights and probabilities in as well.")
+    ] = False,
+    unverified: Annotated[
+        bool,
+        typer.Option("--unverified", help="Export results that do not verify; the crate says so."),
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace an earlier crate.")] = False,
+) -> None:
+    """Write results as a Workflow Run RO-Crate: jobs, settings, code, receipts and tables.
+
+    Prepared and raw data are named by hash and source, and not put in.
+    """
+    from iic.provenance.crate.export import export as write
+
+    done = write(
+        folder, out, zipped=zipped, artifacts=artifacts, unverified=unverified, force=force
+    )
+    typer.echo(f"{done.out}: {done.jobs} jobs")
+    if done.failures:
+        typer.echo(f"NOT VERIFIED: {done.failures} checks failed, and the crate says so")

@@ -1,0 +1,78 @@
+"""The verb ``prune``: shows files that no job makes any more, and deletes them where asked."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from iic.params.runs import plan
+from iic.records.files import dump_json
+
+ScaleOption = Annotated[str, typer.Option(help="One of the files in params/scales/.")]
+
+UNITS = ("bytes", "kB", "MB", "GB", "TB")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb of this module."""
+    app.command()(prune)
+
+
+def prune(
+    scale: ScaleOption = "mini",
+    delete: Annotated[
+        bool, typer.Option("--delete", "--yes", help="Delete them; else they are only listed.")
+    ] = False,
+    data: Annotated[
+        bool, typer.Option("--data", help="Also datasets, raw and prepared, that no scale uses.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
+) -> None:
+    """List what no job of today's plan makes: left-overs of removed runs, seeds and displays.
+
+    Looks at results/SCALE, scratch/SCALE and logs/SCALE. Deletes nothing without --delete, and
+    nothing at all while a Snakemake holds the clone.
+    """
+    from iic.provenance.prune import prune as look
+
+    found = look(plan(scale), data=data, delete=delete)
+    if as_json:
+        print(dump_json(found.model_dump(mode="json")), end="")
+        return
+    console = Console(soft_wrap=True, highlight=False)
+    for folder, group in groupby(found.files, lambda one: one.path.rpartition("/")[0]):
+        files = list(group)
+        size = shown(sum(one.bytes for one in files))
+        console.print(Text(f"{folder}/").append(f"  {size}", style="dim"))
+        for one in files:
+            mark = "  (in git)" if one.in_git else ""
+            line = Text(f"  {one.path.rpartition('/')[2]}  {shown(one.bytes)}")
+            console.print(line.append(mark, style="yellow"))
+    if not found.files:
+        console.print(Text(f"{scale}: every file belongs to a job of the plan", style="green"))
+        return
+    number = f"{len(found.files)} files, {shown(found.bytes)}"
+    if delete:
+        console.print(Text(f"{scale}: deleted {number}", style="bold"))
+    else:
+        console.print(Text(f"{scale}: {number} that no job makes; --delete deletes them"))
+    if in_git := sum(one.in_git for one in found.files):
+        fate = "commit their removal, or undo it with git restore" if delete else "see above"
+        console.print(Text(f"{in_git} of them in git: {fate}", style="yellow"))
+    if delete and any(one.place in ("results", "data") for one in found.files):
+        # DVC has hashed them as part of their folder
+        console.print(Text("where DVC is in use: dvc --wait-for-lock commit"))
+
+
+def shown(size: int) -> str:
+    """A size in bytes as people read it."""
+    value = float(size)
+    for unit in UNITS:
+        if value < 1000 or unit == UNITS[-1]:
+            return f"{size} {unit}" if unit == UNITS[0] else f"{value:.1f} {unit}"
+        value /= 1000
+    raise AssertionError("not reached")

@@ -1,0 +1,179 @@
+"""A training and its repetition, file by file."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from iic.provenance.audit.metrics import differences
+from iic.records.evaluation import Evaluation
+from iic.records.files import RecordError, sha256_file
+from iic.records.history import TIME_FIELDS, read_history
+from iic.records.receipt import Environment, Receipt
+
+DECIDING = ("numpy", "pyarrow", "safetensors", "scikit-learn", "scipy", "torch")
+"""Packages whose version may change the last bits of a training, or how they are stored."""
+
+
+class Difference(NamedTuple):
+    """A file that came out differently."""
+
+    path: str
+    message: str
+    """Where it differs, with the numbers of both sides."""
+
+
+def other_machine(then: Environment, now: Environment) -> list[str]:
+    """What may change the last bits: processor, threads, GPU, software.
+
+    Returns:
+        Nothing where two trainings have to give the same bytes.
+    """
+    pairs: dict[str, tuple[Any, Any]] = {
+        "cpu": (then.cpu, now.cpu),
+        "threads": (then.threads, now.threads),
+        "gpu": (then.gpu, now.gpu),
+        "cuda": (then.cuda, now.cuda),
+        "python": (_minor(then.python), _minor(now.python)),
+        "requirements.lock": (then.lock[:12], now.lock[:12]),
+    }
+    for name in DECIDING:
+        pairs[name] = (then.packages.get(name), now.packages.get(name))
+    return [
+        f"{what}: {one} then, {other} now" for what, (one, other) in pairs.items() if one != other
+    ]
+
+
+def _minor(version: str) -> str:
+    return version.rpartition(".")[0]
+
+
+def compare(then: Receipt, now: Receipt, root: Path, place: Path) -> Iterator[Difference]:
+    """The files that a training wrote, and what it found out, against those of its repetition.
+
+    Args:
+        then: The receipt of the results.
+        now: The receipt of the repetition.
+        root: Clone with the results.
+        place: Folder with the files of the repetition.
+    """
+    wrote = {output.path: output for output in now.outputs}
+    for output in then.outputs:
+        if output.path not in wrote:
+            yield Difference(output.path, "was not written again")
+        elif output.path.endswith("/history.jsonl"):
+            message = _histories(root / output.path, place / output.path, output.sha256)
+            if message is not None:
+                yield Difference(output.path, message)
+        elif output.sha256 != wrote[output.path].sha256:
+            message = f"sha256 {output.sha256[:12]} then, {wrote[output.path].sha256[:12]} now"
+            here = root / output.path
+            # a file that is absent or altered is the business of other checks
+            if here.exists() and sha256_file(here) == output.sha256:
+                message += f": {_content(here, place / output.path)}"
+            yield Difference(output.path, message)
+    for path in wrote.keys() - {output.path for output in then.outputs}:
+        yield Difference(path, "was written now, and not then")
+    found = list(differences(then.outcome, now.outcome))
+    if found:
+        receipt = next(iter(wrote)).rsplit("/", 1)[0] + "/run.json"
+        yield Difference(receipt, "outcome: " + "; ".join(_renamed(found)))
+
+
+def accuracies(then: Evaluation, now: Evaluation) -> dict[str, tuple[float, float]]:
+    """Selection -> accuracy in percent of the results and of the repetition, where both have it."""
+    found = {}
+    for name, one in then.selections.items():
+        other = now.selections[name]
+        if one is not None and other is not None:
+            if one.acc is not None and other.acc is not None:
+                found[str(name)] = (one.acc, other.acc)
+    return found
+
+
+def allowed(name: str, then: Evaluation, now: Evaluation, tolerance: float) -> float:
+    """Percentage points by which a selection's accuracy may differ between machines.
+
+    Last bits decide which sub-head has the lowest loss, so two that were equally good may be
+    chosen: up to two standard deviations over sub-heads are no sign of anything.
+    """
+    spreads = [0.0]
+    for evaluation in (then, now):
+        selection = evaluation.selections[name]  # type: ignore[index]
+        if selection is not None and selection.acc_std_heads is not None:
+            spreads.append(selection.acc_std_heads)
+    return max(tolerance, 2 * max(spreads))
+
+
+def _histories(then: Path, now: Path, sha256: str) -> str | None:
+    """The first epoch and field that differ, times left out."""
+    if not then.exists() or sha256_file(then) != sha256:
+        return None
+    try:
+        entries = [read_history(path) for path in (then, now)]
+    except RecordError as error:
+        return str(error)
+    for old, new in itertools.zip_longest(*entries):
+        if old is None or new is None:
+            return f"{len(entries[0])} epochs then, {len(entries[1])} now"
+        for key in dict.fromkeys((*old, *new)):
+            if key not in TIME_FIELDS and old.get(key) != new.get(key):
+                return f"epoch {old['epoch']}, {key}: {old.get(key)} then, {new.get(key)} now"
+    return None
+
+
+def _content(then: Path, now: Path) -> str:
+    """How far two files of one kind are apart."""
+    try:
+        if then.suffix == ".safetensors":
+            return _tensors(then, now)
+        return _tables(then, now)
+    except Exception as error:
+        # whatever is wrong with a file, that it differs has to be said
+        return f"cannot be compared further: {error}"
+
+
+def _tensors(then: Path, now: Path) -> str:
+    from safetensors.numpy import load_file
+
+    old, new = load_file(then), load_file(now)
+    if {name: one.shape for name, one in old.items()} != {
+        name: one.shape for name, one in new.items()
+    }:
+        return f"other tensors: {len(old)} then, {len(new)} now"
+    apart = {
+        name: float(np.max(np.abs(one.astype(float) - new[name].astype(float)), initial=0))
+        for name, one in old.items()
+        if not np.array_equal(one, new[name])
+    }
+    if not apart:
+        return "the same tensors, stored differently"
+    worst = max(apart, key=lambda name: apart[name])
+    return f"{len(apart)} of {len(old)} tensors differ, by up to {apart[worst]:.3g} ({worst})"
+
+
+def _tables(then: Path, now: Path) -> str:
+    import pyarrow.parquet as pq
+
+    old, new = pq.read_table(then), pq.read_table(now)
+    if old.column_names != new.column_names or old.num_rows != new.num_rows:
+        return (
+            f"{old.num_rows} rows of {len(old.column_names)} columns then, "
+            f"{new.num_rows} of {len(new.column_names)} now"
+        )
+    parts = []
+    for name in old.column_names:
+        pairs = zip(old[name].to_pylist(), new[name].to_pylist(), strict=True)
+        rows = [row for row, (one, other) in enumerate(pairs) if one != other]
+        if rows:
+            parts.append(f"{name} in {len(rows)} of {old.num_rows} rows, first in row {rows[0]}")
+    return "; ".join(parts[:3]) or "the same rows, stored differently"
+
+
+def _renamed(found: list[str]) -> Iterator[str]:
+    for one in found[:3]:
+        yield one.replace(" written,", " then,").replace(" recomputed", " now")

@@ -1,0 +1,125 @@
+"""A folder in which a training is repeated with the clone's code, settings and data.
+
+It lies under ``scratch/`` and links to what the training reads. What the training writes stays in
+it, so that the results which are audited are not touched; it is deleted in the end.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from iic.params.errors import IICError
+from iic.provenance.jobs import Job
+from iic.records import paths
+from iic.records.receipt import Receipt
+
+LINKED = ("iic", "params", "workflow", "Snakefile", "pyproject.toml", "requirements.lock", "data")
+SHOWN = 600
+"""Characters of a failed training's last words that are shown."""
+
+
+@dataclass(frozen=True)
+class Repeated:
+    """A training that has been repeated."""
+
+    seconds: float
+    error: str | None
+    """Its last words, where it failed."""
+    timed_out: bool = False
+
+
+@contextlib.contextmanager
+def workshop(root: Path) -> Iterator[Path]:
+    """The folder, as a clone without results; deleted when the block ends.
+
+    Args:
+        root: Root of the clone.
+
+    Raises:
+        IICError: It cannot be made.
+    """
+    scratch = (root / paths.SCRATCH).resolve()
+    had_scratch = scratch.exists()
+    try:
+        scratch.mkdir(parents=True, exist_ok=True)
+        place = Path(tempfile.mkdtemp(prefix="audit-", dir=scratch))
+    except OSError as error:
+        raise IICError(
+            f"{paths.SCRATCH}: no folder can be made there to repeat trainings in: {error.strerror}"
+        ) from error
+    try:
+        for name in LINKED:
+            source = root.resolve() / name
+            if source.exists():
+                (place / name).symlink_to(source)
+        yield place
+    finally:
+        # links are removed, never followed
+        shutil.rmtree(place, ignore_errors=True)
+        if not had_scratch:
+            with contextlib.suppress(OSError):
+                scratch.rmdir()
+
+
+def repeat(job: Job, receipt: Receipt, place: Path, root: Path, most_seconds: float) -> Repeated:
+    """Train again inside a `workshop`.
+
+    Args:
+        job: A job of the rule ``train``.
+        receipt: Its receipt, which says what it read.
+        place: The workshop.
+        root: Root of the clone.
+        most_seconds: When to give up.
+    """
+    above = [one.path for one in receipt.inputs] + [one.path for one in receipt.parents]
+    for path in above:
+        # a base run's weights and receipt; data are there as a whole
+        if path.startswith(f"{paths.RESULTS}/"):
+            link = place / path
+            link.parent.mkdir(parents=True, exist_ok=True)
+            if not link.is_symlink():
+                link.symlink_to((root / path).resolve())
+    names = job.wildcards
+    command = [sys.executable, "-m", "iic", "train", "--scale", names["scale"]]
+    command += ["--run", names["run"], "--seed", names["seed"]]
+    # the package of the clone, which python -m finds in its working directory, and no other
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    start = time.monotonic()
+    try:
+        done = subprocess.run(
+            command,
+            cwd=place,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            timeout=most_seconds,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return Repeated(time.monotonic() - start, None, timed_out=True)
+    seconds = time.monotonic() - start
+    if done.returncode:
+        words = " ".join(done.stdout.split())[-SHOWN:]
+        return Repeated(seconds, f"exit status {done.returncode}: {words or 'it said nothing'}")
+    return Repeated(seconds, None)
+
+
+def gpus() -> int:
+    """GPUs that torch sees; asked in a process of its own, since torch is slow to import."""
+    script = "import torch; print(torch.cuda.device_count())"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
+    return int(done.stdout) if done.returncode == 0 else 0

@@ -1,0 +1,189 @@
+"""``iic prune``: files that no job of today's plan makes, and their removal.
+
+Outputs persist when a run, a seed, a table or a figure is taken out of params/, and DVC hashes
+their folders with everything in them, as if all of it were current (trap H7).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+from iic.params.base import Model
+from iic.params.errors import IICError
+from iic.params.runs import Plan, plan, scale_names
+from iic.provenance.audit.orphans import TEMPORARY, strangers
+from iic.provenance.audit.tree import Tree
+from iic.provenance.drivers import refuse_while_busy
+from iic.provenance.environment import tracked_files
+from iic.provenance.jobs import Job
+from iic.records import paths
+
+Place = Literal["results", "scratch", "logs", "data"]
+
+LOGS = Path("logs")
+LOGGED = {"train": "run", "evaluate": "run", "tabulate": "name", "draw": "name"}
+"""Rules with a log of their own for each job, in a folder called as the rule -> what names it."""
+MARKERS = frozenset({".snakemake_timestamp"})
+"""What Snakemake puts into a folder that it made, and what goes with that folder."""
+
+
+class PruneError(IICError):
+    """A file could not be deleted."""
+
+
+class LeftOver(Model):
+    """One file that no job makes."""
+
+    path: str
+    """Relative to the root of the clone."""
+    place: Place
+    bytes: int
+    """Size of the file; of a link, that of the link itself, since no more than it is deleted."""
+    in_git: bool
+    """Whether git tracks it, so that deleting it is a change to commit."""
+
+
+class Pruned(Model):
+    """Answer of ``iic prune``."""
+
+    scale: str
+    deleted: bool
+    """False where the files were only looked for."""
+    bytes: int
+    files: tuple[LeftOver, ...]
+    """By place, then by path."""
+
+
+def prune(whole: Plan, root: Path = Path(), *, data: bool = False, delete: bool = False) -> Pruned:
+    """Look for files that no job of the plan makes, and delete them where asked.
+
+    Looked at are the results of this scale, its checkpoints and its logs; never those of another
+    scale. Of the results, it is what the audit calls orphans, and the partial forms of tables
+    that are there or in no plan.
+
+    Args:
+        whole: The scale's plan.
+        root: Root of the clone; settings are those of the working directory.
+        data: Also datasets, raw and prepared, that no scale uses.
+        delete: Delete what was found.
+
+    Returns:
+        What was found, deleted or not.
+
+    Raises:
+        Busy: `delete`, while a Snakemake holds the clone.
+        PruneError: A file could not be deleted; those before it are.
+    """
+    if delete:
+        refuse_while_busy(root, "prune deletes nothing")
+    tree = Tree(whole, root)
+    found: list[tuple[Place, str]] = [("results", name) for name in strangers(tree)]
+    found += [("results", name) for name in _partial(tree)]
+    found += [("scratch", name) for name in _scratch(tree)]
+    found += [("logs", name) for name in _logs(tree)]
+    if data:
+        found += [("data", name) for name in _data(root)]
+    tracked = tracked_files(root, *{name.split("/")[0] for _, name in found}) if found else set()
+    files = tuple(
+        LeftOver(
+            path=name, place=place, bytes=(root / name).lstat().st_size, in_git=name in tracked
+        )
+        for place, name in found
+    )
+    if delete:
+        for one in files:
+            _delete(root, Path(one.path))
+    return Pruned(
+        scale=whole.scale.name,
+        deleted=delete,
+        bytes=sum(one.bytes for one in files),
+        files=files,
+    )
+
+
+def _partial(tree: Tree) -> Iterator[str]:
+    """Partial tables that stand for nothing: the table is there, or the scale has none."""
+    scale = tree.scale
+    open_ones = {
+        name for name in tree.plan.tables if not tree.exists(str(paths.table(scale, name)))
+    }
+    for name in _files(tree.root, paths.partial_table(scale, "").parent):
+        if name.rpartition("/")[2].split(".")[0] not in open_ones:
+            yield name
+
+
+def _scratch(tree: Tree) -> Iterator[str]:
+    """Checkpoints of trainings that are not in the plan."""
+    known = {
+        paths.RunPaths(tree.scale, run.id, seed).scratch.as_posix()
+        for run in tree.plan.runs.values()
+        for seed in run.seeds
+    }
+    for name in _files(tree.root, paths.SCRATCH / tree.scale):
+        # scratch/<scale>/<dataset>/<run>/seed<N>/...
+        if "/".join(name.split("/")[:5]) not in known:
+            yield name
+
+
+def _logs(tree: Tree) -> Iterator[str]:
+    """Logs of jobs that are not in the plan, of the rules that have one for each job."""
+    stems = {_log(job) for job in tree.jobs if job.rule in LOGGED}
+    for rule in LOGGED:
+        for name in _files(tree.root, LOGS / tree.scale / rule):
+            folder, _, file = name.rpartition("/")
+            if f"{folder}/{file.split('.')[0]}" not in stems:
+                yield name
+
+
+def _log(job: Job) -> str:
+    """The job's log, up to its first dot: workflow/rules spell the same."""
+    names = job.wildcards
+    own = names[LOGGED[job.rule]]
+    if job.rule == "train":
+        own += f"/seed{names['seed']}"
+    elif job.rule == "evaluate":  # one process for all runs of a dataset
+        own = own.split("/")[0]
+    return (LOGS / names["scale"] / job.rule / own).as_posix()
+
+
+def _data(root: Path) -> Iterator[str]:
+    """Files of datasets that no scale uses, their logs, and what a killed download left."""
+    used = {name for scale in scale_names() for name in plan(scale).datasets}
+    for folder in (paths.RAW, paths.PREPARED):
+        for name in _files(root, folder):
+            inside = name.split("/")[2:]
+            if (len(inside) > 1 and inside[0] not in used) or name.endswith(TEMPORARY):
+                yield name
+    for rule in ("download", "prepare"):
+        for name in _files(root, LOGS / rule):
+            if name.rpartition("/")[2].split(".")[0] not in used:
+                yield name
+
+
+def _files(root: Path, folder: Path) -> Iterator[str]:
+    """Every file below `folder`, sorted; links to folders are not followed."""
+    for place, folders, names in os.walk(root / folder):
+        folders.sort()
+        for name in sorted(names):
+            yield (Path(place) / name).relative_to(root).as_posix()
+
+
+def _delete(root: Path, path: Path) -> None:
+    """Delete a file, and the folders that it leaves empty, up to that of its scale or kind."""
+    try:
+        (root / path).unlink(missing_ok=True)
+        # parts 0 and 1 are such as results/mini, scratch/mini, data/raw
+        for above in list(path.parents)[: len(path.parts) - 3]:
+            left = {one.name for one in (root / above).iterdir()}
+            if left - MARKERS:
+                break
+            for name in left:
+                (root / above / name).unlink()
+            (root / above).rmdir()
+    except OSError as error:
+        raise PruneError(
+            f"{path}: cannot be deleted: {error.strerror}; what was listed before it is deleted"
+        ) from error

@@ -1,0 +1,1 @@
+"""JSON schemas of settings and records, generated from their models."""
