@@ -19,14 +19,14 @@ TARGETS = (
 SCALES = [name for name in scale_names(ROOT / "params") if name != "smoke"]
 
 
-@pytest.mark.parametrize("scale", SCALES)
-def test_a_bare_clone_plans_the_whole_dag(clone: Path, scale: str) -> None:
+@pytest.mark.parametrize(("scale", "by_name"), [("mini", False), *((one, True) for one in SCALES)])
+def test_a_bare_clone_plans_the_whole_dag(clone: Path, scale: str, by_name: bool) -> None:
     # reference results are in git, and what lies there is not planned
     shutil.rmtree(clone / "results", ignore_errors=True)
     whole = plan(scale)
-    # what `make` asks for; and at another scale, everything by its name
-    named = [*TARGETS, *whole.tables, *whole.listings, *whole.figures] if scale == "gpu" else []
-    listed = planned(clone, *named, scale=None if scale == "mini" else scale)
+    # what `make` asks for; and at every scale, everything by its name
+    named = [*TARGETS, *whole.tables, *whole.listings, *whole.figures] if by_name else []
+    listed = planned(clone, *named, scale=scale if by_name else None)
     for kind, wanted in {
         "Obtaining": len(whole.datasets),
         "Turning": len(whole.datasets),
