@@ -120,10 +120,12 @@ def accept(
     because: Annotated[str, typer.Option(help="Why the change of code alters no number.")],
     scale: ScaleOption = "mini",
 ) -> None:
-    """Keep a finished training across a change of code that does not alter its numbers."""
-    found = [job for job in jobs.find(plan(scale), run) if job.rule == "train"]
+    """Keep a finished training across a change of code that does not alter its numbers.
+
+    Where nothing but requirements.lock changed, tables and figures can be kept as well, by name.
+    """
     console = Console(soft_wrap=True, highlight=False)
-    for accepted in add_acceptance(found, because):
+    for accepted in add_acceptance(jobs.find(plan(scale), run), because):
         console.print(Text(f"{accepted.job.name}: accepted"))
         for change in accepted.changed:
             console.print(Text(f"  {change}", style="dim"))
