@@ -9,7 +9,17 @@ from pathlib import Path
 
 import typer
 
-from iic.cli import cite, export, jobs, provenance, prune, status, workflow
+from iic.cli import (
+    cite,
+    export,
+    jobs,
+    partial,
+    provenance,
+    prune,
+    report,
+    status,
+    workflow,
+)
 from iic.params.errors import IICError
 
 app = typer.Typer(
@@ -20,6 +30,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 jobs.register(app)
+partial.register(app)
+report.register(app)
 provenance.register(app)
 prune.register(app)
 status.register(app)

@@ -85,9 +85,14 @@ def dvc_yaml(root: Path = Path()) -> str:
             scale: {"last": "figures" if one.figures else "tables"} for scale, one in plans.items()
         },
         "do": {
-            "desc": "Audit every number of scale ${key}",
-            "cmd": f"{run} audit",
-            "deps": CODE + [f"{results}/{source}" for source in ("runs", "tables", "${item.last}")],
+            "desc": "Audit every number of scale ${key} and gather them in one page",
+            "cmd": f"{run} report",
+            "deps": [*CODE, "docs/fidelity.md"]
+            + [f"{results}/{source}" for source in ("runs", "tables", "${item.last}")],
+            "outs": [
+                _in_git(f"{results}/{name}")
+                for name in ("audit.html", "report.html", "report.run.json")
+            ],
             "metrics": [_in_git(f"{results}/audit.json")],
         },
     }

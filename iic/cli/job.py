@@ -17,7 +17,14 @@ from typing import Any
 
 from iic.provenance.agreement import check_plan
 from iic.provenance.environment import code_state, environment
-from iic.records.files import RecordError, read_record, sha256_file, sha256_json, write_record
+from iic.records.files import (
+    OTHER_VERSION,
+    RecordError,
+    read_record,
+    sha256_file,
+    sha256_json,
+    write_record,
+)
 from iic.records.receipt import (
     FileRecord,
     Fingerprint,
@@ -83,8 +90,9 @@ def job(
 
     Raises:
         PlanChanged: `fingerprint` is not what the workflow was planned with.
-        RecordError: An input or a parent is missing, an input is not what its parent wrote, an
-            output that the block named does not exist, or the receipt cannot be written.
+        RecordError: An input or a parent is missing, an input is not what its parent wrote or
+            cannot be read by the block, an output that the block named does not exist, or the
+            receipt cannot be written.
     """
     name = f"{rule} {' '.join(wildcards.values())}"
     target = root / receipt_path
@@ -98,7 +106,10 @@ def job(
         raise RecordError(f"{receipt_path}: cannot be replaced: {error.strerror}") from error
 
     work = Work(seed=seed, stand_in=stand_in)
-    yield work
+    try:
+        yield work
+    except RecordError as error:
+        raise RecordError(f"{error}{_remedy(str(error), read, above, root)}") from error
 
     end = datetime.now(UTC)
     receipt = Receipt(
@@ -153,6 +164,26 @@ def _parent(path: Path, root: Path, read: list[FileRecord]) -> ParentRecord:
                 "workflow again"
             )
     return ParentRecord(path=path.as_posix(), digest=receipt.digest)
+
+
+def _remedy(problem: str, read: list[FileRecord], above: list[ParentRecord], root: Path) -> str:
+    """What to do about an input that is what its receipt says, and still cannot be read."""
+    if OTHER_VERSION in problem:
+        return ""
+    for record in read:
+        if problem.startswith(f"{root / record.path}: "):
+            makers = [
+                parent.path
+                for parent in above
+                if record.path
+                in {one.path for one in read_record(root / parent.path, Receipt).outputs}
+            ]
+            if makers:
+                return (
+                    "\n  remedy: it is as it was written, so another version of iic may have done "
+                    f"that: use that version, or delete {makers[0]} and run the workflow again"
+                )
+    return ""
 
 
 def _peak_memory() -> int:

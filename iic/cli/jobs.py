@@ -228,6 +228,7 @@ def tabulate(
                 builder = importlib.import_module("iic.publish.tables")
             work.output(*builder.write(whole, name, Path()))
             log.info("%s written to %s", name, paths.table(scale, name))
+        importlib.import_module("iic.publish.partial").discard(scale, name)
 
 
 def draw(

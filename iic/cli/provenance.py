@@ -73,8 +73,8 @@ def audit(
 
     Exit status: 0 verified; 1 a file, a receipt or a number is not what it should be, nothing has
     been measured, or re-runs were asked for and none was possible; 3 verified, but code, settings
-    or software have changed since. Writes results/SCALE/audit.json, except where nothing has been
-    measured.
+    or software have changed since. Writes results/SCALE/audit.json and, to be read, audit.html,
+    except where nothing has been measured.
     """
     from iic.provenance.audit.rerun import Request
     from iic.provenance.audit.run import audit as examine
@@ -82,7 +82,8 @@ def audit(
 
     wanted = Request(rerun, rerun_seed, rerun_seconds, rerun_tolerance) if rerun else None
     with logged_to(log_file):
-        report = examine(plan(scale), rerun=wanted)
+        # only the workflow allows drift, and makes the report page next
+        report = examine(plan(scale), rerun=wanted, report_follows=allow_drift)
         path = None if report.verdict == "nothing measured" else write(report)
     _show(report, path, Console(soft_wrap=True, highlight=False))
     if log_file is not None:
@@ -119,10 +120,12 @@ def accept(
     because: Annotated[str, typer.Option(help="Why the change of code alters no number.")],
     scale: ScaleOption = "mini",
 ) -> None:
-    """Keep a finished training across a change of code that does not alter its numbers."""
-    found = [job for job in jobs.find(plan(scale), run) if job.rule == "train"]
+    """Keep a finished training across a change of code that does not alter its numbers.
+
+    Where nothing but requirements.lock changed, tables and figures can be kept as well, by name.
+    """
     console = Console(soft_wrap=True, highlight=False)
-    for accepted in add_acceptance(found, because):
+    for accepted in add_acceptance(jobs.find(plan(scale), run), because):
         console.print(Text(f"{accepted.job.name}: accepted"))
         for change in accepted.changed:
             console.print(Text(f"  {change}", style="dim"))

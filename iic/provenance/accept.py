@@ -2,6 +2,9 @@
 
 A person says so and says why; the receipt records both, the audit shows them. Later work edits
 the engine, and weeks of GPU time must not be spent again because a function was renamed.
+
+A change of the lock file alone can be accepted for every job: a figure of a run whose artifacts
+are not at hand cannot be drawn again.
 """
 
 from __future__ import annotations
@@ -35,14 +38,16 @@ class Accepted:
     """What had changed."""
 
 
-def accept(trainings: Sequence[Job], because: str, root: Path = Path()) -> list[Accepted]:
-    """Add an acceptance to the receipts of those trainings whose code or lock file changed.
+def accept(found: Sequence[Job], because: str, root: Path = Path()) -> list[Accepted]:
+    """Add an acceptance to the receipts of those jobs whose code or lock file changed.
+
+    Jobs other than trainings count only where nothing but the lock file changed.
 
     The receipt keeps its modification time, and its digest does not count acceptances, so that
     neither the workflow nor the chain of receipts sees a change.
 
     Args:
-        trainings: Jobs of the rule ``train``, e.g. all seeds of a run.
+        found: Jobs, e.g. the trainings and evaluations of all seeds of a run.
         because: Why no number is altered.
         root: Root of the clone.
 
@@ -55,9 +60,7 @@ def accept(trainings: Sequence[Job], because: str, root: Path = Path()) -> list[
     reason = " ".join(because.split())
     if not reason:
         raise NotAcceptable("--because is empty: say why the change alters no number")
-    if not trainings:
-        raise NotAcceptable("only trainings can be accepted: everything else is quick to run again")
-    judged = [_judge(job, root) for job in trainings]
+    judged = [_judge(job, root) for job in found]
     wanted = [one for one in judged if isinstance(one, _Change)]
     if not wanted:
         raise NotAcceptable("\n".join(str(one) for one in judged))
@@ -81,7 +84,7 @@ def accept(trainings: Sequence[Job], because: str, root: Path = Path()) -> list[
 
 @dataclass(frozen=True)
 class _Change:
-    """A training of which nothing changed but what can be accepted."""
+    """A job of which nothing changed but what can be accepted."""
 
     job: Job
     receipt: Receipt
@@ -98,6 +101,8 @@ def _judge(job: Job, root: Path) -> _Change | str:
     different = changes(receipt.fingerprint, current)
     lock = lock_hash(root)
     drifted = receipt.environment.lock != lock and not accepts_lock(receipt, lock)
+    if different and job.rule != "train":
+        return f"{job.name}: only trainings are accepted so; it is quick to run again"
     if not different and not drifted:
         return f"{job.name}: nothing changed since it ran, nothing to accept"
     if different and acceptance_of(receipt, current) is not None and not drifted:

@@ -20,9 +20,7 @@ A difference in any part makes Snakemake run the job again, whatever the files' 
 
 from __future__ import annotations
 
-import json
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -34,11 +32,15 @@ from iic.provenance import artifacts, jobs, relevant
 from iic.provenance import closure as closures
 from iic.provenance.agreement import accepted_as
 from iic.provenance.closure import LEFT_OUT, UnknownModule, closure, named_files
-from iic.provenance.lock import lock_hash
+from iic.provenance.parts import STRICT_VARIABLE as STRICT_VARIABLE
+from iic.provenance.parts import make
+from iic.provenance.parts import value_of as value_of
 from iic.publish.origins import FILE as ORIGINS
+from iic.publish.pages.files import template_files
 from iic.publish.published import published_files
+from iic.publish.report.files import FIDELITY
 from iic.records import paths
-from iic.records.files import sha256_file, sha256_json
+from iic.records.files import sha256_file
 from iic.records.receipt import Fingerprint
 
 # How files are named, written whole and described alters no result, and every room uses it; nor
@@ -64,8 +66,8 @@ EVALUATION = ("iic.evaluate.run",)
 TABULATION = "iic.publish.tables"
 reads_artifacts = artifacts.reads_artifacts
 """For the workflow, which imports nothing else of this room."""
-STRICT_VARIABLE = "IIC_STRICT_ENV"
 AUDIT = "iic.provenance.audit.run"
+REPORT = "iic.publish.report.page"
 
 
 class CodeError(IICError):
@@ -86,20 +88,22 @@ def fingerprint(job: jobs.Job, *, strict_env: bool | None = None) -> Fingerprint
     if job.rule in ("train", "evaluate"):
         of_run = train if job.rule == "train" else evaluate_run
         return of_run(names["scale"], names["run"], strict_env=strict_env)
+    if job.rule == "report":
+        return report(names["scale"], strict_env=strict_env)
     of_display = {"tabulate": tabulate, "draw": draw}[job.rule]
     return of_display(names["scale"], names["name"], strict_env=strict_env)
 
 
 def download(dataset: str, *, strict_env: bool | None = None) -> Fingerprint:
     """Raw files are known by their content, so the code that fetches them does not matter."""
-    return _fingerprint("download", {}, {}, _raw(dataset, _dataset(dataset)), strict_env)
+    return make("download", {}, {}, _raw(dataset, _dataset(dataset)), strict_env)
 
 
 def prepare(dataset: str, *, strict_env: bool | None = None) -> Fingerprint:
     """The dataset's reader, its shape and splits, and its raw files."""
     entry = _dataset(dataset)
     code = _code(_preparation(entry), entry.module)
-    return _fingerprint("prepare", code, relevant.prepared(entry), _raw(dataset, entry), strict_env)
+    return make("prepare", code, relevant.prepared(entry), _raw(dataset, entry), strict_env)
 
 
 def train(scale: str, run: str, *, strict_env: bool | None = None) -> Fingerprint:
@@ -127,7 +131,7 @@ def train(scale: str, run: str, *, strict_env: bool | None = None) -> Fingerprin
     if base is not None:
         # by value, not by its fingerprint: a change of code can be accepted, other settings cannot
         settings["base"] = {"method": base.method, **relevant.influencing(base.settings)}
-    return _fingerprint("train", code, settings, _raw(chosen.dataset, entry), strict_env)
+    return make("train", code, settings, _raw(chosen.dataset, entry), strict_env)
 
 
 def evaluate(scale: str, dataset: str, *, strict_env: bool | None = None) -> Fingerprint:
@@ -135,14 +139,14 @@ def evaluate(scale: str, dataset: str, *, strict_env: bool | None = None) -> Fin
     whole = plan(scale)
     chosen = [run for run in whole.runs.values() if run.dataset == dataset]
     settings = {run.id: relevant.evaluated(run, whole.datasets[dataset]) for run in chosen}
-    return _fingerprint("evaluate", _code(*EVALUATION), settings, {}, strict_env)
+    return make("evaluate", _code(*EVALUATION), settings, {}, strict_env)
 
 
 def evaluate_run(scale: str, run: str, *, strict_env: bool | None = None) -> Fingerprint:
     """The evaluation of one run, as its receipt has it."""
     chosen = plan(scale).run(run)
     settings = relevant.evaluated(chosen, plan(scale).datasets[chosen.dataset])
-    return _fingerprint("evaluate", _code(*EVALUATION), settings, {}, strict_env)
+    return make("evaluate", _code(*EVALUATION), settings, {}, strict_env)
 
 
 def tabulate(scale: str, name: str, *, strict_env: bool | None = None) -> Fingerprint:
@@ -158,14 +162,12 @@ def tabulate(scale: str, name: str, *, strict_env: bool | None = None) -> Finger
             "data": relevant.used(whole) if listing.data else {},
             **relevant.shown(whole),
         }
-        return _fingerprint(
-            "tabulate", _display_code(TABULATION, listing.module), settings, {}, strict_env
-        )
+        return make("tabulate", _display_code(TABULATION, listing.module), settings, {}, strict_env)
     table = whole.tables[name]
     shown = whole.table_runs(name)
     settings = {"table": table.model_dump(mode="json"), **relevant.shown(whole, shown, table)}
     published = {str(path): _file(path) for path in (*published_files(name), ORIGINS)}
-    return _fingerprint("tabulate", _display_code(TABULATION), settings, published, strict_env)
+    return make("tabulate", _display_code(TABULATION), settings, published, strict_env)
 
 
 def draw(scale: str, name: str, *, strict_env: bool | None = None) -> Fingerprint:
@@ -177,13 +179,22 @@ def draw(scale: str, name: str, *, strict_env: bool | None = None) -> Fingerprin
         **relevant.shown(whole, whole.figure_runs(figure)),
     }
     code = _display_code(figure.module)
-    return _fingerprint("draw", code, settings, named_files(figure.module), strict_env)
+    return make("draw", code, settings, named_files(figure.module), strict_env)
 
 
 def audit(scale: str, *, strict_env: bool | None = None) -> Fingerprint:
     """Everything that the scale holds: the audit judges all of it."""
     every = {job.name: fingerprint(job).value for job in jobs.all_jobs(plan(scale))}
-    return _fingerprint("audit", _display_code(AUDIT), {"jobs": every}, {}, strict_env)
+    return make("audit", _display_code(AUDIT), {"jobs": every}, _page_files(), strict_env)
+
+
+def report(scale: str, *, strict_env: bool | None = None) -> Fingerprint:
+    """What the page says beyond its inputs, which are all results and the audit of them."""
+    whole = plan(scale)
+    of_tables = (path for name in whole.tables for path in published_files(name))
+    read = {str(path): _file(path) for path in (*of_tables, ORIGINS, FIDELITY)}
+    settings = {"captions": whole.captions, **relevant.shown(whole, whole.runs.values())}
+    return make("report", _display_code(REPORT), settings, {**read, **_page_files()}, strict_env)
 
 
 def value(rule: str, *, strict_env: bool | None = None, root: Path = Path(), **names: Any) -> str:
@@ -194,7 +205,8 @@ def value(rule: str, *, strict_env: bool | None = None, root: Path = Path(), **n
     lost and a figure or a finetuning needs them. Then it is trained again, as what it is now.
 
     Args:
-        rule: ``download``, ``prepare``, ``train``, ``evaluate``, ``tabulate``, ``draw``, ``audit``.
+        rule: ``download``, ``prepare``, ``train``, ``evaluate``, ``tabulate``, ``draw``, ``audit``,
+            ``report``.
         strict_env: Whether a change of the lock file counts as a change; by default what the
             environment variable IIC_STRICT_ENV says, by which the workflow tells its jobs.
         root: Root of the clone.
@@ -213,7 +225,7 @@ def value(rule: str, *, strict_env: bool | None = None, root: Path = Path(), **n
         return accepted_as(root / own.receipt, current)
     functions: dict[str, Callable[..., Fingerprint]] = {
         "download": download, "prepare": prepare, "evaluate": evaluate,
-        "tabulate": tabulate, "draw": draw, "audit": audit,
+        "tabulate": tabulate, "draw": draw, "audit": audit, "report": report,
     }  # fmt: skip
     return functions[rule](**names, strict_env=strict_env).value
 
@@ -223,39 +235,6 @@ def forget() -> None:
     _closure.cache_clear()
     plan.cache_clear()
     closures.forget()
-
-
-def value_of(
-    rule: str,
-    code: Mapping[str, str],
-    settings: Mapping[str, Any],
-    data: Mapping[str, str],
-    environment: str | None,
-) -> str:
-    """SHA-256 over all parts of a fingerprint."""
-    parts = {"rule": rule, "code": code, "settings": settings, "data": data}
-    return sha256_json(parts if environment is None else {**parts, "environment": environment})
-
-
-def _fingerprint(
-    rule: str,
-    code: Mapping[str, str],
-    settings: Mapping[str, Any],
-    data: Mapping[str, str],
-    strict_env: bool | None,
-) -> Fingerprint:
-    # through JSON and back: tuples become lists here as they do in a receipt that is read again
-    plain = json.loads(json.dumps(settings))
-    if strict_env is None:
-        strict_env = os.environ.get(STRICT_VARIABLE) == "1"
-    environment = lock_hash() if strict_env else None
-    return Fingerprint(
-        value=value_of(rule, code, plain, data, environment),
-        code=dict(code),
-        settings=plain,
-        data=dict(data),
-        environment=environment,
-    )
 
 
 def _code(*modules: str) -> dict[str, str]:
@@ -272,6 +251,10 @@ def _closure(modules: tuple[str, ...], left_out: tuple[str, ...]) -> dict[str, s
         return closure(*modules, left_out=left_out)
     except UnknownModule as error:
         raise CodeError(f"{error}: named in params/ or imported by what is") from None
+
+
+def _page_files() -> dict[str, str]:
+    return {str(path): _file(path) for path in template_files()}
 
 
 def _preparation(entry: Dataset) -> str:

@@ -38,7 +38,7 @@ class Job:
         """As a user names it, e.g. ``digits/iic/seed0`` or ``table_1``."""
         if "run" in self.wildcards:
             return f"{self.wildcards['run']}/seed{self.wildcards['seed']}"
-        return self.wildcards.get("name") or self.wildcards.get("dataset") or "audit"
+        return self.wildcards.get("name") or self.wildcards.get("dataset") or self.rule
 
 
 def download(dataset: str) -> Job:
@@ -78,6 +78,11 @@ def draw(scale: str, name: str) -> Job:
     return Job("draw", {"scale": scale, "name": name}, receipt)
 
 
+def report(scale: str) -> Job:
+    """The page that shows everything, with the audit's verdict: made last, from all the others."""
+    return Job("report", {"scale": scale}, paths.receipt_of(paths.report_page(scale)))
+
+
 def all_jobs(plan: Plan) -> Iterator[Job]:
     """The jobs of a scale that make results, in the order in which they run."""
     scale = plan.scale.name
@@ -109,7 +114,7 @@ def find(plan: Plan, target: str) -> list[Job]:
     Raises:
         UnknownTarget: Nothing of that name; suggests the nearest.
     """
-    every = list(all_jobs(plan))
+    every = [*all_jobs(plan), report(plan.scale.name)]
     wanted = target.strip().rstrip("/")
     found = [job for job in every if wanted in _names(job)]
     if not found:
@@ -118,8 +123,8 @@ def find(plan: Plan, target: str) -> list[Job]:
         raise UnknownTarget(
             f"scale {plan.scale.name!r} has no {target!r}"
             + (f"\n  did you mean: {hint}?" if hint else "")
-            + "\n  allowed: a run with or without its seed, a table, a figure, a dataset, or "
-            "the path of one of their files"
+            + "\n  allowed: a run with or without its seed, a table, a figure, a dataset, "
+            "report, or the path of one of their files"
         )
     return found
 
@@ -141,6 +146,7 @@ def files_of(job: Job) -> list[Path]:
         "prepare": ("json",),
         "tabulate": ("csv", "md", "tex", "sources.json"),
         "draw": ("svg", "png", "sources.json"),
+        "report": ("html",),
     }
     return [job.receipt.with_name(f"{stem}.{ending}") for ending in endings[job.rule]]
 

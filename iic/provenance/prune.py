@@ -61,7 +61,8 @@ def prune(whole: Plan, root: Path = Path(), *, data: bool = False, delete: bool 
     """Look for files that no job of the plan makes, and delete them where asked.
 
     Looked at are the results of this scale, its checkpoints and its logs; never those of another
-    scale. Of the results, it is what the audit calls orphans.
+    scale. Of the results, it is what the audit calls orphans, and the partial forms of tables
+    that are there or in no plan.
 
     Args:
         whole: The scale's plan.
@@ -80,6 +81,7 @@ def prune(whole: Plan, root: Path = Path(), *, data: bool = False, delete: bool 
         refuse_while_busy(root, "prune deletes nothing")
     tree = Tree(whole, root)
     found: list[tuple[Place, str]] = [("results", name) for name in strangers(tree)]
+    found += [("results", name) for name in _partial(tree)]
     found += [("scratch", name) for name in _scratch(tree)]
     found += [("logs", name) for name in _logs(tree)]
     if data:
@@ -100,6 +102,17 @@ def prune(whole: Plan, root: Path = Path(), *, data: bool = False, delete: bool 
         bytes=sum(one.bytes for one in files),
         files=files,
     )
+
+
+def _partial(tree: Tree) -> Iterator[str]:
+    """Partial tables that stand for nothing: the table is there, or the scale has none."""
+    scale = tree.scale
+    open_ones = {
+        name for name in tree.plan.tables if not tree.exists(str(paths.table(scale, name)))
+    }
+    for name in _files(tree.root, paths.partial_table(scale, "").parent):
+        if name.rpartition("/")[2].split(".")[0] not in open_ones:
+            yield name
 
 
 def _scratch(tree: Tree) -> Iterator[str]:

@@ -18,6 +18,7 @@ from iic.provenance.audit.report import Finding
 from iic.provenance.audit.run import verify
 from iic.provenance.drivers import refuse_while_busy
 from iic.provenance.jobs import Job, all_jobs
+from iic.provenance.jobs import report as last_page
 from iic.provenance.remote import Pulled, RestoreError, call, pull
 from iic.provenance.why import Answer, why
 from iic.records import paths
@@ -81,10 +82,18 @@ def restore(
         )
     answers = [why(job, root) for job in all_jobs(plan)]
     left = [answer for answer in answers if not answer.fresh]
-    targets = [str(job.receipt) for job in sound(plan, answers)]
-    report = paths.audit_report(plan.scale.name)
-    if not left and (root / report).exists():
-        targets.append(str(report))
+    marked = sound(plan, answers)
+    targets = [str(job.receipt) for job in marked]
+    names = {job.name for job in marked}
+    if above := [one.job.name for one in answers if one.fresh and one.job.name not in names]:
+        listed = ", ".join(above[:4]) + (", ..." if len(above) > 4 else "")
+        log.warning("%d jobs stand on what is left and will run after it: %s", len(above), listed)
+    audits = [of(plan.scale.name) for of in (paths.audit_report, paths.audit_page)]
+    if not left and all((root / path).exists() for path in audits):
+        targets.append(str(audits[0]))
+        page = last_page(plan.scale.name)
+        if why(page, root).fresh:
+            targets.append(str(page.receipt))
     if targets:
         # every job, also those whose files happen to have times in the right order: Snakemake
         # sees a later change of a fingerprint only where it remembers the earlier one
@@ -114,7 +123,8 @@ def _in_git(path: str) -> bool:
 def sound(plan: Plan, answers: Sequence[Answer]) -> list[Job]:
     """The jobs that can be marked as done: themselves fresh, and all that they stand on.
 
-    Artifacts may be missing, since tables need none; a figure needs those that it is drawn from.
+    Artifacts may be missing, since tables need none; a figure needs those that it is drawn from,
+    and a training those of the run that it starts from: Snakemake would make them again for it.
     """
     by_name = {answer.job.name: answer for answer in answers}
     good: dict[str, bool] = {}
@@ -122,6 +132,8 @@ def sound(plan: Plan, answers: Sequence[Answer]) -> list[Job]:
         job = answer.job
         above = [by_name[name] for name in _needed(plan, job)]
         enough = answer.fresh or (job.rule == "train" and _lacks_artifacts(plan, answer))
+        if job.rule == "train":
+            enough = enough and all(one.fresh for one in above if one.job.rule == "train")
         if job.rule == "draw" and reads_artifacts(plan.scale.name, job.wildcards["name"]):
             enough = answer.fresh and all(one.fresh for one in above)
         good[job.name] = enough and all(good[one.job.name] for one in above)

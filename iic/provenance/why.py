@@ -72,7 +72,7 @@ def left_over(plan: Plan, target: str, root: Path = Path()) -> str | None:
     """What to say of a target that is no job today, though its files are there; else None."""
     scale, wanted = plan.scale.name, target.strip().rstrip("/")
     results = paths.RESULTS / scale
-    if wanted == str(paths.audit_report(scale)):
+    if wanted in (str(paths.audit_report(scale)), str(paths.audit_page(scale))):
         return "the audit has no receipt: it runs again after any other job, and by iic audit"
     places = [Path(wanted), results / "runs" / wanted, results / "artifacts" / wanted]
     places += [paths.table(scale, wanted), paths.figure(scale, wanted)]

@@ -1,12 +1,15 @@
 """Atomic writing, hashing and strict reading of the files that jobs leave behind.
 
 A file under its final name is always whole: it is written beside its place under a temporary
-name, flushed to disk and renamed.
+name, flushed to disk and renamed. A temporary file is locked while its writer lives, so that the
+next writer of the same file can clear away what a killed one has left.
 """
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
+import glob
 import hashlib
 import json
 import os
@@ -21,6 +24,8 @@ from iic.params.base import Model
 from iic.params.errors import IICError
 
 M = TypeVar("M", bound=Model)
+TEMPORARY = ".part"
+"""How the names of files end that are still being written."""
 
 
 class RecordError(IICError):
@@ -31,15 +36,19 @@ class RecordError(IICError):
 def atomic_file(path: Path) -> Iterator[BinaryIO]:
     """Open a temporary file that takes the name `path` only when the block ends well.
 
+    What killed writers of `path` have left is cleared away.
+
     Raises:
         RecordError: The folder cannot be written to or the disk is full; `path` is untouched.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(".part", f".{path.name}.", path.parent)
+        clear_left_over(path)
+        descriptor, temporary = _temporary(path)
+        # shares the lock, and so holds it until the file has its final name
+        lock = os.dup(descriptor)
     except OSError as error:
         raise RecordError(f"{path}: cannot be written: {error.strerror}") from error
-    temporary = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as file:
             yield file
@@ -54,6 +63,28 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
         ) from error
     finally:
         temporary.unlink(missing_ok=True)
+        os.close(lock)
+
+
+def clear_left_over(path: Path) -> None:
+    """Delete temporary files of `path` whose writers were killed; those of living ones stay."""
+    for name in glob.glob(f".{glob.escape(path.name)}.*{TEMPORARY}", root_dir=path.parent):
+        # whoever lives holds the lock; where the system knows no locks, nothing is deleted
+        with contextlib.suppress(OSError), (path.parent / name).open("rb+") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            (path.parent / name).unlink()
+
+
+def _temporary(path: Path) -> tuple[int, Path]:
+    """A new, locked file beside `path`, open for writing."""
+    while True:
+        descriptor, name = tempfile.mkstemp(TEMPORARY, f".{path.name}.", path.parent)
+        with contextlib.suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if os.fstat(descriptor).st_nlink:
+            return descriptor, Path(name)
+        # another writer took it for left over in the moment before the lock
+        os.close(descriptor)
 
 
 def _umask() -> int:
@@ -87,7 +118,8 @@ def read_record(path: Path, model: type[M]) -> M:
     """Read a record and check it against its model.
 
     Raises:
-        RecordError: The file is absent, no JSON, or does not fit `model`; names file and key.
+        RecordError: The file is absent, no JSON, of another schema than this version reads, or
+            does not fit `model`; names file and key.
     """
     try:
         text = path.read_bytes()
@@ -95,12 +127,41 @@ def read_record(path: Path, model: type[M]) -> M:
         raise RecordError(f"{path}: missing") from None
     except OSError as error:
         raise RecordError(f"{path}: cannot be read: {error.strerror}") from error
+    _check_schema(path, text, model)
     try:
         return model.model_validate_json(text)
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"]) or "(whole file)"
-        raise RecordError(f"{path}: {key}: {first['msg']}: not a {model.__name__} record") from None
+        unknown = first["type"] == "extra_forbidden" and "schema_version" in model.model_fields
+        raise RecordError(
+            f"{path}: {key}: {first['msg']}: not a {model.__name__} record"
+            + (f" as this version of iic knows it{OTHER_VERSION}" if unknown else "")
+        ) from None
+
+
+OTHER_VERSION = (
+    "; if another version of iic wrote it, use that version (a receipt names its commit), or move "
+    "the file away and make it again"
+)
+
+
+def _check_schema(path: Path, text: bytes, model: type[Model]) -> None:
+    """Refuse a record of another schema by its number, before fields that nobody here knows."""
+    field = model.model_fields.get("schema_version")
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError):
+        return  # the model says what is wrong with it
+    if field is None or not isinstance(content, dict):
+        return
+    found = content.get("schema_version", field.default)
+    if found != field.default:
+        raise RecordError(
+            f"{path}: schema_version: {found!r}, but this version of iic reads "
+            f"{field.default!r}: not a {model.__name__} record that it can take for its own"
+            f"{OTHER_VERSION}"
+        )
 
 
 def sha256_bytes(content: bytes) -> str:

@@ -12,6 +12,7 @@ RAW = Path("data/raw")
 PREPARED = Path("data/prepared")
 RESULTS = Path("results")
 SCRATCH = Path("scratch")
+LOGS = Path("logs")
 
 
 def raw_folder(dataset: str) -> Path:
@@ -68,6 +69,11 @@ class RunPaths:
         return SCRATCH / self.scale / self._tail
 
     @property
+    def log(self) -> Path:
+        """The training job's log, where the workflow runs it."""
+        return LOGS / self.scale / "train" / self._tail.with_suffix(".log")
+
+    @property
     def receipt(self) -> Path:
         """The training job's receipt."""
         return self.folder / "run.json"
@@ -108,6 +114,19 @@ def table(scale: str, name: str) -> Path:
     return RESULTS / scale / "tables" / f"{name}.csv"
 
 
+def partial_table(scale: str, name: str) -> Path:
+    """Tidy csv of a table that could not be finished; md, tex and sources lie beside it.
+
+    No part of the results: nothing is made from it, and it goes when the table itself is made.
+    """
+    return RESULTS / scale / "partial" / f"{name}.csv"
+
+
+def data_log(rule: str, dataset: str) -> Path:
+    """Log of ``download`` or ``prepare`` of a dataset, where the workflow runs it."""
+    return LOGS / rule / f"{dataset}.log"
+
+
 def figure(scale: str, name: str) -> Path:
     """Vector form of a figure; png, sources and receipt lie beside it."""
     return RESULTS / scale / "figures" / f"{name}.svg"
@@ -121,3 +140,13 @@ def sources_of(output: Path) -> Path:
 def audit_report(scale: str) -> Path:
     """Result of the last audit."""
     return RESULTS / scale / "audit.json"
+
+
+def audit_page(scale: str) -> Path:
+    """The same for a reader."""
+    return audit_report(scale).with_suffix(".html")
+
+
+def report_page(scale: str) -> Path:
+    """Everything that a scale shows, in one page; its receipt lies beside it."""
+    return RESULTS / scale / "report.html"

@@ -91,8 +91,8 @@ def test_every_verb_and_every_option_has_help() -> None:
     found = commands(typer.main.get_command(app))
     assert {
         ("download",), ("prepare",), ("train",), ("evaluate",), ("tabulate",), ("draw",),
-        ("audit",), ("why",), ("accept",), ("restore",), ("prune",), ("status",), ("run",),
-        ("dvc", "sync"),
+        ("audit",), ("report",), ("why",), ("accept",), ("restore",), ("prune",), ("status",),
+        ("run",), ("dvc", "sync"),
     } <= set(found)  # fmt: skip
     for words, command in found.items():
         assert command.help, words

@@ -142,6 +142,12 @@ def handler_of(server: FaultyServer) -> type[BaseHTTPRequestHandler]:
             time.sleep(1.5)
             return sent
 
+        def do_headers(self, name: str, earlier: int) -> int:
+            self.answer(b"", announce=len(CONTENT))
+            self.wfile.flush()
+            time.sleep(1.5)
+            return 0
+
         def do_mute(self, name: str, earlier: int) -> int:
             time.sleep(1.5)
             self.close_connection = True

@@ -33,6 +33,7 @@ REASONS = {
     "overloaded": "HTTP 503",
     "misranging": "the connection broke off: .*; 200,000 of 400,000 bytes arrived",
     "stalling": "stalled: not a byte for 0.3 s",
+    "headers": "stalled: not a byte for 0.3 s; 0 of 400,000 bytes arrived",
     "mute": "no answer within 0.3 s",
 }
 

@@ -181,3 +181,15 @@ def test_links_are_deleted_and_not_what_they_lead_to(smaller: Plan, tree: Path) 
 def test_committed_results_belong_to_their_plans() -> None:
     for scale in ("laptop", "laptop_cifar10"):
         assert prune(plan(scale, ROOT / "params"), ROOT).files == (), scale
+
+
+def test_partial_tables_go_once_they_stand_for_nothing(tree: Path) -> None:
+    folder = tree / f"results/{SCALE}/partial"
+    for name in ("table_1.csv", "table_1.sources.json", "table_2.md", "table_99.tex"):
+        make(folder / name)
+    (tree / f"results/{SCALE}/tables/table_1.csv").unlink()
+    found = prune(plan(SCALE), delete=True)
+    assert names(found) == {
+        f"results/{SCALE}/partial/{one}" for one in ("table_2.md", "table_99.tex")
+    }
+    assert {path.name for path in folder.iterdir()} == {"table_1.csv", "table_1.sources.json"}

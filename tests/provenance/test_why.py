@@ -178,9 +178,21 @@ def test_accepting_nothing_is_refused(whole: Plan, tree: Path) -> None:
         accept(found, "no reason")
     with pytest.raises(NotAcceptable, match="--because is empty"):
         accept(found, "  \n ")
-    with pytest.raises(NotAcceptable, match="only trainings"):
-        accept([], "a reason")
     assert before == {path: path.read_bytes() for path in FOLDER.iterdir()}
+
+
+def test_a_table_is_accepted_across_another_lock_file_and_across_nothing_else(
+    whole: Plan, tree: Path
+) -> None:
+    table = find(whole, "table_1")
+    with Path("requirements.lock").open("a") as file:
+        file.write("# edited\n")
+    assert [one.changed for one in accept(table, "a comment")] == [("requirements.lock",)]
+    with Path("iic/publish/markdown.py").open("a") as file:
+        file.write("\nEDITED = 1\n")
+    forget()
+    with pytest.raises(NotAcceptable, match="table_1: only trainings are accepted so"):
+        accept(table, "nothing reads it")
 
 
 def test_an_accepted_run_stands_for_the_edited_code_until_it_is_edited_again(tree: Path) -> None:

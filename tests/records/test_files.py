@@ -11,6 +11,8 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -118,10 +120,32 @@ def test_a_kill_before_the_rename_leaves_the_file_as_it_was(
     done = subprocess.run([sys.executable, "-c", code, str(path)], cwd=ROOT, check=False)
     assert done.returncode == -signal.SIGKILL
     assert (path.read_bytes() if path.exists() else None) == old
-    # what the killed process had written has no final name, and does not stop the next writer
-    assert all(one.suffix == ".part" for one in tmp_path.iterdir() if one != path)
+    # what the killed process had written has no final name, and the next writer clears it away
+    assert [one.suffix for one in tmp_path.iterdir() if one != path] == [".part"]
+    write_bytes(tmp_path / "another", b"x")
+    assert sum(one.suffix == ".part" for one in tmp_path.iterdir()) == 1
     write_bytes(path, b"new")
     assert path.read_bytes() == b"new"
+    assert {one.name for one in tmp_path.iterdir()} == {"file", "another"}
+
+
+def test_a_writer_that_lives_is_not_cleared_away(tmp_path: Path) -> None:
+    path = tmp_path / "[file]*"
+    with atomic_file(path) as slow:
+        slow.write(b"slow")
+        with atomic_file(path) as quick:
+            quick.write(b"quick")
+        assert path.read_bytes() == b"quick"
+    assert path.read_bytes() == b"slow"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_many_writers_of_one_file_all_end_well(tmp_path: Path) -> None:
+    contents = [bytes([number]) * 1000 for number in range(40)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(partial(write_bytes, tmp_path / "file"), contents))
+    assert (tmp_path / "file").read_bytes() in contents
+    assert [one.name for one in tmp_path.iterdir()] == ["file"]
 
 
 def test_a_folder_that_cannot_be_made_or_a_folder_in_the_way_is_a_clear_error(
@@ -159,6 +183,43 @@ def test_a_damaged_record_is_named_by_file_and_key(
         path.write_bytes(content)
     with pytest.raises(RecordError, match=rf"^{path}: {says}"):
         read_record(path, Note)
+
+
+class Versioned(Note):
+    schema_version: int = 3
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b'{"word": "a", "schema_version": 4}', "schema_version: 4, but this .* reads 3: not a V"),
+        (b'{"word": "a", "schema_version": 2}', "schema_version: 2, but this .* reads 3: not a V"),
+        (b'{"words": [], "schema_version": 4}', "schema_version: 4, but this .* reads 3: not a V"),
+        (b'{"word": "a", "schema_version": null}', "schema_version: None, but this .* reads 3"),
+        (b'{"word": "a", "mood": "good"}', "mood: Extra inputs .* as this version .* knows it"),
+    ],
+)
+def test_a_record_of_another_version_is_refused_with_a_remedy(
+    tmp_path: Path, content: bytes, says: str
+) -> None:
+    path = tmp_path / "note.json"
+    path.write_bytes(content)
+    remedy = "use that version .*, or move the file away and make it again$"
+    with pytest.raises(RecordError, match=rf"^{path}: {says}.*{remedy}"):
+        read_record(path, Versioned)
+
+
+def test_a_record_without_what_a_later_version_added_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "note.json"
+    path.write_bytes(b'{"word": "a"}')
+    assert read_record(path, Versioned) == Versioned(word="a")
+
+
+def test_json_nested_beyond_all_measure_is_a_damaged_record(tmp_path: Path) -> None:
+    path = tmp_path / "note.json"
+    path.write_bytes(b'{"word": ' + b"[" * 100_000 + b"]" * 100_000 + b"}")
+    with pytest.raises(RecordError, match="not a Versioned record"):
+        read_record(path, Versioned)
 
 
 def test_a_folder_in_place_of_a_record(tmp_path: Path) -> None:

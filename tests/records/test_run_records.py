@@ -318,6 +318,7 @@ def test_paths_are_those_of_the_contract() -> None:
         "probabilities": f"results/mini/artifacts/{tail}/probabilities.parquet",
         "snapshots": f"results/mini/artifacts/{tail}/snapshots.parquet",
         "scratch": f"scratch/mini/{tail}",
+        "log": f"logs/mini/train/{tail}.log",
     } == {
         name: getattr(run, name).as_posix()
         for name in dir(run)
@@ -334,3 +335,5 @@ def test_paths_are_those_of_the_contract() -> None:
         assert paths.sources_of(output).as_posix() == f"{stem}.sources.json"
         assert paths.receipt_of(output).as_posix() == f"{stem}.run.json"
     assert paths.audit_report("gpu").as_posix() == "results/gpu/audit.json"
+    assert paths.partial_table("gpu", "t").as_posix() == "results/gpu/partial/t.csv"
+    assert paths.data_log("prepare", "mnist").as_posix() == "logs/prepare/mnist.log"

@@ -261,3 +261,63 @@ def test_a_full_disk_is_a_clear_error_and_the_same_command_completes_later(
     folder = "results/tiny/runs/digits/kmeans/seed0"
     assert {f"{folder}/run.json", f"{folder}/evaluation.json"} <= made
     assert not {name for name in made if name.endswith(".part")}
+
+
+FULL = {
+    "checkpoint": (
+        f"scratch/{SCALE}",
+        f"python -m iic train --scale {SCALE} --run {RUN}",
+        "checkpoint.pt",
+    ),
+    "evaluation": (
+        "results/smoke/runs/digits/kmeans/seed0",
+        "python -m iic evaluate --scale smoke --dataset digits",
+        "evaluation.json",
+    ),
+    "table": (
+        "results/smoke/tables",
+        "python -m iic tabulate --scale smoke --name table_1",
+        "table_1.csv",
+    ),
+    "figure": (
+        "results/smoke/figures",
+        "python -m iic draw --scale smoke --name figure_3",
+        "figure_3.svg",
+    ),
+}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("what", FULL)
+def test_a_disk_that_is_full_under_one_job_is_a_clear_error(
+    what: str, smoke: Finished, trainable: Path, tmp_path: Path
+) -> None:
+    clone = copy(trainable if what == "checkpoint" else smoke.path, tmp_path / "clone")
+    if what == "checkpoint":
+        # there are 64 KiB for the history, which is written before it, and nothing else is
+        write_scale(clone, SCALE, RUN, schedule={"epochs": 2, "snapshot_steps": []}, sub_heads=5)
+    folder, command, file = FULL[what]
+    target = f"{folder}/{file}" if what != "checkpoint" else str(CHECKPOINT)
+    # what the job reads there stays, what it makes goes, and the rest of the disk is taken
+    script = f"""
+        mkdir -p {folder} && cp -a {folder} {tmp_path}/kept
+        mount -t tmpfs -o size=16m none {folder} && cp -a {tmp_path}/kept/. {folder}/
+        rm -f {target} {Path(target).with_suffix(".run.json")}
+        dd if=/dev/zero of={folder}/filler bs=1k status=none 2>/dev/null
+        {"truncate -s -64K " + folder + "/filler" if what == "checkpoint" else ""}
+        {command}; echo "FIRST $?"
+        find {folder} results -type f -printf 'LEFT %p\\n'
+        rm {folder}/filler
+        {command}; echo "SECOND $?"
+        find {folder} results -type f -printf 'MADE %p\\n'
+    """
+    done = run(clone, *namespace(), "bash", "-c", script)
+    full, rest = done.said.split("FIRST 1")
+    left, made = rest.split("SECOND 0")
+    assert "No space left on device" in full and "Traceback" not in full, full
+    assert f"error: {target}: cannot be written" in full, full
+    receipt = str(RECEIPT if what == "checkpoint" else Path(target).with_suffix(".run.json"))
+    for name in (target, receipt):
+        assert f"LEFT {name}\n" not in left
+    assert f"MADE {receipt}\n" in made
+    assert ".part\n" not in left + made

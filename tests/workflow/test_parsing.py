@@ -24,6 +24,7 @@ for job in all_jobs(whole):
         names["seed"] = int(names["seed"])
     seen += bool(fingerprint.value(job.rule, **names))
 fingerprint.value("audit", scale="mini")
+fingerprint.value("report", scale="mini")
 print(json.dumps({"jobs": seen, "seconds": time.process_time(), "modules": sorted(sys.modules)}))
 """
 HEAVY = {"torch", "torchvision", "pandas", "sklearn", "scipy", "matplotlib", "pyarrow"}

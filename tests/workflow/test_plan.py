@@ -12,18 +12,21 @@ from iic.provenance import jobs
 from iic.records import paths
 from tests.workflow.workflow_helpers import ROOT, edit, iic, planned, snakemake
 
-TARGETS = ("data", "train", "baselines", "ablations", "runs", "tables", "figures", "audit", "all")
+TARGETS = (
+    "data", "train", "baselines", "ablations", "runs", "tables", "figures", "audit", "report",
+    "all",
+)  # fmt: skip
 SCALES = [name for name in scale_names(ROOT / "params") if name != "smoke"]
 
 
-@pytest.mark.parametrize("scale", SCALES)
-def test_a_bare_clone_plans_the_whole_dag(clone: Path, scale: str) -> None:
+@pytest.mark.parametrize(("scale", "by_name"), [("mini", False), *((one, True) for one in SCALES)])
+def test_a_bare_clone_plans_the_whole_dag(clone: Path, scale: str, by_name: bool) -> None:
     # reference results are in git, and what lies there is not planned
     shutil.rmtree(clone / "results", ignore_errors=True)
     whole = plan(scale)
-    # what `make` asks for; and at another scale, everything by its name
-    named = [*TARGETS, *whole.tables, *whole.listings, *whole.figures] if scale == "gpu" else []
-    listed = planned(clone, *named, scale=None if scale == "mini" else scale)
+    # what `make` asks for; and at every scale, everything by its name
+    named = [*TARGETS, *whole.tables, *whole.listings, *whole.figures] if by_name else []
+    listed = planned(clone, *named, scale=scale if by_name else None)
     for kind, wanted in {
         "Obtaining": len(whole.datasets),
         "Turning": len(whole.datasets),
@@ -32,6 +35,7 @@ def test_a_bare_clone_plans_the_whole_dag(clone: Path, scale: str) -> None:
         "Writing": len(whole.tables) + len(whole.listings),
         "Drawing": len(whole.figures),
         "Auditing": 1,
+        "Gathering": 1,
     }.items():
         assert sum(job.startswith(kind) for job in listed) == wanted > 0, kind
     dataset = next(iter(whole.scale.datasets.values()))
@@ -43,8 +47,8 @@ def test_rules_write_where_the_records_say(clean: Path) -> None:
     said = snakemake(clean, "--summary", scale="smoke").said
     rows = [line.split("\t") for line in said.splitlines() if "\t" in line][1:]
     whole = plan("smoke")
-    wanted = {str(paths.audit_report("smoke"))}
-    for job in jobs.all_jobs(whole):
+    wanted = {str(path("smoke")) for path in (paths.audit_report, paths.audit_page)}
+    for job in (*jobs.all_jobs(whole), jobs.report("smoke")):
         wanted |= {str(job.receipt), *map(str, jobs.files_of(job))}
         if job.rule == "train":
             place = paths.RunPaths("smoke", job.wildcards["run"], int(job.wildcards["seed"]))

@@ -14,11 +14,13 @@ from tests.workflow.workflow_helpers import (
     Finished,
     append,
     edit,
+    iic,
     planned,
     snakemake,
 )
 
 AUDIT = "Auditing every number of this scale, from the tables back to the raw data."
+REPORT = "Gathering every number of this scale in one page, with its provenance."
 SCORING = "Scoring every run on digits from its assignments."
 SMOKE = plan("smoke", ROOT / "params")
 
@@ -66,10 +68,10 @@ def test_comments_docstrings_the_command_line_and_mirrors_change_nothing(smoke_c
 @pytest.mark.parametrize(
     ("module", "expected"),
     [
-        ("publish/markdown.py", [AUDIT, *writing(*SMOKE.tables, *SMOKE.listings)]),
+        ("publish/markdown.py", [AUDIT, REPORT, *writing(*SMOKE.tables, *SMOKE.listings)]),
         (
             "publish/figures/curves.py",
-            [AUDIT, *drawing("training_curves"), *drawing("segmentation_curves")],
+            [AUDIT, REPORT, *drawing("training_curves"), *drawing("segmentation_curves")],
         ),
     ],
 )
@@ -80,6 +82,23 @@ def test_an_edit_of_what_publishes_trains_nothing(
     assert planned(smoke_copy, scale="smoke") == sorted(expected)
 
 
+def test_an_edit_of_the_page_makes_the_page_alone(smoke_copy: Path) -> None:
+    append(smoke_copy / "iic/publish/report/curves.py", "\nEDITED = True\n")
+    append(smoke_copy / "docs/fidelity.md", "\n### Another difference\n\nOf no setting.\n")
+    assert planned(smoke_copy, scale="smoke") == [REPORT]
+    # the audit's own page has the same look
+    append(smoke_copy / "iic/publish/pages/templates/page.css", "\n/* edited */\n")
+    assert planned(smoke_copy, scale="smoke") == sorted([AUDIT, REPORT])
+
+
+def test_another_audit_by_hand_makes_the_page_again_and_once(smoke_copy: Path) -> None:
+    """The page shows the last audit, which does not ask for the page: there is no cycle."""
+    iic(smoke_copy, "audit", "--scale", "smoke", "--allow-drift")
+    assert planned(smoke_copy, scale="smoke") == [REPORT]
+    snakemake(smoke_copy, scale="smoke")
+    assert planned(smoke_copy, scale="smoke") == []
+
+
 def test_an_edit_of_the_engine_trains_what_uses_it(smoke_copy: Path) -> None:
     append(smoke_copy / "iic/engine/loop.py", "\nEDITED = True\n")
     listed = planned(smoke_copy, scale="smoke")
@@ -87,9 +106,8 @@ def test_an_edit_of_the_engine_trains_what_uses_it(smoke_copy: Path) -> None:
     without_network = ("/kmeans", "/spectral", "/sift")
     with_network = [run for run in SMOKE.runs if not run.endswith(without_network)]
     assert trained == sorted(training(*with_network))
-    assert {SCORING, *writing("table_1"), AUDIT, *drawing("figure_3", "training_curves")} <= {
-        *listed
-    }
+    shown = {*writing("table_1"), *drawing("figure_3", "training_curves")}
+    assert {SCORING, *shown, AUDIT, REPORT} <= {*listed}
     # nothing that stands below the engine or beside it
     assert not any(job.startswith(("Obtaining", "Turning", "Drawing figure_2")) for job in listed)
 
@@ -106,6 +124,7 @@ def test_h5_a_changed_setting_trains_that_run_alone(smoke_copy: Path) -> None:
             *writing("table_1"),
             *drawing("figure_3", "training_curves"),
             AUDIT,
+            REPORT,
         ]
     )
 

@@ -1,7 +1,7 @@
 """The audit: from each cell of each table back to the raw bytes.
 
 Inputs: all tables, figures and receipts of the scale
-Outputs: results/<scale>/audit.json
+Outputs: results/<scale>/audit.json, results/<scale>/audit.html
 Test with: snakemake --cores 1 --config scale=smoke -- audit
 """
 
@@ -17,6 +17,7 @@ rule audit:
         report=report(
             f"{RESULTS}/audit.json", caption="../report/audit.rst", category="Audit"
         ),
+        page=f"{RESULTS}/audit.html",
     params:
         fp=fp("audit", scale=SCALE),
         scale=SCALE,

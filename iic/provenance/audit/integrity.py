@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from iic.provenance.audit.report import Finding
 from iic.provenance.audit.tree import Tree
-from iic.provenance.fingerprint import value_of
 from iic.provenance.jobs import Job, files_of
+from iic.provenance.parts import value_of
 from iic.records.files import sha256_json
 from iic.records.receipt import FileRecord, Receipt
 
@@ -15,20 +15,25 @@ from iic.records.receipt import FileRecord, Receipt
 def check(tree: Tree) -> Iterator[Finding]:
     """Receipts: present, readable, unedited, where they belong. Outputs: present and unaltered."""
     for job in tree.jobs:
-        receipt = tree.receipt(str(job.receipt))
-        if receipt is not None:
-            yield from _receipt(tree, job, receipt)
-            yield from _outputs(tree, job, receipt)
-        elif str(job.receipt) in tree.damaged:
-            yield Finding(
-                level="failure",
-                kind="schema",
-                path=str(job.receipt),
-                message=f"the receipt cannot be read: {tree.damaged[str(job.receipt)]}",
-                remedy=_again(tree, job),
-            )
-        else:
-            yield _absent(tree, job)
+        yield from look(tree, job)
+
+
+def look(tree: Tree, job: Job) -> Iterator[Finding]:
+    """The same for one job."""
+    receipt = tree.receipt(str(job.receipt))
+    if receipt is not None:
+        yield from _receipt(tree, job, receipt)
+        yield from _outputs(tree, job, receipt)
+    elif str(job.receipt) in tree.damaged:
+        yield Finding(
+            level="failure",
+            kind="schema",
+            path=str(job.receipt),
+            message=f"the receipt cannot be read: {tree.damaged[str(job.receipt)]}",
+            remedy=_again(tree, job),
+        )
+    else:
+        yield _absent(tree, job)
 
 
 def _absent(tree: Tree, job: Job) -> Finding:

@@ -18,7 +18,7 @@ def strangers(tree: Tree) -> list[str]:
 
     `iic prune` deletes this very list, so that nothing of it is left for the audit to find.
     """
-    known = {str(paths.audit_report(tree.scale))}
+    known = {str(path(tree.scale)) for path in (paths.audit_report, paths.audit_page)}
     for job in tree.jobs:
         known |= {str(job.receipt), *map(str, files_of(job))}
     for _, receipt in tree.present:
@@ -35,7 +35,17 @@ def strangers(tree: Tree) -> list[str]:
 
 
 def check(tree: Tree) -> Iterator[Finding]:
-    """One finding a folder that holds files of no job."""
+    """One finding a folder that holds files of no job; a note on partial tables."""
+    partial = paths.partial_table(tree.scale, "").parent
+    if (tree.root / partial).is_dir():
+        yield Finding(
+            level="note",
+            kind="not run",
+            path=str(partial),
+            message="tables of a run in which jobs failed: nothing is made from them, and nothing "
+            "here was verified",
+            remedy=f"run the workflow again, or: iic partial --scale {tree.scale}",
+        )
     folders: dict[str, list[str]] = {}
     for name in strangers(tree):
         folders.setdefault(name.rsplit("/", 1)[0], []).append(name)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from iic.params.runs import Plan
-from iic.provenance.audit import drift, integrity, orphans, records
+from iic.provenance.audit import drift, integrity, orphans, page, records
 from iic.provenance.audit.chain import Chain
 from iic.provenance.audit.metrics import Metrics
 from iic.provenance.audit.rebuild import Rebuild
@@ -18,13 +18,21 @@ from iic.records.files import write_record
 from iic.records.paths import audit_report
 
 
-def audit(plan: Plan, root: Path = Path(), rerun: Request | None = None) -> AuditReport:
+def audit(
+    plan: Plan,
+    root: Path = Path(),
+    *,
+    rerun: Request | None = None,
+    report_follows: bool = False,
+) -> AuditReport:
     """Verify the results of a scale, from the cells of its tables back to the raw data.
 
     Args:
         plan: What the scale holds.
         root: Root of the clone; settings are those of the working directory.
         rerun: Trainings to repeat, if any.
+        report_follows: Whether the report page is made next, so that it matters not what an
+            earlier one shows.
 
     Raises:
         SettingsError: The settings are wrong, so nothing can be compared with them.
@@ -46,6 +54,7 @@ def audit(plan: Plan, root: Path = Path(), rerun: Request | None = None) -> Audi
         repetitions = Repetitions(tree, rerun)
         findings += repetitions.check()
         reruns = repetitions.report
+    findings += page.check(tree, findings, follows=report_follows)
     checked = Checked(
         jobs=len(tree.present),
         files=tree.hashed,
@@ -69,14 +78,15 @@ def verify(plan: Plan, root: Path = Path()) -> list[Finding]:
 
 
 def write(report: AuditReport, root: Path = Path()) -> Path:
-    """Write ``results/<scale>/audit.json``.
+    """Write ``results/<scale>/audit.json``, and ``audit.html`` for a reader.
 
     Returns:
-        Its path, relative to `root`.
+        Path of the former, relative to `root`.
 
     Raises:
         RecordError: It cannot be written.
     """
+    page.write_page(report, root)
     path = audit_report(report.scale)
     write_record(root / path, report)
     return path

@@ -1,0 +1,61 @@
+"""The verb ``report``: one page with everything that a scale shows."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from iic.cli.job import job
+from iic.cli.logs import logged_to
+from iic.params.runs import plan
+from iic.provenance import fingerprint as fingerprints
+from iic.provenance import jobs as planned
+from iic.records import paths
+
+log = logging.getLogger(__name__)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb of this module."""
+    app.command()(report)
+
+
+def report(
+    scale: Annotated[str, typer.Option(help="One of the files in params/scales/.")] = "mini",
+    fingerprint: Annotated[
+        str | None, typer.Option(help="What the workflow was planned with; left out by hand.")
+    ] = None,
+    log_file: Annotated[Path | None, typer.Option("--log", help="File to log to as well.")] = None,
+) -> None:
+    """Gather tables, figures, timings and provenance in results/SCALE/report.html.
+
+    One file that loads nothing. It shows the verdict of the last audit, results/SCALE/audit.json.
+    """
+    from iic.provenance.audit.page import of_results, view
+    from iic.provenance.audit.report import AuditReport
+    from iic.publish.report.page import reads, write
+    from iic.records.files import read_record
+
+    with logged_to(log_file):
+        whole = plan(scale)
+        one = planned.report(scale)
+        read = reads(whole)
+        audited = paths.audit_report(scale)
+        with job(
+            one.rule,
+            one.wildcards,
+            fingerprint=fingerprints.report(scale),
+            planned_fingerprint=fingerprint,
+            receipt_path=one.receipt,
+            inputs=read.inputs,
+            parents=read.parents,
+            stand_in=any(dataset.stand_in for dataset in whole.datasets.values()),
+        ) as work:
+            audit = of_results(read_record(audited, AuditReport)) if audited.exists() else None
+            work.outcome["verdict"] = None if audit is None else audit.verdict
+            page = write(whole, None if audit is None else view(audit))
+            work.output(page)
+            log.info("%s: %.1f MB", page, page.stat().st_size / 1e6)

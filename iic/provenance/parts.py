@@ -1,0 +1,57 @@
+"""A fingerprint from its parts, and the hash over them."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from iic.provenance.lock import lock_hash
+from iic.records.files import sha256_json
+from iic.records.receipt import Fingerprint
+
+STRICT_VARIABLE = "IIC_STRICT_ENV"
+"""Set to 1, it makes the lock file a part of every fingerprint."""
+
+
+def value_of(
+    rule: str,
+    code: Mapping[str, str],
+    settings: Mapping[str, Any],
+    data: Mapping[str, str],
+    environment: str | None,
+) -> str:
+    """SHA-256 over all parts of a fingerprint."""
+    parts = {"rule": rule, "code": code, "settings": settings, "data": data}
+    return sha256_json(parts if environment is None else {**parts, "environment": environment})
+
+
+def make(
+    rule: str,
+    code: Mapping[str, str],
+    settings: Mapping[str, Any],
+    data: Mapping[str, str],
+    strict_env: bool | None,
+) -> Fingerprint:
+    """A fingerprint; the lock file counts where `strict_env`, or else `STRICT_VARIABLE`, says so.
+
+    Args:
+        rule: The verb.
+        code: Module -> hash.
+        settings: Resolved settings.
+        data: File -> checksum.
+        strict_env: Whether the lock file counts; None for what the environment says.
+    """
+    # through JSON and back: tuples become lists here as they do in a receipt that is read again
+    plain = json.loads(json.dumps(settings))
+    if strict_env is None:
+        strict_env = os.environ.get(STRICT_VARIABLE) == "1"
+    environment = lock_hash() if strict_env else None
+    return Fingerprint(
+        value=value_of(rule, code, plain, data, environment),
+        code=dict(code),
+        settings=plain,
+        data=dict(data),
+        environment=environment,
+    )

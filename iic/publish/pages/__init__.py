@@ -1,0 +1,1 @@
+"""Pages for readers: one look, self-contained files."""

@@ -1,0 +1,1 @@
+"""The report page: everything that a scale shows, each number with its provenance."""

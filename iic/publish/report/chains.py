@@ -1,0 +1,205 @@
+"""Provenance as the page shows it: from a number, receipt by receipt, to the raw files.
+
+Only receipts in the results are read. What they say of the data closes the chain: a training's
+receipt has the hashes of the prepared arrays and the checksums of the raw files, so that a clone
+without data, or with data that it obtained anew, makes the same page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from iic.params.runs import Plan
+from iic.publish.report.receipts import Fact, facts, settings_text
+from iic.records import paths
+from iic.records.files import read_record
+from iic.records.paths import RunPaths
+from iic.records.receipt import FileRecord, Receipt
+from iic.records.sources import SeedSource, Sources
+
+PREPARED = f"{paths.PREPARED.as_posix()}/"
+
+
+@dataclass(frozen=True)
+class Raw:
+    """A raw file and its checksum."""
+
+    path: str
+    checksum: str
+
+
+@dataclass(frozen=True)
+class Step:
+    """One job of a chain, or what lies below the first."""
+
+    title: str
+    facts: tuple[Fact, ...] = ()
+    files: tuple[FileRecord, ...] = ()
+    raw: tuple[Raw, ...] = ()
+    settings: str = ""
+    """JSON."""
+    link: str = ""
+    """Chain that it goes on with."""
+    modules: tuple[str, ...] = ()
+    """Modules of this package that a display is computed from."""
+
+
+@dataclass(frozen=True)
+class Chain:
+    """A run with its seed, or a display: from its newest job down."""
+
+    id: str
+    title: str
+    run: str
+    """Empty for a display."""
+    stand_in: bool
+    steps: tuple[Step, ...]
+    problems: tuple[str, ...]
+    """Links that do not hold: a chain that has one is not closed."""
+
+
+def chain_id(run: str, seed: int) -> str:
+    """What a training's chain is called in the page."""
+    return f"run-{run.replace('/', '.')}.seed{seed}"
+
+
+def display_id(name: str) -> str:
+    """What the chain of a table or figure is called in the page."""
+    return f"made-{name}"
+
+
+class Chains:
+    """The chains of a scale; each receipt is read once.
+
+    Args:
+        plan: What the scale holds.
+        root: Root of the clone.
+    """
+
+    def __init__(self, plan: Plan, root: Path) -> None:
+        self.plan = plan
+        self.root = root
+        self._receipts: dict[Path, Receipt | None] = {}
+
+    def receipt(self, path: Path) -> Receipt | None:
+        """The receipt at `path`, if there is one.
+
+        Raises:
+            RecordError: It is damaged.
+        """
+        if path not in self._receipts:
+            there = (self.root / path).exists()
+            self._receipts[path] = read_record(self.root / path, Receipt) if there else None
+        return self._receipts[path]
+
+    def trainings(self) -> Iterator[tuple[RunPaths, Receipt]]:
+        """Trainings of the plan that have a receipt."""
+        for run in self.plan.runs.values():
+            for seed in run.seeds:
+                place = RunPaths(self.plan.scale.name, run.id, seed)
+                receipt = self.receipt(place.receipt)
+                if receipt is not None:
+                    yield place, receipt
+
+    def of_run(self, place: RunPaths, training: Receipt) -> Chain:
+        """Evaluation, training, what it started from, prepared data, raw files."""
+        steps, problems = [], list(_sealed(place.receipt, training))
+        evaluated = paths.receipt_of(place.evaluation)
+        evaluation = self.receipt(evaluated)
+        if evaluation is not None:
+            steps.append(_step("Evaluation", evaluated, evaluation))
+            problems += _sealed(evaluated, evaluation)
+            problems += self._link(evaluated, evaluation)
+        steps.append(_step("Training", place.receipt, training))
+        problems += self._link(place.receipt, training)
+        prepared = tuple(one for one in training.inputs if one.path.startswith(PREPARED))
+        for parent in training.parents:
+            if parent.path.startswith(PREPARED):
+                receipt = (Fact("receipt", parent.path), Fact("digest", parent.digest, mono=True))
+                steps.append(Step("Prepared data", receipt, prepared))
+            elif (base := self._place_of(Path(parent.path))) is not None:
+                steps.append(
+                    Step(
+                        "Starting weights",
+                        (Fact("from", f"{base.run}, seed {base.seed}"),),
+                        tuple(one for one in training.inputs if not one.path.startswith(PREPARED)),
+                        link=chain_id(base.run, base.seed),
+                    )
+                )
+        raw = tuple(Raw(*one) for one in training.fingerprint.data.items())
+        steps.append(Step("Raw files", raw=raw))
+        if not prepared or not raw:
+            problems.append(f"{place.receipt} names no prepared data or no raw files")
+        return Chain(
+            chain_id(place.run, place.seed),
+            f"{place.run}, seed {place.seed}",
+            place.run,
+            training.stand_in,
+            tuple(steps),
+            tuple(problems),
+        )
+
+    def of_display(self, path: Path, title: str, sources: Sources, receipt: Receipt) -> Chain:
+        """The job that made a table or figure at `path`, and what is computed without a run."""
+        made = paths.receipt_of(path)
+        steps = [_step(title, made, receipt)]
+        modules = tuple(dict.fromkeys(one for each in sources.series for one in each.modules))
+        files = {file.path: file for each in sources.series for file in each.files}
+        if modules or files:
+            steps.append(Step("Computed from", files=tuple(files.values()), modules=modules))
+        problems = [*_sealed(made, receipt), *self._link(made, receipt)]
+        every = [*(cell.seeds for cell in sources.cells), *(one.seeds for one in sources.series)]
+        for seeds in every:
+            problems += self.sources(seeds)
+        identifier = display_id(sources.name)
+        found = tuple(dict.fromkeys(problems))
+        return Chain(identifier, title, "", receipt.stand_in, tuple(steps), found)
+
+    def sources(self, seeds: Iterable[SeedSource]) -> list[str]:
+        """What of a cell's sources is not as its table says."""
+        problems = []
+        for source in seeds:
+            receipt = self.receipt(Path(source.receipt.path))
+            if receipt is None:
+                problems.append(f"{source.receipt.path} is missing")
+                continue
+            wrote = {one.path: one.sha256 for one in receipt.outputs}
+            if receipt.digest != source.receipt.digest:
+                problems.append(f"{source.receipt.path} is another than the one that was read")
+            elif wrote.get(source.file.path) != source.file.sha256:
+                problems.append(f"{source.file.path} is another than the one that was read")
+        return problems
+
+    def _link(self, path: Path, receipt: Receipt) -> list[str]:
+        """Parents among the results that are gone, or others than those that were read."""
+        problems = []
+        for parent in receipt.parents:
+            if not parent.path.startswith(f"{paths.RESULTS.as_posix()}/"):
+                continue
+            above = self.receipt(Path(parent.path))
+            if above is None:
+                problems.append(f"{parent.path}, which {path} was made from, is missing")
+            elif above.digest != parent.digest:
+                problems.append(f"{path} was made from another {parent.path}")
+        return problems
+
+    def _place_of(self, receipt: Path) -> RunPaths | None:
+        for place, _ in self.trainings():
+            if place.receipt == receipt:
+                return place
+        return None
+
+
+def _sealed(path: Path, receipt: Receipt) -> list[str]:
+    return [] if receipt.seal == receipt.digest else [f"{path} was edited after it was written"]
+
+
+def _step(title: str, path: Path, receipt: Receipt) -> Step:
+    return Step(
+        title,
+        tuple(facts(path, receipt)),
+        tuple(receipt.outputs),
+        settings=settings_text(receipt),
+    )

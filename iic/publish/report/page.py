@@ -1,0 +1,167 @@
+"""The report page of a scale, ``results/<scale>/report.html``, from files in the results alone.
+
+The same results give the same bytes: the page has the times of the receipts, never its own.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from iic.params.errors import IICError
+from iic.params.references import load_references
+from iic.params.runs import Plan
+from iic.publish.origins import FILE as REFERENCES
+from iic.publish.origins import short
+from iic.publish.pages.audit_view import AuditView
+from iic.publish.pages.render import render
+from iic.publish.report.chains import Chain, Chains
+from iic.publish.report.curves import HEIGHT, WIDTH, curve_views
+from iic.publish.report.figures import figure_views
+from iic.publish.report.remarks import absent, differences
+from iic.publish.report.tables import TableView, table_views
+from iic.publish.report.timings import timings
+from iic.records import paths
+from iic.records.files import write_bytes
+from iic.records.paths import RunPaths
+
+VERDICTS = ("reproduced", "above", "below", "inconclusive")
+
+
+class NothingToReport(IICError):
+    """The scale has no results."""
+
+
+@dataclass(frozen=True)
+class Reads:
+    """What the page is made from, relative to the root of the clone."""
+
+    inputs: tuple[Path, ...]
+    parents: tuple[Path, ...]
+    """Receipts of the jobs that made the inputs."""
+
+
+def reads(plan: Plan, root: Path = Path()) -> Reads:
+    """The files that `build` reads, those that exist.
+
+    Raises:
+        NothingToReport: There is no receipt of a table, a figure or a training.
+    """
+    scale = plan.scale.name
+    inputs, parents = [], []
+    for run in plan.runs.values():
+        for seed in run.seeds:
+            place = RunPaths(scale, run.id, seed)
+            inputs += [place.history, place.evaluation]
+            parents += [place.receipt, paths.receipt_of(place.evaluation)]
+    for name in (*plan.tables, *plan.listings):
+        path = paths.table(scale, name)
+        inputs += [path, path.with_suffix(".md"), paths.sources_of(path)]
+        parents.append(paths.receipt_of(path))
+    for name in plan.figures:
+        path = paths.figure(scale, name)
+        inputs += [path, path.with_suffix(".png"), paths.sources_of(path)]
+        parents.append(paths.receipt_of(path))
+    found = [path for path in parents if (root / path).exists()]
+    if not found:
+        raise NothingToReport(
+            f"scale {scale!r} has no results here: there is nothing to report\n"
+            f"  remedy: iic run --scale {scale} all, or iic restore --scale {scale}"
+        )
+    inputs.append(paths.audit_report(scale))
+    return Reads(tuple(path for path in inputs if (root / path).exists()), tuple(found))
+
+
+def build(plan: Plan, audit: AuditView | None, root: Path = Path()) -> bytes:
+    """The page.
+
+    Args:
+        plan: What the scale holds.
+        audit: The last audit of the results; None where there was none.
+        root: Root of the clone.
+
+    Raises:
+        RecordError: A receipt or a file is damaged, or a table is not what its sources give.
+        SettingsError: Settings or published numbers are wrong.
+    """
+    chains = Chains(plan, root)
+    tables, figures = table_views(plan, chains), figure_views(plan, chains)
+    trained = list(chains.trainings())
+    runs = [chains.of_run(place, receipt) for place, receipt in trained]
+    made = [view.made for view in tables] + [view.made for view in figures]
+    times = [receipt.timing for _, receipt in trained]
+    newest = _newest(plan, chains)
+    return render(
+        "report.html.j2",
+        plan=plan,
+        audit=audit,
+        outdated=audit is not None and newest is not None and newest > audit.at,
+        first=min((one.start for one in times), default=None),
+        newest=newest,
+        commits=_commits(chains),
+        stand_ins=[one.title for one in plan.datasets.values() if one.stand_in],
+        tables=tables,
+        figures=figures,
+        verdicts=_verdicts(tables),
+        measured=sum(len(view.cells) for view in tables),
+        curves=curve_views(plan, chains),
+        chart=(WIDTH, HEIGHT),
+        timings=timings(plan, chains),
+        differences=differences(plan, chains),
+        absent=absent(plan, tables, chains),
+        references=_references(plan, tables, root),
+        runs=_grouped(runs),
+        made=made,
+        broken=[chain for chain in (*runs, *made) if chain.problems],
+    )
+
+
+def write(plan: Plan, audit: AuditView | None, root: Path = Path()) -> Path:
+    """Build the page and write it, whole or not at all; its path relative to `root`."""
+    path = paths.report_page(plan.scale.name)
+    write_bytes(root / path, build(plan, audit, root))
+    return path
+
+
+def _newest(plan: Plan, chains: Chains) -> datetime | None:
+    """When the last of the jobs ended that the page shows."""
+    parents = reads(plan, chains.root).parents
+    found = (chains.receipt(path) for path in parents)
+    return max((one.timing.end for one in found if one is not None), default=None)
+
+
+def _commits(chains: Chains) -> list[tuple[str, int]]:
+    """Commit that trainings ran from, and how many did."""
+    found = Counter(receipt.code.commit or "no commit" for _, receipt in chains.trainings())
+    return sorted(found.items(), key=lambda pair: (-pair[1], pair[0]))
+
+
+def _verdicts(tables: Sequence[TableView]) -> list[tuple[str, int]]:
+    """Verdict and how often it stands in the tables."""
+    total = sum((view.verdicts for view in tables), Counter[str]())
+    return [(name, total[name]) for name in VERDICTS if total[name]]
+
+
+def _grouped(chains: Sequence[Chain]) -> list[tuple[str, list[Chain]]]:
+    """Chains of the seeds of each run."""
+    grouped: dict[str, list[Chain]] = {}
+    for chain in chains:
+        grouped.setdefault(chain.run, []).append(chain)
+    return list(grouped.items())
+
+
+def _references(plan: Plan, tables: Sequence[TableView], root: Path) -> list[tuple[str, str, str]]:
+    """Short reference, what it is of, and the BibTeX entry; of all that ran, each once."""
+    entries = load_references(root / REFERENCES)
+    found: dict[str, list[str]] = {}
+    for name in dict.fromkeys(name for view in tables for name in view.origins):
+        if name in plan.datasets:
+            texts = [plan.datasets[name].citation.strip()]
+        else:
+            texts = [one.text for one in entries if name in one.methods]
+        for text in texts:
+            found.setdefault(text, []).append(name)
+    return [(short(text), ", ".join(names), text) for text, names in found.items()]
