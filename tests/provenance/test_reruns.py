@@ -102,7 +102,7 @@ def test_untouched_trainings_come_out_with_the_same_bytes(
         assert (one.outcome, one.other_machine, one.differences) == ("same bytes", [], [])
         assert one.seconds > 0 and one.accuracies
     assert state(tree) == before, "nothing of the results is touched"
-    assert not Path("scratch").exists()
+    assert not list(Path("scratch").glob("audit-*"))
 
 
 @pytest.mark.long
@@ -185,12 +185,13 @@ def test_between_machines_accuracies_count_and_not_bytes(
 @pytest.mark.usefixtures("again")
 def test_the_sample_is_that_of_its_seed(tree: Path) -> None:
     def sample(seed: int) -> list[tuple[str, int]]:
-        found, report = repeated(number=4, seed=seed)
+        found, report = repeated(number=2, seed=seed)
         assert of_failures(found) == {}
         return [(one.run, one.seed) for one in report.trainings]
 
-    assert len(set(sample(0))) == 4
-    assert sample(0) == sample(0) != sample(1)
+    assert len(set(sample(0))) == 2
+    assert sample(0) == sample(0)
+    assert len({tuple(sample(seed)) for seed in range(3)}) > 1
 
 
 def too_long() -> None:
@@ -250,6 +251,7 @@ def test_a_run_on_a_gpu_is_not_repeated_without_one(
     assert report.possible == 0
 
 
+@pytest.mark.long
 def test_gpus_are_those_that_torch_sees() -> None:
     import torch
 
@@ -288,11 +290,13 @@ def test_a_training_that_does_not_end_well(
 
 def test_the_folder_for_repetitions_is_deleted_whatever_happens(tree: Path) -> None:
     (tree / "scratch/kept").mkdir(parents=True)
+    before = sorted((tree / "scratch").iterdir())
     with pytest.raises(RuntimeError), workshop.workshop(tree) as place:
         assert (place / "iic/cli/app.py").is_file() and (place / "data").is_symlink()
         assert not (place / "results").exists()
+        assert place.parent == tree / "scratch"
         raise RuntimeError
-    assert list((tree / "scratch").iterdir()) == [tree / "scratch/kept"]
+    assert sorted((tree / "scratch").iterdir()) == before
     assert (tree / "iic/cli/app.py").is_file() and (tree / "data/raw/digits").is_dir()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import csv
 import json
 import shutil
@@ -131,6 +132,7 @@ def test_manifests_and_reports_of_a_finished_tree_fit_their_schemas(finished_tre
     assert wrong("status", json.loads(said.stdout)) == []
 
 
+@cache
 def example(name: str) -> Any:
     """A file that has all that the cases below make wrong."""
     files = [*settings_files(), *record_files()]
@@ -187,7 +189,7 @@ WRONG: dict[str, tuple[str, Edit, str]] = {
 @pytest.mark.parametrize("what", WRONG)
 def test_a_wrong_file_is_refused(what: str) -> None:
     name, edit, place = WRONG[what]
-    content = example(name)
+    content = copy.deepcopy(example(name))
     assert wrong(name, content) == []
     edit(content)
     assert place in "\n".join(wrong(name, content))

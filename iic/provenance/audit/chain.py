@@ -61,11 +61,12 @@ class Chain:
                 all_here = False
                 yield from self._absent_parent(path, link)
                 continue
-            if not holds(receipt, link, parent):
+            digest = self.tree.digest(link.path)
+            if digest != link.digest and not holds(receipt, link, parent):
                 yield _broken(
                     path,
                     f"was made from another {link.path} (digest {link.digest[:12]}) than the one "
-                    f"that lies here ({parent.digest[:12]})",
+                    f"that lies here ({digest[:12]})",
                 )
             theirs = {output.path: output.sha256 for output in parent.outputs}
             # a figure names trainings of which it may show only what was evaluated
@@ -203,7 +204,7 @@ class Chain:
             state = "damaged" if source.receipt.path in self.tree.damaged else "missing"
             yield _broken(path, f"{what}: {source.receipt.path} is {state}")
             return
-        if receipt.digest != source.receipt.digest:
+        if self.tree.digest(source.receipt.path) != source.receipt.digest:
             yield _broken(path, f"{what}: was made from another {source.receipt.path}")
         said = (receipt.wildcards.get("run"), receipt.wildcards.get("seed"))
         if said != (source.run, str(source.seed)):

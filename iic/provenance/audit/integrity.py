@@ -22,7 +22,7 @@ def look(tree: Tree, job: Job) -> Iterator[Finding]:
     """The same for one job."""
     receipt = tree.receipt(str(job.receipt))
     if receipt is not None:
-        yield from _receipt(job, receipt)
+        yield from _receipt(tree, job, receipt)
         yield from _outputs(tree, job, receipt)
     elif str(job.receipt) in tree.damaged:
         yield Finding(
@@ -65,7 +65,7 @@ def _absent(tree: Tree, job: Job) -> Finding:
     )
 
 
-def _receipt(job: Job, receipt: Receipt) -> Iterator[Finding]:
+def _receipt(tree: Tree, job: Job, receipt: Receipt) -> Iterator[Finding]:
     path = str(job.receipt)
     if (receipt.rule, receipt.wildcards) != (job.rule, job.wildcards):
         theirs = " ".join([receipt.rule, *receipt.wildcards.values()])
@@ -82,7 +82,7 @@ def _receipt(job: Job, receipt: Receipt) -> Iterator[Finding]:
     seed = job.wildcards.get("seed")
     if receipt.seed is not None and str(receipt.seed) != receipt.wildcards.get("seed", seed):
         yield _edited(path, f"seed is {receipt.seed}, but its wildcards say {seed}", edited)
-    if receipt.seal != receipt.digest:
+    if receipt.seal != tree.digest(path):
         yield _edited(path, "its content does not match its seal", edited)
     parts = receipt.fingerprint
     whole = value_of(receipt.rule, parts.code, parts.settings, parts.data, parts.environment)

@@ -29,6 +29,7 @@ class Tree:
         """Receipt -> what is wrong with it."""
         self._receipts: dict[str, Receipt | None] = {}
         self._hashes: dict[str, str | None] = {}
+        self._digests: dict[str, str] = {}
         self._current: dict[str, Fingerprint] = {}
 
     @property
@@ -57,6 +58,14 @@ class Tree:
                 except RecordError as error:
                     self.damaged[path] = str(error)
         return self._receipts[path]
+
+    def digest(self, path: str) -> str:
+        """Digest of the receipt at `path`, which has to be there; many others name it."""
+        if path not in self._digests:
+            receipt = self.receipt(path)
+            assert receipt is not None
+            self._digests[path] = receipt.digest
+        return self._digests[path]
 
     def exists(self, path: str) -> bool:
         """Whether there is such a file."""
