@@ -183,6 +183,7 @@ def seed_of(record: pytest.FixtureRequest) -> int:
     return seed
 
 
+@pytest.mark.long
 def test_everything_killed_at_a_random_moment_ends_with_the_same_bytes(
     trainable: Path, undisturbed: Pair, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
