@@ -7,6 +7,7 @@ driver which was killed, as jobs on a cluster do.
 from __future__ import annotations
 
 import contextlib
+import shutil
 from collections.abc import Iterator
 
 from filelock import FileLock, Timeout
@@ -26,6 +27,9 @@ class TrainedElsewhere(IICError):
 @contextlib.contextmanager
 def alone(place: RunPaths, patience: float = PATIENCE) -> Iterator[None]:
     """Hold the run's lock, which the system gives back when the process ends, however it ends.
+
+    From before the job reads to after its receipt is written: a process that waited finds either
+    nothing or a finished run, which it trains again from the start, receipt first.
 
     Raises:
         TrainedElsewhere: Another process has held it for `patience` seconds.
@@ -47,4 +51,7 @@ def alone(place: RunPaths, patience: float = PATIENCE) -> Iterator[None]:
     try:
         yield
     finally:
+        # a job that was refused before it began leaves nothing behind
+        if {one.name for one in path.parent.glob("*")} == {path.name}:
+            shutil.rmtree(path.parent, ignore_errors=True)
         lock.release()

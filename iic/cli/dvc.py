@@ -17,6 +17,7 @@ import yaml
 
 from iic.params.datasets import load_catalogue
 from iic.params.runs import Plan, plan, scale_names
+from iic.provenance.environment import tracked_files
 from iic.records import paths
 
 DVC_FILE = "dvc.yaml"
@@ -114,11 +115,8 @@ def _shown(root: Path) -> dict[str, Any]:
 
 
 def kept_in_git(scale: str, root: Path = Path()) -> bool:
-    """Whether the clone has results of `scale`, and ``.gitignore`` lets them be committed."""
-    ignore = root / ".gitignore"
-    lines = ignore.read_text(encoding="utf-8").splitlines() if ignore.is_file() else []
-    folder = paths.RESULTS / scale
-    return (root / folder / "runs").is_dir() and f"/{folder.as_posix()}/" not in lines
+    """Whether git tracks results of `scale`: a scale that was only begun changes nothing."""
+    return bool(tracked_files(root, f"{paths.RESULTS}/{scale}/runs"))
 
 
 def _evaluations(whole: Plan) -> list[str]:

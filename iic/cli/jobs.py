@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from iic.cli.alone import alone
 from iic.cli.job import job
 from iic.cli.logs import logged_to
 from iic.params.datasets import UNVERIFIED, find_dataset
@@ -125,32 +126,33 @@ def train(
         if (base := whole.base_of(chosen)) is not None:
             start = RunPaths(scale, base.id, seed)
             inputs, parents = [*inputs, start.weights], [*parents, start.receipt]
-        with job(
-            one.rule,
-            one.wildcards,
-            fingerprint=current,
-            planned_fingerprint=fingerprint,
-            receipt_path=one.receipt,
-            inputs=inputs,
-            parents=parents,
-            threads=chosen.settings.threads,
-            seed=seed,
-            stand_in=entry.stand_in,
-        ) as work:
-            from iic.cli.training import train_and_write
+        with alone(place):
+            with job(
+                one.rule,
+                one.wildcards,
+                fingerprint=current,
+                planned_fingerprint=fingerprint,
+                receipt_path=one.receipt,
+                inputs=inputs,
+                parents=parents,
+                threads=chosen.settings.threads,
+                seed=seed,
+                stand_in=entry.stand_in,
+            ) as work:
+                from iic.cli.training import train_and_write
 
-            identity = current.value
-            if base is not None:
-                # the same settings may have given other weights, where a GPU made them anew
-                identity = sha256_json([identity, sha256_file(start.weights)])
-            if any(file.checksum == UNVERIFIED for file in entry.raw_files):
-                # the catalogue does not tell one archive from another, so the arrays have to
-                identity = sha256_json([identity, *map(sha256_file, inputs)])
-            # several jobs of a workflow share the terminal, so each writes lines, as its log has
-            live = None if log_file is None else False
-            train_and_write(chosen, entry, place, identity, work, live)
-        # only now that the receipt lies there is the checkpoint of no more use
-        shutil.rmtree(place.scratch, ignore_errors=True)
+                identity = current.value
+                if base is not None:
+                    # the same settings may have given other weights, where a GPU made them anew
+                    identity = sha256_json([identity, sha256_file(start.weights)])
+                if any(file.checksum == UNVERIFIED for file in entry.raw_files):
+                    # the catalogue does not tell one archive from another, so the arrays have to
+                    identity = sha256_json([identity, *map(sha256_file, inputs)])
+                # jobs of a workflow share the terminal, so each writes lines, as its log has
+                live = None if log_file is None else False
+                train_and_write(chosen, entry, place, identity, work, live)
+            # only now that the receipt lies there is the checkpoint of no more use
+            shutil.rmtree(place.scratch, ignore_errors=True)
 
 
 def evaluate(

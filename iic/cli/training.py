@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 from pathlib import Path
 
-from iic.cli.alone import alone
 from iic.cli.job import Work
 from iic.data.load import load
 from iic.data.load_maps import load_maps
@@ -29,8 +28,7 @@ def train_and_write(
 ) -> None:
     """Train a run, write its files and name them to the job's wrapper."""
     context = _context(run, dataset, place, fingerprint, live)
-    with alone(place):
-        outcome: Outcome = importlib.import_module(run.method).train(context)
+    outcome: Outcome = importlib.import_module(run.method).train(context)
     checkpoints = {"last": outcome.last}
     if outcome.best_label is not None:
         checkpoints["best_label"] = outcome.best_label

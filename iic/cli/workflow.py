@@ -55,5 +55,8 @@ def sync(
     if path.exists() and path.read_text(encoding="utf-8") == wanted:
         return
     if check:
-        raise IICError(f"{path}: out of date with params/: run `iic dvc sync` and commit it")
+        raise IICError(
+            f"{path}: out of date with params/ or with the results in git: run `iic dvc sync` and "
+            "commit it"
+        )
     write_text(path, wanted)

@@ -64,12 +64,12 @@ def changes(before: Fingerprint, after: Fingerprint) -> list[Change]:
 
 
 def acceptance_of(receipt: Receipt, current: Fingerprint) -> Acceptance | None:
-    """The acceptance of `current` that `receipt` has, if any.
+    """The acceptance of `current` that the receipt of a training has, if any.
 
-    It is not sealed, so it proves nothing by itself: it counts only where every one of the
-    `changes` is acceptable.
+    Other jobs are accepted across another lock file alone (`accepts_lock`). It is not sealed, so
+    it proves nothing by itself: it counts only where every one of the `changes` is acceptable.
     """
-    for acceptance in receipt.acceptances:
+    for acceptance in receipt.acceptances if receipt.rule == "train" else ():
         if acceptance.fingerprint == current.value:
             return acceptance
     return None

@@ -7,20 +7,32 @@ its parents, back to the raw data (design contract, section 6).
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from iic.params.base import Model
 from iic.records.files import sha256_json
 
 SHA256 = r"^[0-9a-f]{64}$"
+COMMIT = r"^[0-9a-f]{40,64}$"
+
+
+def _inside(path: str) -> str:
+    """Receipts may come from anybody, and what they name is read, hashed and copied."""
+    if path.startswith("/") or ".." in path.split("/") or "\0" in path:
+        raise ValueError(f"{path!r} leads out of the clone")
+    return path
+
+
+InClone = Annotated[str, AfterValidator(_inside)]
+"""Path relative to the root of the clone, and inside it."""
 
 
 class FileRecord(Model):
     """One file as it was when the job used it."""
 
-    path: str
+    path: InClone
     """Path relative to the root of the clone."""
     sha256: str = Field(pattern=SHA256)
     size: int = Field(ge=0)
@@ -30,7 +42,7 @@ class FileRecord(Model):
 class ParentRecord(Model):
     """The receipt of a job whose outputs this job read."""
 
-    path: str
+    path: InClone
     digest: str = Field(pattern=SHA256)
     """`Receipt.digest` of the parent when it was read."""
 
@@ -43,7 +55,7 @@ class Fingerprint(Model):
     """Module -> hash of its code without comments and docstrings."""
     settings: dict[str, Any]
     """Resolved settings."""
-    data: dict[str, str]
+    data: dict[InClone, str]
     """Raw file -> sha256 from the catalogue, and other files read by name."""
     environment: str | None = None
     """Hash of the lock file, only under ``strict_env``."""
@@ -70,7 +82,7 @@ class Environment(Model):
 class Code(Model):
     """State of the clone's code."""
 
-    commit: str | None
+    commit: Annotated[str, Field(pattern=COMMIT)] | None
     dirty: bool | None
     """True when code, settings or the lock file differed from the commit; None outside a clone."""
 
@@ -107,7 +119,7 @@ class Acceptance(Model):
     because: str = Field(min_length=1)
     changed: list[str]
     """What had changed, as ``iic why`` names it."""
-    commit: str | None
+    commit: Annotated[str, Field(pattern=COMMIT)] | None
     at: datetime
     lock: str | None = None
     """SHA-256 of the lock file that was accepted with it; null in receipts from before."""

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from iic.provenance import fingerprint, jobs
-from iic.records.files import sha256_json
+from iic.records.files import sha256_file, sha256_json
+from iic.records.receipt import FileRecord
 from tests.conftest import SCALE
 from tests.provenance.audit_helpers import (
     ARTIFACTS,
@@ -356,3 +357,37 @@ def _() -> None:
 def _() -> None:
     known = "09f66e6d"
     replace(Path("params/datasets.yaml"), known, "00000000")
+
+
+@case("a stranger's file that a receipt vouches for", FIGURE.with_name("evil.bin"), "orphan",
+      "makes no such file")  # fmt: skip
+def _() -> None:
+    stranger = FIGURE.with_name("evil.bin")
+    stranger.write_bytes(b"anything")
+    place = FIGURE.with_suffix(".run.json")
+    own = receipt(place).outputs
+    digest = sha256_file(stranger)
+    forge(place, outputs=[*own, FileRecord(path=str(stranger), sha256=digest, size=8)])
+
+
+@case("an output outside the clone", FIGURE.with_suffix(".run.json"), "schema",
+      "leads out of the clone")  # fmt: skip
+def _() -> None:
+    place = FIGURE.with_suffix(".run.json")
+    replace(place, f'"path": "{FIGURE}"', '"path": "results/../../../dev/zero"')
+
+
+@case("an option in place of a commit", FIGURE.with_suffix(".run.json"), "schema", "commit")
+def _() -> None:
+    place = FIGURE.with_suffix(".run.json")
+    edit_json(place, lambda content: content["code"].update(commit="--output=canary"))
+
+
+@case("a code change of a table accepted by hand", TABLE.with_suffix(".run.json"), "stale",
+      "iic.publish.markdown: edited", part="drift", level="drift")  # fmt: skip
+def _() -> None:
+    with Path("iic/publish/markdown.py").open("a") as file:
+        file.write("\nEDITED = 1\n")
+    fingerprint.forget()
+    job = jobs.tabulate(SCALE, "table_1")
+    forge_acceptance(TABLE.with_suffix(".run.json"), job, ["code iic.publish.markdown: edited"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from iic.provenance.audit.report import Finding
 from iic.provenance.audit.tree import Tree
@@ -103,8 +104,21 @@ def _edited(path: str, what: str, remedy: str) -> Finding:
 
 
 def _outputs(tree: Tree, job: Job, receipt: Receipt) -> Iterator[Finding]:
+    own = {str(path) for path in files_of(job)}
     for output in receipt.outputs:
         yield from _file(tree, job, output)
+        # what a dataset consists of is for its reader to say
+        data = job.rule in ("download", "prepare")
+        if output.path not in own and not (
+            data and job.receipt.parent in Path(output.path).parents
+        ):
+            yield Finding(
+                level="failure",
+                kind="orphan",
+                path=output.path,
+                message=f"{job.receipt} names it as an output, but {job.name} makes no such file",
+                remedy=_again(tree, job),
+            )
     named = {output.path for output in receipt.outputs}
     for path in files_of(job):
         if str(path) not in named and tree.exists(str(path)):
@@ -116,6 +130,11 @@ def _outputs(tree: Tree, job: Job, receipt: Receipt) -> Iterator[Finding]:
                 "nothing vouches for it",
                 remedy=_again(tree, job),
             )
+
+
+def _of_dataset(job: Job, path: str) -> bool:
+    """Whether it lies in the dataset's folder: what it consists of is for its reader to say."""
+    return job.rule in ("download", "prepare") and job.receipt.parent in Path(path).parents
 
 
 def _file(tree: Tree, job: Job, record: FileRecord) -> Iterator[Finding]:

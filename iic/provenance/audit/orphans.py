@@ -21,8 +21,6 @@ def strangers(tree: Tree) -> list[str]:
     known = {str(path(tree.scale)) for path in (paths.audit_report, paths.audit_page)}
     for job in tree.jobs:
         known |= {str(job.receipt), *map(str, files_of(job))}
-    for _, receipt in tree.present:
-        known |= {output.path for output in receipt.outputs}
     found = []
     for room in ROOMS:
         for path in sorted((tree.root / paths.RESULTS / tree.scale / room).rglob("*")):

@@ -72,7 +72,7 @@ def _at(root: Path, commit: str | None) -> bytes | None:
         return None
     try:
         done = subprocess.run(
-            ["git", "--no-optional-locks", "show", f"{commit}:{LOCK}"],
+            ["git", "--no-optional-locks", "show", "--end-of-options", f"{commit}:{LOCK}"],
             cwd=root,
             capture_output=True,
             timeout=30,

@@ -50,7 +50,8 @@ def write_folder(graph: Graph, out: Path) -> None:
             out.rename(former)
         try:
             folder.rename(out)
-        except OSError:
+        except BaseException:
+            # an interruption too must not cost the earlier crate
             if former.exists():
                 former.rename(out)
             raise
