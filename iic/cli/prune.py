@@ -11,10 +11,9 @@ from rich.text import Text
 
 from iic.params.runs import plan
 from iic.records.files import dump_json
+from iic.records.sizes import size
 
 ScaleOption = Annotated[str, typer.Option(help="One of the files in params/scales/.")]
-
-UNITS = ("bytes", "kB", "MB", "GB", "TB")
 
 
 def register(app: typer.Typer) -> None:
@@ -34,7 +33,8 @@ def prune(
 ) -> None:
     """List what no job of today's plan makes: left-overs of removed runs, seeds and displays.
 
-    Looks at results/SCALE, scratch/SCALE and logs/SCALE. Deletes nothing without --delete, and
+    Looks at results/SCALE, scratch/SCALE and logs/SCALE, and for folders scratch/audit-* in which
+    an audit with --rerun was killed; wait for one that runs. Deletes nothing without --delete, and
     nothing at all while a Snakemake holds the clone.
     """
     from iic.provenance.prune import prune as look
@@ -46,16 +46,17 @@ def prune(
     console = Console(soft_wrap=True, highlight=False)
     for folder, group in groupby(found.files, lambda one: one.path.rpartition("/")[0]):
         files = list(group)
-        size = shown(sum(one.bytes for one in files))
-        console.print(Text(f"{folder}/").append(f"  {size}", style="dim"))
+        together = size(sum(one.bytes for one in files))
+        console.print(Text(f"{folder}/").append(f"  {together}", style="dim"))
         for one in files:
             mark = "  (in git)" if one.in_git else ""
-            line = Text(f"  {one.path.rpartition('/')[2]}  {shown(one.bytes)}")
+            mark += "  (left by a killed audit)" if one.place == "re-runs" else ""
+            line = Text(f"  {one.path.rpartition('/')[2]}  {size(one.bytes)}")
             console.print(line.append(mark, style="yellow"))
     if not found.files:
         console.print(Text(f"{scale}: every file belongs to a job of the plan", style="green"))
         return
-    number = f"{len(found.files)} files, {shown(found.bytes)}"
+    number = f"{len(found.files)} files, {size(found.bytes)}"
     if delete:
         console.print(Text(f"{scale}: deleted {number}", style="bold"))
     else:
@@ -66,13 +67,3 @@ def prune(
     if delete and any(one.place in ("results", "data") for one in found.files):
         # DVC has hashed them as part of their folder
         console.print(Text("where DVC is in use: dvc --wait-for-lock commit"))
-
-
-def shown(size: int) -> str:
-    """A size in bytes as people read it."""
-    value = float(size)
-    for unit in UNITS:
-        if value < 1000 or unit == UNITS[-1]:
-            return f"{size} {unit}" if unit == UNITS[0] else f"{value:.1f} {unit}"
-        value /= 1000
-    raise AssertionError("not reached")

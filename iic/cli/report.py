@@ -10,6 +10,7 @@ import typer
 
 from iic.cli.job import job
 from iic.cli.logs import logged_to
+from iic.params.errors import IICError
 from iic.params.runs import plan
 from iic.provenance import fingerprint as fingerprints
 from iic.provenance import jobs as planned
@@ -37,7 +38,7 @@ def report(
     from iic.provenance.audit.page import of_results, view
     from iic.provenance.audit.report import AuditReport
     from iic.publish.report.page import reads, write
-    from iic.records.files import read_record
+    from iic.records.files import RecordError, read_record
 
     with logged_to(log_file):
         whole = plan(scale)
@@ -54,7 +55,10 @@ def report(
             parents=read.parents,
             stand_in=any(dataset.stand_in for dataset in whole.datasets.values()),
         ) as work:
-            audit = of_results(read_record(audited, AuditReport)) if audited.exists() else None
+            try:
+                audit = of_results(read_record(audited, AuditReport)) if audited.exists() else None
+            except RecordError as error:
+                raise IICError(f"{error}\n  remedy: iic audit --scale {scale}") from error
             work.outcome["verdict"] = None if audit is None else audit.verdict
             page = write(whole, None if audit is None else view(audit))
             work.output(page)

@@ -50,6 +50,11 @@ def package_versions() -> dict[str, str]:
     return versions
 
 
+def minor(version: str) -> str:
+    """``3.11.7`` -> ``3.11``; patches of Python change no number."""
+    return ".".join(version.split(".")[:2])
+
+
 def environment(threads: int, root: Path = Path()) -> Environment:
     """The machine and its software as they are now.
 

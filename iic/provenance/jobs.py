@@ -129,6 +129,20 @@ def find(plan: Plan, target: str) -> list[Job]:
     return found
 
 
+def log_of(job: Job) -> Path:
+    """The job's log, relative to the root, where the workflow runs it."""
+    names = job.wildcards
+    if job.rule == "train":
+        return paths.RunPaths(names["scale"], names["run"], int(names["seed"])).log
+    if job.rule in ("download", "prepare"):
+        return paths.data_log(job.rule, names["dataset"])
+    if job.rule == "report":
+        return paths.LOGS / names["scale"] / "report.log"
+    # one process scores all runs of a dataset
+    own = names["run"].split("/")[0] if job.rule == "evaluate" else names["name"]
+    return paths.LOGS / names["scale"] / job.rule / f"{own}.log"
+
+
 def files_of(job: Job) -> list[Path]:
     """Files that `job` may write, its receipt left out, whether they exist or not."""
     if job.rule in ("train", "evaluate"):

@@ -7,6 +7,7 @@ their folders with everything in them, as if all of it were current (trap H7).
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
@@ -16,16 +17,17 @@ from iic.params.errors import IICError
 from iic.params.runs import Plan, plan, scale_names
 from iic.provenance.audit.orphans import TEMPORARY, strangers
 from iic.provenance.audit.tree import Tree
+from iic.provenance.audit.workshop import PREFIX
 from iic.provenance.drivers import refuse_while_busy
 from iic.provenance.environment import tracked_files
-from iic.provenance.jobs import Job
+from iic.provenance.jobs import log_of
 from iic.records import paths
 
-Place = Literal["results", "scratch", "logs", "data"]
+Place = Literal["results", "scratch", "logs", "re-runs", "data"]
+"""``re-runs``: a whole folder in which an audit trained again, and was killed."""
 
-LOGS = Path("logs")
-LOGGED = {"train": "run", "evaluate": "run", "tabulate": "name", "draw": "name"}
-"""Rules with a log of their own for each job, in a folder called as the rule -> what names it."""
+LOGGED = ("train", "evaluate", "tabulate", "draw")
+"""Rules with a log of their own for each job, in a folder of the scale called as the rule."""
 MARKERS = frozenset({".snakemake_timestamp"})
 """What Snakemake puts into a folder that it made, and what goes with that folder."""
 
@@ -35,13 +37,14 @@ class PruneError(IICError):
 
 
 class LeftOver(Model):
-    """One file that no job makes."""
+    """One file that no job makes, or one folder of a killed audit."""
 
     path: str
     """Relative to the root of the clone."""
     place: Place
     bytes: int
-    """Size of the file; of a link, that of the link itself, since no more than it is deleted."""
+    """Size of the file, or of all files in the folder; of a link, that of the link itself, since no
+    more than it is deleted."""
     in_git: bool
     """Whether git tracks it, so that deleting it is a change to commit."""
 
@@ -62,12 +65,13 @@ def prune(whole: Plan, root: Path = Path(), *, data: bool = False, delete: bool 
 
     Looked at are the results of this scale, its checkpoints and its logs; never those of another
     scale. Of the results, it is what the audit calls orphans, and the partial forms of tables
-    that are there or in no plan.
+    that are there or in no plan. The folders of killed audits belong to no scale.
 
     Args:
         whole: The scale's plan.
         root: Root of the clone; settings are those of the working directory.
-        data: Also datasets, raw and prepared, that no scale uses.
+        data: Also datasets, raw and prepared, that no scale uses. Of those in use, what a later
+            download or preparation goes on from stays.
         delete: Delete what was found.
 
     Returns:
@@ -84,13 +88,12 @@ def prune(whole: Plan, root: Path = Path(), *, data: bool = False, delete: bool 
     found += [("results", name) for name in _partial(tree)]
     found += [("scratch", name) for name in _scratch(tree)]
     found += [("logs", name) for name in _logs(tree)]
+    found += [("re-runs", name) for name in _workshops(root)]
     if data:
         found += [("data", name) for name in _data(root)]
     tracked = tracked_files(root, *{name.split("/")[0] for _, name in found}) if found else set()
     files = tuple(
-        LeftOver(
-            path=name, place=place, bytes=(root / name).lstat().st_size, in_git=name in tracked
-        )
+        LeftOver(path=name, place=place, bytes=_bytes(root / name), in_git=name in tracked)
         for place, name in found
     )
     if delete:
@@ -130,35 +133,37 @@ def _scratch(tree: Tree) -> Iterator[str]:
 
 def _logs(tree: Tree) -> Iterator[str]:
     """Logs of jobs that are not in the plan, of the rules that have one for each job."""
-    stems = {_log(job) for job in tree.jobs if job.rule in LOGGED}
+    stems = {log_of(job).with_suffix("").as_posix() for job in tree.jobs}
     for rule in LOGGED:
-        for name in _files(tree.root, LOGS / tree.scale / rule):
+        for name in _files(tree.root, paths.LOGS / tree.scale / rule):
             folder, _, file = name.rpartition("/")
             if f"{folder}/{file.split('.')[0]}" not in stems:
                 yield name
 
 
-def _log(job: Job) -> str:
-    """The job's log, up to its first dot: workflow/rules spell the same."""
-    names = job.wildcards
-    own = names[LOGGED[job.rule]]
-    if job.rule == "train":
-        own += f"/seed{names['seed']}"
-    elif job.rule == "evaluate":  # one process for all runs of a dataset
-        own = own.split("/")[0]
-    return (LOGS / names["scale"] / job.rule / own).as_posix()
+def _workshops(root: Path) -> Iterator[str]:
+    """Folders in which an audit repeated trainings; one that is not killed deletes its own."""
+    for place in sorted((root / paths.SCRATCH).glob(f"{PREFIX}*")):
+        # a scale may be called so, and that would be the folder of its checkpoints
+        if place.is_dir() and not place.is_symlink() and place.name not in scale_names():
+            yield place.relative_to(root).as_posix()
 
 
 def _data(root: Path) -> Iterator[str]:
-    """Files of datasets that no scale uses, their logs, and what a killed download left."""
+    """Files of datasets that no scale uses, their logs, and of others what nobody goes on from.
+
+    ``<file>.part`` of a dataset in use is a download, or an array, that a later try completes;
+    what a killed `atomic_file` left has a name that begins with a dot.
+    """
     used = {name for scale in scale_names() for name in plan(scale).datasets}
     for folder in (paths.RAW, paths.PREPARED):
         for name in _files(root, folder):
             inside = name.split("/")[2:]
-            if (len(inside) > 1 and inside[0] not in used) or name.endswith(TEMPORARY):
+            dead = inside[-1].startswith(".") and inside[-1].endswith(TEMPORARY)
+            if dead or (len(inside) > 1 and inside[0] not in used):
                 yield name
     for rule in ("download", "prepare"):
-        for name in _files(root, LOGS / rule):
+        for name in _files(root, paths.data_log(rule, "").parent):
             if name.rpartition("/")[2].split(".")[0] not in used:
                 yield name
 
@@ -171,9 +176,21 @@ def _files(root: Path, folder: Path) -> Iterator[str]:
             yield (Path(place) / name).relative_to(root).as_posix()
 
 
+def _bytes(path: Path) -> int:
+    if path.is_symlink() or not path.is_dir():
+        return path.lstat().st_size
+    return sum((path / name).lstat().st_size for name in _files(path, Path()))
+
+
 def _delete(root: Path, path: Path) -> None:
-    """Delete a file, and the folders that it leaves empty, up to that of its scale or kind."""
+    """Delete a file, and the folders that it leaves empty, up to that of its scale or kind.
+
+    Of a folder, all that is in it; links are removed and never followed.
+    """
     try:
+        if (root / path).is_dir() and not (root / path).is_symlink():
+            shutil.rmtree(root / path)
+            return
         (root / path).unlink(missing_ok=True)
         # parts 0 and 1 are such as results/mini, scratch/mini, data/raw
         for above in list(path.parents)[: len(path.parts) - 3]:

@@ -10,15 +10,17 @@ import pytest
 from typer.testing import CliRunner
 
 from iic.cli.app import app
-from iic.cli.prune import shown
 from iic.params.runs import Plan, plan
+from iic.provenance import jobs
 from iic.provenance.audit import orphans
 from iic.provenance.audit.tree import Tree
 from iic.provenance.drivers import LOCKS, Busy
 from iic.provenance.fingerprint import forget
+from iic.provenance.jobs import log_of
 from iic.provenance.prune import Pruned, prune
 from iic.records.files import dump_json
-from tests.conftest import ROOT, SCALE, run_in
+from iic.records.sizes import size
+from tests.conftest import ROOT, SCALE, clone_to, run_in
 
 REMOVED = "digits/kmeans/seed1"
 OTHERS = (
@@ -26,6 +28,12 @@ OTHERS = (
     "scratch/mini/digits/gone/seed0/checkpoint.pt",
     "logs/mini/train/digits/gone/seed0.log",
 )
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """A clone without results."""
+    return clone_to(tmp_path / "clone")
 
 
 @pytest.fixture
@@ -62,7 +70,7 @@ def everything(tree: Path) -> dict[str, bytes]:
 def test_a_finished_scale_has_nothing_left_over(tree: Path) -> None:
     found = prune(plan(SCALE), data=True)
     assert found.files == () and found.bytes == 0
-    assert shown(999) == "999 bytes" and shown(1_250_000) == "1.2 MB"
+    assert size(999) == "999 bytes" and size(1_250_000) == "1.2 MB"
 
 
 def test_the_files_of_a_removed_seed_are_found_and_stay(smaller: Plan, tree: Path) -> None:
@@ -118,6 +126,9 @@ def test_data_are_looked_at_only_where_asked(smaller: Plan, tree: Path) -> None:
     # in no scale that is looked at here, but in another's plan
     used = {"data/raw/mnist/files.json", "logs/download/mnist.log"}
     half = "data/raw/digits/.digits.csv.gz.xyz.part"
+    # what a later try goes on from; of a dataset in use it stays
+    used |= {"data/raw/mnist/a.gz.part", "data/prepared/digits/images.npy.part"}
+    unused.add("data/raw/gone/b.bin.part")
     for name in (*unused, *used, half):
         make(tree / name)
     assert not {name for name in names(prune(smaller)) if "gone" in name or half == name}
@@ -193,3 +204,51 @@ def test_partial_tables_go_once_they_stand_for_nothing(tree: Path) -> None:
         f"results/{SCALE}/partial/{one}" for one in ("table_2.md", "table_99.tex")
     }
     assert {path.name for path in folder.iterdir()} == {"table_1.csv", "table_1.sources.json"}
+
+
+def test_folders_of_killed_audits_are_found_whatever_the_scale_and_no_link_is_followed(
+    clone: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(clone)
+    (clone / "params/scales/audit-big.yaml").write_bytes(
+        (clone / f"params/scales/{SCALE}.yaml").read_bytes()
+    )
+    make(clone / "scratch/audit-big/digits/iic/seed0/checkpoint.pt")  # a scale is called so
+    make(clone / "data/raw/digits/a.gz")
+    killed = clone / "scratch/audit-x1y2"
+    make(killed / "results/mini/runs/digits/iic/seed0/history.jsonl", b"z" * 300)
+    (killed / "data").symlink_to(clone / "data")
+    (clone / "scratch/audit-linked").symlink_to(clone / "data")
+    (one,) = prune(plan(SCALE)).files
+    assert (one.path, one.place, one.in_git) == ("scratch/audit-x1y2", "re-runs", False)
+    assert 300 <= one.bytes < 1000
+    said = CliRunner().invoke(app, ["prune", "--scale", SCALE]).stdout
+    assert "  audit-x1y2  " in said and "(left by a killed audit)" in said
+    assert prune(plan(SCALE), delete=True).files == (one,)
+    assert sorted(path.name for path in (clone / "scratch").iterdir()) == [
+        "audit-big", "audit-linked",
+    ]  # fmt: skip
+    assert (clone / "data/raw/digits/a.gz").exists()
+
+
+def test_logs_are_where_the_rules_put_them() -> None:
+    """`log_of` spells what workflow/rules spell, for every rule that has a job."""
+    text = "".join(path.read_text() for path in sorted((ROOT / "workflow/rules").glob("*.smk")))
+    logs = {f'"logs/{name}.log"' for name in ("download/{dataset}", "prepare/{dataset}")}
+    logs |= {
+        f'f"{{LOGS}}/{name}.log"'
+        for name in (
+            "train/{{dataset}}/{{run}}/seed{{seed}}", "evaluate/{DATASET}", "tabulate/{{name}}",
+            "draw/{{name}}", "report",
+        )
+    }  # fmt: skip
+    assert all(text.count(log) == 1 for log in logs)
+    found = {
+        str(log_of(job))
+        for job in (
+            jobs.download("{dataset}"), jobs.prepare("{dataset}"), jobs.tabulate("S", "{{name}}"),
+            jobs.draw("S", "{{name}}"), jobs.report("S"), jobs.evaluate("S", "{DATASET}/x", 0),
+        )
+    }  # fmt: skip
+    found.add(str(log_of(jobs.train("S", "{{dataset}}/{{run}}", 7))).replace("7", "{{seed}}"))
+    assert {log.strip('f"').replace("{LOGS}", "logs/S") for log in logs} == found

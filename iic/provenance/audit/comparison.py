@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from iic.provenance.audit.metrics import differences
+from iic.provenance.environment import minor
 from iic.records.evaluation import Evaluation
 from iic.records.files import RecordError, sha256_file
 from iic.records.history import TIME_FIELDS, read_history
@@ -38,7 +39,7 @@ def other_machine(then: Environment, now: Environment) -> list[str]:
         "threads": (then.threads, now.threads),
         "gpu": (then.gpu, now.gpu),
         "cuda": (then.cuda, now.cuda),
-        "python": (_minor(then.python), _minor(now.python)),
+        "python": (minor(then.python), minor(now.python)),
         "requirements.lock": (then.lock[:12], now.lock[:12]),
     }
     for name in DECIDING:
@@ -46,10 +47,6 @@ def other_machine(then: Environment, now: Environment) -> list[str]:
     return [
         f"{what}: {one} then, {other} now" for what, (one, other) in pairs.items() if one != other
     ]
-
-
-def _minor(version: str) -> str:
-    return version.rpartition(".")[0]
 
 
 def compare(then: Receipt, now: Receipt, root: Path, place: Path) -> Iterator[Difference]:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from iic.provenance.audit.report import Finding
 from iic.provenance.audit.tree import Tree
 from iic.provenance.changes import accepts_lock
+from iic.provenance.environment import minor as _minor
 from iic.provenance.environment import package_versions
 from iic.provenance.lock import LOCK, lock_hash
 from iic.records.receipt import Code, Environment
@@ -122,11 +123,6 @@ def _versions(environment: Environment) -> dict[str, str]:
         "python": _minor(environment.python),
         **environment.packages,
     }
-
-
-def _minor(version: str) -> str:
-    """``3.11.7`` -> ``3.11``; patches of Python change no number."""
-    return ".".join(version.split(".")[:2])
 
 
 def _some(items: list[str], separator: str) -> str:

@@ -23,6 +23,8 @@ from iic.records import paths
 from iic.records.receipt import Receipt
 
 LINKED = ("iic", "params", "workflow", "Snakefile", "pyproject.toml", "requirements.lock", "data")
+PREFIX = "audit-"
+"""How the folder's name begins, below scratch/; what follows is random."""
 SHOWN = 600
 """Characters of a failed training's last words that are shown."""
 
@@ -51,7 +53,7 @@ def workshop(root: Path) -> Iterator[Path]:
     had_scratch = scratch.exists()
     try:
         scratch.mkdir(parents=True, exist_ok=True)
-        place = Path(tempfile.mkdtemp(prefix="audit-", dir=scratch))
+        place = Path(tempfile.mkdtemp(prefix=PREFIX, dir=scratch))
     except OSError as error:
         raise IICError(
             f"{paths.SCRATCH}: no folder can be made there to repeat trainings in: {error.strerror}"

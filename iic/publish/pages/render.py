@@ -17,8 +17,9 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
+from iic.records.sizes import size
+
 TEMPLATES = Path(__file__).with_name("templates")
-UNITS = ("bytes", "kB", "MB", "GB", "TB")
 
 
 def render(template: str, **context: Any) -> bytes:
@@ -56,14 +57,6 @@ def render(template: str, **context: Any) -> bytes:
 def data_uri(content: bytes, media_type: str) -> str:
     """`content` as an address that holds it, e.g. for an image."""
     return f"data:{media_type};base64,{base64.b64encode(content).decode()}"
-
-
-def size(count: int) -> str:
-    """Bytes in a unit that a reader can grasp, e.g. ``54.9 MB``."""
-    value, unit = float(count), 0
-    while value >= 1000 and unit < len(UNITS) - 1:
-        value, unit = value / 1000, unit + 1
-    return f"{count} bytes" if unit == 0 else f"{value:.1f} {UNITS[unit]}"
 
 
 def moment(time: datetime) -> str:

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from iic.publish.pages.render import duration, moment, size
+from iic.publish.pages.render import duration, moment
 from iic.records.files import dump_json
 from iic.records.receipt import Environment, Receipt
+from iic.records.sizes import size
 
 
 @dataclass(frozen=True)

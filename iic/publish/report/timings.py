@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from statistics import median
 
 from iic.params.runs import Plan
-from iic.publish.pages.render import duration, size
+from iic.publish.pages.render import duration
 from iic.publish.report.chains import Chains, chain_id
 from iic.publish.report.receipts import devices
 from iic.records.history import read_history
 from iic.records.receipt import Receipt
+from iic.records.sizes import size
 
 
 @dataclass(frozen=True)
