@@ -36,7 +36,7 @@ $(CRATE_READY): requirements-rocrate.lock | $(READY)
 
 test: setup $(CRATE_READY) ## Checks of style, types and layers, then the quick tests
 	$(MAKE) --no-print-directory check
-	python -m pytest -m "not long"
+	python -m pytest -n 2 -m "not long"
 
 test-long: setup $(CRATE_READY) ## All tests, the slow ones included
 	python -m pytest

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from iic.provenance import closure, fingerprint
 
@@ -51,20 +52,29 @@ TOGETHER = ("workflow", "provenance", "cli")
 """Folders whose tests share clones that take minutes to make; the longest first."""
 
 
-@pytest.hookimpl(tryfirst=True)
+class Sharing(LoadScopeScheduling):
+    """One worker runs all that shares a fixture: a folder of `TOGETHER`, or a module."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        module = nodeid.split("::")[0]
+        folder = module.split("/")[1]
+        return folder if folder in TOGETHER else module
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Sharing:
+    """What pytest-xdist asks where tests run on several workers (``pytest -n 2``)."""
+    config.option.loadscopereorder = False
+    return Sharing(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Under pytest-xdist one worker runs all that shares a fixture; the long folders start first.
+    """The long folders start first."""
 
-    Elsewhere fixtures are shared within a module at most.
-    """
+    def order(item: pytest.Item) -> int:
+        folder = item.path.relative_to(ROOT / "tests").parts[0]
+        return TOGETHER.index(folder) if folder in TOGETHER else len(TOGETHER)
 
-    def folder(item: pytest.Item) -> str:
-        return item.path.relative_to(ROOT / "tests").parts[0]
-
-    for item in items:
-        group = folder(item) if folder(item) in TOGETHER else item.nodeid.split("::")[0]
-        item.add_marker(pytest.mark.xdist_group(group))
-    items.sort(key=lambda item: TOGETHER.index(folder(item)) if folder(item) in TOGETHER else 9)
+    items.sort(key=order)
 
 
 def clone_to(place: Path) -> Path:
