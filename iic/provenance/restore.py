@@ -14,7 +14,7 @@ from pathlib import Path
 
 from iic.params.runs import Plan
 from iic.provenance.artifacts import reads_artifacts
-from iic.provenance.audit.report import Finding
+from iic.provenance.audit.report import AuditReport, Finding
 from iic.provenance.audit.run import verify
 from iic.provenance.drivers import refuse_while_busy
 from iic.provenance.jobs import Job, all_jobs
@@ -22,6 +22,8 @@ from iic.provenance.jobs import report as last_page
 from iic.provenance.remote import Pulled, RestoreError, call, pull
 from iic.provenance.why import Answer, why
 from iic.records import paths
+from iic.records.files import RecordError, read_record
+from iic.records.receipt import Receipt
 
 log = logging.getLogger(__name__)
 
@@ -88,9 +90,8 @@ def restore(
     if above := [one.job.name for one in answers if one.fresh and one.job.name not in names]:
         listed = ", ".join(above[:4]) + (", ..." if len(above) > 4 else "")
         log.warning("%d jobs stand on what is left and will run after it: %s", len(above), listed)
-    audits = [of(plan.scale.name) for of in (paths.audit_report, paths.audit_page)]
-    if not left and all((root / path).exists() for path in audits):
-        targets.append(str(audits[0]))
+    if not left and audited(plan, root):
+        targets.append(str(paths.audit_report(plan.scale.name)))
         page = last_page(plan.scale.name)
         if why(page, root).fresh:
             targets.append(str(page.receipt))
@@ -102,6 +103,30 @@ def restore(
         if DONE not in said:
             raise RestoreError(f"Snakemake would run jobs that verified:\n{said[-3000:]}")
     return left
+
+
+def audited(plan: Plan, root: Path) -> bool:
+    """Whether the audit that lies here can be read and is of these results, not of earlier ones.
+
+    Data count by their content, which their receipts vouch for: where they were obtained again, the
+    receipts are later than any audit that git brought.
+    """
+    report, page = (of(plan.scale.name) for of in (paths.audit_report, paths.audit_page))
+    if not all((root / path).exists() for path in (report, page)):
+        return False
+    try:
+        at = read_record(root / report, AuditReport).at.timestamp()
+        made = {
+            job.name: read_record(root / job.receipt, Receipt).timing.end.timestamp()
+            for job in all_jobs(plan)
+            if not _data(job)
+        }
+    except RecordError as error:
+        log.warning("%s; the audit will run again", error)
+        return False
+    if late := [name for name, end in made.items() if end > at]:
+        log.warning("%s is older than %s, and will run again", report, late[0])
+    return not late
 
 
 def _damaged(pulled: Pulled, failures: Sequence[Finding]) -> str:

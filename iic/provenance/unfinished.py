@@ -1,7 +1,9 @@
 """Which trainings of a scale have a result that counts today, and what became of the others.
 
 The workflow's logs say it: a job's log ends with the error that ended the job. A log that ends in
-any other way, with no receipt beside it, is that of a job which was killed.
+any other way, with no receipt beside it, is that of a job which was killed. Logs are appended to
+and outlast the run of the workflow that wrote them, so what they say is given with its date: a
+training that was not reached this time shows how it ended the last time.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
@@ -20,8 +23,8 @@ from iic.records.paths import RunPaths
 
 State = Literal["measured", "failed", "stopped", "not reached"]
 
-RECORD = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} ", re.MULTILINE)
-"""How a record begins in a log of `iic.cli.logs`."""
+RECORD = re.compile(r"^(\d{4}-\d\d-\d\d \d\d:\d\d):\d\d,\d{3} ", re.MULTILINE)
+"""How a record begins in a log of `iic.cli.logs`; its time to the minute."""
 ERROR = "error: "
 TRACEBACK = "Traceback (most recent call last)"
 TAIL = 1 << 16
@@ -55,14 +58,16 @@ class LogEnd:
     failed: bool
     text: str
     """The error's first line, or the last line that there is; empty for an empty log."""
+    at: str
+    """When, to the minute and in local time as in the log itself: 2026-11-28 10:02."""
 
     @property
     def seen(self) -> str:
-        """The message and where it stands."""
+        """The message, when it was written and where it stands."""
         if not self.text:
-            return f"see {self.path}, which is empty"
+            return f"see {self.path}, which is empty since {self.at}"
         said = self.text if self.failed else f"its last line was {self.text!r}"
-        return f"{said} (see {self.path})"
+        return f"{said} ({self.at}, see {self.path})"
 
 
 def standings(
@@ -118,15 +123,17 @@ def end_of(log: Path, root: Path = Path()) -> LogEnd | None:
         with (root / log).open("rb") as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL))
             text = file.read().decode(errors="replace")
+            changed = os.fstat(file.fileno()).st_mtime
     except OSError:
         return None
-    record = RECORD.split(text)[-1]
+    # the times of the records stand between them
+    *_, at, record = ("", f"{datetime.fromtimestamp(changed):%Y-%m-%d %H:%M}", *RECORD.split(text))
     lines = [line.strip() for line in record.splitlines() if line.strip()]
     if not lines:
-        return LogEnd(log, False, "")
+        return LogEnd(log, False, "", at)
     if record.startswith(ERROR):
-        return LogEnd(log, True, _shown(lines[0].removeprefix(ERROR)))
-    return LogEnd(log, TRACEBACK in record, _shown(lines[-1]))
+        return LogEnd(log, True, _shown(lines[0].removeprefix(ERROR)), at)
+    return LogEnd(log, TRACEBACK in record, _shown(lines[-1]), at)
 
 
 def _shown(line: str) -> str:

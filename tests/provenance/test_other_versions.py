@@ -98,9 +98,15 @@ def test_an_evaluation_of_a_later_version_makes_no_table(tree: Path) -> None:
 def test_whatever_lies_in_place_of_an_audit_is_replaced(tree: Path, content: bytes) -> None:
     path = paths.audit_report(SCALE)
     path.write_bytes(content)
+    refused = CliRunner().invoke(app, ["report", "--scale", SCALE])
+    assert isinstance(refused.exception, IICError)
+    assert str(refused.exception).startswith(f"{path}: ")
+    assert str(refused.exception).endswith(f"\n  remedy: iic audit --scale {SCALE}")
+    assert not jobs.report(SCALE).receipt.exists()
     done = CliRunner().invoke(app, ["audit", "--scale", SCALE])
     assert done.exit_code == 0, done.output
     assert json.loads(path.read_text())["verdict"] == "verified"
+    assert CliRunner().invoke(app, ["report", "--scale", SCALE]).exit_code == 0
 
 
 def replace_assignments(write: Callable[[Path], None]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -62,6 +63,21 @@ def test_a_log_says_how_its_job_ended(tmp_path: Path, text: str, failed: bool, s
     assert "a.log" in end.seen
 
 
+def test_a_log_says_when_it_ended_so_that_an_earlier_one_is_not_taken_for_todays(
+    tmp_path: Path,
+) -> None:
+    for text in ("Killed\n", ""):
+        logged(tmp_path, Path("a.log"), text)
+        os.utime(tmp_path / "a.log", (86400 * 365, 86400 * 365))
+        end = end_of(Path("a.log"), tmp_path)
+        # a day off at most, by the time zone
+        assert end is not None and end.at[:7] in ("1970-12", "1971-01") and end.at in end.seen
+    logged(tmp_path, Path("a.log"), f"{STAMP}epoch 0/2\n2026-11-29 07:05:00,001 epoch 1/2\n")
+    end = end_of(Path("a.log"), tmp_path)
+    assert end is not None
+    assert end.seen == "its last line was 'epoch 1/2' (2026-11-29 07:05, see a.log)"
+
+
 def test_a_log_that_is_none_says_nothing(tmp_path: Path) -> None:
     (tmp_path / "folder.log").mkdir()
     assert end_of(Path("folder.log"), tmp_path) is None
@@ -73,11 +89,12 @@ def test_what_was_not_reached_is_told_from_what_failed_and_what_was_killed(tmp_p
     log = RunPaths(SCALE, "digits/iic", 0).log
     logged(tmp_path, log, f"{STAMP}epoch 1/2  loss 0.1\n")
     assert stand(tmp_path, "digits/iic").note == (
-        f"stopped: digits/iic seed 0: its last line was 'epoch 1/2  loss 0.1' (see {log})"
+        f"stopped: digits/iic seed 0: its last line was 'epoch 1/2  loss 0.1' "
+        f"(2026-11-28 18:21, see {log})"
     )
     logged(tmp_path, log, f"{STAMP}error: loss is NaN\n")
     assert stand(tmp_path, "digits/iic").note == (
-        f"failed: digits/iic seed 0: loss is NaN (see {log})"
+        f"failed: digits/iic seed 0: loss is NaN (2026-11-28 18:21, see {log})"
     )
     base = stand(tmp_path, "stl10_standin/finetune")
     assert (base.state, base.reason) == (

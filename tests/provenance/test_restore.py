@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import shutil
@@ -14,8 +15,9 @@ import pytest
 
 from iic.params.runs import plan
 from iic.provenance import jobs
-from iic.provenance.restore import _needed
-from tests.conftest import SCALE, run_in
+from iic.provenance.restore import _needed, audited
+from iic.records import paths
+from tests.conftest import ROOT, SCALE, run_in
 
 pytest.importorskip("snakemake")
 
@@ -168,6 +170,30 @@ def test_a_fresh_clone_is_restored_from_a_dvc_remote(own_tree: Path, tmp_path: P
     ):
         again, before = (tree / f"results/{SCALE}" / name for tree in (fresh, own_tree))
         assert again.read_bytes() == before.read_bytes(), name
+
+
+def test_an_audit_counts_only_where_it_can_be_read_and_no_result_is_later(tmp_path: Path) -> None:
+    whole = plan("laptop", ROOT / "params")
+    report, page = paths.audit_report("laptop"), paths.audit_page("laptop")
+    receipts = [
+        job.receipt for job in jobs.all_jobs(whole) if job.rule not in ("download", "prepare")
+    ]
+    for path in (report, page, *receipts):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(ROOT / path, tmp_path / path)
+    assert audited(whole, tmp_path)
+    content = json.loads((tmp_path / report).read_text())
+    ends = [json.loads((tmp_path / path).read_text())["timing"]["end"] for path in receipts]
+    for at, counts in ((max(ends), True), (sorted(ends)[-2], False), (min(ends), False)):
+        (tmp_path / report).write_text(json.dumps({**content, "at": at}))
+        assert audited(whole, tmp_path) == counts, at
+    for text in ("no json", "{}", json.dumps({**content, "schema_version": 0})):
+        (tmp_path / report).write_text(text)
+        assert not audited(whole, tmp_path), text
+    (tmp_path / report).write_text(json.dumps(content))
+    assert audited(whole, tmp_path)
+    (tmp_path / page).unlink()
+    assert not audited(whole, tmp_path)
 
 
 def test_what_a_job_stands_on() -> None:

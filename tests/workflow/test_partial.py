@@ -77,7 +77,7 @@ def test_keep_going_leaves_a_table_of_what_was_measured(failed: tuple[Path, Done
     text = (clone / PARTIAL).with_suffix(".md").read_text()
     assert text.splitlines()[0].endswith("(partial: 1 of 2 trainings)")
     (note,) = [one for one in text.splitlines() if "failed: digits/iic seed 0: " in one]
-    assert "no readable checkpoint" in note and f"(see {BROKEN.log})" in note
+    assert "no readable checkpoint" in note and f", see {BROKEN.log})" in note
     letter = note.split("<sup>")[1].split("</sup>")[0]
     (row,) = [
         one for one in text.splitlines()
