@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable, Iterable
 
 from iic.params.runs import plan
-from iic.provenance.audit import drift, integrity, orphans, records
+from iic.provenance.audit import drift, integrity, orphans, schema_check
 from iic.provenance.audit.chain import Chain
 from iic.provenance.audit.metrics import Metrics
 from iic.provenance.audit.rebuild import Rebuild
@@ -61,7 +61,7 @@ def parts(scale: str) -> dict[str, float]:
         "evaluations from assignments": Metrics(tree).check,
         "tables rebuilt": Rebuild(tree).check,
         "orphans": lambda: orphans.check(tree),
-        "schemas of records": lambda: records.check(tree),
+        "schemas of records": lambda: schema_check.check(tree),
         "drift of code and settings": lambda: drift.stale(tree),
         "drift of software": lambda: drift.environment(tree),
     }

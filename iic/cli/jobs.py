@@ -11,9 +11,9 @@ from typing import Annotated
 
 import typer
 
-from iic.cli.alone import alone
 from iic.cli.job import job
 from iic.cli.logs import logged_to
+from iic.cli.training_lock import alone
 from iic.params.datasets import UNVERIFIED, find_dataset
 from iic.params.runs import Plan, Run, plan
 from iic.provenance import fingerprint as fingerprints

@@ -20,7 +20,7 @@ from iic.provenance.changes import acceptance_of, accepts_lock, changes
 from iic.provenance.environment import code_state
 from iic.provenance.fingerprint import fingerprint
 from iic.provenance.jobs import Job
-from iic.provenance.lock import lock_hash
+from iic.provenance.lock_file import lock_hash
 from iic.records.files import read_record, sha256_file, write_record
 from iic.records.receipt import Acceptance, Fingerprint, Receipt
 

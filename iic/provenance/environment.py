@@ -16,7 +16,7 @@ from pathlib import Path
 
 import psutil
 
-from iic.provenance.lock import LOCK, lock_hash
+from iic.provenance.lock_file import LOCK, lock_hash
 from iic.records.receipt import Code, Environment
 
 PACKAGES = (

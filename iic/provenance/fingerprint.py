@@ -32,9 +32,9 @@ from iic.provenance import artifacts, jobs, relevant
 from iic.provenance import closure as closures
 from iic.provenance.agreement import accepted_as
 from iic.provenance.closure import LEFT_OUT, UnknownModule, closure, named_files
-from iic.provenance.parts import STRICT_VARIABLE as STRICT_VARIABLE
-from iic.provenance.parts import make
-from iic.provenance.parts import value_of as value_of
+from iic.provenance.fingerprint_parts import STRICT_VARIABLE as STRICT_VARIABLE
+from iic.provenance.fingerprint_parts import make
+from iic.provenance.fingerprint_parts import value_of as value_of
 from iic.publish.origins import FILE as ORIGINS
 from iic.publish.pages.files import template_files
 from iic.publish.published import published_files

@@ -18,9 +18,9 @@ from iic.params.runs import Plan, plan, scale_names
 from iic.provenance.audit.orphans import TEMPORARY, strangers
 from iic.provenance.audit.tree import Tree
 from iic.provenance.audit.workshop import PREFIX
-from iic.provenance.drivers import refuse_while_busy
 from iic.provenance.environment import tracked_files
 from iic.provenance.jobs import log_of
+from iic.provenance.snakemake_lock import refuse_while_busy
 from iic.records import paths
 
 Place = Literal["results", "scratch", "logs", "re-runs", "data"]

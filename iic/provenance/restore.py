@@ -16,10 +16,10 @@ from iic.params.runs import Plan
 from iic.provenance.artifacts import reads_artifacts
 from iic.provenance.audit.report import AuditReport, Finding
 from iic.provenance.audit.run import verify
-from iic.provenance.drivers import refuse_while_busy
 from iic.provenance.jobs import Job, all_jobs
 from iic.provenance.jobs import report as last_page
 from iic.provenance.remote import Pulled, RestoreError, call, pull
+from iic.provenance.snakemake_lock import refuse_while_busy
 from iic.provenance.why import Answer, why
 from iic.records import paths
 from iic.records.files import RecordError, read_record

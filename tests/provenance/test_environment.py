@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from iic.provenance.environment import code_state, environment, package_versions
-from iic.provenance.lock import lock_hash
+from iic.provenance.lock_file import lock_hash
 from iic.records.files import sha256_bytes
 
 

@@ -14,10 +14,10 @@ from iic.params.runs import Plan, plan
 from iic.provenance import jobs
 from iic.provenance.audit import orphans
 from iic.provenance.audit.tree import Tree
-from iic.provenance.drivers import LOCKS, Busy
 from iic.provenance.fingerprint import forget
 from iic.provenance.jobs import log_of
 from iic.provenance.prune import Pruned, prune
+from iic.provenance.snakemake_lock import LOCKS, Busy
 from iic.records.files import dump_json
 from iic.records.sizes import size
 from tests.conftest import ROOT, SCALE, clone_to, run_in

@@ -13,9 +13,9 @@ from iic.cli.app import app
 from iic.params.errors import IICError
 from iic.params.runs import Plan, plan
 from iic.provenance import remote
-from iic.provenance.drivers import LOCKS, Busy
 from iic.provenance.remote import Pulled, RestoreError, pull
 from iic.provenance.restore import restore
+from iic.provenance.snakemake_lock import LOCKS, Busy
 from tests.conftest import ROOT
 
 LOCK = "stages:\n  runs@smoke: {cmd: a}\n  runs@mini: {cmd: a}\n  data@digits: {cmd: a}\n"

@@ -11,7 +11,7 @@ from iic.provenance.audit.tree import Tree
 from iic.provenance.changes import accepts_lock
 from iic.provenance.environment import minor as _minor
 from iic.provenance.environment import package_versions
-from iic.provenance.lock import LOCK, lock_hash
+from iic.provenance.lock_file import LOCK, lock_hash
 from iic.records.receipt import Code, Environment
 
 NAMED = 6

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from iic.provenance.audit.report import Finding
 from iic.provenance.audit.tree import Tree
+from iic.provenance.fingerprint_parts import value_of
 from iic.provenance.jobs import Job, files_of
-from iic.provenance.parts import value_of
 from iic.records.files import sha256_json
 from iic.records.receipt import FileRecord, Receipt
 

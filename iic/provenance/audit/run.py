@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from iic.params.runs import Plan
-from iic.provenance.audit import drift, integrity, orphans, page, records
+from iic.provenance.audit import drift, integrity, orphans, page, schema_check
 from iic.provenance.audit.chain import Chain
 from iic.provenance.audit.metrics import Metrics
 from iic.provenance.audit.rebuild import Rebuild
@@ -44,8 +44,8 @@ def audit(
     for part in (chain, metrics, rebuild):
         findings += part.check()
     findings += orphans.check(tree)
-    findings += records.check(tree)
-    findings += records.unverified(tree)
+    findings += schema_check.check(tree)
+    findings += schema_check.unverified(tree)
     findings += drift.stale(tree)
     findings += drift.environment(tree)
     findings += drift.uncommitted(tree, code)
@@ -73,7 +73,7 @@ def verify(plan: Plan, root: Path = Path()) -> list[Finding]:
     """
     tree = Tree(plan, root)
     findings = [*integrity.check(tree), *Chain(tree).check()]
-    findings += [*orphans.check(tree), *records.check(tree)]
+    findings += [*orphans.check(tree), *schema_check.check(tree)]
     return [finding for finding in findings if finding.level == "failure"]
 
 

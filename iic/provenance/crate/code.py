@@ -10,7 +10,7 @@ from typing import Any
 from iic.provenance.crate.files import Files
 from iic.provenance.crate.graph import reference
 from iic.provenance.environment import CODE_PATHS
-from iic.provenance.lock import LOCK
+from iic.provenance.lock_file import LOCK
 from iic.records.files import sha256_bytes
 from iic.records.receipt import FileRecord, Receipt
 

@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from iic.provenance.lock import lock_hash
+from iic.provenance.lock_file import lock_hash
 from iic.records.files import sha256_json
 from iic.records.receipt import Fingerprint
 

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from iic.cli.alone import TrainedElsewhere, alone
+from iic.cli.training_lock import TrainedElsewhere, alone
 from iic.records.files import RecordError
 from iic.records.paths import RunPaths
 
 PLACE = RunPaths("smoke", "digits/kmeans", 0)
 HOLD = """
 import time
-from iic.cli.alone import alone
+from iic.cli.training_lock import alone
 from iic.records.paths import RunPaths
 with alone(RunPaths("smoke", "digits/kmeans", 0)):
     print("held", flush=True)
