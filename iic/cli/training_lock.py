@@ -7,8 +7,9 @@ driver which was killed, as jobs on a cluster do.
 from __future__ import annotations
 
 import contextlib
-import shutil
+import os
 from collections.abc import Iterator
+from pathlib import Path
 
 from filelock import FileLock, Timeout
 
@@ -38,8 +39,7 @@ def alone(place: RunPaths, patience: float = PATIENCE) -> Iterator[None]:
     path = place.scratch / "lock"
     lock = FileLock(path, timeout=patience)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock.acquire()
+        _acquire(lock, path)
     except Timeout:
         raise TrainedElsewhere(
             f"{path}: held by another process, which trains {place.run} with seed {place.seed}: "
@@ -53,5 +53,16 @@ def alone(place: RunPaths, patience: float = PATIENCE) -> Iterator[None]:
     finally:
         # a job that was refused before it began leaves nothing behind
         if {one.name for one in path.parent.glob("*")} == {path.name}:
-            shutil.rmtree(path.parent, ignore_errors=True)
+            path.unlink()
+            with contextlib.suppress(OSError):
+                os.removedirs(path.parent)
         lock.release()
+
+
+def _acquire(lock: FileLock, path: Path) -> None:
+    while True:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # the process before may be taking its empty folders away at this very moment
+        with contextlib.suppress(FileNotFoundError):
+            lock.acquire()
+            return

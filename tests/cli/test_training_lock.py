@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -12,12 +13,14 @@ import pytest
 from iic.cli.training_lock import TrainedElsewhere, alone
 from iic.records.files import RecordError
 from iic.records.paths import RunPaths
+from tests.conftest import ROOT
 
 PLACE = RunPaths("smoke", "digits/kmeans", 0)
 HOLD = """
 import time
 from iic.cli.training_lock import alone
 from iic.records.paths import RunPaths
+from tests.conftest import ROOT
 with alone(RunPaths("smoke", "digits/kmeans", 0)):
     print("held", flush=True)
     time.sleep(60)
@@ -28,7 +31,10 @@ with alone(RunPaths("smoke", "digits/kmeans", 0)):
 def other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> subprocess.Popen[str]:
     """A process that holds the run's lock, in the same folder."""
     monkeypatch.chdir(tmp_path)
-    process = subprocess.Popen([sys.executable, "-c", HOLD], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD], stdout=subprocess.PIPE, text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
     assert process.stdout is not None and process.stdout.readline() == "held\n"
     return process
 
@@ -43,7 +49,8 @@ def test_a_second_process_is_refused_until_the_first_has_ended(other: subprocess
     other.send_signal(signal.SIGKILL)
     other.wait()
     with alone(PLACE, patience=5):
-        pass
+        assert (PLACE.scratch / "lock").exists()
+    assert not Path("scratch").exists(), "nothing was trained, nothing is left"
 
 
 def test_an_error_of_the_training_passes_and_frees_the_run(

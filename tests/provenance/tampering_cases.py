@@ -144,10 +144,13 @@ def generated() -> Iterator[Case]:
         path = RECEIPTS["training"][0]
         yield Case(f"{key} of a receipt edited", _set(path, key, value), path, ("altered",),
                    ("edited after it was written",))  # fmt: skip
-    inner = {"environment": "python", "timing": "seconds", "code": "commit"}
-    for key, part in inner.items():
+    inner = {
+        ("environment", "python"): "3.99.0", ("timing", "seconds"): 1e6,
+        ("code", "commit"): "0" * 40,
+    }  # fmt: skip
+    for (key, part), value in inner.items():
         path = RECEIPTS["training"][0]
-        yield Case(f"{key}.{part} of a receipt edited", _set_in(path, key, part), path,
+        yield Case(f"{key}.{part} of a receipt edited", _set_in(path, key, part, value), path,
                    ("altered",), ("does not match its seal",))  # fmt: skip
 
 
@@ -163,12 +166,8 @@ def _set(path: Path, key: str, value: Any) -> Callable[[], object]:
     return lambda: edit_json(path, lambda content: content.update({key: value}))
 
 
-def _set_in(path: Path, key: str, part: str) -> Callable[[], object]:
-    def change(content: dict[str, Any]) -> None:
-        value = content[key][part]
-        content[key][part] = value + 1 if isinstance(value, float) else "3.99.0"
-
-    return lambda: edit_json(path, change)
+def _set_in(path: Path, key: str, part: str, value: Any) -> Callable[[], object]:
+    return lambda: edit_json(path, lambda content: content[key].update({part: value}))
 
 
 CASES: list[Case] = list(generated())
