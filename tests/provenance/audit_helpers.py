@@ -22,7 +22,7 @@ RESULTS = Path(f"results/{SCALE}")
 RUNS = RESULTS / "runs/digits"
 ARTIFACTS = RESULTS / "artifacts/digits"
 TABLE = RESULTS / "tables/table_1.csv"
-PARTS = ("data", "iic/engine", "params", "requirements.lock", "results")
+PARTS = ("data", "iic/engine", "iic/publish", "params", "requirements.lock", "results")
 """Parts of a clone that the cases change."""
 
 
