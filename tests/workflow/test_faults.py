@@ -134,7 +134,8 @@ def undisturbed(trainable: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
     """The training run through Snakemake, while a second Snakemake tries the same."""
     path = copy(trainable, tmp_path_factory.mktemp("undisturbed") / "clone")
     first = start(path, *BY_SNAKEMAKE)
-    until(lambda: any((path / ".snakemake/locks").glob("*")), first)
+    # its lock is whole by the time that it marks a job's outputs as incomplete
+    until(lambda: any((path / ".snakemake/incomplete").glob("*")), first)
     second = run(path, *BY_SNAKEMAKE, expect=None)
     return Pair(path, ended(first), second)
 
