@@ -18,6 +18,9 @@ import pytest
 
 from tests.conftest import ROOT
 
+LAPTOP = Path("results/laptop")
+TABLE = LAPTOP / "tables/table_1.csv"
+
 TOOLS = ROOT / ".venv/rocrate/bin"
 needs_tools = pytest.mark.skipif(
     not (TOOLS / "rocrate-validator").exists(),
@@ -128,3 +131,8 @@ def of_type(graph: dict[str, Entity], kind: str) -> Iterable[Entity]:
         kinds = one["@type"] if isinstance(one["@type"], list) else [one["@type"]]
         if kind in kinds:
             yield one
+
+
+def files_in(folder: Path) -> set[str]:
+    """Every file below `folder`, relative to it."""
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}

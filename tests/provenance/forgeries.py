@@ -7,12 +7,10 @@ from __future__ import annotations
 
 import json
 import shutil
-from pathlib import Path
 from typing import Any
 
-from iic.provenance import fingerprint, jobs
-from iic.records.files import sha256_file, sha256_json
-from iic.records.receipt import FileRecord
+from iic.provenance import fingerprint
+from iic.records.files import sha256_json
 from tests.conftest import SCALE
 from tests.provenance.audit_helpers import (
     ARTIFACTS,
@@ -22,7 +20,6 @@ from tests.provenance.audit_helpers import (
     edit_json,
     flip,
     forge,
-    forge_acceptance,
     replace,
     swap,
     vouch,
@@ -41,7 +38,6 @@ from tests.provenance.tampering_cases import (
 
 EVALUATED = IIC / "evaluation.run.json"
 STL10 = RESULTS / "runs/stl10_standin"
-PUBLISHED = Path("params/published/table_1.csv")
 LAST = "checkpoints", "last"
 
 
@@ -290,104 +286,3 @@ def _() -> None:
     path = FIGURE.with_suffix(".sources.json")
     path.write_text(path.read_text().replace("digits/iic/", "digits/kmeans/"))
     vouch(path)
-
-
-@case("results of a seed that the scale does not have", RUNS / "iic/seed9", "orphan",
-      "no job of scale 'smoke' makes")  # fmt: skip
-def _() -> None:
-    shutil.copytree(IIC, RUNS / "iic/seed9")
-
-
-@case("a table that the scale does not have", TABLE.with_name("table_9.csv"), "orphan")
-def _() -> None:
-    shutil.copy(TABLE, TABLE.with_name("table_9.csv"))
-
-
-@case("weights that no run made", ARTIFACTS / "iic/seed0/more.safetensors", "orphan")
-def _() -> None:
-    (ARTIFACTS / "iic/seed0/more.safetensors").write_bytes(b"x")
-
-
-@case("a file left half-written", RUNS / "iic/seed0/.history.jsonl.x.part", "orphan")
-def _() -> None:
-    (RUNS / "iic/seed0/.history.jsonl.x.part").write_bytes(b"x")
-
-
-def change_restarts() -> None:
-    replace(Path(f"params/scales/{SCALE}.yaml"), "restarts: 1", "restarts: 2")
-    fingerprint.forget()
-
-
-@case("a setting in params changed", KMEANS / "run.json", "stale", "settings restarts: 1 -> 2",
-      part="drift", level="drift")  # fmt: skip
-def _() -> None:
-    change_restarts()
-
-
-@case("an acceptance forged across a change of settings", KMEANS / "run.json", "accepted",
-      "no person can give", "settings restarts: 1 -> 2", part="drift")  # fmt: skip
-def _() -> None:
-    change_restarts()
-    job = jobs.train(SCALE, "digits/kmeans", 0)
-    forge_acceptance(KMEANS / "run.json", job, ["code iic.methods.kmeans: edited"])
-
-
-@case("the lock file edited", Path("requirements.lock"), "environment", part="drift",
-      level="drift")  # fmt: skip
-def _() -> None:
-    with Path("requirements.lock").open("a") as file:
-        file.write("# edited\n")
-
-
-@case("code of the engine edited", IIC / "run.json", "stale", "code iic.engine.loop: edited",
-      part="drift", level="drift")  # fmt: skip
-def _() -> None:
-    with Path("iic/engine/loop.py").open("a") as file:
-        file.write("\nEDITED = 1\n")
-
-
-@case("published numbers edited", TABLE.with_suffix(".run.json"), "stale", str(PUBLISHED),
-      part="drift", level="drift")  # fmt: skip
-def _() -> None:
-    replace(PUBLISHED, "99.2", "99.3")
-
-
-@case("the catalogue's checksum edited", RAW / "files.run.json", "stale", "digits.csv.gz",
-      part="drift", level="drift")  # fmt: skip
-def _() -> None:
-    known = "09f66e6d"
-    replace(Path("params/datasets.yaml"), known, "00000000")
-
-
-@case("a stranger's file that a receipt vouches for", FIGURE.with_name("evil.bin"), "orphan",
-      "makes no such file")  # fmt: skip
-def _() -> None:
-    stranger = FIGURE.with_name("evil.bin")
-    stranger.write_bytes(b"anything")
-    place = FIGURE.with_suffix(".run.json")
-    own = receipt(place).outputs
-    digest = sha256_file(stranger)
-    forge(place, outputs=[*own, FileRecord(path=str(stranger), sha256=digest, size=8)])
-
-
-@case("an output outside the clone", FIGURE.with_suffix(".run.json"), "schema",
-      "leads out of the clone")  # fmt: skip
-def _() -> None:
-    place = FIGURE.with_suffix(".run.json")
-    replace(place, f'"path": "{FIGURE}"', '"path": "results/../../../dev/zero"')
-
-
-@case("an option in place of a commit", FIGURE.with_suffix(".run.json"), "schema", "commit")
-def _() -> None:
-    place = FIGURE.with_suffix(".run.json")
-    edit_json(place, lambda content: content["code"].update(commit="--output=canary"))
-
-
-@case("a code change of a table accepted by hand", TABLE.with_suffix(".run.json"), "stale",
-      "iic.publish.markdown: edited", part="drift", level="drift")  # fmt: skip
-def _() -> None:
-    with Path("iic/publish/markdown.py").open("a") as file:
-        file.write("\nEDITED = 1\n")
-    fingerprint.forget()
-    job = jobs.tabulate(SCALE, "table_1")
-    forge_acceptance(TABLE.with_suffix(".run.json"), job, ["code iic.publish.markdown: edited"])

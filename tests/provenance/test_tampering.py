@@ -26,13 +26,13 @@ from iic.provenance.audit.tree import Tree
 from iic.records.files import read_record, sha256_file
 from iic.records.paths import audit_report
 from tests.conftest import SCALE
-from tests.provenance import forgeries
+from tests.provenance import drift_cases, forgeries, stranger_cases
 from tests.provenance.audit_helpers import RUNS, examine, failures, flip, named, state, undo
 from tests.provenance.tampering_cases import CASES, RECEIPTS, Case
 
 FEWEST = 25
 
-assert forgeries, "imported for the cases that it adds"
+assert forgeries and stranger_cases and drift_cases, "imported for the cases that they add"
 
 
 @pytest.fixture(scope="module")
