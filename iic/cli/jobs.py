@@ -139,7 +139,7 @@ def train(
                 seed=seed,
                 stand_in=entry.stand_in,
             ) as work:
-                from iic.cli.training import train_and_write
+                from iic.cli.training import train_images, train_maps
 
                 identity = current.value
                 if base is not None:
@@ -150,7 +150,8 @@ def train(
                     identity = sha256_json([identity, *map(sha256_file, inputs)])
                 # jobs of a workflow share the terminal, so each writes lines, as its log has
                 live = None if log_file is None else False
-                train_and_write(chosen, entry, place, identity, work, live)
+                train_on = train_images if entry.maps is None else train_maps
+                train_on(chosen, entry, place, identity, work, live)
             # only now that the receipt lies there is the checkpoint of no more use
             shutil.rmtree(place.scratch, ignore_errors=True)
 
