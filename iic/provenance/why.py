@@ -8,7 +8,7 @@ from typing import Literal
 
 from iic.params.runs import Plan
 from iic.provenance.changes import acceptance_of, changes, stands
-from iic.provenance.fingerprint import fingerprint
+from iic.provenance.fingerprint import CodeError, fingerprint
 from iic.provenance.jobs import Job
 from iic.provenance.links import holds
 from iic.records import paths
@@ -49,7 +49,10 @@ def why(job: Job, root: Path = Path(), *, strict_env: bool | None = None) -> Ans
         receipt = read_record(path, Receipt)
     except RecordError as error:
         return Answer(job, "damaged", (str(error),))
-    current = fingerprint(job, strict_env=strict_env)
+    try:
+        current = fingerprint(job, strict_env=strict_env)
+    except CodeError as error:
+        return Answer(job, "changed", (str(error),))
     acceptance = acceptance_of(receipt, current)
     different = tuple(str(change) for change in changes(receipt.fingerprint, current))
     if not stands(receipt, current):

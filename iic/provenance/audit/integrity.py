@@ -86,7 +86,9 @@ def _receipt(tree: Tree, job: Job, receipt: Receipt) -> Iterator[Finding]:
     if receipt.seal != tree.digest(path):
         yield _edited(path, "its content does not match its seal", edited)
     parts = receipt.fingerprint
-    whole = value_of(receipt.rule, parts.code, parts.settings, parts.data, parts.environment)
+    whole = value_of(
+        receipt.rule, parts.identity or parts.code, parts.settings, parts.data, parts.environment
+    )
     if parts.value != whole:
         yield _edited(path, "the fingerprint is not the hash of its parts", edited)
     if receipt.settings_sha256 != sha256_json(parts.settings):

@@ -104,6 +104,9 @@ class Tree:
         # a receipt of a strict environment is compared without that part: versions are looked
         # at on their own
         before = receipt.fingerprint.model_copy(update={"environment": None})
-        now = self.current(job)
+        try:
+            now = self.current(job)
+        except fingerprint.CodeError as error:
+            return [Change("code", str(error), None, None)], None
         different = changes(before, now)
         return different, acceptance_of(receipt, now) if different else None
