@@ -23,6 +23,7 @@ from iic.provenance.why import why
 from iic.records.files import read_record, sha256_file, write_record
 from iic.records.receipt import Receipt
 from tests.conftest import ROOT, SCALE, run_in
+from tests.edits import change
 from tests.provenance.audit_helpers import (
     ARTIFACTS,
     RUNS,
@@ -177,13 +178,12 @@ def test_a_file_that_nobody_publishes_a_checksum_of_is_said_to_be_one(tree: Path
     assert sha256_file(Path(path)) in notes[0].message and "2 jobs" in notes[0].message
 
 
-def test_edited_code_is_drift_and_names_the_module(tree: Path) -> None:
+def test_edited_code_is_drift_and_names_the_definition(tree: Path) -> None:
     with Path("iic/methods/kmeans.py").open("a") as file:
         file.write("\n# a comment changes nothing\n")
     fingerprint.forget()
     assert examine().exit_status == 0
-    with Path("iic/engine/loop.py").open("a") as file:
-        file.write("\nEDITED = 1\n")
+    change(Path("iic/engine/loop.py"), "Loop.run")
     fingerprint.forget()
     report = examine()
     assert (report.verdict, report.exit_status) == ("drifted", 3)
@@ -193,7 +193,7 @@ def test_edited_code_is_drift_and_names_the_module(tree: Path) -> None:
     assert set(stale) == {str(RUNS.parent / f"{run}/seed0/run.json") for run in trained}
     assert (
         stale[str(RUNS / "iic/seed0/run.json")]
-        == "train digits/iic/seed0 is stale: code iic.engine.loop: edited"
+        == "train digits/iic/seed0 is stale: code iic.engine.loop.Loop.run changed"
     )
 
 
@@ -203,7 +203,7 @@ def test_an_acceptance_forged_across_a_change_of_settings(tree: Path) -> None:
     fingerprint.forget()
     path = RUNS / "kmeans/seed0/run.json"
     job = jobs.train(SCALE, "digits/kmeans", 0)
-    forge_acceptance(path, job, ["code iic.methods.kmeans: edited"])
+    forge_acceptance(path, job, ["code iic.methods.kmeans.train changed"])
     found = caught(path, "accepted", "no person can give", "settings restarts: 1 -> 2")
     assert [one.path for one in found] == [str(path)]
     assert (why(job).status, why(job).reasons) == ("changed", ("settings restarts: 1 -> 2",))

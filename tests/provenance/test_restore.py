@@ -18,6 +18,7 @@ from iic.provenance import jobs
 from iic.provenance.restore import _needed, audited
 from iic.records import paths
 from tests.conftest import ROOT, SCALE, run_in
+from tests.edits import change
 
 pytest.importorskip("snakemake")
 
@@ -111,7 +112,7 @@ def test_there_must_be_something_to_restore(own_tree: Path) -> None:
 def test_an_accepted_change_of_code_is_no_change_for_snakemake(own_tree: Path) -> None:
     assert restore(own_tree).returncode == 0
     method = own_tree / "iic/methods/kmeans.py"
-    method.write_text(method.read_text() + "\nEDITED = 1\n")
+    change(method, "train")
     assert "train_run" in dry_run(own_tree, "table_1")
     done = run_in(
         own_tree, "-m", "iic", "accept", "digits/kmeans", "--scale", SCALE, "--because", "unused"

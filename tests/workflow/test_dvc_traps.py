@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.edits import change
 from tests.workflow.test_traps import ARTIFACTS, PREPARED, RUN, TRAINING, link
 from tests.workflow.workflow_helpers import (
     ROOT,
-    append,
     dvc,
     edit,
     iic,
@@ -63,7 +63,7 @@ def test_h6_a_stage_makes_again_only_what_has_changed(tiny_copy: Path) -> None:
     """DVC deletes the outs of a stage before it runs, unless they persist."""
     weights = tiny_copy / ARTIFACTS / "weights.safetensors"
     before = weights.stat()
-    append(tiny_copy / "iic/evaluate/run.py", "\nEDITED = True\n")
+    change(tiny_copy / "iic/evaluate/run.py", "evaluate_run")
     said = dvc(tiny_copy, "repro", "--single-item", "runs@tiny").said
     assert SCORING in said and TRAINING not in said
     after = weights.stat()
@@ -156,7 +156,7 @@ def test_h11_results_that_dvc_has_stored_can_be_made_again_by_an_ordinary_user(
     tiny_copy: Path,
 ) -> None:
     """With hardlinks DVC makes them read-only, and Snakemake refuses to replace them."""
-    append(tiny_copy / "iic/data/prepare.py", "\nEDITED = True\n")
+    change(tiny_copy / "iic/data/prepare.py", "prepare")
     images = tiny_copy / "data/prepared/digits/images.npy"
     target = snakemake_command("data", scale="tiny")
 

@@ -10,13 +10,15 @@ Standard library only: a test runs this room under every Python that the project
 
 from __future__ import annotations
 
+import gc
 import hashlib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from iic.provenance.code.components import components
-from iic.provenance.code.modules import EFFECTS, Module
+from iic.provenance.code.modules import EFFECTS, Class, Module
 from iic.provenance.code.names import GIVEN, Key, Names, base_key, qualified
 from iic.provenance.code.syntax import Reference
 
@@ -30,6 +32,8 @@ PASSIVE = frozenset({
     "RuntimeError", "KeyError", "OSError", "str", "int", "float", "dict", "list", "tuple",
 })  # fmt: skip
 MODEL = "pydantic.BaseModel"
+Parts = tuple[str | Key, ...]
+"""Text, and the definitions that stand in it."""
 
 
 @dataclass(frozen=True)
@@ -43,12 +47,14 @@ class Identity:
     """Qualified name -> hash of that definition alone, to say what has changed."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Node:
     """A definition as the job reaches it, its references resolved."""
 
-    parts: list[str | Key] = field(default_factory=list)
-    mentions: frozenset[str] = frozenset()
+    parts: Parts
+    references: tuple[Key, ...]
+    """Those of `parts` that are definitions."""
+    mentions: frozenset[str]
 
 
 class Code:
@@ -63,7 +69,7 @@ class Code:
     def __init__(self, source: Path, uncounted: Iterable[str] = ()) -> None:
         self._names = Names(source, uncounted)
         self._nodes: dict[Key, _Node] = {}
-        self._named_methods: dict[Key, list[Key]] = {}
+        self._optional_methods: dict[Key, dict[str, Key]] = {}
 
     def identity(self, roots: Iterable[str], given: Iterable[str] = ()) -> Identity:
         """The code of a job.
@@ -76,8 +82,10 @@ class Code:
         Raises:
             CodeError: A root does not exist, or a file that is reached is no valid Python.
         """
-        keys = [self._names.root(name) for name in roots]
-        reached = self._reach([*keys, *self._given([self._names.root(name) for name in given])])
+        with _without_collection():
+            keys = [self._names.root(name) for name in roots]
+            classes = [self._names.root(name) for name in given]
+            reached = self._reach([*keys, *self._given(classes)])
         hashes = self._hashes(reached)
         labels = [hashes[key] for key in keys]
         # the classes of what is given have no order
@@ -104,27 +112,20 @@ class Code:
             if key in seen:
                 continue
             seen.add(key)
-            found = self._names.definition(key)
-            if found.bases is None:
+            own = self._names.class_of(key)
+            if own is None:
                 # what a type is called: `Name = Annotated[...]`
-                parts = self._node(key).parts
+                pending += self._node(key).references
             else:
-                texts = [found.annotations.parts] if found.annotations else []
-                named = [one for text in texts for one in text if not isinstance(one, str)]
-                parts = [
-                    part
-                    for one in (*found.bases, *named)
-                    for part in self._names.resolve(key[0], one)
-                ]
-            pending += [part for part in parts if not isinstance(part, str)]
-        return [
-            (key[0], key[1] + GIVEN)
-            for key in seen
-            if self._names.definition(key).bases is not None
-        ]
+                named = [part for part in own.annotations.parts if not isinstance(part, str)]
+                named += [base for base in own.bases if base is not None]
+                found = (part for one in named for part in self._names.resolve(key[0], one))
+                pending += [part for part in found if not isinstance(part, str)]
+        return [(key[0], key[1] + GIVEN) for key in seen if self._names.class_of(key) is not None]
 
-    def _reach(self, roots: list[Key]) -> dict[Key, _Node]:
-        reached: dict[Key, _Node] = {}
+    def _reach(self, roots: list[Key]) -> dict[Key, Parts]:
+        """Everything that counts, with what it says; of a class, with the methods that count."""
+        reached: dict[Key, Parts] = {}
         mentions: set[str] = set()
         waiting: dict[str, list[Key]] = {}
         """Method's name -> methods of reached classes that nothing has named yet."""
@@ -134,85 +135,82 @@ class Code:
             if key in reached:
                 continue
             node = self._node(key)
-            # methods are added below: which of them count is another thing in each job
-            reached[key] = _Node(list(node.parts), node.mentions)
-            pending += [part for part in node.parts if not isinstance(part, str)]
+            reached[key] = node.parts
+            pending += node.references
             for name in node.mentions - mentions:
-                pending += waiting.pop(name, [])
+                pending += waiting.pop(name, ())
             mentions |= node.mentions
-            for method in self._optional(key):
-                if method[1].rpartition(".")[2] in mentions:
+            for name, method in self._optional(key).items():
+                if name in mentions:
                     pending.append(method)
                 else:
-                    waiting.setdefault(method[1].rpartition(".")[2], []).append(method)
-        for key in sorted(reached):
-            module, name = key
-            owner, _, called = name.rpartition(".")
-            for suffix in ("", GIVEN) if owner else ():
-                holder = (module, owner + suffix)
-                if holder in reached and key in self._optional(holder):
-                    reached[holder].parts += [f"{called}:", key]
-        return {key: node for key, node in reached.items() if node.parts or not _is_given(key)}
+                    waiting.setdefault(name, []).append(method)
+        for key, parts in reached.items():
+            if methods := self._optional(key):
+                named = sorted(name for name, method in methods.items() if method in reached)
+                added = [part for name in named for part in (f"{name}:", methods[name])]
+                reached[key] = (*parts, *added)
+        return {key: parts for key, parts in reached.items() if parts or not _is_given(key)}
 
-    def _certain(self, key: Key) -> list[Key]:
+    def _certain(self, key: Key, own: Class) -> list[Key]:
         """Methods of a class that may run without being named."""
-        found, outside = self._names.definition(key), self._names.foreign_bases(base_key(key))
+        outside = self._names.foreign_bases(base_key(key))
         given, model = _is_given(key), MODEL in outside
-        foreign = not given and not (found.plain_bases and outside <= PASSIVE)
+        foreign = not given and not outside <= PASSIVE
         return [
-            (key[0], f"{key[1].removesuffix(GIVEN)}.{name}")
-            for name, member in sorted(found.members.items())
+            _method(key, name)
+            for name, method in sorted(own.methods.items())
             if foreign
-            or (member.special and not member.decorated)
-            or (not given and (member.decorated or (model and name.startswith("model_"))))
+            or (method.special and not method.decorated)
+            or (not given and (method.decorated or (model and name.startswith("model_"))))
         ]
 
-    def _optional(self, key: Key) -> list[Key]:
+    def _optional(self, key: Key) -> dict[str, Key]:
         """Methods of a class that count only where something names them."""
-        if key not in self._named_methods:
-            self._named_methods[key] = self._sorted_out(key) if self._names.is_class(key) else []
-        return self._named_methods[key]
-
-    def _sorted_out(self, key: Key) -> list[Key]:
-        found, certain = self._names.definition(key), self._certain(key)
-        names = [
-            name
-            for name, member in found.members.items()
-            # the values that a validator lets through are hashed elsewhere
-            if not (_is_given(key) and member.decorated)
-        ]
-        keys = [(key[0], f"{key[1].removesuffix(GIVEN)}.{name}") for name in names]
-        return [one for one in keys if one not in certain]
+        if key not in self._optional_methods:
+            own = self._names.class_of(key)
+            certain = [] if own is None else self._certain(key, own)
+            self._optional_methods[key] = {
+                name: _method(key, name)
+                for name, method in (own.methods.items() if own is not None else ())
+                # the values that a validator lets through are hashed elsewhere
+                if not (_is_given(key) and method.decorated)
+                if _method(key, name) not in certain
+            }
+        return self._optional_methods[key]
 
     def _node(self, key: Key) -> _Node:
         """A definition with its references resolved; of a class the part that always counts."""
         if key in self._nodes:
             return self._nodes[key]
-        own, found = self._names.module(key[0]), self._names.definition(key)
-        assert own is not None
-        if "." in key[1]:
-            texts = [found.members[key[1].partition(".")[2]].text]
-        elif _is_given(key):
-            texts = [found.constants] if found.constants is not None else []
-        else:
+        module, own = self._names.module(key[0]), self._names.class_of(key)
+        assert module is not None
+        if own is None:
+            found = self._names.definition(key)
+            if isinstance(found, Class):
+                found = found.methods[key[1].partition(".")[2]]
             texts = [found.text]
-            if found.annotations is not None and MODEL in self._names.foreign_bases(key):
-                texts.append(found.annotations)
+        elif _is_given(key):
+            texts = [own.constants]
+        else:
+            model = MODEL in self._names.foreign_bases(key)
+            texts = [own.text, own.annotations] if model else [own.text]
         parts: list[str | Key] = []
         for text in texts:
             for part in text.parts:
                 parts += [part] if isinstance(part, str) else self._names.resolve(key[0], part)
         if _is_given(key) and parts == ["[]"]:
             parts = []
-        if self._names.is_class(key):
-            for method in self._certain(key):
+        if own is not None:
+            for method in self._certain(key, own):
                 parts += [f"{method[1].rpartition('.')[2]}:", method]
-        if EFFECTS in own.definitions and key[1] != EFFECTS and not _is_given(key):
+        if EFFECTS in module.definitions and key[1] != EFFECTS and not _is_given(key):
             parts.append((key[0], EFFECTS))
         mentions = frozenset[str]().union(*(text.mentions for text in texts))
         if any(text.dynamic for text in texts):
             mentions |= self._any_method(key[0])
-        self._nodes[key] = _Node(parts, mentions)
+        references = tuple(part for part in parts if not isinstance(part, str))
+        self._nodes[key] = _Node(tuple(parts), references, mentions)
         return self._nodes[key]
 
     def _any_method(self, module: str) -> frozenset[str]:
@@ -222,16 +220,16 @@ class Code:
         names: set[str] = set()
         for name in (*own.definitions, *own.imports):
             for target in self._names.resolve(module, Reference(None, name)):
-                if not isinstance(target, str) and self._names.is_class(target):
-                    names |= set(self._names.definition(target).members)
+                found = None if isinstance(target, str) else self._names.class_of(target)
+                names |= set(found.methods) if found is not None else set()
         return frozenset(names)
 
     # hashes
 
-    def _hashes(self, reached: Mapping[Key, _Node]) -> dict[Key, str]:
+    def _hashes(self, reached: Mapping[Key, Parts]) -> dict[Key, str]:
         edges = {
-            key: [part for part in node.parts if not isinstance(part, str)]
-            for key, node in reached.items()
+            key: [part for part in parts if not isinstance(part, str)]
+            for key, parts in reached.items()
         }
         hashes: dict[Key, str] = {}
         for group in components(edges):
@@ -239,7 +237,7 @@ class Code:
             # in a circle each is told from the others by what it refers to, step by step
             for _ in group if len(group) > 1 or group[0] in edges[group[0]] else [None]:
                 known = {**labels}
-                labels = {key: _hashed(reached[key].parts, hashes, known) for key in group}
+                labels = {key: _hashed(reached[key], hashes, known) for key in group}
             hashes |= labels
         return hashes
 
@@ -251,6 +249,18 @@ class Code:
         return hashlib.sha256("".join(parts).encode()).hexdigest()[:SHORT]
 
 
+@contextmanager
+def _without_collection() -> Iterator[None]:
+    """No search for cyclic garbage: syntax trees are many objects, and halve the speed with it."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
 def _hashed(parts: Iterable[str | Key], hashes: Mapping[Key, str], group: Mapping[Key, str]) -> str:
     total = hashlib.sha256()
     for part in parts:
@@ -259,6 +269,10 @@ def _hashed(parts: Iterable[str | Key], hashes: Mapping[Key, str], group: Mappin
         else:
             total.update(f"<{group[part] if part in group else hashes[part]}>".encode())
     return total.hexdigest()
+
+
+def _method(key: Key, name: str) -> Key:
+    return key[0], f"{base_key(key)[1]}.{name}"
 
 
 def _is_given(key: Key) -> bool:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from iic.provenance.code import scopes
@@ -29,39 +30,92 @@ class CodeError(Exception):
     """A module or a name that a job needs does not exist, or is no valid Python."""
 
 
-@dataclass(frozen=True)
-class Member:
+class Piece:
+    """Code that stands in one place; its text is written when somebody asks for it.
+
+    Args:
+        nodes: A node of the syntax tree, or several.
+        writer: Knows the scopes around it.
+        heading: Stands before the text.
+    """
+
+    def __init__(
+        self, nodes: ast.AST | list[ast.AST] | None, writer: Writer, heading: str = ""
+    ) -> None:
+        self._nodes = nodes
+        self._writer = writer
+        self._heading = heading
+
+    @cached_property
+    def text(self) -> Text:
+        """The code as text and references."""
+        text = self._writer.text(self._nodes)
+        self._nodes = None  # a syntax tree is large
+        return text._replace(parts=(self._heading, *text.parts)) if self._heading else text
+
+
+class Method(Piece):
     """A method of a class, or several of one name, as a property and its setter are."""
 
-    text: Text
-    special: bool
-    """Whether its name is one that Python itself calls, such as ``__init__``."""
-    decorated: bool
-    """Whether a decorator may call it, as pydantic's do with validators."""
+    def __init__(self, name: str, nodes: list[ast.AST], writer: Writer) -> None:
+        super().__init__(nodes, writer)
+        self.special = name.startswith("__") and name.endswith("__")
+        """Whether its name is one that Python itself calls, such as ``__init__``."""
+        self.decorated = any(_decorated(node) for node in nodes)
+        """Whether a decorator may call it, as pydantic's do with validators."""
 
 
-@dataclass(frozen=True)
-class Definition:
-    """A function, a class or a constant at the top of a module."""
+class Class(Piece):
+    """A class at the top of a module; `text` is of its head and its body without the methods."""
 
-    text: Text
-    """Of a class, what its body says besides its methods."""
-    bases: tuple[Reference, ...] | None = None
-    """Of a class only."""
-    plain_bases: bool = True
-    """Whether `bases` names all of them: none is computed."""
-    members: dict[str, Member] = field(default_factory=dict)
-    annotations: Text | None = None
-    """Types of a class's attributes, from which pydantic builds objects."""
-    constants: Text | None = None
-    """What a class's body says besides methods and attributes that an object is given."""
+    def __init__(self, node: ast.ClassDef, package: str) -> None:
+        self._package = package
+        self._node = node
+        self._inside = Writer(package, [scopes.of_class(node, package)])
+        methods: dict[str, list[ast.AST]] = {}
+        self._rest: list[ast.AST] = []
+        for inner in node.body:
+            if isinstance(inner, FUNCTION):
+                methods.setdefault(inner.name, []).append(inner)
+            else:
+                self._rest.append(inner)
+        self.methods = {name: Method(name, parts, self._inside) for name, parts in methods.items()}
+
+    @cached_property
+    def text(self) -> Text:
+        """Decorators, bases, and the statements of the body."""
+        node = self._node
+        outside = Writer(self._package)
+        head = outside.text([*node.decorator_list, *node.bases, *node.keywords])
+        body = self._inside.text(self._rest)
+        return Text(
+            ("class ", *head.parts, *body.parts),
+            head.mentions | body.mentions,
+            head.dynamic or body.dynamic,
+        )
+
+    @cached_property
+    def annotations(self) -> Text:
+        """Types of the attributes, from which pydantic builds objects."""
+        declared = [node.annotation for node in self._rest if isinstance(node, ast.AnnAssign)]
+        return self._inside.text([_unquoted(one) for one in declared])
+
+    @cached_property
+    def constants(self) -> Text:
+        """What the body says besides methods and attributes that an object is given."""
+        return self._inside.text([node for node in self._rest if not _given(node)])
+
+    @cached_property
+    def bases(self) -> tuple[Reference | None, ...]:
+        """What it inherits from; None for a base that is computed."""
+        return tuple(_base(node, self._package) for node in self._node.bases)
 
 
 @dataclass(frozen=True)
 class Module:
     """What a file defines and imports."""
 
-    definitions: dict[str, Definition]
+    definitions: dict[str, Piece]
     imports: dict[str, Target]
     stars: tuple[str, ...]
     """Modules of which it imports all names."""
@@ -105,7 +159,7 @@ def parse(text: str, name: str, package: str) -> Module:
                 effects.append(node)
     definitions = {own: _definition(own, nodes, package) for own, nodes in statements.items()}
     if effects:
-        definitions[EFFECTS] = Definition(Writer(package).text(effects))
+        definitions[EFFECTS] = Piece([*effects], Writer(package))
     return Module(definitions, imported, tuple(stars))
 
 
@@ -169,61 +223,25 @@ def _root(node: ast.AST) -> str | None:
     return node.id if isinstance(node, ast.Name) else None
 
 
-def _definition(name: str, nodes: list[ast.stmt], package: str) -> Definition:
+def _definition(name: str, nodes: list[ast.stmt], package: str) -> Piece:
     """What a name of a module is, from all statements that bind or alter it."""
-    node = nodes[0]
-    if len(nodes) == 1 and isinstance(node, ast.ClassDef):
-        return _class(node, package)
-    writer = Writer(package)
-    if len(nodes) > 1 or isinstance(node, FUNCTION):
-        return Definition(writer.text(nodes if len(nodes) > 1 else node))
+    node, writer = nodes[0], Writer(package)
+    if len(nodes) > 1:
+        return Piece([*nodes], writer)
+    if isinstance(node, ast.ClassDef):
+        return Class(node, package)
+    if isinstance(node, FUNCTION):
+        return Piece(node, writer)
+    if isinstance(node, ast.AnnAssign):
+        return Piece(node.value, writer)
     if isinstance(node, ast.Assign) and len(node.targets) == 1:
         if isinstance(node.targets[0], ast.Name):
-            return Definition(writer.text(node.value))
-    if isinstance(node, ast.AnnAssign):
-        return Definition(writer.text(node.value))
+            return Piece(node.value, writer)
     # one of several names of a statement: which of them counts
-    text = writer.text(node)
-    return Definition(text._replace(parts=(f"{name} of ", *text.parts)))
+    return Piece(node, writer, f"{name} of ")
 
 
-def _class(node: ast.ClassDef, package: str) -> Definition:
-    scope = scopes.of_class(node, package)
-    outside, inside = Writer(package), Writer(package, [scope])
-    methods: dict[str, list[ast.stmt]] = {}
-    rest: list[ast.stmt] = []
-    for one in node.body:
-        if isinstance(one, FUNCTION):
-            methods.setdefault(one.name, []).append(one)
-        else:
-            rest.append(one)
-    head = outside.text([*node.decorator_list, *node.bases, *node.keywords])
-    body = inside.text(rest)
-    text = Text(
-        ("class ", *head.parts, *body.parts),
-        head.mentions | body.mentions,
-        head.dynamic or body.dynamic,
-    )
-    bases = [_base(one, package) for one in node.bases]
-    annotations = [one.annotation for one in rest if isinstance(one, ast.AnnAssign)]
-    return Definition(
-        text,
-        bases=tuple(base for base in bases if base is not None),
-        plain_bases=None not in bases,
-        members={
-            name: Member(
-                inside.text(parts),
-                name.startswith("__") and name.endswith("__"),
-                any(_decorated(one) for one in parts),
-            )
-            for name, parts in methods.items()
-        },
-        annotations=inside.text([_unquoted(one) for one in annotations]),
-        constants=inside.text([one for one in rest if not _given(one)]),
-    )
-
-
-def _given(node: ast.stmt) -> bool:
+def _given(node: ast.AST) -> bool:
     """Whether it declares an attribute that each object has a value of its own for."""
     return isinstance(node, ast.AnnAssign) and "ClassVar" not in ast.unparse(node.annotation)
 
@@ -235,7 +253,7 @@ def _base(node: ast.expr, package: str) -> Reference | None:
     return parts[0] if len(parts) == 1 and isinstance(parts[0], Reference) else None
 
 
-def _decorated(node: ast.stmt) -> bool:
+def _decorated(node: ast.AST) -> bool:
     assert isinstance(node, FUNCTION)
     names = (getattr(one, "attr", getattr(one, "id", "")) for one in node.decorator_list)
     return not PLAIN.issuperset(names)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from iic.provenance.code.modules import CodeError, Definition, Module
+from iic.provenance.code.modules import Class, CodeError, Module, Piece
 from iic.provenance.code.modules import find as find_module
 from iic.provenance.code.sources import read
 from iic.provenance.code.syntax import Reference
@@ -16,6 +16,8 @@ from iic.provenance.code.syntax import Reference
 PACKAGE = "iic"
 GIVEN = "()"
 """Marks a class whose objects a job is given."""
+
+COMPUTED = "a base that is computed"
 
 Key = tuple[str, str]
 """Module and name; of a method ``Class.method``."""
@@ -133,26 +135,31 @@ class Names:
             for one in self._uncounted
         )
 
-    def definition(self, key: Key) -> Definition:
-        """The definition of a key; of a method's, its class."""
+    def definition(self, key: Key) -> Piece:
+        """What a key stands for; of a method's, the class."""
         own = self.module(key[0])
         assert own is not None
         return own.definitions[key[1].removesuffix(GIVEN).partition(".")[0]]
 
-    def is_class(self, key: Key) -> bool:
-        """Whether a key is that of a class, given or not."""
-        return "." not in key[1] and self.definition(key).bases is not None
+    def class_of(self, key: Key) -> Class | None:
+        """The class that a key stands for, given or not; None for anything else."""
+        found = None if "." in key[1] else self.definition(key)
+        return found if isinstance(found, Class) else None
 
     def foreign_bases(self, key: Key) -> frozenset[str]:
-        """Bases of a class, and of its bases, that lie outside the package."""
+        """Bases of a class, and of its bases, that lie outside the package or are computed."""
         if key not in self._outside:
             self._outside[key] = frozenset()
+            own = self.class_of(key)
             names: set[str] = set()
-            for base in self.definition(key).bases or ():
+            for base in own.bases if own is not None else ():
+                if base is None:
+                    names.add(COMPUTED)
+                    continue
                 target = self.resolve(key[0], base)[0]
                 if isinstance(target, str):
                     names.add(target.removesuffix(";"))
-                elif self.is_class(target):
+                elif self.class_of(target) is not None:
                     names |= self.foreign_bases(target)
                 else:
                     names.add(qualified(target))
