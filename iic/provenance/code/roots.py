@@ -55,12 +55,19 @@ def training(methods: Iterable[str], entry: Dataset) -> Identity:
         methods: Module of the method, and of the one whose weights it starts from, if any.
         entry: The dataset.
     """
+    return _identity(*training_roots(methods, entry))
+
+
+def training_roots(
+    methods: Iterable[str], entry: Dataset
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Roots of a training, and the classes of what it is given; as `training` takes them."""
     methods = tuple(methods)
     kind = "images" if entry.maps is None else "maps"
     roots = [f"{method}.train" for method in methods]
     roots += [f"iic.cli.training.train_{kind}", *_preparation(entry)]
     settings = [f"{method}.Settings" for method in methods]
-    return _identity(tuple(roots), (*settings, CATALOGUE_ENTRY))
+    return tuple(roots), (*settings, CATALOGUE_ENTRY)
 
 
 def evaluation() -> Identity:
