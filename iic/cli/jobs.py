@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import logging
 import shutil
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated
 
@@ -15,6 +15,7 @@ from iic.cli.job import job
 from iic.cli.logs import logged_to
 from iic.cli.training_lock import alone
 from iic.params.datasets import UNVERIFIED, find_dataset
+from iic.params.experiments import Reads
 from iic.params.runs import Plan, Run, plan
 from iic.provenance import fingerprint as fingerprints
 from iic.provenance import jobs as planned
@@ -245,22 +246,22 @@ def draw(
         whole.check("figure", name, whole.figures)
         one = planned.draw(scale, name)
         places = [RunPaths(scale, run.id, seed) for run, seed in whole.figure_places(name)]
-        current = fingerprints.draw(scale, name)
         inputs = [place.evaluation for place in places]
         parents = [
             receipt
             for place in places
             for receipt in (place.receipt, paths.receipt_of(place.evaluation))
         ]
-        inputs += _drawn_from(whole, places, current.code)
-        if not {"iic.data.load", "iic.data.load_maps"}.isdisjoint(current.code):
+        read = whole.figures[name].reads
+        inputs += [path for place in places for path in _read_of(place, read)]
+        if "data" in read:
             for dataset in dict.fromkeys(place.run.split("/")[0] for place in places):
                 inputs += _prepared_files(dataset)
                 parents.append(planned.prepare(dataset).receipt)
         with job(
             one.rule,
             one.wildcards,
-            fingerprint=current,
+            fingerprint=fingerprints.draw(scale, name),
             planned_fingerprint=fingerprint,
             receipt_path=one.receipt,
             inputs=inputs,
@@ -272,21 +273,15 @@ def draw(
             log.info("%s written to %s", name, paths.figure(scale, name))
 
 
-def _drawn_from(whole: Plan, places: Sequence[RunPaths], code: Collection[str]) -> list[Path]:
-    """Files of runs that a figure can read, which is known from its code."""
-    files = []
-    for place in places:
-        maps = whole.datasets[place.run.split("/")[0]].maps is not None
-        if "iic.records.history" in code:
-            files.append(place.history)
-        readers = (
-            {"iic.records.counts", "iic.records.maps"} if maps else {"iic.records.assignments"}
-        )
-        if not readers.isdisjoint(code):
-            files += [place.assignments, place.probabilities]
-        elif "iic.records.snapshots" in code and place.snapshots.exists():
-            files.append(place.snapshots)
-    return files
+def _read_of(place: RunPaths, kinds: Collection[Reads]) -> list[Path]:
+    """Files of a run that a figure reads."""
+    files: dict[Reads, Path] = {
+        "history": place.history,
+        "assignments": place.assignments,
+        "probabilities": place.probabilities,
+        "snapshots": place.snapshots,
+    }
+    return [path for kind, path in files.items() if kind in kinds]
 
 
 def _prepared_files(dataset: str) -> list[Path]:

@@ -31,7 +31,7 @@ from iic.params.runs import plan
 from iic.provenance import artifacts, jobs, relevant
 from iic.provenance import closure as closures
 from iic.provenance.agreement import accepted_as
-from iic.provenance.closure import LEFT_OUT, UnknownModule, closure, named_files
+from iic.provenance.closure import LEFT_OUT, UnknownModule, closure
 from iic.provenance.fingerprint_parts import STRICT_VARIABLE as STRICT_VARIABLE
 from iic.provenance.fingerprint_parts import make
 from iic.provenance.fingerprint_parts import value_of as value_of
@@ -178,8 +178,8 @@ def draw(scale: str, name: str, *, strict_env: bool | None = None) -> Fingerprin
         "figure": figure.model_dump(mode="json"),
         **relevant.shown(whole, whole.figure_runs(figure)),
     }
-    code = _display_code(figure.module)
-    return make("draw", code, settings, named_files(figure.module), strict_env)
+    shown = {name: _file(Path(name)) for name in figure.files}
+    return make("draw", _display_code(figure.module), settings, shown, strict_env)
 
 
 def audit(scale: str, *, strict_env: bool | None = None) -> Fingerprint:
