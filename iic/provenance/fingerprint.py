@@ -29,7 +29,6 @@ from iic.params.datasets import CATALOGUE, Dataset, find_dataset, load_catalogue
 from iic.params.runs import plan
 from iic.provenance import artifacts, jobs, relevant
 from iic.provenance.agreement import accepted_as
-from iic.provenance.closure import named_files
 from iic.provenance.code import roots
 from iic.provenance.code.identity import Identity
 from iic.provenance.code.roots import CodeError as CodeError
@@ -156,7 +155,8 @@ def draw(scale: str, name: str, *, strict_env: bool | None = None) -> Fingerprin
         **relevant.shown(whole, whole.figure_runs(figure)),
     }
     code = roots.figure(figure.module, (run.method for run in whole.figure_runs(figure)))
-    return make("draw", code, settings, named_files(figure.module), strict_env)
+    shown = {name: _file(Path(name)) for name in figure.files}
+    return make("draw", code, settings, shown, strict_env)
 
 
 def audit(scale: str, *, strict_env: bool | None = None) -> Fingerprint:

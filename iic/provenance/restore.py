@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from iic.params.runs import Plan
-from iic.provenance.artifacts import reads_artifacts
+from iic.provenance import graph
 from iic.provenance.audit.report import AuditReport, Finding
 from iic.provenance.audit.run import verify
 from iic.provenance.jobs import Job, all_jobs
@@ -157,12 +157,14 @@ def sound(plan: Plan, answers: Sequence[Answer]) -> list[Job]:
         job = answer.job
         above = [by_name[name] for name in _needed(plan, job)]
         enough = answer.fresh or (job.rule == "train" and _lacks_artifacts(plan, answer))
-        if job.rule == "train":
+        if job.rule == "train" or _drawn_from_artifacts(plan, job):
             enough = enough and all(one.fresh for one in above if one.job.rule == "train")
-        if job.rule == "draw" and reads_artifacts(plan.scale.name, job.wildcards["name"]):
-            enough = answer.fresh and all(one.fresh for one in above)
         good[job.name] = enough and all(good[one.job.name] for one in above)
     return [answer.job for answer in answers if good[answer.job.name]]
+
+
+def _drawn_from_artifacts(plan: Plan, job: Job) -> bool:
+    return job.rule == "draw" and plan.figures[job.wildcards["name"]].reads_artifacts
 
 
 def _data(job: Job) -> bool:
@@ -178,28 +180,8 @@ def _lacks_artifacts(plan: Plan, answer: Answer) -> bool:
 
 def _needed(plan: Plan, job: Job) -> list[str]:
     """Names of the jobs whose results Snakemake gives to `job`."""
-    names = job.wildcards
-    if job.rule == "download":
-        return []
-    if job.rule == "prepare":
-        return [f"download {names['dataset']}"]
-    if job.rule == "train":
-        run = plan.run(names["run"])
-        base = plan.base_of(run)
-        above = [] if base is None else [f"train {base.id}/seed{names['seed']}"]
-        return [f"prepare {run.dataset}", *above]
-    if job.rule == "evaluate":
-        # one process writes the evaluations of all runs of a dataset
-        dataset = names["run"].split("/")[0]
-        runs = [run for run in plan.runs.values() if run.dataset == dataset]
-        return [f"train {run.id}/seed{seed}" for run in runs for seed in run.seeds]
-    if job.rule == "tabulate":
-        runs = plan.table_runs(names["name"])
-        datasets = plan.table_datasets(names["name"])
-        counted = [f"{rule} {name}" for name in datasets for rule in ("download", "prepare")]
-        return counted + [f"evaluate {run.id}/seed{seed}" for run in runs for seed in run.seeds]
-    places = [f"{run.id}/seed{seed}" for run, seed in plan.figure_places(names["name"])]
-    return [f"{rule} {place}" for place in places for rule in ("train", "evaluate")]
+    together = graph.batch(plan, job)
+    return list(dict.fromkeys(one.name for each in together for one in graph.parents(plan, each)))
 
 
 def _snakemake(plan: Plan, root: Path, cores: int, *arguments: str) -> str:

@@ -8,8 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-RAW = Path("data/raw")
-PREPARED = Path("data/prepared")
+DATA = Path("data")
+RAW = DATA / "raw"
+PREPARED = DATA / "prepared"
 RESULTS = Path("results")
 SCRATCH = Path("scratch")
 LOGS = Path("logs")
@@ -28,6 +29,12 @@ def raw_manifest(dataset: str) -> Path:
 def prepared_manifest(dataset: str) -> Path:
     """Description of a dataset's prepared arrays."""
     return PREPARED / dataset / "data.json"
+
+
+def prepared_arrays(dataset: str) -> tuple[Path, Path]:
+    """Images of a prepared dataset, and their labels, which a dataset may lack."""
+    folder = PREPARED / dataset
+    return folder / "images.npy", folder / "labels.npy"
 
 
 def receipt_of(output: Path) -> Path:

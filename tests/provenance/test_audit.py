@@ -248,13 +248,13 @@ def test_a_figure_names_everything_that_it_is_drawn_from(tree: Path) -> None:
     assert not prepared & inputs("training_curves")
     assert not [one for one in examine().findings if one.kind == "chain"]
 
-    path = Path(f"results/{SCALE}/figures/figure_3.run.json")
+    path = Path(f"results/{SCALE}/figures/figure_5.run.json")
     receipt = read_record(path, Receipt)
-    fewer = [one for one in receipt.inputs if "snapshots" not in one.path]
+    fewer = [one for one in receipt.inputs if "probabilities" not in one.path]
     write_record(path, receipt.model_copy(update={"inputs": fewer}).sealed())
     report = examine()
     assert report.exit_status == 0
-    words = "snapshots.parquet, which its receipt does not name"
+    words = "probabilities.parquet, which its receipt does not name"
     named(report.findings, path, "chain", words, level="note")
 
 

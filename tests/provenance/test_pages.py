@@ -14,12 +14,13 @@ from typer.testing import CliRunner
 
 from iic.cli.app import app
 from iic.params.runs import plan
-from iic.provenance import closure, fingerprint, jobs
+from iic.provenance import fingerprint, jobs
 from iic.provenance.audit import page
 from iic.provenance.audit.page import view, write_page
 from iic.provenance.audit.report import AuditReport, Verdict
 from iic.provenance.audit.run import audit
 from iic.provenance.audit.tree import Tree
+from iic.provenance.code import roots
 from iic.provenance.why import why
 from iic.publish.pages.render import render
 from iic.records import paths
@@ -53,7 +54,7 @@ def audited(finished_tree: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
     clone = Path(shutil.copytree(finished_tree, tmp_path_factory.mktemp("pages") / "clone"))
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(clone)
-        patch.setattr(closure, "SOURCE", clone)
+        patch.setattr(roots, "SOURCE", clone)
         fingerprint.forget()
         call("audit")
         call("report")
@@ -65,7 +66,7 @@ def audited(finished_tree: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
 def reported(audited: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The same as the working directory; what a test alters of `ALTERED` is put back."""
     monkeypatch.chdir(audited)
-    monkeypatch.setattr(closure, "SOURCE", audited)
+    monkeypatch.setattr(roots, "SOURCE", audited)
     fingerprint.forget()
     before = {path: path.read_bytes() for path in ALTERED}
     yield audited

@@ -107,6 +107,29 @@ def test_another_audit_by_hand_makes_the_page_again_and_once(smoke_copy: Path) -
     assert planned(smoke_copy, scale="smoke") == []
 
 
+def test_scores_made_by_hand_make_again_what_was_made_from_the_others(tiny_copy: Path) -> None:
+    """A receipt names those of its parents: they are inputs of its rule as well."""
+    receipt = tiny_copy / "results/tiny/runs/digits/kmeans/seed0/evaluation.run.json"
+    receipt.unlink()
+    iic(tiny_copy, "evaluate", "--scale", "tiny", "--dataset", "digits")
+    assert planned(tiny_copy, scale="tiny") == sorted([*writing("table_1"), AUDIT, REPORT])
+    iic(tiny_copy, "audit", "--scale", "tiny", expect=1)
+    snakemake(tiny_copy, scale="tiny")
+    iic(tiny_copy, "audit", "--scale", "tiny")
+    assert planned(tiny_copy, scale="tiny") == [REPORT]
+
+
+def test_data_obtained_again_train_nothing(tiny_copy: Path) -> None:
+    """Their receipts are others, their bytes are not."""
+    receipt = tiny_copy / "data/prepared/digits/data.run.json"
+    before = receipt.read_bytes()
+    receipt.unlink()
+    iic(tiny_copy, "prepare", "--dataset", "digits")
+    assert receipt.read_bytes() != before
+    assert planned(tiny_copy, scale="tiny") == []
+    iic(tiny_copy, "audit", "--scale", "tiny")
+
+
 def test_an_edit_of_the_engine_trains_what_uses_it(smoke_copy: Path) -> None:
     change(smoke_copy / "iic/engine/loop.py", "Loop.run")
     listed = planned(smoke_copy, scale="smoke")
