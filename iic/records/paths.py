@@ -35,6 +35,11 @@ def receipt_of(output: Path) -> Path:
     return output.with_suffix(".run.json")
 
 
+def check_of(receipt: Path) -> Path:
+    """What a later job found that came out as `receipt` says already; outside git."""
+    return LOGS / "checks" / receipt
+
+
 @dataclass(frozen=True)
 class RunPaths:
     """The files of one training run.
