@@ -20,7 +20,7 @@ from iic.records.files import RecordError, read_record
 from iic.records.receipt import Receipt
 
 SAME = {"rule", "wildcards", "seed", "precision", "deterministic", "stand_in", "outcome"}
-"""Fields that, beside the files, say what was done. The others say where, when and by which code."""
+"""Fields that, beside the files, say what was done; others say where, when and by which code."""
 
 
 @dataclass(frozen=True)
@@ -86,20 +86,19 @@ def confirmed(candidates: list[Earlier], now: Receipt, root: Path = Path()) -> E
 
 def _says_the_same(before: Receipt, now: Receipt) -> bool:
     """Whether files, outcome, code and settings are the same, or were accepted."""
-    # the order in which a job names its files says nothing
-    files = [
-        tuple(
-            {one.path: one.sha256 for one in named} for named in (receipt.inputs, receipt.outputs)
-        )
-        for receipt in (before, now)
-    ]
-    done = [receipt.model_dump(mode="json", include=SAME) for receipt in (before, now)]
-    if files[0] != files[1] or done[0] != done[1]:
+    if _done(before) != _done(now):
         return False
     if before.fingerprint.value == now.fingerprint.value:
         # a value can be forged without its parts
         return before.fingerprint == now.fingerprint
     return stands(before, now.fingerprint)
+
+
+def _done(receipt: Receipt) -> list[object]:
+    # the order in which a job names its files says nothing
+    named = (receipt.inputs, receipt.outputs)
+    files = [{one.path: one.sha256 for one in role} for role in named]
+    return [*files, receipt.model_dump(mode="json", include=SAME)]
 
 
 def _stands_on(before: Receipt, now: Receipt, root: Path) -> bool:
