@@ -147,6 +147,11 @@ def audit_report(scale: str) -> Path:
     return RESULTS / scale / "audit.json"
 
 
+def own_audit_report(scale: str) -> Path:
+    """Result of the last audit that somebody made for himself, beside results that git keeps."""
+    return LOGS / scale / "audit.json"
+
+
 def audit_page(scale: str) -> Path:
     """The same for a reader."""
     return audit_report(scale).with_suffix(".html")
