@@ -161,19 +161,37 @@ def restore(
     no_pull: Annotated[
         bool, typer.Option("--no-pull", help="Ask no remote: verify what is here.")
     ] = False,
+    mirror: Annotated[
+        str | None,
+        typer.Option(help="Folder or URL that is asked first for missing data; also IIC_MIRROR."),
+    ] = None,
 ) -> None:
     """Bring results back from DVC, verify them, and tell Snakemake that they are done.
 
     Afterwards a dry run has nothing to do, and tables and figures can be made again without any
-    training. Nothing is marked as done where a single file is not what its receipt says.
+    training. Nothing is marked as done where a single file is not what its receipt says. Data and
+    artifacts that cannot be had are named, with what cannot be done without them.
+
+    Exit status: 0 verified; 1 a file is not what its receipt says, or there is nothing to restore;
+    3 verified, but some results are of other code, settings or data than today's.
     """
+    from iic.provenance.absent import explained
     from iic.provenance.restore import restore as bring_back
 
     if no_pull and remote is not None:
         raise IICError("--no-pull asks no remote: leave --remote out, or --no-pull")
     console = Console(soft_wrap=True, highlight=False)
-    left = bring_back(plan(scale), cores=cores, remote=remote, from_dvc=not no_pull)
-    console.print(Text(f"what verified is marked as done; {len(left)} jobs are left to do"))
+    found = bring_back(plan(scale), cores=cores, remote=remote, from_dvc=not no_pull, mirror=mirror)
+    console.print(
+        Text(
+            f"{found.verified} receipts verified; what verified is marked as done; "
+            f"{len(found.left)} jobs are left to do"
+        )
+    )
+    for absence in found.absent:
+        line = Text(f"{absence.what}: ", style="yellow").append(absence.forbids, style="default")
+        console.print(line.append(f" -> {absence.remedy}" if absence.remedy else ""))
+    left = [answer for answer in found.left if not explained(answer, scale)]
     # a scale of which little was ever run has hundreds of those
     never = [answer for answer in left if answer.status == "never run"]
     few = len(never) <= SHORT
@@ -182,6 +200,8 @@ def restore(
             _answer(console, answer)
     if not few:
         console.print(Text(f"{len(never)} jobs were never run: see iic status --scale {scale}"))
+    if found.drifted:
+        raise typer.Exit(3)
 
 
 def _scale_of(target: str, scale: str) -> str:
