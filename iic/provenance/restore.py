@@ -108,7 +108,9 @@ def restore(
     names = {job.name for job in marked}
     if above := [one.job.name for one in answers if one.fresh and one.job.name not in names]:
         listed = ", ".join(above[:4]) + (", ..." if len(above) > 4 else "")
-        log.warning("%d jobs stand on what is left and will run after it: %s", len(above), listed)
+        log.warning(
+            "%d done, but standing on what is left, will run after it: %s", len(above), listed
+        )
     if not left and audited(plan, root):
         targets.append(str(paths.audit_report(plan.scale.name)))
         page = last_page(plan.scale.name)
@@ -121,7 +123,8 @@ def restore(
         said = _snakemake(plan, root, cores, "--dry-run", "--", *targets)
         if DONE not in said:
             raise RestoreError(f"Snakemake would run jobs that verified:\n{said[-3000:]}")
-    return Restored(len(present), left, absent(plan, root, why_not))
+    verified = sum((root / answer.job.receipt).exists() for answer in answers)
+    return Restored(verified, left, absent(plan, root, why_not))
 
 
 def _obtain(

@@ -41,6 +41,12 @@ def test_a_fresh_clone_stays_clean_when_its_results_are_made_again(
     assert git(clone, "status", "--porcelain") == "", "looking changes nothing"
 
 
+def test_committed_numbers_of_real_data_are_made_again_without_a_change(clone: Path) -> None:
+    said = snakemake(clone, "--forcerun=evaluate_mnist", "table_1", scale="laptop").said
+    assert "results/laptop/tables/table_1.run.json: made again" in said
+    assert git(clone, "status", "--porcelain") == ""
+
+
 def test_a_verb_that_is_run_again_by_hand_breaks_no_chain(tiny: Finished, tmp_path: Path) -> None:
     clone = copy(tiny.path, tmp_path / "clone")
     git(clone, "rm", "-r", "--quiet", "--cached", "results")  # as at mini and smoke
