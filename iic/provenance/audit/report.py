@@ -152,7 +152,7 @@ class AuditReport(Model):
 SENTENCES: dict[Verdict, str] = {
     "failed": "not every number can be trusted",
     "nothing measured": "there is no result to verify, so none is verified",
-    "nothing re-run": "trainings were to be repeated, and none could be",
+    "nothing re-run": "no training could be repeated",
 }
 
 ORDER: dict[Level, int] = {"failure": 0, "drift": 1, "note": 2}
