@@ -63,7 +63,7 @@ def report(
             try:
                 audit = of_results(read_record(audited, AuditReport)) if audited.exists() else None
             except RecordError as error:
-                raise IICError(f"{error}\n  remedy: iic audit --scale {scale}") from error
+                raise IICError(f"{error}\n  remedy: iic audit --scale {scale} --write") from error
             work.outcome["verdict"] = None if audit is None else audit.verdict
             page = write(whole, None if audit is None else view(audit), made)
             work.output(page)

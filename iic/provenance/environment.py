@@ -85,12 +85,18 @@ def code_state(root: Path = Path()) -> Code:
     if top is None or Path(top.strip()).resolve() != root.resolve():
         return Code(commit=None, dirty=None)
     commit = _git(root, "rev-parse", "--verify", "--quiet", "HEAD")
-    present = [path for path in CODE_PATHS if (root / path).exists()]
-    changes = _git(root, "status", "--porcelain", "--untracked-files=normal", "--", *present)
+    changed = uncommitted_code(root)
     return Code(
         commit=commit.strip() if commit else None,
-        dirty=None if changes is None else bool(changes.strip()),
+        dirty=None if changed is None else bool(changed),
     )
+
+
+def uncommitted_code(root: Path = Path()) -> list[str] | None:
+    """Files of code, settings and lock that no commit has as they are; None where git fails."""
+    present = [path for path in CODE_PATHS if (root / path).exists()]
+    found = _git(root, "status", "--porcelain", "--untracked-files=normal", "--", *present)
+    return None if found is None else [line[3:] for line in found.splitlines()]
 
 
 def tracked_files(root: Path, *folders: str) -> frozenset[str]:
@@ -101,7 +107,18 @@ def tracked_files(root: Path, *folders: str) -> frozenset[str]:
     return frozenset(filter(None, (listed or "").split("\0")))
 
 
+def tracked_content(path: Path, root: Path = Path()) -> bytes | None:
+    """What git keeps of a file: staged, else of the last commit; None where it tracks no such."""
+    return _git_bytes(root, "cat-file", "blob", f":./{path.as_posix()}")
+
+
 def _git(root: Path, *arguments: str) -> str | None:
+    said = _git_bytes(root, *arguments)
+    # names of files need not be UTF-8
+    return None if said is None else os.fsdecode(said)
+
+
+def _git_bytes(root: Path, *arguments: str) -> bytes | None:
     # a git hook exports these, and they would point git at another tree than `root`
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
     try:
@@ -111,7 +128,6 @@ def _git(root: Path, *arguments: str) -> str | None:
             cwd=root,
             env=inherited,
             capture_output=True,
-            text=True,
             timeout=30,
         )
     except (OSError, subprocess.TimeoutExpired):

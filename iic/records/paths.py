@@ -42,6 +42,11 @@ def receipt_of(output: Path) -> Path:
     return output.with_suffix(".run.json")
 
 
+def check_of(receipt: Path) -> Path:
+    """What a later job found that came out as `receipt` says already; outside git."""
+    return LOGS / "checks" / receipt
+
+
 @dataclass(frozen=True)
 class RunPaths:
     """The files of one training run.
@@ -147,6 +152,11 @@ def sources_of(output: Path) -> Path:
 def audit_report(scale: str) -> Path:
     """Result of the last audit."""
     return RESULTS / scale / "audit.json"
+
+
+def own_audit_report(scale: str) -> Path:
+    """Result of the last audit that somebody made for himself, beside results that git keeps."""
+    return LOGS / scale / "audit.json"
 
 
 def audit_page(scale: str) -> Path:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import json
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,8 @@ from iic.provenance import fingerprint, jobs
 from iic.provenance.accept import NotAcceptable, accept
 from iic.provenance.audit.report import AuditReport
 from iic.provenance.why import why
-from iic.records.files import read_record, sha256_file, write_record
+from iic.records import paths
+from iic.records.files import RecordError, read_record, sha256_file, write_record
 from iic.records.receipt import Receipt
 from tests.conftest import ROOT, SCALE, run_in
 from tests.edits import change
@@ -284,3 +286,54 @@ def test_exit_status_and_report_of_the_command_line(tree: Path) -> None:
         assert status == 1
         assert "nothing measured" in text and "verified:" not in text
     assert not Path("results").exists(), "an audit of nothing leaves no report"
+
+
+def test_looking_changes_no_file_that_git_keeps(laptop: Path) -> None:
+    def git(*arguments: str) -> str:
+        identity = ("-c", "user.name=Test", "-c", "user.email=test@example.org")
+        return subprocess.run(
+            ["git", *identity, *arguments], capture_output=True, text=True, check=True
+        ).stdout
+
+    def call(*arguments: str) -> str:
+        return CliRunner().invoke(app, ["audit", "--scale", "laptop", *arguments]).stdout
+
+    Path(".gitignore").write_text("/logs/\n__pycache__/\n")
+    git("init", "--quiet")
+    git("add", ".")
+    git("commit", "--quiet", "--message", "results")
+    text = call("--report-follows")
+    assert git("status", "--porcelain") == ""
+    own = paths.own_audit_report("laptop")
+    assert f"written to {own}, since git keeps" in text
+    assert "FAILED" not in text and "follows from the raw data" not in text
+    assert "Not verified, since they are not here: the data of mnist" in text
+    found = read_record(own, AuditReport)
+    assert found.absent_data == ["mnist"] and own.with_suffix(".html").exists()
+    call("--write")
+    kept = read_record(paths.audit_report("laptop"), AuditReport)
+    assert kept.at > found.at
+    changed = git("status", "--porcelain").split()[1::2]
+    assert changed == ["results/laptop/audit.html", "results/laptop/audit.json"]
+
+
+def test_allowed_drift_does_not_mean_that_the_report_page_follows(tree: Path) -> None:
+    for verb in ("audit", "report"):
+        CliRunner().invoke(app, [verb, "--scale", SCALE])
+    with Path("requirements.lock").open("a") as file:
+        file.write("# edited\n")
+    command = ["audit", "--scale", SCALE, "--allow-drift"]
+    outdated = "the page shows earlier results"
+    assert outdated in CliRunner().invoke(app, command).stdout
+    assert outdated not in CliRunner().invoke(app, [*command, "--report-follows"]).stdout
+
+
+def test_an_audit_that_cannot_be_written_has_been_shown(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise RecordError("audit.json: cannot be written: Read-only file system")
+
+    monkeypatch.setattr("iic.provenance.audit.run.write", refuse)
+    done = CliRunner().invoke(app, ["audit", "--scale", SCALE])
+    assert done.exit_code != 0 and "verified: every number" in done.stdout

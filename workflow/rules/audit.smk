@@ -30,4 +30,5 @@ rule audit:
         "Auditing every number of this scale, from the tables back to the raw data."
     shell:
         # drift of code or environment is reported, and is no reason to stop the workflow
-        "python -m iic audit --scale {params.scale:q} --allow-drift --log {log:q}"
+        "python -m iic audit --scale {params.scale:q} --write --allow-drift --report-follows"
+        " --log {log:q}"
