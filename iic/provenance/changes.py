@@ -11,6 +11,8 @@ from typing import Any, Literal
 from iic.records.receipt import Acceptance, Fingerprint, Receipt
 
 Part = Literal["code", "settings", "data", "environment"]
+ACCEPTABLE = ("train", "draw")
+"""Rules whose jobs may be accepted across a change of code; all others are quick to do again."""
 SCHEME = ("modules", "definitions")
 SHORT = 12
 """Characters of a hash that are shown."""
@@ -81,12 +83,12 @@ def changes(before: Fingerprint, after: Fingerprint) -> list[Change]:
 
 
 def acceptance_of(receipt: Receipt, current: Fingerprint) -> Acceptance | None:
-    """The acceptance of `current` that the receipt of a training has, if any.
+    """The acceptance of `current` that the receipt of a training or of a figure has, if any.
 
     Other jobs are accepted across another lock file alone (`accepts_lock`). It is not sealed, so
     it proves nothing by itself: it counts only where every one of the `changes` is acceptable.
     """
-    for acceptance in receipt.acceptances if receipt.rule == "train" else ():
+    for acceptance in receipt.acceptances if receipt.rule in ACCEPTABLE else ():
         if acceptance.fingerprint == current.value:
             return acceptance
     return None

@@ -173,6 +173,25 @@ def test_an_accepted_run_that_lost_what_a_figure_needs_is_planned_as_it_is_now(t
         check_plan(before, current, "train x", receipt)
 
 
+def test_a_figure_is_accepted_where_it_cannot_be_drawn_again(tree: Path) -> None:
+    def planned() -> str:
+        forget()
+        return value("draw", scale=SCALE, name="figure_3")
+
+    figure = jobs.draw(SCALE, "figure_3")
+    before = planned()
+    change(Path("iic/publish/figures/progression.py"), "draw")
+    assert planned() != before
+    with pytest.raises(NotAcceptable, match="it is quick to run again"):
+        accept([figure], "nothing reads it")
+    shutil.rmtree(f"results/{SCALE}/artifacts/digits/iic/seed0")
+    accept([figure], "nothing reads it")
+    assert planned() == before
+    assert why(figure).status == "accepted"
+    with pytest.raises(NotAcceptable, match="already"):
+        accept([figure], "again")
+
+
 def test_accepting_nothing_is_refused(whole: Plan, tree: Path) -> None:
     before = {path: path.read_bytes() for path in FOLDER.iterdir()}
     found = find(whole, f"{RUN}/seed0")[:1]
