@@ -6,18 +6,21 @@ about only where the job itself has used one.
 
 from __future__ import annotations
 
+import logging
 import os
 import platform
 import re
-import subprocess
 import sys
 from importlib import metadata
 from pathlib import Path
 
 import psutil
 
+from iic.provenance import git
 from iic.provenance.lock_file import LOCK, lock_hash
 from iic.records.receipt import Code, Environment
+
+log = logging.getLogger(__name__)
 
 PACKAGES = (
     "matplotlib",
@@ -79,44 +82,28 @@ def environment(threads: int, root: Path = Path()) -> Environment:
 
 
 def code_state(root: Path = Path()) -> Code:
-    """Commit of the clone, and whether its code differs from it; nulls outside a git clone."""
-    top = _git(root, "rev-parse", "--show-toplevel")
-    # a copy of the tree inside some other repository must not be taken for that repository
-    if top is None or Path(top.strip()).resolve() != root.resolve():
+    """Commit of the clone, and whether its code differs from it; nulls where git does not know.
+
+    That it does not know is logged, with the reason.
+    """
+    try:
+        commit = git.ask(root, "rev-parse", "--verify", "HEAD").strip()
+        present = [path for path in CODE_PATHS if (root / path).exists()]
+        changes = git.ask(root, "status", "--porcelain", "--untracked-files=normal", "--", *present)
+    except git.GitUnknown as reason:
+        log.warning("commit of the code: unknown, and noted as such (%s)", reason)
         return Code(commit=None, dirty=None)
-    commit = _git(root, "rev-parse", "--verify", "--quiet", "HEAD")
-    present = [path for path in CODE_PATHS if (root / path).exists()]
-    changes = _git(root, "status", "--porcelain", "--untracked-files=normal", "--", *present)
-    return Code(
-        commit=commit.strip() if commit else None,
-        dirty=None if changes is None else bool(changes.strip()),
-    )
+    return Code(commit=commit, dirty=bool(changes.strip()))
 
 
 def tracked_files(root: Path, *folders: str) -> frozenset[str]:
-    """Files below `folders` that git tracks, relative to `root`; none outside a git clone."""
-    if code_state(root).commit is None:
-        return frozenset()
-    listed = _git(root, "ls-files", "-z", "--", *folders)
-    return frozenset(filter(None, (listed or "").split("\0")))
+    """Files below `folders` that git tracks, relative to `root`.
 
-
-def _git(root: Path, *arguments: str) -> str | None:
-    # a git hook exports these, and they would point git at another tree than `root`
-    inherited = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
-    try:
-        done = subprocess.run(
-            # many jobs ask at once: do not fight over the lock of the index
-            ["git", "--no-optional-locks", *arguments],
-            cwd=root,
-            env=inherited,
-            capture_output=True,
-            text=True,
-            timeout=30,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout if done.returncode == 0 else None
+    Raises:
+        GitUnknown: `root` is no git clone, or git does not answer for it.
+    """
+    listed = git.ask(root, "ls-files", "-z", "--", *folders)
+    return frozenset(filter(None, listed.split("\0")))
 
 
 def _cpu() -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
-from tests.workflow.workflow_helpers import git, iic
+from tests.workflow.workflow_helpers import edit, git, iic
 
 
 def test_git_that_changes_line_ends_changes_no_byte(clean: Path, tmp_path: Path) -> None:
@@ -15,3 +16,17 @@ def test_git_that_changes_line_ends_changes_no_byte(clean: Path, tmp_path: Path)
         assert (clone / name).read_bytes() == (clean / name).read_bytes(), name
     assert not git(clone, "status", "--porcelain")
     assert "failure" not in iic(clone, "audit", "--scale", "laptop_cifar10", "--allow-drift").said
+
+
+def test_what_git_does_not_say_is_not_taken_for_no(clone: Path) -> None:
+    """A tarball: whether results are in git is unknown, and dvc.yaml stays as it is."""
+    shutil.rmtree(clone / ".git")
+    before = (clone / "dvc.yaml").read_bytes()
+    said = iic(clone, "dvc", "sync", "--check").said
+    assert "metrics and plots of dvc.yaml: left as they are" in said
+    assert "git cannot be asked: fatal: not a git repository" in said
+    iic(clone, "dvc", "sync")
+    assert (clone / "dvc.yaml").read_bytes() == before
+    # what params/ say is compared as ever
+    edit(clone / "dvc.yaml", "Download and prepare", "Bring")
+    assert "out of date" in iic(clone, "dvc", "sync", "--check", expect=1).said
