@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import sys
@@ -57,6 +58,10 @@ def main() -> None:
     Exit status 0 means that all is well. Expected errors are printed without a traceback, which
     ``IIC_TRACEBACK=1`` brings back.
     """
+    for stream in (sys.stdout, sys.stderr):
+        # a terminal of another alphabet, or a path that is not UTF-8: shown as far as it can be
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         app(standalone_mode=True)
     except IICError as error:

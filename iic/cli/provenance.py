@@ -87,7 +87,7 @@ def audit(
         path = None if report.verdict == "nothing measured" else write(report)
     _show(report, path, Console(soft_wrap=True, highlight=False))
     if log_file is not None:
-        with log_file.open("a", encoding="utf-8") as file:
+        with log_file.open("a", encoding="utf-8", errors="backslashreplace") as file:
             _show(report, path, Console(file=file, soft_wrap=True, highlight=False))
     if report.exit_status and not (allow_drift and report.verdict == "drifted"):
         raise typer.Exit(report.exit_status)

@@ -23,6 +23,7 @@ from iic.provenance.git import GitUnknown
 from iic.provenance.jobs import log_of
 from iic.provenance.snakemake_lock import refuse_while_busy
 from iic.records import paths
+from iic.records.files import Readable
 
 Place = Literal["results", "scratch", "logs", "re-runs", "data"]
 """``re-runs``: a whole folder in which an audit trained again, and was killed."""
@@ -40,7 +41,7 @@ class PruneError(IICError):
 class LeftOver(Model):
     """One file that no job makes, or one folder of a killed audit."""
 
-    path: str
+    path: Readable
     """Relative to the root of the clone."""
     place: Place
     bytes: int
@@ -104,8 +105,8 @@ def prune(whole: Plan, root: Path = Path(), *, data: bool = False, delete: bool 
         for place, name in found
     )
     if delete:
-        for one in files:
-            _delete(root, Path(one.path))
+        for _, name in found:
+            _delete(root, Path(name))
     return Pruned(
         scale=whole.scale.name,
         deleted=delete,

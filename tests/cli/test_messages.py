@@ -159,3 +159,13 @@ def test_a_log_that_cannot_be_written_is_a_clear_error(prepared: Path, tmp_path:
     )
     assert said.status == 1 and "Traceback" not in said.text
     assert f"error: --log {tmp_path}/file/x.log: cannot be written: " in said.text
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "ascii"])
+def test_output_never_dies_of_an_encoding(prepared: Path, encoding: str) -> None:
+    """A terminal that knows no dash and no bar shows escapes in their place."""
+    for command in (["status", *SMOKE], ["status", *SMOKE, "--help"]):
+        done = python(prepared, "-m", "iic", *command, PYTHONIOENCODING=encoding)
+        assert done.returncode == 0, done.stderr
+    done = python(prepared, "-m", "iic", "why", *SMOKE, "–", PYTHONIOENCODING=encoding)
+    assert done.returncode == 1 and r"no '\u2013'" in done.stderr

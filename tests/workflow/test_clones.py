@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
 from pathlib import Path
 
-from tests.workflow.workflow_helpers import edit, git, iic
+from tests.workflow.workflow_helpers import copy, edit, git, iic, snakemake, write_scale
 
 
 def test_git_that_changes_line_ends_changes_no_byte(clean: Path, tmp_path: Path) -> None:
@@ -30,3 +32,23 @@ def test_what_git_does_not_say_is_not_taken_for_no(clone: Path) -> None:
     # what params/ say is compared as ever
     edit(clone / "dvc.yaml", "Download and prepare", "Bring")
     assert "out of date" in iic(clone, "dvc", "sync", "--check", expect=1).said
+
+
+def test_paths_that_are_no_utf_8(clean: Path, tmp_path: Path) -> None:
+    """The clone's own, and that of a file in it."""
+    clone = copy(clean, tmp_path / os.fsdecode(b"caf\xe9") / "clone")
+    write_scale(clone, "tiny", "digits/kmeans")
+    stranger = clone / "results/tiny/runs" / os.fsdecode(b"\xff.json")
+    stranger.parent.mkdir(parents=True)
+    stranger.write_text("{}")
+    git(clone, "add", "--all", "--force")
+    snakemake(clone, "tables", scale="tiny")
+    assert r"results/tiny/runs/\udcff.json" in iic(clone, "audit", "--scale", "tiny", expect=1).said
+    assert r"\udcff.json" in (clone / "results/tiny/audit.html").read_text()
+    left = json.loads(iic(clone, "prune", "--scale", "tiny", "--json").said)
+    assert [(one["path"], one["in_git"]) for one in left["files"]] == [
+        (r"results/tiny/runs/\udcff.json", True)
+    ]
+    assert "deleted 1 files" in iic(clone, "prune", "--scale", "tiny", "--delete").said
+    assert not stranger.exists()
+    iic(clone, "dvc", "sync")
