@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -44,6 +45,7 @@ def test_a_second_process_is_refused_until_the_first_has_ended(other: subprocess
         with alone(PLACE, patience=0.1):
             pytest.fail("two processes train at once")
     assert str(PLACE.scratch / "lock") in str(raised.value)
+    assert f"held by process {other.pid} on host {socket.gethostname()} since" in str(raised.value)
     with alone(RunPaths("smoke", "digits/kmeans", 1), patience=0.1):
         pass  # another seed is another training
     other.send_signal(signal.SIGKILL)
