@@ -53,7 +53,8 @@ def alone(place: RunPaths, patience: float = PATIENCE) -> Iterator[None]:
             yield
         finally:
             # a job that was refused before it began leaves nothing behind
-            if {one.name for one in path.parent.glob("*")} <= {path.name, note_of(path).name}:
+            left = {one.name for one in path.parent.glob("*")}
+            if path.name in left <= {path.name, note_of(path).name}:
                 note_of(path).unlink(missing_ok=True)
                 path.unlink()
                 with contextlib.suppress(OSError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -63,6 +64,16 @@ def test_an_error_of_the_training_passes_and_frees_the_run(
         raise OSError("of the training")
     with alone(PLACE, patience=0.1):
         pass
+
+
+def test_a_training_may_delete_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As it does with its checkpoints once its receipt is written."""
+    monkeypatch.chdir(tmp_path)
+    with alone(PLACE):
+        shutil.rmtree(PLACE.scratch)
+    with alone(PLACE, patience=0.1):
+        pass
+    assert not PLACE.scratch.exists()
 
 
 def test_a_folder_that_cannot_be_made_is_a_clear_error(

@@ -5,9 +5,22 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sys
 from pathlib import Path
 
-from tests.workflow.workflow_helpers import copy, edit, git, iic, snakemake, write_scale
+import pytest
+
+from iic.cli.own_clone import OtherClone, use_own_code
+from iic.records.files import write_text
+from tests.workflow.workflow_helpers import ROOT, copy, edit, git, iic, run, snakemake, write_scale
+
+SCRIPT = f"""#!{sys.executable}
+import sys
+sys.path.insert(0, {str(ROOT)!r})
+from iic.cli.app import main
+main()
+"""
+"""The environment's ``iic``, whose package is that of another clone than one stands in."""
 
 
 def test_git_that_changes_line_ends_changes_no_byte(clean: Path, tmp_path: Path) -> None:
@@ -52,3 +65,22 @@ def test_paths_that_are_no_utf_8(clean: Path, tmp_path: Path) -> None:
     assert "deleted 1 files" in iic(clone, "prune", "--scale", "tiny", "--delete").said
     assert not stranger.exists()
     iic(clone, "dvc", "sync")
+
+
+def test_the_clone_that_one_stands_in_is_judged(
+    clone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a worktree the environment holds the package of another clone."""
+    script = str(tmp_path / "bin" / "iic")
+    write_text(Path(script), SCRIPT)
+    Path(script).chmod(0o755)
+    edit(clone / "iic/cli/app.py", "Reference reproduction of", "Of this very clone:")
+    assert "Of this very clone:" in run(clone, script, "--help").said
+    assert "Of this very clone:" not in run(ROOT, script, "--help").said
+    # where Python is told not to look there, it is refused
+    monkeypatch.setattr(sys, "argv", ["/somewhere/iic/__main__.py", "status"])
+    monkeypatch.chdir(clone)
+    with pytest.raises(OtherClone, match="python -m iic") as refused:
+        use_own_code()
+    said = f"{clone}: this clone would be judged by the code of another, {ROOT}\n"
+    assert str(refused.value).startswith(said)
