@@ -48,6 +48,8 @@ WRONG: dict[str, tuple[list[str], int, str]] = {
     "scale of status": (["status", "--scale", "smok"], 1, "did you mean: smoke?"),
     "scale to prune": (["prune", "--scale", "smok"], 1, "did you mean: smoke?"),
     "target of why": (["why", *SMOKE, "digits/kmean"], 1, "did you mean: digits/kmeans"),
+    "run of other scales": (["why", "mnist/iic"], 1, "scale 'mini' has no 'mnist/iic'\n"
+                            "  scales that have it: gpu, laptop, paper\n"),
     "run to accept": (["accept", *SMOKE, "digits/icc", "--because", "x"], 1, "did you mean"),
     "scale to run": (["run", "--scale", "laptopp", "all"], 1, "did you mean: laptop?"),
     "verb": (["trian"], 2, "No such command 'trian'"),

@@ -84,3 +84,13 @@ def test_the_clone_that_one_stands_in_is_judged(
         use_own_code()
     said = f"{clone}: this clone would be judged by the code of another, {ROOT}\n"
     assert str(refused.value).startswith(said)
+
+
+def test_a_workflow_called_from_elsewhere_says_where_it_works(clean: Path, tmp_path: Path) -> None:
+    flags = [f"--snakefile={clean / 'Snakefile'}", "--dry-run", "tables"]
+    for place, more in ((tmp_path, []), (clean, [f"--directory={tmp_path}"])):
+        done = snakemake(place, *flags, *more, scale="smoke", expect=1)
+        said = f"{tmp_path}: not the root of the clone whose workflow this is, {clean}\n"
+        assert said in done.said and f"remedy: cd {clean}" in done.said
+        assert "is no scale" not in done.said and "Traceback" not in done.said
+    snakemake(tmp_path, f"--directory={clean}", *flags, scale="smoke")
