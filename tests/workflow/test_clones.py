@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from iic.cli.own_clone import OtherClone, use_own_code
+from iic.cli.workflow import stand_ins
 from iic.records.files import write_text
 from tests.workflow.workflow_helpers import ROOT, copy, edit, git, iic, run, snakemake, write_scale
 
@@ -94,3 +95,46 @@ def test_a_workflow_called_from_elsewhere_says_where_it_works(clean: Path, tmp_p
         assert said in done.said and f"remedy: cd {clean}" in done.said
         assert "is no scale" not in done.said and "Traceback" not in done.said
     snakemake(tmp_path, f"--directory={clean}", *flags, scale="smoke")
+
+
+def make(clone: Path, *arguments: str, **more: str) -> str:
+    flags = ("--no-print-directory", f"PYTHON={sys.executable}")
+    return run(clone, "make", *flags, *arguments, **more).said
+
+
+def test_the_environment_of_a_moved_clone_is_made_anew(clone: Path) -> None:
+    """Its programs begin with the path of a Python that is not there any more."""
+    run(clone, sys.executable, "-m", "venv", "--without-pip", ".venv")
+    for name in ("pip", "uv"):
+        (clone / ".venv/bin" / name).symlink_to("python")
+    (clone / ".venv/.ready").touch()
+    said = make(clone, "--dry-run", "setup")
+    assert "up to date" in said or "Nothing to be done" in said, said
+    moved = clone.rename(clone.with_name("renamed"))
+    said = make(moved, "--dry-run", "setup")
+    assert 'test -z "moved" -a -x .venv/bin/pip' in said and "uv pip sync" in said
+    # an environment that several clones share by a link has not moved
+    clone.mkdir()
+    for name in ("Makefile", "pyproject.toml", "requirements.lock", "requirements-uv.lock"):
+        shutil.copy2(moved / name, clone / name)
+    run(moved, sys.executable, "-m", "venv", "--without-pip", "--clear", ".venv")
+    (moved / ".venv/.ready").touch()
+    (clone / ".venv").symlink_to(moved / ".venv")
+    assert "uv pip sync" not in make(clone, "--dry-run", "setup")
+
+
+def test_a_user_without_home_and_name(clean: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A uid without passwd entry and HOME=/, as containers have it."""
+    show = "--eval=show: ; @echo $$HOME, $$USER"
+    said = make(clean, show, "show", HOME="/nonexistent")
+    assert said.startswith(f"{clean}/scratch/home,")
+    assert make(clean, show, "show", HOME=str(clean)).startswith(f"{clean},")
+    monkeypatch.chdir(clean)
+    monkeypatch.setenv("HOME", str(clean))
+    assert stand_ins() == {}
+    monkeypatch.setenv("HOME", "/nonexistent")
+    monkeypatch.delenv("USER", raising=False)
+    monkeypatch.setenv("LOGNAME", "me")
+    monkeypatch.setattr(os, "getuid", lambda: 54321)
+    home = str(clean / "scratch/home")
+    assert stand_ins() == {"HOME": home, "USER": "user54321", "LOGNAME": "me"}
