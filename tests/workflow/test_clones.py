@@ -138,3 +138,12 @@ def test_a_user_without_home_and_name(clean: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(os, "getuid", lambda: 54321)
     home = str(clean / "scratch/home")
     assert stand_ins() == {"HOME": home, "USER": "user54321", "LOGNAME": "me"}
+
+
+def test_an_audit_of_results_that_are_read_only_shows_what_it_found(clone: Path) -> None:
+    """A file in the way stands for a folder without write permission, which root would not mind."""
+    (clone / "results/laptop_cifar10/audit.json").unlink()
+    (clone / "results/laptop_cifar10/audit.json").mkdir()
+    said = iic(clone, "audit", "--scale", "laptop_cifar10", expect=1).said
+    shown = said.index("laptop_cifar10: verified")
+    assert said.index("audit.json: cannot be written") > shown and "Traceback" not in said
