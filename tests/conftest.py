@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-from iic.provenance import closure, fingerprint
+from iic.provenance import fingerprint
+from iic.provenance.code import roots
 
 ROOT = Path(__file__).resolve().parents[1]
 CLONED = (
@@ -20,9 +21,13 @@ CLONED = (
 )  # fmt: skip
 SCALE = "smoke"
 
+EXECUTED = "executed.json"
+"""In the finished tree: job -> the functions of the package that it ran (`tests.recorder`)."""
+
 # all verbs in one process: importing torch once is most of the time that this saves
-JOBS = """
-import sys
+JOBS = (
+    (ROOT / "tests/recorder.py").read_text(encoding="utf-8")
+    + """
 from iic.cli.app import app
 from iic.params.runs import plan
 from iic.provenance.jobs import all_jobs
@@ -35,18 +40,26 @@ scale = sys.argv[1]
 whole = plan(scale)
 for dataset in whole.datasets:
     verb("download", "--dataset", dataset)
-    verb("prepare", "--dataset", dataset)
-for job in all_jobs(whole):
-    names = job.wildcards
-    if job.rule == "train":
-        verb("train", "--scale", scale, "--run", names["run"], "--seed", names["seed"])
+    with job("prepare", f"prepare {dataset}"):
+        verb("prepare", "--dataset", dataset)
+for planned in all_jobs(whole):
+    names = planned.wildcards
+    if planned.rule == "train":
+        with job("train", planned.name):
+            verb("train", "--scale", scale, "--run", names["run"], "--seed", names["seed"])
 for dataset in whole.datasets:
-    verb("evaluate", "--scale", scale, "--dataset", dataset)
+    with job("evaluate", f"evaluate {dataset}"):
+        verb("evaluate", "--scale", scale, "--dataset", dataset)
 for name in (*whole.tables, *whole.listings):
-    verb("tabulate", "--scale", scale, "--name", name)
+    own = [f"{whole.listings[name].module}.write"] if name in whole.listings else []
+    with job("tabulate", f"tabulate {name}", *own):
+        verb("tabulate", "--scale", scale, "--name", name)
 for name in whole.figures:
-    verb("draw", "--scale", scale, "--name", name)
+    with job("draw", f"draw {name}"):
+        verb("draw", "--scale", scale, "--name", name)
+write(Path("executed.json"))
 """
+)
 
 TOGETHER = ("workflow", "provenance", "cli")
 """Folders whose tests share clones that take minutes to make; the longest first."""
@@ -128,7 +141,7 @@ def tree(own_tree: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     After an edit of either: ``fingerprint.forget()``.
     """
     monkeypatch.chdir(own_tree)
-    monkeypatch.setattr(closure, "SOURCE", own_tree)
+    monkeypatch.setattr(roots, "SOURCE", own_tree)
     fingerprint.forget()
     yield own_tree
     fingerprint.forget()

@@ -7,22 +7,28 @@ job ended well, and what it says is true of the files as they were at that momen
 from __future__ import annotations
 
 import contextlib
+import logging
 import resource
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+from iic.params.runs import plan
 from iic.provenance.agreement import check_plan
-from iic.provenance.environment import code_state, environment
+from iic.provenance.earlier import Earlier, confirmed, earlier
+from iic.provenance.environment import code_state, environment, uncommitted_code
+from iic.records import paths
 from iic.records.files import (
     OTHER_VERSION,
     RecordError,
     read_record,
     sha256_file,
     sha256_json,
+    write_bytes,
     write_record,
 )
 from iic.records.receipt import (
@@ -33,6 +39,11 @@ from iic.records.receipt import (
     Session,
     Timing,
 )
+
+log = logging.getLogger(__name__)
+
+NAMED = 6
+"""Uncommitted files that a warning names."""
 
 
 @dataclass
@@ -72,7 +83,9 @@ def job(
     """Run the block as a job and write its receipt when it ends well.
 
     An older receipt is removed first, so that it cannot vouch for files which the block replaces.
-    If the block fails, no receipt is written.
+    If the block fails, no receipt is written. If it ends well and only confirms an older receipt
+    (`iic.provenance.earlier`), that one is put back, and what this job would have written goes to
+    ``logs/checks/``.
 
     Args:
         rule: The verb.
@@ -97,9 +110,12 @@ def job(
     name = f"{rule} {' '.join(wildcards.values())}"
     target = root / receipt_path
     check_plan(planned_fingerprint, fingerprint.value, name, target)
+    if "scale" in wildcards and plan(wildcards["scale"]).scale.real:
+        _warn_of_uncommitted(root)
     start = datetime.now(UTC)
     read = [_record(path, root, "input", name) for path in inputs]
     above = [_parent(path, root, read) for path in parents]
+    before = earlier(receipt_path, root)
     try:
         target.unlink(missing_ok=True)
     except OSError as error:
@@ -136,7 +152,34 @@ def job(
         sessions=work.sessions,
         outcome=work.outcome,
     )
-    write_record(target, receipt.sealed())
+    _write(receipt.sealed(), confirmed(before, receipt, root), receipt_path, root)
+
+
+def _write(receipt: Receipt, kept: Earlier | None, path: Path, root: Path) -> None:
+    """Write a job's receipt, or put back the older one that it confirms."""
+    if kept is None:
+        write_record(root / path, receipt)
+        return
+    check = paths.check_of(path)
+    write_record(root / check, receipt)
+    write_bytes(root / path, kept.content)
+    log.info(
+        "%s: made again, and every byte is as its receipt of %s says, which stays; this check: %s",
+        path, f"{kept.receipt.timing.end:%Y-%m-%d}", check,
+    )  # fmt: skip
+
+
+@cache
+def _warn_of_uncommitted(root: Path) -> None:
+    """Once a process: what no commit has cannot be fetched by whoever reads the receipt."""
+    if code_state(root).dirty:
+        changed = uncommitted_code(root) or []
+        more = f" and {len(changed) - NAMED} more" if len(changed) > NAMED else ""
+        log.warning(
+            "uncommitted changes in %s%s: the receipt of this real run will say dirty, so that its "
+            "code is known by its hash alone. To avoid that, stop, commit, and run again",
+            ", ".join(changed[:NAMED]), more,
+        )  # fmt: skip
 
 
 def _record(path: Path, root: Path, role: str, name: str) -> FileRecord:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import logging
 import shutil
-from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -17,6 +16,7 @@ from iic.cli.training_lock import alone
 from iic.params.datasets import UNVERIFIED, find_dataset
 from iic.params.runs import Plan, Run, plan
 from iic.provenance import fingerprint as fingerprints
+from iic.provenance import graph
 from iic.provenance import jobs as planned
 from iic.provenance.agreement import check_plan
 from iic.records import paths
@@ -86,7 +86,7 @@ def prepare(
             fingerprint=current,
             planned_fingerprint=fingerprint,
             receipt_path=one.receipt,
-            inputs=[paths.raw_manifest(dataset), *raw],
+            inputs=[*graph.preparation_inputs(dataset), *raw],
             parents=[planned.download(dataset).receipt],
             stand_in=entry.stand_in,
         ) as work:
@@ -122,10 +122,7 @@ def train(
         place = RunPaths(scale, run, seed)
         one = planned.train(scale, run, seed)
         current = fingerprints.train(scale, run)
-        inputs, parents = _prepared_files(chosen.dataset), [planned.prepare(chosen.dataset).receipt]
-        if (base := whole.base_of(chosen)) is not None:
-            start = RunPaths(scale, base.id, seed)
-            inputs, parents = [*inputs, start.weights], [*parents, start.receipt]
+        inputs = _inputs(whole, one)
         with alone(place):
             with job(
                 one.rule,
@@ -134,15 +131,16 @@ def train(
                 planned_fingerprint=fingerprint,
                 receipt_path=one.receipt,
                 inputs=inputs,
-                parents=parents,
+                parents=_parents(whole, one),
                 threads=chosen.settings.threads,
                 seed=seed,
                 stand_in=entry.stand_in,
             ) as work:
-                from iic.cli.training import train_and_write
+                from iic.cli.training import train_images, train_maps
 
                 identity = current.value
-                if base is not None:
+                if (base := whole.base_of(chosen)) is not None:
+                    start = RunPaths(scale, base.id, seed)
                     # the same settings may have given other weights, where a GPU made them anew
                     identity = sha256_json([identity, sha256_file(start.weights)])
                 if any(file.checksum == UNVERIFIED for file in entry.raw_files):
@@ -150,7 +148,8 @@ def train(
                     identity = sha256_json([identity, *map(sha256_file, inputs)])
                 # jobs of a workflow share the terminal, so each writes lines, as its log has
                 live = None if log_file is None else False
-                train_and_write(chosen, entry, place, identity, work, live)
+                train_on = train_images if entry.maps is None else train_maps
+                train_on(chosen, entry, place, identity, work, live)
             # only now that the receipt lies there is the checkpoint of no more use
             shutil.rmtree(place.scratch, ignore_errors=True)
 
@@ -183,8 +182,8 @@ def _evaluate_one(whole: Plan, run: Run, seed: int) -> None:
         one.wildcards,
         fingerprint=fingerprints.evaluate_run(scale, run.id),
         receipt_path=one.receipt,
-        inputs=[place.assignments],
-        parents=[place.receipt],
+        inputs=_inputs(whole, one),
+        parents=_parents(whole, one),
         seed=seed,
         stand_in=whole.datasets[run.dataset].stand_in,
     ) as work:
@@ -207,22 +206,14 @@ def tabulate(
         whole = plan(scale)
         whole.check("table", name, (*whole.tables, *whole.listings))
         one = planned.tabulate(scale, name)
-        evaluations = [
-            RunPaths(scale, run.id, seed) for run in whole.table_runs(name) for seed in run.seeds
-        ]
-        datasets = whole.table_datasets(name)
-        manifests = [paths.prepared_manifest(dataset) for dataset in datasets]
         with job(
             one.rule,
             one.wildcards,
             fingerprint=fingerprints.tabulate(scale, name),
             planned_fingerprint=fingerprint,
             receipt_path=one.receipt,
-            inputs=[*(place.evaluation for place in evaluations), *manifests],
-            parents=[
-                *(paths.receipt_of(place.evaluation) for place in evaluations),
-                *(planned.prepare(dataset).receipt for dataset in datasets),
-            ],
+            inputs=_inputs(whole, one),
+            parents=_parents(whole, one),
         ) as work:
             if name in whole.listings:
                 builder = importlib.import_module(whole.listings[name].module)
@@ -244,27 +235,14 @@ def draw(
         whole = plan(scale)
         whole.check("figure", name, whole.figures)
         one = planned.draw(scale, name)
-        places = [RunPaths(scale, run.id, seed) for run, seed in whole.figure_places(name)]
-        current = fingerprints.draw(scale, name)
-        inputs = [place.evaluation for place in places]
-        parents = [
-            receipt
-            for place in places
-            for receipt in (place.receipt, paths.receipt_of(place.evaluation))
-        ]
-        inputs += _drawn_from(whole, places, current.code)
-        if not {"iic.data.load", "iic.data.load_maps"}.isdisjoint(current.code):
-            for dataset in dict.fromkeys(place.run.split("/")[0] for place in places):
-                inputs += _prepared_files(dataset)
-                parents.append(planned.prepare(dataset).receipt)
         with job(
             one.rule,
             one.wildcards,
-            fingerprint=current,
+            fingerprint=fingerprints.draw(scale, name),
             planned_fingerprint=fingerprint,
             receipt_path=one.receipt,
-            inputs=inputs,
-            parents=parents,
+            inputs=_inputs(whole, one),
+            parents=_parents(whole, one),
         ) as work:
             from iic.publish.figures.saving import write
 
@@ -272,21 +250,19 @@ def draw(
             log.info("%s written to %s", name, paths.figure(scale, name))
 
 
-def _drawn_from(whole: Plan, places: Sequence[RunPaths], code: Collection[str]) -> list[Path]:
-    """Files of runs that a figure can read, which is known from its code."""
-    files = []
-    for place in places:
-        maps = whole.datasets[place.run.split("/")[0]].maps is not None
-        if "iic.records.history" in code:
-            files.append(place.history)
-        readers = (
-            {"iic.records.counts", "iic.records.maps"} if maps else {"iic.records.assignments"}
-        )
-        if not readers.isdisjoint(code):
-            files += [place.assignments, place.probabilities]
-        elif "iic.records.snapshots" in code and place.snapshots.exists():
-            files.append(place.snapshots)
-    return files
+def _parents(whole: Plan, one: planned.Job) -> list[Path]:
+    """Receipts of the jobs that wrote what a job reads."""
+    return [parent.receipt for parent in graph.parents(whole, one)]
+
+
+def _inputs(whole: Plan, one: planned.Job) -> list[Path]:
+    """What a job reads; its data are looked at first, and may be without labels."""
+    inputs = graph.inputs(whole, one)
+    for parent in graph.parents(whole, one):
+        if parent.rule == "prepare" and set(parent.outputs) <= set(inputs):
+            absent = set(parent.outputs) - set(_prepared_files(parent.wildcards["dataset"]))
+            inputs = [path for path in inputs if path not in absent]
+    return inputs
 
 
 def _prepared_files(dataset: str) -> list[Path]:

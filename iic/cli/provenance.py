@@ -16,25 +16,25 @@ from iic.params.runs import plan
 from iic.provenance import jobs
 from iic.provenance.accept import accept as add_acceptance
 from iic.provenance.audit.report import AuditReport, Finding, Reruns
+from iic.provenance.environment import kept_in_git
 from iic.provenance.why import Answer, left_over
 from iic.provenance.why import why as compare
+from iic.records import paths
 
 ScaleOption = Annotated[str, typer.Option(help="One of the files in params/scales/.")]
 
 STYLES = {"failure": "bold red", "drift": "yellow", "note": "dim"}
-WORDS = {
-    "verified": ("verified: every number follows from the raw data", "bold green"),
-    "drifted": ("verified, but made by other code, settings or software than today's", "yellow"),
-    "failed": ("FAILED: not every number can be trusted", "bold red"),
-    "nothing measured": (
-        "nothing measured: there is no result to verify, so none is verified; run the workflow "
-        "or iic restore first",
-        "yellow",
-    ),
-    "nothing re-run": (
-        "not verified as asked: no training could be repeated (the notes above say why)",
-        "yellow",
-    ),
+VERDICTS = {
+    "verified": ("verified", "bold green"),
+    "drifted": ("verified, with drift", "yellow"),
+    "failed": ("FAILED", "bold red"),
+    "nothing measured": ("nothing measured", "yellow"),
+    "nothing re-run": ("not verified as asked", "yellow"),
+}
+"""Verdict -> how the last line begins, and its style."""
+HINTS = {
+    "nothing measured": "; run the workflow or iic restore first",
+    "nothing re-run": " (the notes above say why)",
 }
 
 SHORT = 10
@@ -51,6 +51,19 @@ def audit(
     scale: ScaleOption = "mini",
     allow_drift: Annotated[
         bool, typer.Option("--allow-drift", help="Exit status 0 also where only drift was found.")
+    ] = False,
+    report_follows: Annotated[
+        bool,
+        typer.Option(
+            "--report-follows",
+            help="The report page is made next, as the workflow does: say nothing of an older one.",
+        ),
+    ] = False,
+    to_results: Annotated[
+        bool,
+        typer.Option(
+            "--write", help="Write the report into results/SCALE also where git keeps it there."
+        ),
     ] = False,
     rerun: Annotated[
         int, typer.Option(min=0, help="Trainings to repeat and compare with the results.")
@@ -73,8 +86,9 @@ def audit(
 
     Exit status: 0 verified; 1 a file, a receipt or a number is not what it should be, nothing has
     been measured, or re-runs were asked for and none was possible; 3 verified, but code, settings
-    or software have changed since. Writes results/SCALE/audit.json and, to be read, audit.html,
-    except where nothing has been measured.
+    or software have changed since. Writes audit.json and, to be read, audit.html, except where
+    nothing has been measured: into results/SCALE, or into logs/SCALE where git tracks the report in
+    results/SCALE, so that looking changes no file of git.
     """
     from iic.provenance.audit.rerun import Request
     from iic.provenance.audit.run import audit as examine
@@ -82,13 +96,17 @@ def audit(
 
     wanted = Request(rerun, rerun_seed, rerun_seconds, rerun_tolerance) if rerun else None
     with logged_to(log_file):
-        # only the workflow allows drift, and makes the report page next
-        report = examine(plan(scale), rerun=wanted, report_follows=allow_drift)
-        path = None if report.verdict == "nothing measured" else write(report)
-    _show(report, path, Console(soft_wrap=True, highlight=False))
+        report = examine(plan(scale), rerun=wanted, report_follows=report_follows)
+    console = Console(soft_wrap=True, highlight=False)
+    _show(report, console)
     if log_file is not None:
         with log_file.open("a", encoding="utf-8", errors="backslashreplace") as file:
-            _show(report, path, Console(file=file, soft_wrap=True, highlight=False))
+            _show(report, Console(file=file, soft_wrap=True, highlight=False))
+    if report.verdict != "nothing measured":
+        own = not to_results and kept_in_git(paths.audit_report(scale))
+        path = write(report, to_results=not own)
+        hint = ", since git keeps that of the results (--write replaces it)" if own else ""
+        console.print(Text(f"written to {path}{hint}"))
     if report.exit_status and not (allow_drift and report.verdict == "drifted"):
         raise typer.Exit(report.exit_status)
 
@@ -141,19 +159,37 @@ def restore(
     no_pull: Annotated[
         bool, typer.Option("--no-pull", help="Ask no remote: verify what is here.")
     ] = False,
+    mirror: Annotated[
+        str | None,
+        typer.Option(help="Folder or URL that is asked first for missing data; also IIC_MIRROR."),
+    ] = None,
 ) -> None:
     """Bring results back from DVC, verify them, and tell Snakemake that they are done.
 
     Afterwards a dry run has nothing to do, and tables and figures can be made again without any
-    training. Nothing is marked as done where a single file is not what its receipt says.
+    training. Nothing is marked as done where a single file is not what its receipt says. Data and
+    artifacts that cannot be had are named, with what cannot be done without them.
+
+    Exit status: 0 verified; 1 a file is not what its receipt says, or there is nothing to restore;
+    3 verified, but some results are of other code, settings or data than today's.
     """
+    from iic.provenance.absent import explained
     from iic.provenance.restore import restore as bring_back
 
     if no_pull and remote is not None:
         raise IICError("--no-pull asks no remote: leave --remote out, or --no-pull")
     console = Console(soft_wrap=True, highlight=False)
-    left = bring_back(plan(scale), cores=cores, remote=remote, from_dvc=not no_pull)
-    console.print(Text(f"what verified is marked as done; {len(left)} jobs are left to do"))
+    found = bring_back(plan(scale), cores=cores, remote=remote, from_dvc=not no_pull, mirror=mirror)
+    console.print(
+        Text(
+            f"{found.verified} receipts verified; what verified is marked as done; "
+            f"{len(found.left)} jobs are left to do"
+        )
+    )
+    for absence in found.absent:
+        line = Text(f"{absence.what}: ", style="yellow").append(absence.forbids, style="default")
+        console.print(line.append(f" -> {absence.remedy}" if absence.remedy else ""))
+    left = [answer for answer in found.left if not explained(answer, scale)]
     # a scale of which little was ever run has hundreds of those
     never = [answer for answer in left if answer.status == "never run"]
     few = len(never) <= SHORT
@@ -162,6 +198,8 @@ def restore(
             _answer(console, answer)
     if not few:
         console.print(Text(f"{len(never)} jobs were never run: see iic status --scale {scale}"))
+    if found.drifted:
+        raise typer.Exit(3)
 
 
 def _scale_of(target: str, scale: str) -> str:
@@ -177,14 +215,14 @@ def _answer(console: Console, answer: Answer) -> None:
         console.print(Text(f"  {reason}"))
 
 
-def _show(report: AuditReport, path: Path | None, console: Console) -> None:
+def _show(report: AuditReport, console: Console) -> None:
     for finding in report.findings:
         _finding(console, finding)
     checked = report.checked
     console.print(
         Text(
             f"{checked.jobs} receipts, {checked.files} files, {checked.cells} cells and series "
-            f"back to raw data, {checked.evaluations} evaluations recomputed, "
+            f"with closed chains, {checked.evaluations} evaluations recomputed, "
             f"{checked.tables} tables rebuilt"
         )
     )
@@ -193,12 +231,11 @@ def _show(report: AuditReport, path: Path | None, console: Console) -> None:
     counts = Counter(finding.level for finding in report.findings)
     if counts:
         console.print(Text(", ".join(f"{number} {level}s" for level, number in counts.items())))
-    words, style = WORDS[report.verdict]
-    if report.verdict == "verified" and not checked.cells:
-        words, style = "verified so far, though no table or figure shows a number yet", "yellow"
-    console.print(Text(f"{report.scale}: {words}", style=style))
-    if path is not None:
-        console.print(Text(f"written to {path}"))
+    words, style = VERDICTS[report.verdict]
+    said = f"{words}: {report.sentence}{HINTS.get(report.verdict, '')}"
+    if not checked.cells:
+        style = style.replace("green", "yellow")
+    console.print(Text(f"{report.scale}: {said}", style=style))
 
 
 def _reruns(reruns: Reruns, console: Console) -> None:

@@ -11,12 +11,17 @@ import typer
 from iic.cli.job import job
 from iic.cli.logs import logged_to
 from iic.params.errors import IICError
-from iic.params.runs import plan
+from iic.params.runs import Plan, plan
 from iic.provenance import fingerprint as fingerprints
+from iic.provenance import graph
 from iic.provenance import jobs as planned
 from iic.records import paths
 
 log = logging.getLogger(__name__)
+
+
+class NothingToReport(IICError):
+    """The scale has no results."""
 
 
 def register(app: typer.Typer) -> None:
@@ -37,13 +42,13 @@ def report(
     """
     from iic.provenance.audit.page import of_results, view
     from iic.provenance.audit.report import AuditReport
-    from iic.publish.report.page import reads, write
+    from iic.publish.report.page import write
     from iic.records.files import RecordError, read_record
 
     with logged_to(log_file):
         whole = plan(scale)
         one = planned.report(scale)
-        read = reads(whole)
+        read, made = reads(whole)
         audited = paths.audit_report(scale)
         with job(
             one.rule,
@@ -51,15 +56,32 @@ def report(
             fingerprint=fingerprints.report(scale),
             planned_fingerprint=fingerprint,
             receipt_path=one.receipt,
-            inputs=read.inputs,
-            parents=read.parents,
+            inputs=read,
+            parents=made,
             stand_in=any(dataset.stand_in for dataset in whole.datasets.values()),
         ) as work:
             try:
                 audit = of_results(read_record(audited, AuditReport)) if audited.exists() else None
             except RecordError as error:
-                raise IICError(f"{error}\n  remedy: iic audit --scale {scale}") from error
+                raise IICError(f"{error}\n  remedy: iic audit --scale {scale} --write") from error
             work.outcome["verdict"] = None if audit is None else audit.verdict
-            page = write(whole, None if audit is None else view(audit))
+            page = write(whole, None if audit is None else view(audit), made)
             work.output(page)
             log.info("%s: %.1f MB", page, page.stat().st_size / 1e6)
+
+
+def reads(whole: Plan, root: Path = Path()) -> tuple[list[Path], list[Path]]:
+    """What the page is made from, and the receipts of the jobs that made it, those that exist.
+
+    Raises:
+        NothingToReport: There is no receipt of a table, a figure or a training.
+    """
+    page = planned.report(whole.scale.name)
+    made = [job.receipt for job in graph.parents(whole, page) if (root / job.receipt).exists()]
+    if not made:
+        raise NothingToReport(
+            f"scale {whole.scale.name!r} has no results here: there is nothing to report\n"
+            f"  remedy: iic run --scale {whole.scale.name} all, or "
+            f"iic restore --scale {whole.scale.name}"
+        )
+    return [path for path in graph.inputs(whole, page) if (root / path).exists()], made

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import importlib
-from pathlib import Path
+from typing import Any
 
 from iic.cli.job import Work
 from iic.data.load import load
 from iic.data.load_maps import load_maps
-from iic.engine.context import Outcome, RunContext
+from iic.engine.context import Checkpoint, Clusters, Outcome, RunContext
 from iic.engine.map_context import MapContext
 from iic.params.datasets import Dataset
-from iic.params.method import MethodSettings
 from iic.params.runs import Run
 from iic.records.assignments import write_assignments
 from iic.records.counts import write_counts
@@ -23,45 +22,12 @@ from iic.records.paths import RunPaths
 from iic.records.snapshots import write_probabilities, write_snapshots
 
 
-def train_and_write(
+def train_images(
     run: Run, dataset: Dataset, place: RunPaths, fingerprint: str, work: Work, live: bool | None
 ) -> None:
-    """Train a run, write its files and name them to the job's wrapper."""
-    context = _context(run, dataset, place, fingerprint, live)
-    outcome: Outcome = importlib.import_module(run.method).train(context)
-    checkpoints = {"last": outcome.last}
-    if outcome.best_label is not None:
-        checkpoints["best_label"] = outcome.best_label
-    write_text(place.history, dump_history(outcome.history))
-    clusters = {name: checkpoint.clusters for name, checkpoint in checkpoints.items()}
-    protocol = context.protocol
-    if dataset.maps is None:
-        write_assignments(place.assignments, clusters, protocol.labels, protocol.images)
-    else:
-        write_counts(place.assignments, clusters, protocol.images)
-    work.output(place.history, place.assignments)
-    place.artifacts.mkdir(parents=True, exist_ok=True)
-    work.output(*_artifacts(context, outcome))
-    work.precision = outcome.precision
-    work.deterministic = outcome.deterministic
-    work.sessions = outcome.sessions
-    work.outcome = TrainOutcome(
-        k_clusters=outcome.k,
-        k_classes=len(dataset.classes),
-        steps=outcome.steps,
-        checkpoints={
-            name: CheckpointOutcome(epoch=checkpoint.epoch, losses=checkpoint.losses)
-            for name, checkpoint in checkpoints.items()
-        },
-    ).model_dump(mode="json")
-
-
-def _context(
-    run: Run, dataset: Dataset, place: RunPaths, fingerprint: str, live: bool | None
-) -> RunContext[MethodSettings]:
-    kind, data = (RunContext, load) if dataset.maps is None else (MapContext, load_maps)
-    return kind(
-        data=data(run.dataset),  # type: ignore[arg-type]
+    """Train a run on images, write its files and name them to the job's wrapper."""
+    context = RunContext(
+        data=load(run.dataset),
         classes=len(dataset.classes),
         settings=run.settings,
         seed=place.seed,
@@ -69,25 +35,82 @@ def _context(
         fingerprint=fingerprint,
         live=live,
     )
+    outcome = _train(run, context)
+    protocol = context.protocol
+    write_assignments(place.assignments, _clusters(outcome), protocol.labels, protocol.images)
+    _write_history(place, outcome, work)
+    if outcome.probabilities is not None:
+        write_probabilities(place.probabilities, outcome.probabilities, protocol.images)
+        work.output(place.probabilities)
+    if outcome.snapshots:
+        write_snapshots(place.snapshots, outcome.snapshots, protocol.images)
+        work.output(place.snapshots)
+    _tell(outcome, len(dataset.classes), work)
 
 
-def _artifacts(context: RunContext[MethodSettings], outcome: Outcome) -> list[Path]:
-    from safetensors.numpy import save
+def train_maps(
+    run: Run, dataset: Dataset, place: RunPaths, fingerprint: str, work: Work, live: bool | None
+) -> None:
+    """Train a run on images with a class for every pixel, as `train_images` does."""
+    context: MapContext[Any] = MapContext(
+        data=load_maps(run.dataset),
+        classes=len(dataset.classes),
+        settings=run.settings,
+        seed=place.seed,
+        paths=place,
+        fingerprint=fingerprint,
+        live=live,
+    )
+    outcome = _train(run, context)
+    write_counts(place.assignments, _clusters(outcome), context.protocol.images)
+    _write_history(place, outcome, work)
+    if outcome.probabilities is not None:
+        shown = context.examples(context.settings.maps.examples)
+        write_maps(place.probabilities, outcome.probabilities, shown)
+        work.output(place.probabilities)
+    _tell(outcome, len(dataset.classes), work)
 
-    place, images = context.paths, context.protocol.images
-    written = []
+
+def _train(run: Run, context: RunContext[Any]) -> Outcome:
+    outcome: Outcome = importlib.import_module(run.method).train(context)
+    return outcome
+
+
+def _checkpoints(outcome: Outcome) -> dict[str, Checkpoint]:
+    checkpoints = {"last": outcome.last}
+    if outcome.best_label is not None:
+        checkpoints["best_label"] = outcome.best_label
+    return checkpoints
+
+
+def _clusters(outcome: Outcome) -> dict[str, Clusters]:
+    return {name: checkpoint.clusters for name, checkpoint in _checkpoints(outcome).items()}
+
+
+def _write_history(place: RunPaths, outcome: Outcome, work: Work) -> None:
+    """The history, and the weights where there are any."""
+    write_text(place.history, dump_history(outcome.history))
+    work.output(place.history, place.assignments)
+    place.artifacts.mkdir(parents=True, exist_ok=True)
     if outcome.tensors is not None:
+        from safetensors.numpy import save
+
         with atomic_file(place.weights) as file:
             file.write(save(outcome.tensors))
-        written.append(place.weights)
-    if outcome.probabilities is not None:
-        if isinstance(context, MapContext):
-            shown = context.examples(context.settings.maps.examples)
-            write_maps(place.probabilities, outcome.probabilities, shown)
-        else:
-            write_probabilities(place.probabilities, outcome.probabilities, images)
-        written.append(place.probabilities)
-    if outcome.snapshots:
-        write_snapshots(place.snapshots, outcome.snapshots, images)
-        written.append(place.snapshots)
-    return written
+        work.output(place.weights)
+
+
+def _tell(outcome: Outcome, classes: int, work: Work) -> None:
+    """What the receipt says of the training."""
+    work.precision = outcome.precision
+    work.deterministic = outcome.deterministic
+    work.sessions = outcome.sessions
+    work.outcome = TrainOutcome(
+        k_clusters=outcome.k,
+        k_classes=classes,
+        steps=outcome.steps,
+        checkpoints={
+            name: CheckpointOutcome(epoch=checkpoint.epoch, losses=checkpoint.losses)
+            for name, checkpoint in _checkpoints(outcome).items()
+        },
+    ).model_dump(mode="json")

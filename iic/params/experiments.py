@@ -16,6 +16,9 @@ DOTTED = r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)+$"
 
 Selection = Literal["as_published", "as_published_mean", "label_free", "mean_head"]
 Fidelity = Literal["as_published", "corrected"]
+Reads = Literal["history", "assignments", "probabilities", "snapshots", "data"]
+"""What a figure can read of each of its runs besides the evaluation."""
+FILE = r"^[A-Za-z0-9_]+(/[A-Za-z0-9_][A-Za-z0-9_.-]*)+$"
 
 
 def repeated(names: Iterable[str]) -> str | None:
@@ -162,6 +165,25 @@ class Figure(Model):
     runs: tuple[Annotated[str, Field(pattern=RUN_OF_DATASET)], ...] = ()
     """Runs it is drawn from, as ``<paper's dataset>/<run>``."""
     seeds: Literal["first", "all"] = "first"
+    reads: tuple[Reads, ...] = ()
+    """What it reads of each of these runs besides the evaluation; `data` are prepared images and
+    labels."""
+    files: tuple[Annotated[str, Field(pattern=FILE)], ...] = ()
+    """Files of this repository whose text or numbers it shows, by their path from the root."""
+
+    @model_validator(mode="after")
+    def _declared_once(self) -> Figure:
+        for key, names in (("reads", self.reads), ("files", self.files)):
+            if twice := repeated(names):
+                raise ValueError(f"{key}: {twice!r} stands twice")
+        if self.reads and not self.runs:
+            raise ValueError("reads: there are no runs to read it of")
+        return self
+
+    @property
+    def reads_artifacts(self) -> bool:
+        """Whether it is drawn from the large files of its runs, which are not in git."""
+        return not {"probabilities", "snapshots"}.isdisjoint(self.reads)
 
 
 class Listing(Model):

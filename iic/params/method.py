@@ -55,10 +55,16 @@ def settings_model(method: str, file: str, key: str) -> type[MethodSettings]:
     """The ``Settings`` class of the module `method`.
 
     Raises:
-        SettingsError: There is no such module, or it defines no ``Settings``.
+        SettingsError: There is no such module, or it cannot be imported or has no ``Settings``.
     """
     check_module(method, file, key)
-    module = importlib.import_module(method)
+    try:
+        module = importlib.import_module(method)
+    except (SyntaxError, ImportError) as error:
+        where = f"{error.filename}:{error.lineno}: " if isinstance(error, SyntaxError) else ""
+        raise SettingsError(
+            file, key, f"module {method!r} cannot be imported: {where}{error.msg}"
+        ) from None
     model: Any = getattr(module, "Settings", None)
     if not (isinstance(model, type) and issubclass(model, MethodSettings)):
         raise SettingsError(

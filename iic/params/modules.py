@@ -1,4 +1,4 @@
-"""Modules that params files name by their dotted path: methods, readers of data, figures."""
+"""What params files name of the repository: modules by their dotted path, files by their path."""
 
 from __future__ import annotations
 
@@ -24,6 +24,19 @@ def check_module(name: str, file: str, key: str) -> None:
         raise SettingsError(
             file, key, f"there is no module {name!r}",
             allowed="the dotted path of a module", candidates=_modules(), given=name,
+        )  # fmt: skip
+
+
+def check_file(name: str, file: str, key: str) -> None:
+    """Check that the repository has a file `name`.
+
+    Raises:
+        SettingsError: It does not.
+    """
+    if not (PACKAGE.parent / name).is_file():
+        raise SettingsError(
+            file, key, f"there is no file {name!r}",
+            allowed="the path of a file of this repository, from its root",
         )  # fmt: skip
 
 

@@ -18,7 +18,7 @@ from iic.params.errors import SettingsError
 from iic.params.experiments import Displays, Figure, Listing, Table
 from iic.params.layers import Layer, few, flattened, known, origin
 from iic.params.loading import read_yaml, validate
-from iic.params.modules import check_module
+from iic.params.modules import check_file, check_module
 from iic.params.resolve import Run, resolve
 from iic.params.scales import Scale
 
@@ -236,9 +236,12 @@ def _check_names(
 
 
 def _displays(path: Path) -> Displays:
-    """``figures.yaml``, with every module in it known."""
+    """``figures.yaml``, with every module and file in it known."""
     displays = validate(Displays, read_yaml(path), str(path))
     for kind, entries in (("figures", displays.figures), ("listings", displays.listings)):
         for name, entry in entries.items():
             check_module(entry.module, str(path), f"{kind}.{name}.module")
+    for name, figure in displays.figures.items():
+        for position, shown in enumerate(figure.files):
+            check_file(shown, str(path), f"figures.{name}.files.{position}")
     return displays

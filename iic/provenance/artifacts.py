@@ -6,20 +6,15 @@ and most figures again.
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
 
 from iic.params.runs import plan
-from iic.provenance.closure import closure
 from iic.records import paths
-
-READERS = frozenset({"iic.records.snapshots", "iic.records.maps"})
-"""The modules that read probabilities."""
 
 
 def reads_artifacts(scale: str, figure: str) -> bool:
-    """Whether a figure draws from probabilities, which its code says; others read small files."""
-    return not READERS.isdisjoint(_code(plan(scale).figures[figure].module))
+    """Whether a figure draws from probabilities or snapshots; others read small files."""
+    return plan(scale).figures[figure].reads_artifacts
 
 
 def needs_artifacts(scale: str, run: str, seed: int, root: Path = Path()) -> bool:
@@ -38,8 +33,3 @@ def needs_artifacts(scale: str, run: str, seed: int, root: Path = Path()) -> boo
         if seed in one.seeds
     )
     return run in drawn or any(not (root / receipt).exists() for receipt in started)
-
-
-@cache
-def _code(module: str) -> frozenset[str]:
-    return frozenset(closure(module))

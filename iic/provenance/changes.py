@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -10,6 +11,7 @@ from typing import Any, Literal
 from iic.records.receipt import Acceptance, Fingerprint, Receipt
 
 Part = Literal["code", "settings", "data", "environment"]
+SCHEME = ("modules", "definitions")
 SHORT = 12
 """Characters of a hash that are shown."""
 
@@ -20,7 +22,7 @@ class Change:
 
     part: Part
     name: str
-    """Module, dotted settings key or file."""
+    """Qualified name of a definition, dotted settings key or file."""
     before: str | None
     """As in the receipt; None for what is new."""
     after: str | None
@@ -33,24 +35,39 @@ class Change:
         Code, and settings which the receipt does not know: a later version has given them a
         default. A changed value, other data or other software make it another experiment.
         """
-        return self.part == "code" or (self.part == "settings" and self.before is None)
+        if self.part == "code":
+            return not self.unreadable
+        return self.part == "settings" and self.before is None
+
+    @property
+    def unreadable(self) -> bool:
+        """Whether it is that the code of today cannot be read; `name` then says so."""
+        return self.part == "code" and self.before is None and self.after is None
 
     def __str__(self) -> str:
         """One line, e.g. ``settings schedule.epochs: 20 -> 40``."""
         if self.part == "settings":
             return f"settings {self.name}: {_shown(self.before)} -> {_shown(self.after)}"
+        if self.unreadable:
+            return self.name
+        if self.part == "code":
+            how = (
+                "is new" if self.before is None else "is gone" if self.after is None else "changed"
+            )
+            return f"code {self.name} {how}"
         if self.before is None:
             return f"{self.part} {self.name}: new"
         if self.after is None:
             return f"{self.part} {self.name}: gone"
-        if self.part == "code":
-            return f"code {self.name}: edited"
         return f"{self.part} {self.name}: {self.before[:SHORT]} -> {self.after[:SHORT]}"
 
 
 def changes(before: Fingerprint, after: Fingerprint) -> list[Change]:
-    """All differences: code by module, settings by key, data by file; sorted within each part."""
-    found = list(_differences("code", before.code, after.code))
+    """All differences: code by definition, settings by key, data by file; each part sorted.
+
+    A definition that only lies elsewhere is none.
+    """
+    found = list(_code(before, after))
     found += _differences("settings", _flat(before.settings), _flat(after.settings))
     found += _differences("data", before.data, after.data)
     # without a strict environment on both sides the lock file is not compared
@@ -90,6 +107,32 @@ def stands(receipt: Receipt, current: Fingerprint) -> bool:
     if acceptance_of(receipt, current) is None:
         return False
     return all(change.acceptable for change in changes(receipt.fingerprint, current))
+
+
+def _code(before: Fingerprint, after: Fingerprint) -> Iterator[Change]:
+    if before.identity == after.identity and (after.identity or before.code == after.code):
+        return
+    if before.identity is None or after.identity is None:
+        # there is no telling which code: a receipt from before has hashes of modules
+        yield Change("code", "as a whole (hashed by module then)", SCHEME[0], SCHEME[1])
+        return
+    unchanged = before.code.items() & after.code.items()
+    old, new = (dict(code.items() - unchanged) for code in (before.code, after.code))
+    moved = Counter(old.values()) & Counter(new.values())
+    found = list(_differences("code", _without(old, moved), _without(new, moved)))
+    # all definitions are the same, and one refers to another of the same name
+    yield from found or [Change("code", "what a name refers to", before.identity, after.identity)]
+
+
+def _without(code: Mapping[str, str], moved: Counter[str]) -> dict[str, str]:
+    """Definitions less those that have gone elsewhere, which have no name in common."""
+    waiting, left = moved.copy(), {}
+    for name, digest in sorted(code.items()):
+        if waiting[digest]:
+            waiting[digest] -= 1
+        else:
+            left[name] = digest
+    return left
 
 
 def _differences(

@@ -88,12 +88,24 @@ def code_state(root: Path = Path()) -> Code:
     """
     try:
         commit = git.ask(root, "rev-parse", "--verify", "HEAD").strip()
-        present = [path for path in CODE_PATHS if (root / path).exists()]
-        changes = git.ask(root, "status", "--porcelain", "--untracked-files=normal", "--", *present)
+        return Code(commit=commit, dirty=bool(_uncommitted(root)))
     except git.GitUnknown as reason:
         log.warning("commit of the code: unknown, and noted as such (%s)", reason)
         return Code(commit=None, dirty=None)
-    return Code(commit=commit, dirty=bool(changes.strip()))
+
+
+def uncommitted_code(root: Path = Path()) -> list[str] | None:
+    """Files of code, settings and lock that no commit has as they are; None where git fails."""
+    try:
+        return _uncommitted(root)
+    except git.GitUnknown:
+        return None
+
+
+def _uncommitted(root: Path) -> list[str]:
+    present = [path for path in CODE_PATHS if (root / path).exists()]
+    found = git.ask(root, "status", "--porcelain", "--untracked-files=normal", "--", *present)
+    return [line[3:] for line in found.splitlines()]
 
 
 def tracked_files(root: Path, *folders: str) -> frozenset[str]:
@@ -104,6 +116,22 @@ def tracked_files(root: Path, *folders: str) -> frozenset[str]:
     """
     listed = git.ask(root, "ls-files", "-z", "--", *folders)
     return frozenset(filter(None, listed.split("\0")))
+
+
+def kept_in_git(path: Path, root: Path = Path()) -> bool:
+    """Whether git tracks a file; where git does not know, whether the file lies there."""
+    try:
+        return path.as_posix() in tracked_files(root, path.as_posix())
+    except git.GitUnknown:
+        return (root / path).exists()
+
+
+def tracked_content(path: Path, root: Path = Path()) -> bytes | None:
+    """What git keeps of a file: staged, else of the last commit; None where it has no such."""
+    try:
+        return os.fsencode(git.ask(root, "cat-file", "blob", f":./{path.as_posix()}"))
+    except git.GitUnknown:
+        return None
 
 
 def _cpu() -> str:

@@ -4,9 +4,8 @@ A fingerprint is computed from names alone, while the workflow is planned, so no
 torch, and 160 of them take a fraction of a second. Its parts:
 
 code
-    The import closure of what the job runs (`iic.provenance.closure`), never of the command line
-    around it. For trainings and what comes before them, the code of `iic.params` is left out:
-    its effect on a result is the resolved settings, which are hashed by value.
+    The definitions that the job reaches (`iic.provenance.code`), never the command line around
+    them, and wherever they lie: a move changes nothing.
 settings
     The resolved settings of that very job.
 data
@@ -20,18 +19,19 @@ A difference in any part makes Snakemake run the job again, whatever the files' 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from iic.params.datasets import CATALOGUE, Dataset, find_dataset, load_catalogue
-from iic.params.errors import IICError
 from iic.params.runs import plan
 from iic.provenance import artifacts, jobs, relevant
-from iic.provenance import closure as closures
 from iic.provenance.agreement import accepted_as
-from iic.provenance.closure import LEFT_OUT, UnknownModule, closure, named_files
+from iic.provenance.code import roots
+from iic.provenance.code.identity import Identity
+from iic.provenance.code.roots import CodeError as CodeError
 from iic.provenance.fingerprint_parts import STRICT_VARIABLE as STRICT_VARIABLE
 from iic.provenance.fingerprint_parts import make
 from iic.provenance.fingerprint_parts import value_of as value_of
@@ -40,38 +40,15 @@ from iic.publish.pages.files import template_files
 from iic.publish.published import published_files
 from iic.publish.report.files import FIDELITY
 from iic.records import paths
-from iic.records.files import sha256_file
-from iic.records.receipt import Fingerprint
+from iic.records.files import RecordError, read_record, sha256_file, sha256_json
+from iic.records.receipt import Fingerprint, Receipt
 
-# How files are named, written whole and described alters no result, and every room uses it; nor
-# does what a training is thought to cost, which every method tells.
-BOOKKEEPING = (
-    "iic.records.files", "iic.records.paths", "iic.records.receipt", "iic.records.raw",
-    "iic.params.cost", "iic.params.map_cost",
-)  # fmt: skip
-NOT_COUNTED = (*LEFT_OUT, *BOOKKEEPING)
-"""Rooms outside the code of the jobs that are dear to repeat; tables and figures count `params`."""
+log = logging.getLogger(__name__)
 
-COMPUTING = (
-    "iic.params.augmentation", "iic.params.networks", "iic.params.segmentation",
-    "iic.params.training",
-)  # fmt: skip
-"""Settings that derive values of their own, such as a network's channels from its width."""
-PREPARATION, MAP_PREPARATION = "iic.data.prepare", "iic.data.prepare_maps"
-TRAINING = ("iic.data.load", "iic.records.assignments")
-"""What every training runs besides its method: how data is read and assignments are stored."""
-MAP_TRAINING = ("iic.data.load_maps", "iic.records.counts", "iic.records.maps")
-"""The same on a dataset of label maps."""
-EVALUATION = ("iic.evaluate.run",)
-TABULATION = "iic.publish.tables"
+_SAID: set[str] = set()
+NO_CODE = Identity(None, {})
 reads_artifacts = artifacts.reads_artifacts
 """For the workflow, which imports nothing else of this room."""
-AUDIT = "iic.provenance.audit.run"
-REPORT = "iic.publish.report.page"
-
-
-class CodeError(IICError):
-    """A module that a job needs does not exist or is no valid Python."""
 
 
 def fingerprint(job: jobs.Job, *, strict_env: bool | None = None) -> Fingerprint:
@@ -96,13 +73,13 @@ def fingerprint(job: jobs.Job, *, strict_env: bool | None = None) -> Fingerprint
 
 def download(dataset: str, *, strict_env: bool | None = None) -> Fingerprint:
     """Raw files are known by their content, so the code that fetches them does not matter."""
-    return make("download", {}, {}, _raw(dataset, _dataset(dataset)), strict_env)
+    return make("download", NO_CODE, {}, _raw(dataset, _dataset(dataset)), strict_env)
 
 
 def prepare(dataset: str, *, strict_env: bool | None = None) -> Fingerprint:
     """The dataset's reader, its shape and splits, and its raw files."""
     entry = _dataset(dataset)
-    code = _code(_preparation(entry), entry.module)
+    code = roots.preparation(entry)
     return make("prepare", code, relevant.prepared(entry), _raw(dataset, entry), strict_env)
 
 
@@ -119,10 +96,7 @@ def train(scale: str, run: str, *, strict_env: bool | None = None) -> Fingerprin
     entry = whole.datasets[chosen.dataset]
     base = whole.base_of(chosen)
     methods = [chosen.method] if base is None else [chosen.method, base.method]
-    counted = _display_code(*methods)
-    computing = (one for one in COMPUTING if one in counted)
-    training = TRAINING if entry.maps is None else MAP_TRAINING
-    code = _code(*methods, *computing, *training, _preparation(entry), entry.module)
+    code = roots.training(methods, entry)
     settings = {
         "method": chosen.method,
         **relevant.influencing(chosen.settings),
@@ -139,14 +113,14 @@ def evaluate(scale: str, dataset: str, *, strict_env: bool | None = None) -> Fin
     whole = plan(scale)
     chosen = [run for run in whole.runs.values() if run.dataset == dataset]
     settings = {run.id: relevant.evaluated(run, whole.datasets[dataset]) for run in chosen}
-    return make("evaluate", _code(*EVALUATION), settings, {}, strict_env)
+    return make("evaluate", roots.evaluation(), settings, {}, strict_env)
 
 
 def evaluate_run(scale: str, run: str, *, strict_env: bool | None = None) -> Fingerprint:
     """The evaluation of one run, as its receipt has it."""
     chosen = plan(scale).run(run)
     settings = relevant.evaluated(chosen, plan(scale).datasets[chosen.dataset])
-    return make("evaluate", _code(*EVALUATION), settings, {}, strict_env)
+    return make("evaluate", roots.evaluation(), settings, {}, strict_env)
 
 
 def tabulate(scale: str, name: str, *, strict_env: bool | None = None) -> Fingerprint:
@@ -162,12 +136,14 @@ def tabulate(scale: str, name: str, *, strict_env: bool | None = None) -> Finger
             "data": relevant.used(whole) if listing.data else {},
             **relevant.shown(whole),
         }
-        return make("tabulate", _display_code(TABULATION, listing.module), settings, {}, strict_env)
+        methods = [whole.definitions[run].method for run in listing.runs]
+        return make("tabulate", roots.listing(listing.module, methods), settings, {}, strict_env)
     table = whole.tables[name]
     shown = whole.table_runs(name)
     settings = {"table": table.model_dump(mode="json"), **relevant.shown(whole, shown, table)}
     published = {str(path): _file(path) for path in (*published_files(name), ORIGINS)}
-    return make("tabulate", _display_code(TABULATION), settings, published, strict_env)
+    code = roots.table(run.method for run in shown)
+    return make("tabulate", code, settings, published, strict_env)
 
 
 def draw(scale: str, name: str, *, strict_env: bool | None = None) -> Fingerprint:
@@ -178,14 +154,17 @@ def draw(scale: str, name: str, *, strict_env: bool | None = None) -> Fingerprin
         "figure": figure.model_dump(mode="json"),
         **relevant.shown(whole, whole.figure_runs(figure)),
     }
-    code = _display_code(figure.module)
-    return make("draw", code, settings, named_files(figure.module), strict_env)
+    code = roots.figure(figure.module, (run.method for run in whole.figure_runs(figure)))
+    shown = {name: _file(Path(name)) for name in figure.files}
+    return make("draw", code, settings, shown, strict_env)
 
 
 def audit(scale: str, *, strict_env: bool | None = None) -> Fingerprint:
     """Everything that the scale holds: the audit judges all of it."""
-    every = {job.name: fingerprint(job).value for job in jobs.all_jobs(plan(scale))}
-    return make("audit", _display_code(AUDIT), {"jobs": every}, _page_files(), strict_env)
+    whole = plan(scale)
+    every = {job.name: _known(job) for job in jobs.all_jobs(whole)}
+    code = roots.audit(run.method for run in whole.runs.values())
+    return make("audit", code, {"jobs": every}, _page_files(), strict_env)
 
 
 def report(scale: str, *, strict_env: bool | None = None) -> Fingerprint:
@@ -194,7 +173,8 @@ def report(scale: str, *, strict_env: bool | None = None) -> Fingerprint:
     of_tables = (path for name in whole.tables for path in published_files(name))
     read = {str(path): _file(path) for path in (*of_tables, ORIGINS, FIDELITY)}
     settings = {"captions": whole.captions, **relevant.shown(whole, whole.runs.values())}
-    return make("report", _display_code(REPORT), settings, {**read, **_page_files()}, strict_env)
+    code = roots.report(run.method for run in whole.runs.values())
+    return make("report", code, settings, {**read, **_page_files()}, strict_env)
 
 
 def value(rule: str, *, strict_env: bool | None = None, root: Path = Path(), **names: Any) -> str:
@@ -213,9 +193,23 @@ def value(rule: str, *, strict_env: bool | None = None, root: Path = Path(), **n
         **names: The rule's wildcards: ``dataset``; ``scale``, ``run`` and ``seed``; ``scale`` and
             ``dataset``; ``scale`` and ``name``; or ``scale``.
 
+    A job whose code is no valid Python is said to be so, and given a value with which it fails
+    alone, or, if it is done, stays as it is.
+
     Raises:
         SettingsError: The settings are wrong, or know no such job.
+        CodeError: The code of evaluations, of the audit or of the report is no valid Python.
     """
+    try:
+        return _value(rule, strict_env, root, names)
+    except CodeError as error:
+        receipt = _receipt(rule, names)
+        if receipt is None:
+            raise
+        return _unreadable(error, root / receipt)
+
+
+def _value(rule: str, strict_env: bool | None, root: Path, names: dict[str, Any]) -> str:
     if rule == "train":
         current = train(names["scale"], names["run"], strict_env=strict_env).value
         own = paths.RunPaths(names["scale"], names["run"], int(names["seed"]))
@@ -230,36 +224,47 @@ def value(rule: str, *, strict_env: bool | None = None, root: Path = Path(), **n
     return functions[rule](**names, strict_env=strict_env).value
 
 
+def _receipt(rule: str, names: dict[str, Any]) -> Path | None:
+    """The receipt of a job that makes one thing; None for those that look at many."""
+    if rule == "train":
+        return jobs.train(names["scale"], names["run"], int(names["seed"])).receipt
+    makers: dict[str, Callable[..., jobs.Job]] = {
+        "prepare": jobs.prepare, "tabulate": jobs.tabulate, "draw": jobs.draw,
+    }  # fmt: skip
+    return makers[rule](**names).receipt if rule in makers else None
+
+
+def _unreadable(error: CodeError, receipt: Path) -> str:
+    """What stands for a job whose code is no valid Python: it fails, and all others run.
+
+    What it has made before stays: its own fingerprint, so that Snakemake does not delete the files
+    in order to make them again.
+    """
+    if str(error) not in _SAID:
+        _SAID.add(str(error))
+        log.warning("%s; what needs this code cannot run", error)
+    try:
+        return read_record(receipt, Receipt).fingerprint.value
+    except RecordError:
+        return sha256_json(str(error))
+
+
 def forget() -> None:
     """Look at code and settings anew, in a process that has seen them change."""
-    _closure.cache_clear()
+    _SAID.clear()
     plan.cache_clear()
-    closures.forget()
+    roots.forget()
 
 
-def _code(*modules: str) -> dict[str, str]:
-    return _closure(modules, NOT_COUNTED)
-
-
-def _display_code(*modules: str) -> dict[str, str]:
-    return _closure(modules, BOOKKEEPING)
-
-
-@cache
-def _closure(modules: tuple[str, ...], left_out: tuple[str, ...]) -> dict[str, str]:
+def _known(job: jobs.Job) -> str:
     try:
-        return closure(*modules, left_out=left_out)
-    except UnknownModule as error:
-        raise CodeError(f"{error}: named in params/ or imported by what is") from None
+        return fingerprint(job).value
+    except CodeError as error:
+        return str(error)
 
 
 def _page_files() -> dict[str, str]:
     return {str(path): _file(path) for path in template_files()}
-
-
-def _preparation(entry: Dataset) -> str:
-    """The module that prepares a dataset of this kind."""
-    return PREPARATION if entry.maps is None else MAP_PREPARATION
 
 
 def _file(path: Path) -> str:

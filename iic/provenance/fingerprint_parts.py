@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from iic.provenance.code.identity import Identity
 from iic.provenance.lock_file import lock_hash
 from iic.records.files import sha256_json
 from iic.records.receipt import Fingerprint
@@ -17,19 +18,27 @@ STRICT_VARIABLE = "IIC_STRICT_ENV"
 
 def value_of(
     rule: str,
-    code: Mapping[str, str],
+    code: str | Mapping[str, str],
     settings: Mapping[str, Any],
     data: Mapping[str, str],
     environment: str | None,
 ) -> str:
-    """SHA-256 over all parts of a fingerprint."""
+    """SHA-256 over all parts of a fingerprint.
+
+    Args:
+        rule: The verb.
+        code: `Identity.value`; of a receipt from before there was one, module -> hash.
+        settings: Resolved settings.
+        data: File -> checksum.
+        environment: Hash of the lock file; None where it does not count.
+    """
     parts = {"rule": rule, "code": code, "settings": settings, "data": data}
     return sha256_json(parts if environment is None else {**parts, "environment": environment})
 
 
 def make(
     rule: str,
-    code: Mapping[str, str],
+    code: Identity,
     settings: Mapping[str, Any],
     data: Mapping[str, str],
     strict_env: bool | None,
@@ -38,7 +47,7 @@ def make(
 
     Args:
         rule: The verb.
-        code: Module -> hash.
+        code: Of the job.
         settings: Resolved settings.
         data: File -> checksum.
         strict_env: Whether the lock file counts; None for what the environment says.
@@ -49,8 +58,9 @@ def make(
         strict_env = os.environ.get(STRICT_VARIABLE) == "1"
     environment = lock_hash() if strict_env else None
     return Fingerprint(
-        value=value_of(rule, code, plain, data, environment),
-        code=dict(code),
+        value=value_of(rule, code.value or {}, plain, data, environment),
+        identity=code.value,
+        code=code.definitions,
         settings=plain,
         data=dict(data),
         environment=environment,

@@ -1,7 +1,8 @@
-"""Every job of a scale, by rule, wildcards and the place of its receipt.
+"""Every job of a scale: its rule, its wildcards, its receipt and what it writes.
 
 `audit`, `why`, `accept` and `restore` walk this list; the job wrapper writes the receipts with the
-same wildcards, so that a receipt that lies in the wrong place is recognised.
+same wildcards, so that a receipt that lies in the wrong place is recognised. What a job reads, and
+of which other jobs, is said by `iic.provenance.graph`.
 """
 
 from __future__ import annotations
@@ -28,6 +29,9 @@ class Job:
     wildcards: dict[str, str]
     receipt: Path
     """Relative to the root of the clone."""
+    outputs: tuple[Path, ...] = ()
+    """Files that it may write besides, whether they exist or not. Which raw files a dataset has is
+    for its manifest to say."""
 
     @property
     def name(self) -> str:
@@ -44,44 +48,49 @@ class Job:
 
 def download(dataset: str) -> Job:
     """Obtaining a dataset's raw files."""
-    receipt = paths.receipt_of(paths.raw_manifest(dataset))
-    return Job("download", {"dataset": dataset}, receipt)
+    manifest = paths.raw_manifest(dataset)
+    return Job("download", {"dataset": dataset}, paths.receipt_of(manifest), (manifest,))
 
 
 def prepare(dataset: str) -> Job:
     """Turning raw files into arrays."""
-    receipt = paths.receipt_of(paths.prepared_manifest(dataset))
-    return Job("prepare", {"dataset": dataset}, receipt)
+    manifest = paths.prepared_manifest(dataset)
+    outputs = (manifest, *paths.prepared_arrays(dataset))
+    return Job("prepare", {"dataset": dataset}, paths.receipt_of(manifest), outputs)
 
 
 def train(scale: str, run: str, seed: int) -> Job:
     """One training; `run` is ``<dataset>/<method>[-<variant>]``."""
-    wildcards = {"scale": scale, "run": run, "seed": str(seed)}
-    return Job("train", wildcards, paths.RunPaths(scale, run, seed).receipt)
+    own = paths.RunPaths(scale, run, seed)
+    outputs = (own.history, own.assignments, own.weights, own.probabilities, own.snapshots)
+    return Job("train", {"scale": scale, "run": run, "seed": str(seed)}, own.receipt, outputs)
 
 
 def evaluate(scale: str, run: str, seed: int) -> Job:
     """The scores of one training; the workflow gathers those of a dataset in one process."""
     wildcards = {"scale": scale, "run": run, "seed": str(seed)}
     evaluation = paths.RunPaths(scale, run, seed).evaluation
-    return Job("evaluate", wildcards, paths.receipt_of(evaluation))
+    return Job("evaluate", wildcards, paths.receipt_of(evaluation), (evaluation,))
 
 
 def tabulate(scale: str, name: str) -> Job:
     """One table."""
-    receipt = paths.receipt_of(paths.table(scale, name))
-    return Job("tabulate", {"scale": scale, "name": name}, receipt)
+    csv = paths.table(scale, name)
+    outputs = (csv, csv.with_suffix(".md"), csv.with_suffix(".tex"), paths.sources_of(csv))
+    return Job("tabulate", {"scale": scale, "name": name}, paths.receipt_of(csv), outputs)
 
 
 def draw(scale: str, name: str) -> Job:
     """One figure."""
-    receipt = paths.receipt_of(paths.figure(scale, name))
-    return Job("draw", {"scale": scale, "name": name}, receipt)
+    svg = paths.figure(scale, name)
+    outputs = (svg, svg.with_suffix(".png"), paths.sources_of(svg))
+    return Job("draw", {"scale": scale, "name": name}, paths.receipt_of(svg), outputs)
 
 
 def report(scale: str) -> Job:
     """The page that shows everything, with the audit's verdict: made last, from all the others."""
-    return Job("report", {"scale": scale}, paths.receipt_of(paths.report_page(scale)))
+    page = paths.report_page(scale)
+    return Job("report", {"scale": scale}, paths.receipt_of(page), (page,))
 
 
 def all_jobs(plan: Plan) -> Iterator[Job]:
@@ -95,6 +104,12 @@ def all_jobs(plan: Plan) -> Iterator[Job]:
     trainings = [(run.id, seed) for run in ordered for seed in run.seeds]
     yield from (train(scale, *one) for one in trainings)
     yield from (evaluate(scale, *one) for one in trainings)
+    yield from displays(plan)
+
+
+def displays(plan: Plan) -> Iterator[Job]:
+    """The jobs that write a table or draw a figure."""
+    scale = plan.scale.name
     for name in (*plan.tables, *plan.listings):
         yield tabulate(scale, name)
     for name in plan.figures:
@@ -143,31 +158,9 @@ def log_of(job: Job) -> Path:
     return paths.LOGS / names["scale"] / job.rule / f"{own}.log"
 
 
-def files_of(job: Job) -> list[Path]:
-    """Files that `job` may write, its receipt left out, whether they exist or not."""
-    if job.rule in ("train", "evaluate"):
-        own = paths.RunPaths(
-            job.wildcards["scale"], job.wildcards["run"], int(job.wildcards["seed"])
-        )
-        if job.rule == "evaluate":
-            return [own.evaluation]
-        return [
-            own.history, own.assignments, own.weights, own.probabilities, own.snapshots
-        ]  # fmt: skip
-    stem = job.receipt.name.removesuffix(".run.json")
-    endings = {
-        "download": ("json",),
-        "prepare": ("json",),
-        "tabulate": ("csv", "md", "tex", "sources.json"),
-        "draw": ("svg", "png", "sources.json"),
-        "report": ("html",),
-    }
-    return [job.receipt.with_name(f"{stem}.{ending}") for ending in endings[job.rule]]
-
-
 def _names(job: Job) -> set[str]:
     """Everything that may stand for `job`; a folder stands for all jobs that write into it."""
-    names = {job.target, job.name, str(job.receipt), *map(str, files_of(job))}
+    names = {job.target, job.name, str(job.receipt), *map(str, job.outputs)}
     if job.rule in ("train", "evaluate"):
         own = paths.RunPaths(
             job.wildcards["scale"], job.wildcards["run"], int(job.wildcards["seed"])

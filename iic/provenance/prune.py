@@ -147,13 +147,17 @@ def _scratch(tree: Tree) -> Iterator[str]:
 
 
 def _logs(tree: Tree) -> Iterator[str]:
-    """Logs of jobs that are not in the plan, of the rules that have one for each job."""
+    """Logs and checks of jobs that are not in the plan; logs where a rule has one for each job."""
     stems = {log_of(job).with_suffix("").as_posix() for job in tree.jobs}
     for rule in LOGGED:
         for name in _files(tree.root, paths.LOGS / tree.scale / rule):
             folder, _, file = name.rpartition("/")
             if f"{folder}/{file.split('.')[0]}" not in stems:
                 yield name
+    checks = {paths.check_of(job.receipt).as_posix() for job in tree.jobs}
+    for name in _files(tree.root, paths.check_of(paths.RESULTS / tree.scale)):
+        if name not in checks:
+            yield name
 
 
 def _workshops(root: Path) -> Iterator[str]:

@@ -96,8 +96,15 @@ def call_dvc(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return call([sys.executable, "-m", "dvc", "--wait-for-lock", *arguments], root)
 
 
-def call(command: Sequence[str], root: Path) -> subprocess.CompletedProcess[str]:
+def call(
+    command: Sequence[str], root: Path, **environment: str
+) -> subprocess.CompletedProcess[str]:
     """Run a command at the root of the clone, with this very Python in front.
+
+    Args:
+        command: Program and arguments.
+        root: Root of the clone.
+        environment: Variables beside those of this process.
 
     Raises:
         RestoreError: It cannot be started.
@@ -108,7 +115,7 @@ def call(command: Sequence[str], root: Path) -> subprocess.CompletedProcess[str]
         return subprocess.run(
             command,
             cwd=root,
-            env={**os.environ, "PATH": path},
+            env={**os.environ, "PATH": path, **environment},
             capture_output=True,
             text=True,
             check=False,

@@ -9,11 +9,15 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+from iic.data.download import MIRROR_VARIABLE
 from iic.params.runs import Plan
-from iic.provenance.artifacts import reads_artifacts
+from iic.provenance import graph
+from iic.provenance.absent import Absence, absent
 from iic.provenance.audit.report import AuditReport, Finding
 from iic.provenance.audit.run import verify
 from iic.provenance.jobs import Job, all_jobs
@@ -28,6 +32,24 @@ from iic.records.receipt import Receipt
 log = logging.getLogger(__name__)
 
 DONE = "Nothing to be done"
+ERROR = " error: "
+"""How the logs of jobs begin an error."""
+
+
+@dataclass(frozen=True)
+class Restored:
+    """What came of it."""
+
+    verified: int
+    """Receipts, all of them as they were written and with the files that they name."""
+    left: list[Answer]
+    """The jobs that are left to do: never run, stale, or without some of their files."""
+    absent: list[Absence]
+
+    @property
+    def drifted(self) -> bool:
+        """Whether a result that is here was made by other code, settings or data."""
+        return any(answer.status == "changed" for answer in self.left)
 
 
 def restore(
@@ -37,10 +59,12 @@ def restore(
     *,
     remote: str | None = None,
     from_dvc: bool = True,
-) -> list[Answer]:
+    mirror: str | None = None,
+) -> Restored:
     """Bring back what DVC has, verify it, and mark it as done.
 
     Data that DVC does not have are obtained again by the workflow, as they would be for any job.
+    Where they cannot be had, what is here is verified and marked all the same.
 
     Args:
         plan: What the scale holds.
@@ -48,9 +72,7 @@ def restore(
         cores: Given to Snakemake.
         remote: Name of the DVC remote; the default one when None.
         from_dvc: Whether to pull at all; else only what is here is verified.
-
-    Returns:
-        The jobs that are left to do: never run, stale, or without some of their files.
+        mirror: Folder or URL that is asked first for data.
 
     Raises:
         Busy: A Snakemake holds the clone.
@@ -70,10 +92,7 @@ def restore(
         )
     # with no results yet, there is nothing that needs the data which did not come
     needed = plan.datasets if not all(map(_data, present)) else ()
-    manifests = [str(paths.prepared_manifest(dataset)) for dataset in needed]
-    if not all((root / manifest).exists() for manifest in manifests):
-        log.info("obtaining the data, which are not here")
-        _snakemake(plan, root, cores, "--", *manifests)
+    why_not = _obtain(plan, root, cores, needed, mirror)
     failures = verify(plan, root)
     if failures:
         listed = "\n".join(f"  {one.path}: {one.message}" for one in failures[:10])
@@ -85,11 +104,13 @@ def restore(
     answers = [why(job, root) for job in all_jobs(plan)]
     left = [answer for answer in answers if not answer.fresh]
     marked = sound(plan, answers)
-    targets = [str(job.receipt) for job in marked]
+    targets = [str(job.receipt) for job in marked if (root / job.receipt).exists()]
     names = {job.name for job in marked}
     if above := [one.job.name for one in answers if one.fresh and one.job.name not in names]:
         listed = ", ".join(above[:4]) + (", ..." if len(above) > 4 else "")
-        log.warning("%d jobs stand on what is left and will run after it: %s", len(above), listed)
+        log.warning(
+            "%d done, but standing on what is left, will run after it: %s", len(above), listed
+        )
     if not left and audited(plan, root):
         targets.append(str(paths.audit_report(plan.scale.name)))
         page = last_page(plan.scale.name)
@@ -102,7 +123,50 @@ def restore(
         said = _snakemake(plan, root, cores, "--dry-run", "--", *targets)
         if DONE not in said:
             raise RestoreError(f"Snakemake would run jobs that verified:\n{said[-3000:]}")
-    return left
+    verified = sum((root / answer.job.receipt).exists() for answer in answers)
+    return Restored(verified, left, absent(plan, root, why_not))
+
+
+def _obtain(
+    plan: Plan, root: Path, cores: int, datasets: Iterable[str], mirror: str | None
+) -> dict[str, str]:
+    """Have the workflow obtain data that are not here.
+
+    Returns:
+        Dataset -> why it could not be had.
+
+    Raises:
+        RestoreError: Snakemake failed for another reason.
+    """
+    lacking = [one for one in datasets if not (root / paths.prepared_manifest(one)).exists()]
+    if not lacking:
+        return {}
+    log.info("obtaining the data of %s, which are not here", ", ".join(lacking))
+    start = time.time()
+    try:
+        manifests = [str(paths.prepared_manifest(dataset)) for dataset in lacking]
+        _snakemake(plan, root, cores, "--keep-going", "--", *manifests, mirror=mirror)
+        return {}
+    except RestoreError:
+        said = {one: reason for one in lacking if (reason := _last_error(one, root, start))}
+        if not said:
+            raise
+        return said
+
+
+def _last_error(dataset: str, root: Path, since: float) -> str | None:
+    """First line of the last error in the logs of a dataset's jobs."""
+    for rule in ("prepare", "download"):
+        path = root / paths.data_log(rule, dataset)
+        try:
+            if path.stat().st_mtime < since - 1:
+                continue
+            lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        except OSError:
+            continue
+        if errors := [line.partition(ERROR)[2] for line in lines if ERROR in line]:
+            return errors[-1].removeprefix(f"{dataset}: ").rstrip(":")
+    return None
 
 
 def audited(plan: Plan, root: Path) -> bool:
@@ -150,6 +214,7 @@ def sound(plan: Plan, answers: Sequence[Answer]) -> list[Job]:
 
     Artifacts may be missing, since tables need none; a figure needs those that it is drawn from,
     and a training those of the run that it starts from: Snakemake would make them again for it.
+    Data may be missing where they cannot be had: results stand without them.
     """
     by_name = {answer.job.name: answer for answer in answers}
     good: dict[str, bool] = {}
@@ -157,12 +222,16 @@ def sound(plan: Plan, answers: Sequence[Answer]) -> list[Job]:
         job = answer.job
         above = [by_name[name] for name in _needed(plan, job)]
         enough = answer.fresh or (job.rule == "train" and _lacks_artifacts(plan, answer))
-        if job.rule == "train":
+        # data that are not here are no reason to make anew what was made from them
+        enough = enough or (_data(job) and answer.status == "never run")
+        if job.rule == "train" or _drawn_from_artifacts(plan, job):
             enough = enough and all(one.fresh for one in above if one.job.rule == "train")
-        if job.rule == "draw" and reads_artifacts(plan.scale.name, job.wildcards["name"]):
-            enough = answer.fresh and all(one.fresh for one in above)
         good[job.name] = enough and all(good[one.job.name] for one in above)
     return [answer.job for answer in answers if good[answer.job.name]]
+
+
+def _drawn_from_artifacts(plan: Plan, job: Job) -> bool:
+    return job.rule == "draw" and plan.figures[job.wildcards["name"]].reads_artifacts
 
 
 def _data(job: Job) -> bool:
@@ -178,35 +247,17 @@ def _lacks_artifacts(plan: Plan, answer: Answer) -> bool:
 
 def _needed(plan: Plan, job: Job) -> list[str]:
     """Names of the jobs whose results Snakemake gives to `job`."""
-    names = job.wildcards
-    if job.rule == "download":
-        return []
-    if job.rule == "prepare":
-        return [f"download {names['dataset']}"]
-    if job.rule == "train":
-        run = plan.run(names["run"])
-        base = plan.base_of(run)
-        above = [] if base is None else [f"train {base.id}/seed{names['seed']}"]
-        return [f"prepare {run.dataset}", *above]
-    if job.rule == "evaluate":
-        # one process writes the evaluations of all runs of a dataset
-        dataset = names["run"].split("/")[0]
-        runs = [run for run in plan.runs.values() if run.dataset == dataset]
-        return [f"train {run.id}/seed{seed}" for run in runs for seed in run.seeds]
-    if job.rule == "tabulate":
-        runs = plan.table_runs(names["name"])
-        datasets = plan.table_datasets(names["name"])
-        counted = [f"{rule} {name}" for name in datasets for rule in ("download", "prepare")]
-        return counted + [f"evaluate {run.id}/seed{seed}" for run in runs for seed in run.seeds]
-    places = [f"{run.id}/seed{seed}" for run, seed in plan.figure_places(names["name"])]
-    return [f"{rule} {place}" for place in places for rule in ("train", "evaluate")]
+    together = graph.batch(plan, job)
+    return list(dict.fromkeys(one.name for each in together for one in graph.parents(plan, each)))
 
 
-def _snakemake(plan: Plan, root: Path, cores: int, *arguments: str) -> str:
+def _snakemake(
+    plan: Plan, root: Path, cores: int, *arguments: str, mirror: str | None = None
+) -> str:
     """Run Snakemake on the plan's scale and return what it said."""
     command = [sys.executable, "-m", "snakemake", "--cores", str(cores)]
     command += ["--config", f"scale={plan.scale.name}", *arguments]
-    done = call(command, root)
+    done = call(command, root, **({MIRROR_VARIABLE: mirror} if mirror else {}))
     said = done.stdout + done.stderr
     if done.returncode:
         raise RestoreError(f"snakemake failed (status {done.returncode}):\n{said[-3000:]}")

@@ -22,8 +22,7 @@ from iic.provenance.audit.orphans import strangers
 from iic.provenance.audit.tree import Tree
 from iic.provenance.changes import stands
 from iic.provenance.fingerprint import fingerprint
-from iic.provenance.links import holds
-from iic.records.files import RecordError, read_record
+from iic.records.links import Receipts, standing
 from iic.records.receipt import Fingerprint, Receipt
 
 State = Literal["done", "stale", "missing"]
@@ -132,8 +131,7 @@ class _Look:
         self.whole = whole
         self.scale = whole.scale.name
         self.root = root
-        self._receipts: dict[Path, Receipt | None] = {}
-        self._digests: dict[Path, str] = {}
+        self._receipts = Receipts(root)
         self._states: dict[Path, State] = {}
         self._fingerprints: dict[tuple[str, str], Fingerprint] = {}
 
@@ -226,28 +224,14 @@ class _Look:
 
     def _linked(self, receipt: Receipt) -> bool:
         """Whether the parents of a receipt are those that lie there now."""
-        for link in receipt.parents:
-            path = Path(link.path)
-            parent = self._receipt(path)
-            if parent is None:
-                # data may be elsewhere: results stand without them
-                if link.path.startswith("data/") and not (self.root / path).exists():
-                    continue
-                return False
-            if path not in self._digests:
-                self._digests[path] = parent.digest
-            if self._digests[path] != link.digest and not holds(receipt, link, parent):
-                return False
-        return True
+        return all(
+            standing(receipt, link, self._receipts) in ("holds", "not here")
+            for link in receipt.parents
+        )
 
     def _receipt(self, path: Path) -> Receipt | None:
         """The receipt, or None where there is none or it is damaged."""
-        if path not in self._receipts:
-            try:
-                self._receipts[path] = read_record(self.root / path, Receipt)
-            except RecordError:
-                self._receipts[path] = None
-        return self._receipts[path]
+        return self._receipts.receipt(str(path))
 
 
 def _hours(run: Run, hours: float | None) -> Hours | None:

@@ -8,11 +8,11 @@ from typing import Literal
 
 from iic.params.runs import Plan
 from iic.provenance.changes import acceptance_of, changes, stands
-from iic.provenance.fingerprint import fingerprint
+from iic.provenance.fingerprint import CodeError, fingerprint
 from iic.provenance.jobs import Job
-from iic.provenance.links import holds
 from iic.records import paths
 from iic.records.files import RecordError, read_record, sha256_file
+from iic.records.links import Receipts, standing
 from iic.records.receipt import Receipt
 
 Status = Literal[
@@ -49,7 +49,10 @@ def why(job: Job, root: Path = Path(), *, strict_env: bool | None = None) -> Ans
         receipt = read_record(path, Receipt)
     except RecordError as error:
         return Answer(job, "damaged", (str(error),))
-    current = fingerprint(job, strict_env=strict_env)
+    try:
+        current = fingerprint(job, strict_env=strict_env)
+    except CodeError as error:
+        return Answer(job, "changed", (str(error),))
     acceptance = acceptance_of(receipt, current)
     different = tuple(str(change) for change in changes(receipt.fingerprint, current))
     if not stands(receipt, current):
@@ -87,19 +90,14 @@ def left_over(plan: Plan, target: str, root: Path = Path()) -> str | None:
 
 
 def _changed_parents(receipt: Receipt, root: Path) -> list[str]:
+    receipts = Receipts(root)
     found = []
     for parent in receipt.parents:
-        path = root / parent.path
-        if not path.exists():
-            # the data may be elsewhere; results stand without it
-            if not parent.path.startswith("data/"):
-                found.append(f"{parent.path} is missing")
-            continue
-        try:
-            above = read_record(path, Receipt)
-        except RecordError as error:
-            found.append(str(error))
-            continue
-        if not holds(receipt, parent, above):
+        state = standing(receipt, parent, receipts)
+        if state == "missing":
+            found.append(f"{parent.path} is missing")
+        elif state == "damaged":
+            found.append(receipts.damaged[parent.path])
+        elif state == "another":
             found.append(f"{parent.path} was written anew")
     return found

@@ -8,8 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-RAW = Path("data/raw")
-PREPARED = Path("data/prepared")
+DATA = Path("data")
+RAW = DATA / "raw"
+PREPARED = DATA / "prepared"
 RESULTS = Path("results")
 SCRATCH = Path("scratch")
 LOGS = Path("logs")
@@ -30,9 +31,20 @@ def prepared_manifest(dataset: str) -> Path:
     return PREPARED / dataset / "data.json"
 
 
+def prepared_arrays(dataset: str) -> tuple[Path, Path]:
+    """Images of a prepared dataset, and their labels, which a dataset may lack."""
+    folder = PREPARED / dataset
+    return folder / "images.npy", folder / "labels.npy"
+
+
 def receipt_of(output: Path) -> Path:
     """Receipt beside the output of any job other than train."""
     return output.with_suffix(".run.json")
+
+
+def check_of(receipt: Path) -> Path:
+    """What a later job found that came out as `receipt` says already; outside git."""
+    return LOGS / "checks" / receipt
 
 
 @dataclass(frozen=True)
@@ -140,6 +152,11 @@ def sources_of(output: Path) -> Path:
 def audit_report(scale: str) -> Path:
     """Result of the last audit."""
     return RESULTS / scale / "audit.json"
+
+
+def own_audit_report(scale: str) -> Path:
+    """Result of the last audit that somebody made for himself, beside results that git keeps."""
+    return LOGS / scale / "audit.json"
 
 
 def audit_page(scale: str) -> Path:

@@ -52,7 +52,11 @@ class Fingerprint(Model):
 
     value: str = Field(pattern=SHA256)
     code: dict[str, str]
-    """Module -> hash of its code without comments and docstrings."""
+    """Qualified name of each definition that the job reaches -> hash of that definition alone, to
+    say what has changed; in receipts without `identity`, module -> hash of its code."""
+    identity: Annotated[str, Field(pattern=SHA256)] | None = None
+    """Hash over all of the job's code, whatever its files are called; null in receipts from before
+    code was known by definition, and where no code counts."""
     settings: dict[str, Any]
     """Resolved settings."""
     data: dict[InClone, str]

@@ -10,9 +10,7 @@ from typing import Any
 import pytest
 
 from iic.params.runs import plan
-from iic.provenance.audit.page import view
-from iic.publish.report.page import build
-from tests.pages.pages_helpers import ROOT, an_audit, laptop_clone
+from tests.pages.pages_helpers import ROOT, an_audit, built, laptop_clone
 
 
 @pytest.fixture(scope="session")
@@ -30,7 +28,7 @@ def own_laptop(laptop: Path, tmp_path: Path) -> Path:
 @pytest.fixture(scope="session")
 def page(laptop: Path) -> bytes:
     """The page of scale laptop."""
-    return build(plan("laptop", ROOT / "params"), view(an_audit()), laptop)
+    return built(plan("laptop", ROOT / "params"), an_audit(), laptop)
 
 
 @pytest.fixture(scope="session")

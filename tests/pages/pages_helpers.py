@@ -9,7 +9,11 @@ from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
 
+from iic.cli.report import reads
+from iic.params.runs import Plan
+from iic.provenance.audit.page import view
 from iic.provenance.audit.report import AuditReport, Checked, Finding, conclude
+from iic.publish.report.page import build
 from iic.records.receipt import Code
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -101,6 +105,11 @@ def laptop_clone(place: Path) -> Path:
     (place / "docs").mkdir()
     shutil.copy2(ROOT / "docs/fidelity.md", place / "docs")
     return place
+
+
+def built(whole: Plan, audit: AuditReport | None, root: Path) -> bytes:
+    """The page of what lies at `root`."""
+    return build(whole, None if audit is None else view(audit), reads(whole, root)[1], root)
 
 
 def an_audit(*findings: Finding, at: datetime = AT) -> AuditReport:

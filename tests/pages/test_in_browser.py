@@ -13,8 +13,7 @@ from iic.params.runs import plan
 from iic.provenance.audit.page import view
 from iic.provenance.audit.report import Finding
 from iic.publish.pages.render import render
-from iic.publish.report.page import build
-from tests.pages.pages_helpers import HOSTILE, ROOT, an_audit
+from tests.pages.pages_helpers import HOSTILE, ROOT, an_audit, built
 
 CELL = "td.ours button.open"
 DESKTOP, PHONE = (1280, 900), (360, 740)
@@ -243,7 +242,7 @@ def test_hostile_text_runs_nothing(browser: Any, laptop: Path, tmp_path: Path) -
     whole = plan("laptop", ROOT / "params")
     scale = whole.scale.model_copy(update={"description": HOSTILE, "machine": HOSTILE})
     hostile = dataclasses.replace(whole, scale=scale)
-    (tmp_path / "hostile.html").write_bytes(build(hostile, view(an_audit(*FINDINGS)), laptop))
+    (tmp_path / "hostile.html").write_bytes(built(hostile, an_audit(*FINDINGS), laptop))
     browser.get_log("browser")
     window = Window(browser, tmp_path / "hostile.html")
     window.run("document.querySelector(arguments[0]).click()", CELL)

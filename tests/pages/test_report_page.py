@@ -11,15 +11,15 @@ from pathlib import Path
 
 import pytest
 
+from iic.cli.report import NothingToReport, reads
 from iic.params.runs import plan
-from iic.provenance.audit.page import of_results, view
+from iic.provenance.audit.page import of_results
 from iic.provenance.audit.report import Finding
-from iic.publish.report.page import NothingToReport, build, reads
 from iic.records.files import RecordError, read_record, write_record
 from iic.records.receipt import Acceptance, Receipt
 from iic.records.sources import Sources
 from iic.records.table import read_table
-from tests.pages.pages_helpers import HOSTILE, ROOT, Element, an_audit, parse
+from tests.pages.pages_helpers import HOSTILE, ROOT, Element, an_audit, built, parse
 
 LAPTOP = plan("laptop", ROOT / "params")
 TABLE = Path("results/laptop/tables/table_1.csv")
@@ -160,19 +160,19 @@ def test_fidelity_notes_are_those_of_what_is_shown(shown: Element) -> None:
 
 
 def test_the_same_results_give_the_same_bytes_and_a_small_file(page: bytes, laptop: Path) -> None:
-    assert build(LAPTOP, view(an_audit()), laptop) == page
+    assert built(LAPTOP, an_audit(), laptop) == page
     assert len(page) < 2_000_000
 
 
 def test_a_page_without_an_audit_or_with_an_older_one_says_so(laptop: Path) -> None:
-    assert "Not audited" in parse(build(LAPTOP, None, laptop)).text
+    assert "Not audited" in parse(built(LAPTOP, None, laptop)).text
     old = an_audit(at=datetime(2026, 11, 1, tzinfo=UTC))
-    assert "newer than this audit" in parse(build(LAPTOP, view(old), laptop)).text
+    assert "newer than this audit" in parse(built(LAPTOP, old, laptop)).text
 
 
 def test_a_failed_audit_is_the_first_thing_that_the_page_says(laptop: Path) -> None:
     failure = Finding(level="failure", kind="altered", path=str(TABLE), message="was altered")
-    shown = parse(build(LAPTOP, view(an_audit(failure)), laptop))
+    shown = parse(built(LAPTOP, an_audit(failure), laptop))
     assert "Audit: failed." in shown.one("header").one("div", class_="bad").text
     assert "was altered" in shown.text
 
@@ -191,7 +191,7 @@ def test_a_table_that_is_not_what_its_evaluations_give_is_refused(own_laptop: Pa
     table = own_laptop / TABLE
     table.write_text(table.read_text().replace("97.61", "98.61", 1))
     with pytest.raises(RecordError, match=r"table_1\.csv: not what .*\n  remedy: iic run"):
-        build(LAPTOP, None, own_laptop)
+        built(LAPTOP, None, own_laptop)
 
 
 @pytest.mark.parametrize("receipt", ["run.json", "evaluation.run.json"])
@@ -200,7 +200,7 @@ def test_a_chain_with_an_edited_receipt_is_not_shown_as_closed(
 ) -> None:
     path = own_laptop / RUN / receipt
     path.write_text(path.read_text().replace('"cpu_count": 2', '"cpu_count": 64'))
-    shown = parse(build(LAPTOP, None, own_laptop))
+    shown = parse(built(LAPTOP, None, own_laptop))
     chain = shown.one("details", id="run-mnist.iic.seed0")
     assert "This chain is not closed" in chain.text and "edited after it was written" in chain.text
     assert "chains are not closed" in shown.one("header").text
@@ -214,7 +214,7 @@ def test_a_training_made_anew_breaks_the_chain_of_what_was_made_from_the_old_one
     path = own_laptop / RUN / "run.json"
     receipt = read_record(path, Receipt)
     write_record(path, receipt.model_copy(update={"command": ["iic", "again"]}).sealed())
-    chain = parse(build(LAPTOP, None, own_laptop)).one("details", id="run-mnist.iic.seed0")
+    chain = parse(built(LAPTOP, None, own_laptop)).one("details", id="run-mnist.iic.seed0")
     assert f"was made from another {RUN}/run.json" in chain.text
 
 
@@ -237,7 +237,7 @@ def test_hostile_text_is_shown_and_never_markup(own_laptop: Path, page: bytes) -
         scale=LAPTOP.scale.model_copy(update={"description": HOSTILE, "machine": HOSTILE}),
     )
     finding = Finding(level="note", kind="stale", path=HOSTILE, message=HOSTILE, remedy=HOSTILE)
-    made = build(hostile, view(an_audit(finding)), own_laptop)
+    made = built(hostile, an_audit(finding), own_laptop)
     shown = parse(made)  # which fails where a tag was closed by text
     before = parse(page)
     for tag in ("script", "style", "img"):
@@ -254,7 +254,7 @@ def test_markdown_of_listings_keeps_no_foreign_tag(own_laptop: Path) -> None:
     listing.write_text(
         listing.read_text() + f"\n\n{HOSTILE}\n\n[x](javascript:alert(1))\n\nH<sub>2</sub>O\n"
     )
-    shown = parse(build(LAPTOP, None, own_laptop))
+    shown = parse(built(LAPTOP, None, own_laptop))
     assert len(list(shown.all("script"))) == 1 and "window.hostile = 1" in shown.text
     assert not any("javascript" in link.attributes["href"] for link in shown.all("a"))
     assert "2" in [one.text for one in shown.all("sub")]
@@ -268,6 +268,6 @@ def test_a_scale_without_results_has_nothing_to_report(tmp_path: Path) -> None:
 def test_a_partial_scale_has_a_page_that_says_what_is_missing(own_laptop: Path) -> None:
     for path in (own_laptop / "results/laptop/figures").glob("figure_3.*"):
         path.unlink()
-    shown = parse(build(LAPTOP, None, own_laptop))
+    shown = parse(built(LAPTOP, None, own_laptop))
     assert len(list(shown.all("img"))) == len(LAPTOP.figures) - 1
     assert "Figure 3. Predictions during training" in shown.one("dl", class_="absent").text

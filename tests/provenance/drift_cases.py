@@ -9,6 +9,7 @@ from pathlib import Path
 
 from iic.provenance import fingerprint, jobs
 from tests.conftest import SCALE
+from tests.edits import change
 from tests.provenance.audit_helpers import (
     TABLE,
     forge_acceptance,
@@ -40,7 +41,7 @@ def _() -> None:
 def _() -> None:
     change_restarts()
     job = jobs.train(SCALE, "digits/kmeans", 0)
-    forge_acceptance(KMEANS / "run.json", job, ["code iic.methods.kmeans: edited"])
+    forge_acceptance(KMEANS / "run.json", job, ["code iic.methods.kmeans.train changed"])
 
 
 @case("the lock file edited", Path("requirements.lock"), "environment", part="drift",
@@ -50,11 +51,10 @@ def _() -> None:
         file.write("# edited\n")
 
 
-@case("code of the engine edited", IIC / "run.json", "stale", "code iic.engine.loop: edited",
-      part="drift", level="drift")  # fmt: skip
+@case("code of the engine edited", IIC / "run.json", "stale",
+      "code iic.engine.loop.Loop.run changed", part="drift", level="drift")  # fmt: skip
 def _() -> None:
-    with Path("iic/engine/loop.py").open("a") as file:
-        file.write("\nEDITED = 1\n")
+    change(Path("iic/engine/loop.py"), "Loop.run")
 
 
 @case("published numbers edited", TABLE.with_suffix(".run.json"), "stale", str(PUBLISHED),
@@ -71,10 +71,11 @@ def _() -> None:
 
 
 @case("a code change of a table accepted by hand", TABLE.with_suffix(".run.json"), "stale",
-      "iic.publish.markdown: edited", part="drift", level="drift")  # fmt: skip
+      "iic.publish.markdown.to_markdown changed", part="drift", level="drift")  # fmt: skip
 def _() -> None:
-    with Path("iic/publish/markdown.py").open("a") as file:
-        file.write("\nEDITED = 1\n")
+    change(Path("iic/publish/markdown.py"), "to_markdown")
     fingerprint.forget()
     job = jobs.tabulate(SCALE, "table_1")
-    forge_acceptance(TABLE.with_suffix(".run.json"), job, ["code iic.publish.markdown: edited"])
+    forge_acceptance(
+        TABLE.with_suffix(".run.json"), job, ["code iic.publish.markdown.to_markdown changed"]
+    )

@@ -199,11 +199,10 @@ for _name, _path, _parent in (
          f"does not name its parent {_parent}")(
         lambda path=_path: forge(path, parents=[])  # type: ignore[misc]
     )  # fmt: skip
-    if _name != "figure":
-        case(f"receipt without inputs ({_name}), sealed again", _path, "chain",
-             "but read none of its files")(
-            lambda path=_path: forge(path, inputs=[])  # type: ignore[misc]
-        )  # fmt: skip
+    case(f"receipt without inputs ({_name}), sealed again", _path, "chain",
+         "but read none of its files")(
+        lambda path=_path: forge(path, inputs=[])  # type: ignore[misc]
+    )  # fmt: skip
 
 for _name, _file in (("assignments", IIC / "assignments.parquet"), ("picture", FIGURE),
                      ("table", TABLE.with_suffix(".md"))):  # fmt: skip

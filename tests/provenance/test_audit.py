@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import json
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -20,9 +21,11 @@ from iic.provenance import fingerprint, jobs
 from iic.provenance.accept import NotAcceptable, accept
 from iic.provenance.audit.report import AuditReport
 from iic.provenance.why import why
-from iic.records.files import read_record, sha256_file, write_record
+from iic.records import paths
+from iic.records.files import RecordError, read_record, sha256_file, write_record
 from iic.records.receipt import Receipt
 from tests.conftest import ROOT, SCALE, run_in
+from tests.edits import change
 from tests.provenance.audit_helpers import (
     ARTIFACTS,
     RUNS,
@@ -177,13 +180,12 @@ def test_a_file_that_nobody_publishes_a_checksum_of_is_said_to_be_one(tree: Path
     assert sha256_file(Path(path)) in notes[0].message and "2 jobs" in notes[0].message
 
 
-def test_edited_code_is_drift_and_names_the_module(tree: Path) -> None:
+def test_edited_code_is_drift_and_names_the_definition(tree: Path) -> None:
     with Path("iic/methods/kmeans.py").open("a") as file:
         file.write("\n# a comment changes nothing\n")
     fingerprint.forget()
     assert examine().exit_status == 0
-    with Path("iic/engine/loop.py").open("a") as file:
-        file.write("\nEDITED = 1\n")
+    change(Path("iic/engine/loop.py"), "Loop.run")
     fingerprint.forget()
     report = examine()
     assert (report.verdict, report.exit_status) == ("drifted", 3)
@@ -193,7 +195,7 @@ def test_edited_code_is_drift_and_names_the_module(tree: Path) -> None:
     assert set(stale) == {str(RUNS.parent / f"{run}/seed0/run.json") for run in trained}
     assert (
         stale[str(RUNS / "iic/seed0/run.json")]
-        == "train digits/iic/seed0 is stale: code iic.engine.loop: edited"
+        == "train digits/iic/seed0 is stale: code iic.engine.loop.Loop.run changed"
     )
 
 
@@ -203,7 +205,7 @@ def test_an_acceptance_forged_across_a_change_of_settings(tree: Path) -> None:
     fingerprint.forget()
     path = RUNS / "kmeans/seed0/run.json"
     job = jobs.train(SCALE, "digits/kmeans", 0)
-    forge_acceptance(path, job, ["code iic.methods.kmeans: edited"])
+    forge_acceptance(path, job, ["code iic.methods.kmeans.train changed"])
     found = caught(path, "accepted", "no person can give", "settings restarts: 1 -> 2")
     assert [one.path for one in found] == [str(path)]
     assert (why(job).status, why(job).reasons) == ("changed", ("settings restarts: 1 -> 2",))
@@ -248,13 +250,13 @@ def test_a_figure_names_everything_that_it_is_drawn_from(tree: Path) -> None:
     assert not prepared & inputs("training_curves")
     assert not [one for one in examine().findings if one.kind == "chain"]
 
-    path = Path(f"results/{SCALE}/figures/figure_3.run.json")
+    path = Path(f"results/{SCALE}/figures/figure_5.run.json")
     receipt = read_record(path, Receipt)
-    fewer = [one for one in receipt.inputs if "snapshots" not in one.path]
+    fewer = [one for one in receipt.inputs if "probabilities" not in one.path]
     write_record(path, receipt.model_copy(update={"inputs": fewer}).sealed())
     report = examine()
     assert report.exit_status == 0
-    words = "snapshots.parquet, which its receipt does not name"
+    words = "probabilities.parquet, which its receipt does not name"
     named(report.findings, path, "chain", words, level="note")
 
 
@@ -284,3 +286,54 @@ def test_exit_status_and_report_of_the_command_line(tree: Path) -> None:
         assert status == 1
         assert "nothing measured" in text and "verified:" not in text
     assert not Path("results").exists(), "an audit of nothing leaves no report"
+
+
+def test_looking_changes_no_file_that_git_keeps(laptop: Path) -> None:
+    def git(*arguments: str) -> str:
+        identity = ("-c", "user.name=Test", "-c", "user.email=test@example.org")
+        return subprocess.run(
+            ["git", *identity, *arguments], capture_output=True, text=True, check=True
+        ).stdout
+
+    def call(*arguments: str) -> str:
+        return CliRunner().invoke(app, ["audit", "--scale", "laptop", *arguments]).stdout
+
+    Path(".gitignore").write_text("/logs/\n__pycache__/\n")
+    git("init", "--quiet")
+    git("add", ".")
+    git("commit", "--quiet", "--message", "results")
+    text = call("--report-follows")
+    assert git("status", "--porcelain") == ""
+    own = paths.own_audit_report("laptop")
+    assert f"written to {own}, since git keeps" in text
+    assert "FAILED" not in text and "follows from the raw data" not in text
+    assert "Not verified, since they are not here: the data of mnist" in text
+    found = read_record(own, AuditReport)
+    assert found.absent_data == ["mnist"] and own.with_suffix(".html").exists()
+    call("--write")
+    kept = read_record(paths.audit_report("laptop"), AuditReport)
+    assert kept.at > found.at
+    changed = git("status", "--porcelain").split()[1::2]
+    assert changed == ["results/laptop/audit.html", "results/laptop/audit.json"]
+
+
+def test_allowed_drift_does_not_mean_that_the_report_page_follows(tree: Path) -> None:
+    for verb in ("audit", "report"):
+        CliRunner().invoke(app, [verb, "--scale", SCALE])
+    with Path("requirements.lock").open("a") as file:
+        file.write("# edited\n")
+    command = ["audit", "--scale", SCALE, "--allow-drift"]
+    outdated = "the page shows earlier results"
+    assert outdated in CliRunner().invoke(app, command).stdout
+    assert outdated not in CliRunner().invoke(app, [*command, "--report-follows"]).stdout
+
+
+def test_an_audit_that_cannot_be_written_has_been_shown(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise RecordError("audit.json: cannot be written: Read-only file system")
+
+    monkeypatch.setattr("iic.provenance.audit.run.write", refuse)
+    done = CliRunner().invoke(app, ["audit", "--scale", SCALE])
+    assert done.exit_code != 0 and "verified: every number" in done.stdout

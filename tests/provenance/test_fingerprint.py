@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from iic.provenance import relevant
 from iic.provenance.agreement import PlanChanged, accepted_as, check_plan
 from iic.records.files import sha256_bytes
 from tests.conftest import ROOT, SCALE, clone_to, run_in
+from tests.edits import change
 
 ALL = """
 import json
@@ -82,11 +84,13 @@ def test_comments_and_docstrings_change_nothing_but_the_listing(
     assert changed(before, fingerprints(clone)) == {"draw figure_4", "audit"}
 
 
-@pytest.mark.parametrize("module", ["engine/loop", "objective/clustering"])
+@pytest.mark.parametrize(
+    ("module", "function"), [("engine/loop", "Loop.run"), ("objective/clustering", "joint")]
+)
 def test_code_of_the_engine_changes_trainings(
-    before: dict[str, str], clone: Path, module: str
+    before: dict[str, str], clone: Path, module: str, function: str
 ) -> None:
-    append(clone, f"iic/{module}.py", "\nEDITED = 1\n")
+    change(clone / f"iic/{module}.py", function)
     found = changed(before, fingerprints(clone))
     assert "train digits/iic/seed0" in found
     assert "train digits/kmeans/seed0" not in found
@@ -96,30 +100,36 @@ def test_code_of_the_engine_changes_trainings(
 def test_code_of_tables_and_figures_changes_no_training(
     before: dict[str, str], clone: Path
 ) -> None:
-    for module in ("cells", "tables", "figures/curves"):
-        append(clone, f"iic/publish/{module}.py", "\nEDITED = 1\n")
+    for module, function in (("cells", "gather"), ("tables", "build"), ("figures/curves", "draw")):
+        change(clone / f"iic/publish/{module}.py", function)
     assert rules(changed(before, fingerprints(clone))) == {"tabulate", "draw"}
 
 
 def test_code_around_the_jobs_changes_none(before: dict[str, str], clone: Path) -> None:
-    for module in ("cli/jobs", "provenance/why", "records/receipt", "records/paths",
-                   "data/download"):  # fmt: skip
-        append(clone, f"iic/{module}.py", "\nEDITED = 1\n")
+    for module, function in (
+        ("cli/jobs", "train"), ("provenance/why", "why"), ("records/receipt", "Receipt.digest"),
+        ("records/paths", "receipt_of"), ("data/download", "download"),
+    ):  # fmt: skip
+        change(clone / f"iic/{module}.py", function)
     assert not rules(changed(before, fingerprints(clone)))
 
 
 def test_code_that_only_reads_params_changes_no_training(
     before: dict[str, str], clone: Path
 ) -> None:
-    for module in ("runs", "datasets", "resolve", "loading"):
-        append(clone, f"iic/params/{module}.py", "\nEDITED = 1\n")
-    assert rules(changed(before, fingerprints(clone))) <= {"tabulate", "draw"}
+    for module, function in (
+        ("runs", "plan"), ("datasets", "Dataset._obtainable"), ("resolve", "resolve"),
+        ("training", "PairSettings.problems"), ("dec", "DECSettings.cost"),
+    ):  # fmt: skip
+        change(clone / f"iic/params/{module}.py", function)
+    # which makes a plan for its re-runs
+    assert changed(before, fingerprints(clone)) == {"audit"}
 
 
 def test_code_that_derives_values_from_settings_changes_the_trainings_that_use_it(
     before: dict[str, str], clone: Path
 ) -> None:
-    append(clone, "iic/params/networks.py", "\nEDITED = 1\n")
+    change(clone / "iic/params/networks.py", "NetworkSettings.stage_channels")
     trainings = {name for name in changed(before, fingerprints(clone)) if name.startswith("train")}
     assert trainings
     assert all("kmeans" not in name for name in trainings)
@@ -210,7 +220,7 @@ def test_marks_are_found_at_any_depth() -> None:
 
 
 def test_code_of_the_evaluation(before: dict[str, str], clone: Path) -> None:
-    append(clone, "iic/evaluate/selection.py", "\nEDITED = 1\n")
+    change(clone / "iic/evaluate/selection.py", "select")
     found = changed(before, fingerprints(clone))
     assert {"evaluate digits", "evaluate digits/iic/seed0"} <= found
     assert "train" not in rules(found)
@@ -219,10 +229,10 @@ def test_code_of_the_evaluation(before: dict[str, str], clone: Path) -> None:
 def test_a_reader_changes_what_it_reads_and_all_that_is_trained_on_it(
     before: dict[str, str], clone: Path
 ) -> None:
-    append(clone, "iic/data/digits.py", "\nEDITED = 1\n")
+    change(clone / "iic/data/digits.py", "read")
     found = changed(before, fingerprints(clone))
     assert rules(found) == {"prepare", "train"}
-    append(clone, "iic/data/mnist.py", "\nEDITED = 1\n")
+    change(clone / "iic/data/mnist.py", "read")
     assert changed(before, fingerprints(clone)) == found
 
 
@@ -253,7 +263,40 @@ def test_code_that_cannot_be_read_is_a_clear_error(clone: Path) -> None:
     append(clone, "iic/engine/loop.py", "\ndef :\n")
     done = run_in(clone, "-c", ALL)
     assert "CodeError" in done.stderr
-    assert "iic/engine/loop.py: no valid Python" in done.stderr
+    assert re.search(r"iic/engine/loop.py:\d+: no valid Python", done.stderr)
+
+
+def test_code_that_cannot_be_read_stops_those_that_need_it_alone(clone: Path) -> None:
+    append(clone, "iic/engine/dec.py", "\ndef :\n")
+    names = ("digits/dec", "digits/kmeans", "digits/iic")
+    script = "from iic.provenance import fingerprint\n" + "".join(
+        f"print(fingerprint.value('train', scale='smoke', run={name!r}, seed=0))\n"
+        for name in (*names, "digits/dec")
+    ) + "print(fingerprint.value('audit', scale='smoke'))"  # fmt: skip
+    broken, whole = (run_in(root, "-c", script) for root in (clone, ROOT))
+    assert broken.returncode == 0, broken.stderr
+    assert re.findall(r"iic/engine/dec.py:\d+: no valid Python", broken.stderr) != []
+    assert broken.stderr.count("cannot run") == 1
+    pairs = zip(broken.stdout.split(), whole.stdout.split(), strict=True)
+    assert [one == other for one, other in pairs] == [False, True, True, False, False]
+    done = run_in(clone, "-m", "iic", "train", "--scale", "smoke", "--run", "digits/dec")
+    assert done.returncode == 1 and "iic/engine/dec.py" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_finished_run_stays_while_its_code_cannot_be_read(
+    clone: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    receipts = Path("results/laptop/runs/mnist/dec/seed0/run.json")
+    (clone / receipts.parent).mkdir(parents=True)
+    shutil.copy(ROOT / receipts, clone / receipts)
+    append(clone, "iic/engine/dec.py", "\ndef :\n")
+    script = (
+        "from iic.provenance import fingerprint\n"
+        "print(fingerprint.value('train', scale='laptop', run='mnist/dec', seed=0))"
+    )
+    written = json.loads((ROOT / receipts).read_text())["fingerprint"]["value"]
+    assert run_in(clone, "-c", script).stdout.strip() == written
 
 
 def test_planning_is_light_and_quick(clone: Path) -> None:

@@ -101,7 +101,7 @@ def test_whatever_lies_in_place_of_an_audit_is_replaced(tree: Path, content: byt
     refused = CliRunner().invoke(app, ["report", "--scale", SCALE])
     assert isinstance(refused.exception, IICError)
     assert str(refused.exception).startswith(f"{path}: ")
-    assert str(refused.exception).endswith(f"\n  remedy: iic audit --scale {SCALE}")
+    assert str(refused.exception).endswith(f"\n  remedy: iic audit --scale {SCALE} --write")
     assert not jobs.report(SCALE).receipt.exists()
     done = CliRunner().invoke(app, ["audit", "--scale", SCALE])
     assert done.exit_code == 0, done.output

@@ -14,17 +14,18 @@ from typer.testing import CliRunner
 
 from iic.cli.app import app
 from iic.params.runs import plan
-from iic.provenance import closure, fingerprint, jobs
+from iic.provenance import fingerprint, jobs
 from iic.provenance.audit import page
 from iic.provenance.audit.page import view, write_page
-from iic.provenance.audit.report import AuditReport, Verdict
+from iic.provenance.audit.report import AuditReport, Checked, Finding, Verdict, conclude
 from iic.provenance.audit.run import audit
 from iic.provenance.audit.tree import Tree
+from iic.provenance.code import roots
 from iic.provenance.why import why
 from iic.publish.pages.render import render
 from iic.records import paths
 from iic.records.files import read_record, sha256_file
-from iic.records.receipt import Receipt
+from iic.records.receipt import Code, Receipt
 from iic.records.table import read_table
 from tests.conftest import SCALE
 from tests.pages.pages_helpers import HOSTILE, Element, parse
@@ -35,6 +36,7 @@ AUDIT = paths.audit_page(SCALE)
 TABLE = paths.table(SCALE, "table_1")
 SETTINGS = Path(f"params/scales/{SCALE}.yaml")
 LOCK = Path("requirements.lock")
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
 ALTERED = (
     PAGE, RECEIPT, AUDIT, AUDIT.with_suffix(".json"), SETTINGS, LOCK,
     *(TABLE.with_suffix(end) for end in (".csv", ".md", ".tex", ".sources.json", ".run.json")),
@@ -53,7 +55,7 @@ def audited(finished_tree: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
     clone = Path(shutil.copytree(finished_tree, tmp_path_factory.mktemp("pages") / "clone"))
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(clone)
-        patch.setattr(closure, "SOURCE", clone)
+        patch.setattr(roots, "SOURCE", clone)
         fingerprint.forget()
         call("audit")
         call("report")
@@ -65,7 +67,7 @@ def audited(finished_tree: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
 def reported(audited: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The same as the working directory; what a test alters of `ALTERED` is put back."""
     monkeypatch.chdir(audited)
-    monkeypatch.setattr(closure, "SOURCE", audited)
+    monkeypatch.setattr(roots, "SOURCE", audited)
     fingerprint.forget()
     before = {path: path.read_bytes() for path in ALTERED}
     yield audited
@@ -259,8 +261,33 @@ def test_what_a_later_audit_adds_is_on_its_page(tmp_path: Path) -> None:
     assert "Reruns" in [one.text for one in shown.all("h2")]
     rows = [[one.text for one in row.all("td")] for row in shown.one("tbody").all("tr")]
     assert rows == [["digits/iic", "yes", " ".join(HOSTILE.split())], ["x", "no", "–"]]
-    assert write_page(AuditReport(**base), tmp_path) == AUDIT
+    write_page(AuditReport(**base), tmp_path / AUDIT)
+    assert "Every number follows from the raw data." in (tmp_path / AUDIT).read_text()
 
 
 def test_every_verdict_has_a_sentence_and_a_colour() -> None:
-    assert set(page.SENTENCES) == set(page.TONES) == set(get_args(Verdict))
+    assert set(page.TONES) == set(get_args(Verdict))
+    checked = Checked(jobs=1, files=2, cells=3, evaluations=4, tables=5)
+    for verdict in get_args(Verdict):
+        report = conclude("smoke", NOW, Code(commit=None, dirty=None), checked, [])
+        assert report.model_copy(update={"verdict": verdict}).sentence
+
+
+def test_what_was_not_looked_at_is_not_called_verified() -> None:
+    absent = [
+        Finding(level="note", kind="to be restored", path=path, message="not here")
+        for path in ("data/raw/mnist", "data/prepared/mnist", "results/smoke/artifacts/x")
+    ]
+    drift = Finding(level="drift", kind="stale", path="x", message="x")
+    checked = Checked(jobs=1, files=2, cells=3, evaluations=4, tables=5)
+
+    def said(*findings: Finding) -> str:
+        code = Code(commit=None, dirty=None)
+        return conclude("smoke", NOW, code, checked, list(findings)).sentence
+
+    whole = "every number follows from the raw data"
+    assert said() == said(absent[2]) == whole
+    assert said(drift) == f"{whole}; but code, settings or software are other than today's"
+    for found in (absent, [*absent, drift]):
+        assert whole not in said(*found)
+        assert said(*found).endswith("Not verified, since they are not here: the data of mnist")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from iic.provenance import jobs
 from iic.provenance.restore import _needed, audited
 from iic.records import paths
 from tests.conftest import ROOT, SCALE, run_in
+from tests.edits import change
 
 pytest.importorskip("snakemake")
 
@@ -37,6 +39,10 @@ def scatter(tree: Path, last: str) -> None:
 
 def restore(tree: Path) -> subprocess.CompletedProcess[str]:
     return run_in(tree, "-m", "iic", "restore", "--scale", SCALE)
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def dry_run(tree: Path, *targets: str) -> str:
@@ -77,7 +83,7 @@ def test_stale_results_and_all_that_stands_on_them_are_left_to_do(own_tree: Path
     scale.write_text(scale.read_text().replace("restarts: 1", "restarts: 2"))
     scatter(own_tree, last="data")
     done = restore(own_tree)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 3, done.stderr
     assert "train digits/kmeans/seed0: changed" in done.stdout
     assert "Nothing to be done" in dry_run(own_tree, f"{RUNS}/iic/seed0/run.json")
     assert "train_run" in dry_run(own_tree, f"{RUNS}/kmeans/seed0/run.json")
@@ -92,10 +98,14 @@ def test_tables_need_neither_data_nor_artifacts_unless_a_training_starts_from_th
     shutil.rmtree(own_tree / f"results/{SCALE}/artifacts")
     done = restore(own_tree)
     assert done.returncode == 0, done.stderr
-    assert "outputs missing" in done.stdout
+    said = done.stdout
+    assert "the artifacts of digits/iic/seed0" in said and "drawing figure_3" in said
+    assert "the artifacts of stl10_standin/iic_star-features/seed0" in said
+    assert "training stl10_standin/finetune/seed0" in said
+    assert "outputs missing" not in said, "said in one line each"
     assert "Nothing to be done" in dry_run(own_tree, "table_4")
     # one process scores all runs of a dataset, and finetuning starts from weights that are gone
-    assert "stand on what is left" in done.stderr
+    assert "standing on what is left" in done.stderr
     assert "evaluate stl10_standin/iic/seed0" in done.stderr
     assert "train_run" in dry_run(own_tree, "table_1")
 
@@ -107,11 +117,41 @@ def test_there_must_be_something_to_restore(own_tree: Path) -> None:
     assert "no results here" in done.stderr
 
 
+def test_where_data_cannot_be_had_the_rest_is_verified_and_what_is_missing_is_named(
+    laptop: Path,
+) -> None:
+    catalogue = laptop / "params/datasets.yaml"
+    text = catalogue.read_text()
+    for mirror in re.findall(r"https?://[^\s\]',]*/mnist/", text):
+        text = text.replace(mirror, "http://127.0.0.1:9/")
+    catalogue.write_text(text)
+    before = contents(laptop / "results")
+    command = ("-m", "iic", "restore", "--scale", "laptop", "--mirror", "/nowhere")
+    done = run_in(laptop, *command, **{"IIC_TRACEBACK": "1"})
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("nothing is pulled, since") == 1
+    for noise in ("Traceback", "RuleException", "Select jobs"):
+        assert noise not in done.stdout + done.stderr
+    head, *lines = done.stdout.splitlines()
+    assert head.startswith("25 receipts verified; what verified is marked as done")
+    data, snapshots, others = lines
+    assert data.startswith("the data of mnist are not here (train-images-idx3-ubyte.gz could not")
+    assert "training mnist/random/seed0" in data and "drawing figure_3 -> iic restore" in data
+    assert "--mirror DIR_OR_URL" in data, "a remedy that exists"
+    assert "mnist/iic/seed0 (weights, probabilities, snapshots)" in snapshots
+    assert "training it again (2 h 28 min then), nobody can repeat: drawing figure_3" in snapshots
+    assert others.startswith("the artifacts of 8 trainings are not here: no table, figure")
+    assert contents(laptop / "results") == before
+    arguments = ("-m", "snakemake", "-n", "--cores", "1", "--config", "scale=laptop", "--")
+    planned = run_in(laptop, *arguments, "table_1", "training_curves")
+    assert "Nothing to be done" in planned.stdout + planned.stderr
+
+
 @pytest.mark.long
 def test_an_accepted_change_of_code_is_no_change_for_snakemake(own_tree: Path) -> None:
     assert restore(own_tree).returncode == 0
     method = own_tree / "iic/methods/kmeans.py"
-    method.write_text(method.read_text() + "\nEDITED = 1\n")
+    change(method, "train")
     assert "train_run" in dry_run(own_tree, "table_1")
     done = run_in(
         own_tree, "-m", "iic", "accept", "digits/kmeans", "--scale", SCALE, "--because", "unused"

@@ -16,13 +16,14 @@ from pathlib import Path
 import pytest
 
 from iic.params.runs import plan
-from iic.provenance import closure, fingerprint
+from iic.provenance import fingerprint
 from iic.provenance.audit import drift
 from iic.provenance.audit.metrics import Metrics
 from iic.provenance.audit.rebuild import Rebuild
 from iic.provenance.audit.report import AuditReport, Finding
 from iic.provenance.audit.run import verify, write
 from iic.provenance.audit.tree import Tree
+from iic.provenance.code import roots
 from iic.records.files import read_record, sha256_file
 from iic.records.paths import audit_report
 from tests.conftest import SCALE
@@ -53,7 +54,7 @@ def shared(finished_tree: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(copy)
         patch.setattr("iic.provenance.audit.tree.sha256_file", by_state)
-        patch.setattr(closure, "SOURCE", copy)
+        patch.setattr(roots, "SOURCE", copy)
         fingerprint.forget()
         yield copy
     fingerprint.forget()

@@ -20,6 +20,7 @@ from iic.provenance.why import left_over, why
 from iic.records.files import read_record, sha256_bytes, write_record
 from iic.records.receipt import Fingerprint, Receipt
 from tests.conftest import SCALE
+from tests.edits import change
 
 RUN = "digits/kmeans"
 FOLDER = Path(f"results/{SCALE}/runs/{RUN}/seed0")
@@ -37,19 +38,21 @@ def fingerprint(**parts: object) -> Fingerprint:
 
 def test_changes_are_named_part_by_part() -> None:
     before = fingerprint(
-        code={"iic.a": "1", "iic.b": "1"},
+        identity="a" * 64,
+        code={"iic.a": "1", "iic.b": "1", "iic.here.moved": "3"},
         settings={"network": {"width": 1.0, "blocks": None}, "crops": [1, 2], "gone": {}},
         data={"data/raw/x": "a" * 64},
     )
     after = fingerprint(
-        code={"iic.a": "2", "iic.c": "1"},
+        identity="b" * 64,
+        code={"iic.a": "2", "iic.c": "4", "iic.there.moved": "3"},
         settings={"network": {"width": 0.5, "blocks": None}, "crops": [1, 3]},
         data={"data/raw/x": "b" * 64},
     )
     assert [str(change) for change in changes(before, after)] == [
-        "code iic.a: edited",
-        "code iic.b: gone",
-        "code iic.c: new",
+        "code iic.a changed",
+        "code iic.b is gone",
+        "code iic.c is new",
         "settings crops: [1, 2] -> [1, 3]",
         "settings gone: {} -> (absent)",
         "settings network.width: 1.0 -> 0.5",
@@ -188,8 +191,7 @@ def test_a_table_is_accepted_across_another_lock_file_and_across_nothing_else(
     with Path("requirements.lock").open("a") as file:
         file.write("# edited\n")
     assert [one.changed for one in accept(table, "a comment")] == [("requirements.lock",)]
-    with Path("iic/publish/markdown.py").open("a") as file:
-        file.write("\nEDITED = 1\n")
+    change(Path("iic/publish/markdown.py"), "to_markdown")
     forget()
     with pytest.raises(NotAcceptable, match="table_1: only trainings are accepted so"):
         accept(table, "nothing reads it")
@@ -207,24 +209,24 @@ def test_an_accepted_run_stands_for_the_edited_code_until_it_is_edited_again(tre
 
     before = planned()
     method = Path("iic/methods/kmeans.py")
-    method.write_text(method.read_text() + "\nEDITED = 1\n")
+    change(method, "train")
     assert planned() != before
-    assert "changed\n  code iic.methods.kmeans: edited" in iic("why", f"{RUN}/seed1")
+    assert "changed\n  code iic.methods.kmeans.train changed" in iic("why", f"{RUN}/seed1")
 
     receipt = Path(f"results/{SCALE}/runs/{RUN}/seed1/run.json")
     os.utime(receipt, ns=(10**18, 10**18))
     # a seed that never ran does not keep the others from being accepted
     other = Path(f"results/{SCALE}/runs/{RUN}/seed0/run.json")
     other.rename("aside")
-    said = iic("accept", RUN, "--because", "a constant that nothing reads")
+    said = iic("accept", RUN, "--because", "a variable that nothing reads")
     assert said.count("accepted") == 1
     Path("aside").rename(other)
-    said = iic("accept", RUN, "--because", "a constant that nothing reads")
+    said = iic("accept", RUN, "--because", "a variable that nothing reads")
     assert said.count("accepted") == 1
     assert receipt.stat().st_mtime_ns == 10**18
     assert planned() == before, "Snakemake would train again"
     said = iic("why", f"{RUN}/seed1")
-    assert "train digits/kmeans/seed1: accepted\n  because: a constant that nothing reads" in said
+    assert "train digits/kmeans/seed1: accepted\n  because: a variable that nothing reads" in said
     assert "evaluate digits/kmeans/seed1: up to date" in said
     assert "is accepted already" in iic("accept", RUN, "--because", "again")
 
@@ -232,8 +234,10 @@ def test_an_accepted_run_stands_for_the_edited_code_until_it_is_edited_again(tre
     assert report.exit_status == 0
     notes = [one.message for one in report.findings if one.kind == "accepted"]
     assert len(notes) == 2
-    assert "because: a constant that nothing reads (code iic.methods.kmeans: edited)" in notes[0]
+    assert (
+        "because: a variable that nothing reads (code iic.methods.kmeans.train changed)" in notes[0]
+    )
 
-    method.write_text(method.read_text() + "\nEDITED = 2\n")
+    change(method, "train", 2)
     assert planned() != before
     assert "changed" in iic("why", f"{RUN}/seed1")

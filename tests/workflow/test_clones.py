@@ -144,6 +144,6 @@ def test_an_audit_of_results_that_are_read_only_shows_what_it_found(clone: Path)
     """A file in the way stands for a folder without write permission, which root would not mind."""
     (clone / "results/laptop_cifar10/audit.json").unlink()
     (clone / "results/laptop_cifar10/audit.json").mkdir()
-    said = iic(clone, "audit", "--scale", "laptop_cifar10", expect=1).said
+    said = iic(clone, "audit", "--write", "--scale", "laptop_cifar10", expect=1).said
     shown = said.index("laptop_cifar10: verified")
     assert said.index("audit.json: cannot be written") > shown and "Traceback" not in said

@@ -13,10 +13,12 @@ from pathlib import Path
 
 import pytest
 
+from iic.params.runs import plan
+from iic.provenance import graph, jobs
+from tests.edits import change
 from tests.workflow.test_traps import ARTIFACTS, PREPARED, RUN, TRAINING, link
 from tests.workflow.workflow_helpers import (
     ROOT,
-    append,
     dvc,
     edit,
     iic,
@@ -28,7 +30,6 @@ from tests.workflow.workflow_helpers import (
 SCORING = "Scoring every run on digits from its assignments."
 LIMIT = 1_000_000
 """Bytes up to which Snakemake compares the content of an input (--max-checksum-file-size)."""
-SMALL = re.compile(r"\.(json|csv)$")
 
 
 def test_h4_files_too_large_to_be_compared_by_content_are_not_compared_by_time(
@@ -43,27 +44,26 @@ def test_h4_files_too_large_to_be_compared_by_content_are_not_compared_by_time(
 
 def test_h4_inputs_that_snakemake_compares_are_small_records() -> None:
     """All others are ancient, so that their time says nothing."""
-    named = []
+    compared = set()
+    for scale in ("laptop", "laptop_cifar10"):
+        whole = plan(scale, ROOT / "params")
+        for job in (*jobs.all_jobs(whole), jobs.report(scale)):
+            compared |= {ROOT / path for path in graph.small_inputs(whole, [job])}
+        compared |= {ROOT / path for path in graph.audited(whole)}
+    assert {path.suffix for path in compared} == {".json", ".csv"}
+    sizes = [path.stat().st_size for path in compared if path.exists()]
+    assert len(sizes) > 50 and max(sizes) < LIMIT
     for file in (ROOT / "workflow/rules").glob("*.smk"):
         text = file.read_text()
         for _, block in re.findall(r"^( +)input:\n((?:\1 {4}.*\n)+)", text, re.MULTILINE):
-            inside = re.sub(r"ancient\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)", "", block)
-            named += re.findall(r"/[\w{}]+\.(\w+)\"", inside)
-    assert len(named) > 10 and set(named) <= {"json", "csv", "svg"}
-    measured = [
-        path
-        for path in (ROOT / "results").rglob("*")
-        if SMALL.search(path.name) and path.relative_to(ROOT).parts[1].startswith("laptop")
-    ]
-    assert len(measured) > 50
-    assert max(path.stat().st_size for path in measured) < LIMIT
+            assert block.count("large_inputs") == block.count("ancient("), file.name
 
 
 def test_h6_a_stage_makes_again_only_what_has_changed(tiny_copy: Path) -> None:
     """DVC deletes the outs of a stage before it runs, unless they persist."""
     weights = tiny_copy / ARTIFACTS / "weights.safetensors"
     before = weights.stat()
-    append(tiny_copy / "iic/evaluate/run.py", "\nEDITED = True\n")
+    change(tiny_copy / "iic/evaluate/run.py", "evaluate_run")
     said = dvc(tiny_copy, "repro", "--single-item", "runs@tiny").said
     assert SCORING in said and TRAINING not in said
     after = weights.stat()
@@ -156,7 +156,7 @@ def test_h11_results_that_dvc_has_stored_can_be_made_again_by_an_ordinary_user(
     tiny_copy: Path,
 ) -> None:
     """With hardlinks DVC makes them read-only, and Snakemake refuses to replace them."""
-    append(tiny_copy / "iic/data/prepare.py", "\nEDITED = True\n")
+    change(tiny_copy / "iic/data/prepare.py", "prepare")
     images = tiny_copy / "data/prepared/digits/images.npy"
     target = snakemake_command("data", scale="tiny")
 

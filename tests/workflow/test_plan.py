@@ -49,13 +49,11 @@ def test_rules_write_where_the_records_say(clean: Path) -> None:
     whole = plan("smoke")
     wanted = {str(path("smoke")) for path in (paths.audit_report, paths.audit_page)}
     for job in (*jobs.all_jobs(whole), jobs.report("smoke")):
-        wanted |= {str(job.receipt), *map(str, jobs.files_of(job))}
+        wanted |= {str(job.receipt), *map(str, job.outputs)}
         if job.rule == "train":
             place = paths.RunPaths("smoke", job.wildcards["run"], int(job.wildcards["seed"]))
             inside = {place.weights, place.probabilities, place.snapshots}
             wanted = wanted - set(map(str, inside)) | {str(place.artifacts)}
-        if job.rule == "prepare":
-            wanted |= {str(job.receipt.with_name(name)) for name in ("images.npy", "labels.npy")}
     assert {row[0] for row in rows} == wanted
 
 

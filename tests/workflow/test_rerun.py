@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from iic.params.runs import plan
+from tests.edits import change
 from tests.workflow.workflow_helpers import (
     NOTHING,
     ROOT,
@@ -61,29 +62,36 @@ def test_comments_docstrings_the_command_line_and_mirrors_change_nothing(smoke_c
     append(package / "engine/loop.py", "\n# another remark\n")
     engine = package / "engine/clustering.py"
     engine.write_text(engine.read_text().replace('"""', '"""Reworded. ', 1))
-    append(package / "cli/jobs.py", "\nUNUSED = 1\n")
+    append(package / "engine/seeding.py", "\nUNUSED = 1\ndef unused():\n    return UNUSED\n")
+    change(package / "cli/jobs.py", "train")
+    # a file elsewhere under another name, and those that import it
+    (package / "engine/seeding.py").rename(package / "objective/drawing.py")
+    for file in package.rglob("*.py"):
+        text = file.read_text()
+        file.write_text(text.replace("iic.engine.seeding", "iic.objective.drawing"))
     assert planned(smoke_copy, scale="smoke", config=["mirror=/nowhere"]) == []
 
 
 @pytest.mark.parametrize(
-    ("module", "expected"),
+    ("module", "function", "expected"),
     [
-        ("publish/markdown.py", [AUDIT, REPORT, *writing(*SMOKE.tables, *SMOKE.listings)]),
+        ("publish/markdown.py", "to_markdown", [AUDIT, REPORT, *writing(*SMOKE.tables)]),
         (
             "publish/figures/curves.py",
+            "draw",
             [AUDIT, REPORT, *drawing("training_curves"), *drawing("segmentation_curves")],
         ),
     ],
 )
 def test_an_edit_of_what_publishes_trains_nothing(
-    smoke_copy: Path, module: str, expected: list[str]
+    smoke_copy: Path, module: str, function: str, expected: list[str]
 ) -> None:
-    append(smoke_copy / "iic" / module, "\nEDITED = True\n")
+    change(smoke_copy / "iic" / module, function)
     assert planned(smoke_copy, scale="smoke") == sorted(expected)
 
 
 def test_an_edit_of_the_page_makes_the_page_alone(smoke_copy: Path) -> None:
-    append(smoke_copy / "iic/publish/report/curves.py", "\nEDITED = True\n")
+    change(smoke_copy / "iic/publish/report/curves.py", "curve_views")
     append(smoke_copy / "docs/fidelity.md", "\n### Another difference\n\nOf no setting.\n")
     assert planned(smoke_copy, scale="smoke") == [REPORT]
     # the audit's own page has the same look
@@ -99,8 +107,31 @@ def test_another_audit_by_hand_makes_the_page_again_and_once(smoke_copy: Path) -
     assert planned(smoke_copy, scale="smoke") == []
 
 
+def test_scores_made_by_hand_make_again_what_was_made_from_the_others(tiny_copy: Path) -> None:
+    """A receipt names those of its parents: they are inputs of its rule as well."""
+    receipt = tiny_copy / "results/tiny/runs/digits/kmeans/seed0/evaluation.run.json"
+    receipt.unlink()
+    iic(tiny_copy, "evaluate", "--scale", "tiny", "--dataset", "digits")
+    assert planned(tiny_copy, scale="tiny") == sorted([*writing("table_1"), AUDIT, REPORT])
+    iic(tiny_copy, "audit", "--scale", "tiny", expect=1)
+    snakemake(tiny_copy, scale="tiny")
+    iic(tiny_copy, "audit", "--scale", "tiny")
+    assert planned(tiny_copy, scale="tiny") == [REPORT]
+
+
+def test_data_obtained_again_train_nothing(tiny_copy: Path) -> None:
+    """Their receipts are others, their bytes are not."""
+    receipt = tiny_copy / "data/prepared/digits/data.run.json"
+    before = receipt.read_bytes()
+    receipt.unlink()
+    iic(tiny_copy, "prepare", "--dataset", "digits")
+    assert receipt.read_bytes() != before
+    assert planned(tiny_copy, scale="tiny") == []
+    iic(tiny_copy, "audit", "--scale", "tiny")
+
+
 def test_an_edit_of_the_engine_trains_what_uses_it(smoke_copy: Path) -> None:
-    append(smoke_copy / "iic/engine/loop.py", "\nEDITED = True\n")
+    change(smoke_copy / "iic/engine/loop.py", "Loop.run")
     listed = planned(smoke_copy, scale="smoke")
     trained = [job for job in listed if job.startswith("Training")]
     without_network = ("/kmeans", "/spectral", "/sift")

@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.edits import change
 from tests.workflow.workflow_helpers import (
     Finished,
-    append,
     commit,
     contents,
     copy,
@@ -149,6 +149,6 @@ def test_h3_a_fresh_clone_is_restored_without_running_anything(
     assert planned(fresh, scale="tiny") == []
     assert contents(fresh / "results") == before
     # and a later change is seen, since Snakemake remembers again
-    append(fresh / "iic/methods/kmeans.py", "\nEDITED = True\n")
+    change(fresh / "iic/methods/kmeans.py", "train")
     listed = planned(fresh, scale="tiny")
     assert TRAINING in listed and PREPARED not in listed

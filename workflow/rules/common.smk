@@ -14,52 +14,32 @@ def fp(rule, **names):
         raise WorkflowError(str(error)) from None
 
 
-def seed_folders(runs):
-    """Folder of each seed of each run, below runs/ and artifacts/."""
-    return [f"{run.id}/seed{seed}" for run in runs for seed in run.seeds]
+def small_inputs(*together):
+    """Receipts and other small inputs of jobs that one rule does together, compared by content."""
+    return list(map(str, graph.small_inputs(PLAN, together)))
 
 
-def files_of_runs(pattern, runs):
-    """`pattern` with its {folder} filled in for every seed of every run."""
-    return expand(pattern, folder=seed_folders(runs))
+def large_inputs(*together):
+    """Their large inputs, for which receipts speak: to be marked as ancient, for their times say
+    nothing."""
+    return list(map(str, graph.large_inputs(PLAN, together)))
+
+
+def receipts_of(runs):
+    """The receipt of each training of some runs."""
+    return [
+        jobs.train(SCALE, run.id, seed).receipt for run in runs for seed in run.seeds
+    ]
+
+
+def training(wildcards):
+    """The job that a training's wildcards name."""
+    return jobs.train(SCALE, trained(wildcards).id, int(wildcards.seed))
 
 
 def trained(wildcards):
     """The run that a training's wildcards name, with its resolved settings."""
     return PLAN.run(f"{wildcards.dataset}/{wildcards.run}")
-
-
-def base_files(pattern):
-    """Files of the run whose weights a training starts from; none for most trainings."""
-
-    def of(wildcards):
-        base = PLAN.base_of(trained(wildcards))
-        return (
-            []
-            if base is None
-            else [pattern.format(folder=f"{base.id}/seed{wildcards.seed}")]
-        )
-
-    return of
-
-
-def figure_folders(wildcards):
-    """Seed folders of the runs that a figure is drawn from."""
-    places = PLAN.figure_places(wildcards.name)
-    return [f"{run.id}/seed{seed}" for run, seed in places]
-
-
-def figure_artifacts(wildcards):
-    """Seed folders whose artifacts a figure is drawn from; none if small files are enough."""
-    reads = fingerprint.reads_artifacts(SCALE, wildcards.name)
-    return figure_folders(wildcards) if reads else []
-
-
-def figure_datasets(wildcards):
-    """Datasets of the runs that a figure is drawn from."""
-    return list(
-        dict.fromkeys(folder.split("/")[0] for folder in figure_folders(wildcards))
-    )
 
 
 def by_attempt(first):

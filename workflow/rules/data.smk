@@ -41,7 +41,7 @@ rule download:
 rule prepare:
     """Turn raw files into uint8 images and labels, in the order of the splits."""
     input:
-        manifest="data/raw/{dataset}/files.json",
+        small=lambda wildcards: small_inputs(jobs.prepare(wildcards.dataset)),
     output:
         manifest="data/prepared/{dataset}/data.json",
         images="data/prepared/{dataset}/images.npy",

@@ -8,29 +8,27 @@ Test with: snakemake --cores 1 --config scale=smoke -- runs
 
 rule runs:
     input:
-        files_of_runs(f"{RESULTS}/runs/{{folder}}/evaluation.json", PLAN.runs.values()),
+        [
+            job.outputs
+            for dataset in PLAN.datasets
+            for job in graph.evaluations(PLAN, dataset)
+        ],
 
 
 # one job a dataset, since scoring a run takes less time than starting Python for it
 for DATASET in dict.fromkeys(run.dataset for run in PLAN.runs.values()):
-    RUNS = [run for run in PLAN.runs.values() if run.dataset == DATASET]
+    SCORED = graph.evaluations(PLAN, DATASET)
 
     rule:
         """Match clusters to classes and make the four selections; needs no network."""
         name:
             f"evaluate_{DATASET}"
         input:
-            receipts=files_of_runs(f"{RESULTS}/runs/{{folder}}/run.json", RUNS),
-            assignments=ancient(
-                files_of_runs(f"{RESULTS}/runs/{{folder}}/assignments.parquet", RUNS)
-            ),
+            small=small_inputs(*SCORED),
+            large=ancient(large_inputs(*SCORED)),
         output:
-            evaluations=files_of_runs(
-                f"{RESULTS}/runs/{{folder}}/evaluation.json", RUNS
-            ),
-            receipts=files_of_runs(
-                f"{RESULTS}/runs/{{folder}}/evaluation.run.json", RUNS
-            ),
+            evaluations=[job.outputs for job in SCORED],
+            receipts=[job.receipt for job in SCORED],
         params:
             fp=fp("evaluate", scale=SCALE, dataset=DATASET),
             dataset=DATASET,

@@ -1,6 +1,7 @@
 """Figures of the paper, drawn from what the runs left on disk.
 
-Inputs: run.json, evaluation.json and artifacts of the runs that the figure shows, and their data
+Inputs: evaluation.json of the runs that the figure shows, and what params/figures.yaml says that it
+    reads besides: files of their trainings, their data
 Outputs: results/<scale>/figures/<name>.{svg,png,sources.json,run.json}
 Test with: snakemake --cores 1 --config scale=smoke -- figure_3
 """
@@ -14,21 +15,8 @@ rule figures:
 rule draw:
     """Draw one figure as svg and png."""
     input:
-        data=lambda wildcards: expand(
-            "data/prepared/{dataset}/data.json", dataset=figure_datasets(wildcards)
-        ),
-        receipts=lambda wildcards: expand(
-            f"{RESULTS}/runs/{{folder}}/run.json", folder=figure_folders(wildcards)
-        ),
-        evaluations=lambda wildcards: expand(
-            f"{RESULTS}/runs/{{folder}}/evaluation.json",
-            folder=figure_folders(wildcards),
-        ),
-        artifacts=ancient(
-            lambda wildcards: expand(
-                f"{RESULTS}/artifacts/{{folder}}", folder=figure_artifacts(wildcards)
-            )
-        ),
+        small=lambda wildcards: small_inputs(jobs.draw(SCALE, wildcards.name)),
+        large=ancient(lambda wildcards: large_inputs(jobs.draw(SCALE, wildcards.name))),
     output:
         svg=report(
             f"{RESULTS}/figures/{{name}}.svg",

@@ -9,13 +9,8 @@ Test with: snakemake --cores 1 --config scale=smoke -- report
 rule report:
     """Gather tables, figures, timings and provenance in one page, with the audit's verdict."""
     input:
-        # receipts alone, since Snakemake compares small files by content and large ones by time
-        trainings=files_of_runs(
-            f"{RESULTS}/runs/{{folder}}/run.json", PLAN.runs.values()
-        ),
-        tables=rules.audit.input.receipts,
-        figures=rules.audit.input.figures,
-        audit=rules.audit.output.report,
+        small=small_inputs(jobs.report(SCALE)),
+        large=ancient(large_inputs(jobs.report(SCALE))),
     output:
         page=f"{RESULTS}/report.html",
         receipt=f"{RESULTS}/report.run.json",

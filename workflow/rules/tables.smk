@@ -1,7 +1,7 @@
 """Tables of the paper, each number beside the published one.
 
-Inputs: evaluation.json of the runs that the table shows; params/published/; data.json of the
-    prepared datasets for a table of their sizes
+Inputs: evaluation.json of the runs that the table shows, with its receipt; params/published/;
+    data.json of the prepared datasets for a table of their sizes
 Outputs: results/<scale>/tables/<name>.{csv,md,tex,sources.json,run.json}
 Test with: snakemake --cores 1 --config scale=smoke -- table_1
 """
@@ -22,14 +22,7 @@ rule tables:
 rule tabulate:
     """Write one table as tidy csv, md and tex, with the sources of each cell."""
     input:
-        evaluations=lambda wildcards: files_of_runs(
-            f"{RESULTS}/runs/{{folder}}/evaluation.json",
-            PLAN.table_runs(wildcards.name),
-        ),
-        data=lambda wildcards: expand(
-            "data/prepared/{dataset}/data.json",
-            dataset=PLAN.table_datasets(wildcards.name),
-        ),
+        small=lambda wildcards: small_inputs(jobs.tabulate(SCALE, wildcards.name)),
     output:
         csv=report(
             f"{RESULTS}/tables/{{name}}.csv",

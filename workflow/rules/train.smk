@@ -1,6 +1,6 @@
 """Trainings: one job is one run with one seed.
 
-Inputs: data/prepared/<dataset>/
+Inputs: data/prepared/<dataset>/, and receipt and weights of the run that it starts from, if any
 Outputs: results/<scale>/runs/<dataset>/<run>/seed<N>/ (small files, run.json is the receipt) and
     results/<scale>/artifacts/<same path>/ (weights, probabilities, snapshots)
 Test with: snakemake --cores all --config scale=smoke -- train
@@ -22,27 +22,24 @@ ABLATION_RUNS = [run for name in ABLATIONS for run in PLAN.table_runs(name)]
 
 rule train:
     input:
-        files_of_runs(f"{RESULTS}/runs/{{folder}}/run.json", IIC_RUNS),
+        receipts_of(IIC_RUNS),
 
 
 rule baselines:
     input:
-        files_of_runs(f"{RESULTS}/runs/{{folder}}/run.json", BASELINE_RUNS),
+        receipts_of(BASELINE_RUNS),
 
 
 rule ablations:
     input:
-        files_of_runs(f"{RESULTS}/runs/{{folder}}/run.json", ABLATION_RUNS),
+        receipts_of(ABLATION_RUNS),
 
 
 rule train_run:
     """Train one method with one seed; checkpoints lie in scratch/, so a killed job goes on."""
     input:
-        data="data/prepared/{dataset}/data.json",
-        images=ancient("data/prepared/{dataset}/images.npy"),
-        labels=ancient("data/prepared/{dataset}/labels.npy"),
-        base=base_files(f"{RESULTS}/runs/{{folder}}/run.json"),
-        weights=ancient(base_files(f"{RESULTS}/artifacts/{{folder}}")),
+        small=lambda wildcards: small_inputs(training(wildcards)),
+        large=ancient(lambda wildcards: large_inputs(training(wildcards))),
     output:
         receipt=f"{RESULTS}/runs/{{dataset}}/{{run}}/seed{{seed}}/run.json",
         history=f"{RESULTS}/runs/{{dataset}}/{{run}}/seed{{seed}}/history.jsonl",

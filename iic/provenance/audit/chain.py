@@ -11,14 +11,14 @@ import hashlib
 from collections.abc import Iterator
 
 from iic.params.datasets import UNVERIFIED
-from iic.provenance import jobs
+from iic.provenance import graph, jobs
 from iic.provenance.audit.report import Finding
 from iic.provenance.audit.tree import Tree
 from iic.provenance.jobs import Job
-from iic.provenance.links import holds
 from iic.records import paths
 from iic.records.files import RecordError, read_record
-from iic.records.receipt import ParentRecord, Receipt
+from iic.records.links import broken_links, broken_source
+from iic.records.receipt import Receipt
 from iic.records.sources import SeedSource, Sources
 
 REMEDY = "run the workflow again: it makes anew what was made from something else"
@@ -49,71 +49,16 @@ class Chain:
         """Parents are those that the rule asks for, unchanged, and wrote all inputs."""
         path = str(job.receipt)
         named = {parent.path for parent in receipt.parents}
-        for needed in self._parents_of(job):
+        for parent in graph.parents(self.tree.plan, job):
             # what a display of other settings shows is another thing: that it is stale is drift
-            if needed not in named and not self._stale_display(job, receipt):
-                yield _broken(path, f"does not name its parent {needed}")
-        wrote: dict[str, str] = {}
-        all_here = True
-        for link in receipt.parents:
-            parent = self.tree.receipt(link.path)
-            if parent is None:
-                all_here = False
-                yield from self._absent_parent(path, link)
-                continue
-            digest = self.tree.digest(link.path)
-            if digest != link.digest and not holds(receipt, link, parent):
-                yield _broken(
-                    path,
-                    f"was made from another {link.path} (digest {link.digest[:12]}) than the one "
-                    f"that lies here ({digest[:12]})",
-                )
-            theirs = {output.path: output.sha256 for output in parent.outputs}
-            # a figure names trainings of which it may show only what was evaluated
-            if job.rule != "draw" and theirs.keys().isdisjoint(one.path for one in receipt.inputs):
-                yield _broken(path, f"names its parent {link.path}, but read none of its files")
-            wrote |= theirs
-        for read in receipt.inputs:
-            if read.path in wrote:
-                if wrote[read.path] != read.sha256:
-                    yield _broken(
-                        path, f"read another {read.path} than the one that its parent wrote"
-                    )
-            elif all_here:
-                yield _broken(path, f"read {read.path}, which none of its parents wrote")
+            if str(parent.receipt) not in named and not self._stale_display(job, receipt):
+                yield _broken(path, f"does not name its parent {parent.receipt}")
+        for message in broken_links(path, self.tree.receipts):
+            yield _broken(path, message)
         yield from self._raw(job, receipt)
-
-    def _parents_of(self, job: Job) -> list[str]:
-        """Receipts that the receipt of `job` must name, by its rule."""
-        names = job.wildcards
-        if job.rule == "prepare":
-            return [str(jobs.download(names["dataset"]).receipt)]
-        if job.rule == "train":
-            run = self.tree.plan.run(names["run"])
-            base = self.tree.plan.base_of(run)
-            seed = int(names["seed"])
-            above = [] if base is None else [jobs.train(names["scale"], base.id, seed)]
-            return [str(one.receipt) for one in (jobs.prepare(run.dataset), *above)]
-        if job.rule == "evaluate":
-            return [str(jobs.train(names["scale"], names["run"], int(names["seed"])).receipt)]
-        if job.rule == "tabulate":
-            shown = [(run, seed) for run in self.tree.plan.table_runs(names["name"])
-                     for seed in run.seeds]  # fmt: skip
-            above = [jobs.prepare(one) for one in self.tree.plan.table_datasets(names["name"])]
-        elif job.rule == "draw":
-            shown, above = self.tree.plan.figure_places(names["name"]), []
-        else:
-            return []
-        above += [jobs.evaluate(names["scale"], run.id, seed) for run, seed in shown]
-        return [str(one.receipt) for one in above]
 
     def _stale_display(self, job: Job, receipt: Receipt) -> bool:
         return job.rule in ("tabulate", "draw") and bool(self.tree.drift(job, receipt)[0])
-
-    def _absent_parent(self, path: str, link: ParentRecord) -> Iterator[Finding]:
-        if link.path in self.tree.damaged or not self.tree.restorable(link.path):
-            state = "damaged" if link.path in self.tree.damaged else "missing"
-            yield _broken(path, f"its parent {link.path} is {state}")
 
     def _raw(self, job: Job, receipt: Receipt) -> Iterator[Finding]:
         """Raw files are the ones that the fingerprint names."""
@@ -199,23 +144,8 @@ class Chain:
 
     def _source(self, path: str, what: str, source: SeedSource) -> Iterator[Finding]:
         """One seed of a cell: its file, its receipt, and every receipt above that."""
-        receipt = self.tree.receipt(source.receipt.path)
-        if receipt is None:
-            state = "damaged" if source.receipt.path in self.tree.damaged else "missing"
-            yield _broken(path, f"{what}: {source.receipt.path} is {state}")
-            return
-        if self.tree.digest(source.receipt.path) != source.receipt.digest:
-            yield _broken(path, f"{what}: was made from another {source.receipt.path}")
-        said = (receipt.wildcards.get("run"), receipt.wildcards.get("seed"))
-        if said != (source.run, str(source.seed)):
-            yield _broken(
-                path,
-                f"{what}: {source.receipt.path} is of {said[0]} seed {said[1]}, not of "
-                f"{source.run} seed {source.seed}",
-            )
-        wrote = {output.path: output.sha256 for output in receipt.outputs}
-        if wrote.get(source.file.path) != source.file.sha256:
-            yield _broken(path, f"{what}: was made from another {source.file.path}")
+        for message in broken_source(source, self.tree.receipts):
+            yield _broken(path, f"{what}: {message}")
         yield from self._above(path, what, source.receipt.path, set())
 
     def _above(self, path: str, what: str, receipt: str, seen: set[str]) -> Iterator[Finding]:

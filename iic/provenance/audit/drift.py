@@ -92,8 +92,9 @@ def environment(tree: Tree) -> Iterator[Finding]:
                 kind="environment",
                 path=what,
                 message=f"{difference}: {_some(names, ', ')}",
-                remedy="install the lock file that stands in the clone (make), or run again; or, "
-                "if only the lock file differs and alters no number: iic accept RUN --because TEXT",
+                remedy="install the lock file that stands in the clone (make); or delete the "
+                "receipts (git rm) and run again; or, if only the lock file differs and alters no "
+                "number: iic accept RUN --because TEXT",
             )
 
 

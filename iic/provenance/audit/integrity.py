@@ -8,7 +8,7 @@ from pathlib import Path
 from iic.provenance.audit.report import Finding
 from iic.provenance.audit.tree import Tree
 from iic.provenance.fingerprint_parts import value_of
-from iic.provenance.jobs import Job, files_of
+from iic.provenance.jobs import Job
 from iic.records.files import sha256_json
 from iic.records.receipt import FileRecord, Receipt
 
@@ -38,7 +38,9 @@ def look(tree: Tree, job: Job) -> Iterator[Finding]:
 
 
 def _absent(tree: Tree, job: Job) -> Finding:
-    left = [path for path in files_of(job) if tree.exists(str(path))]
+    # arrays without a manifest are what a preparation that was killed has left
+    made = job.outputs[:1] if job.rule == "prepare" else job.outputs
+    left = [path for path in made if tree.exists(str(path))]
     if left:
         return Finding(
             level="failure",
@@ -83,10 +85,12 @@ def _receipt(tree: Tree, job: Job, receipt: Receipt) -> Iterator[Finding]:
     seed = job.wildcards.get("seed")
     if receipt.seed is not None and str(receipt.seed) != receipt.wildcards.get("seed", seed):
         yield _edited(path, f"seed is {receipt.seed}, but its wildcards say {seed}", edited)
-    if receipt.seal != tree.digest(path):
+    if not tree.receipts.sealed(path):
         yield _edited(path, "its content does not match its seal", edited)
     parts = receipt.fingerprint
-    whole = value_of(receipt.rule, parts.code, parts.settings, parts.data, parts.environment)
+    whole = value_of(
+        receipt.rule, parts.identity or parts.code, parts.settings, parts.data, parts.environment
+    )
     if parts.value != whole:
         yield _edited(path, "the fingerprint is not the hash of its parts", edited)
     if receipt.settings_sha256 != sha256_json(parts.settings):
@@ -104,7 +108,7 @@ def _edited(path: str, what: str, remedy: str) -> Finding:
 
 
 def _outputs(tree: Tree, job: Job, receipt: Receipt) -> Iterator[Finding]:
-    own = {str(path) for path in files_of(job)}
+    own = {str(path) for path in job.outputs}
     for output in receipt.outputs:
         yield from _file(tree, job, output)
         # what a dataset consists of is for its reader to say
@@ -120,7 +124,7 @@ def _outputs(tree: Tree, job: Job, receipt: Receipt) -> Iterator[Finding]:
                 remedy=_again(tree, job),
             )
     named = {output.path for output in receipt.outputs}
-    for path in files_of(job):
+    for path in job.outputs:
         if str(path) not in named and tree.exists(str(path)):
             yield Finding(
                 level="failure",

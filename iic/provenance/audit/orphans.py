@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from iic.provenance.audit.report import Finding
 from iic.provenance.audit.tree import Tree
-from iic.provenance.jobs import files_of
 from iic.records import paths
 
 ROOMS = ("runs", "artifacts", "tables", "figures")
@@ -20,7 +19,7 @@ def strangers(tree: Tree) -> list[str]:
     """
     known = {str(path(tree.scale)) for path in (paths.audit_report, paths.audit_page)}
     for job in tree.jobs:
-        known |= {str(job.receipt), *map(str, files_of(job))}
+        known |= {str(job.receipt), *map(str, job.outputs)}
     found = []
     for room in ROOMS:
         for path in sorted((tree.root / paths.RESULTS / tree.scale / room).rglob("*")):

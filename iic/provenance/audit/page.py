@@ -14,13 +14,6 @@ from iic.publish.pages.render import render
 from iic.records import paths
 from iic.records.files import write_bytes
 
-SENTENCES: dict[Verdict, str] = {
-    "verified": "every number follows from the raw data",
-    "drifted": "verified, but made by other code, settings or software than today's",
-    "failed": "not every number can be trusted",
-    "nothing measured": "there is no result to verify",
-    "nothing re-run": "trainings were to be repeated, and none could be",
-}
 TONES: dict[Verdict, Tone] = {
     "verified": "good", "drifted": "warn", "failed": "bad", "nothing measured": "warn",
     "nothing re-run": "warn",
@@ -28,7 +21,7 @@ TONES: dict[Verdict, Tone] = {
 COUNTED = {
     "jobs": "receipts",
     "files": "files hashed",
-    "cells": "cells and series back to raw data",
+    "cells": "cells and series with closed chains",
     "evaluations": "evaluations recomputed",
     "tables": "tables rebuilt",
 }
@@ -38,7 +31,7 @@ SHOWN = {"schema_version", "scale", "at", "verdict", "exit_status", "code", "che
 
 def view(report: AuditReport) -> AuditView:
     """The audit as the pages show it."""
-    sentence = SENTENCES[report.verdict]
+    sentence = report.sentence
     content = report.model_dump(mode="json")
     return AuditView(
         scale=report.scale,
@@ -80,18 +73,13 @@ def of_results(report: AuditReport) -> AuditReport:
     )
 
 
-def write_page(report: AuditReport, root: Path = Path()) -> Path:
-    """Write ``results/<scale>/audit.html``.
-
-    Returns:
-        Its path, relative to `root`.
+def write_page(report: AuditReport, path: Path) -> None:
+    """Write the page.
 
     Raises:
         RecordError: It cannot be written.
     """
-    path = paths.audit_page(report.scale)
-    write_bytes(root / path, render("audit.html.j2", audit=view(report)))
-    return path
+    write_bytes(path, render("audit.html.j2", audit=view(report)))
 
 
 def check(tree: Tree, found: Sequence[Finding], *, follows: bool = False) -> Iterator[Finding]:

@@ -125,6 +125,36 @@ class AuditReport(Model):
     findings: list[Finding]
     """Failures first, then by path."""
 
+    @property
+    def absent_data(self) -> list[str]:
+        """Datasets whose raw data or arrays are not all here, so that nobody looked at them."""
+        data = [one.path for one in self.findings if one.kind == "to be restored"]
+        return sorted({path.split("/")[2] for path in data if path.startswith("data/")})
+
+    @property
+    def sentence(self) -> str:
+        """The verdict in words: what was verified, and what could not be."""
+        if self.verdict not in ("verified", "drifted"):
+            return SENTENCES[self.verdict]
+        if not self.checked.cells:
+            return "what is here is in order, though no table or figure shows a number yet"
+        last = "the raw data"
+        if self.absent_data:
+            last = "the runs' assignments, and their receipts name the raw data by checksum"
+        said = f"every number follows from {last}"
+        if self.verdict == "drifted":
+            said += "; but code, settings or software are other than today's"
+        if self.absent_data:
+            names = ", ".join(self.absent_data)
+            said += f". Not verified, since they are not here: the data of {names}"
+        return said
+
+
+SENTENCES: dict[Verdict, str] = {
+    "failed": "not every number can be trusted",
+    "nothing measured": "there is no result to verify, so none is verified",
+    "nothing re-run": "no training could be repeated",
+}
 
 ORDER: dict[Level, int] = {"failure": 0, "drift": 1, "note": 2}
 

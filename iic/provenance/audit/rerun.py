@@ -28,9 +28,9 @@ from iic.provenance.audit.report import Finding, Rerun, Reruns
 from iic.provenance.audit.tree import Tree
 from iic.provenance.audit.workshop import gpus, repeat, workshop
 from iic.provenance.jobs import Job
-from iic.provenance.links import holds
 from iic.records.evaluation import Evaluation
 from iic.records.files import RecordError, read_record
+from iic.records.links import standing
 from iic.records.paths import RESULTS, RunPaths
 from iic.records.receipt import Receipt
 
@@ -117,11 +117,11 @@ class Repetitions:
         if self.tree.plan.run(job.wildcards["run"]).settings.gpu and not self._gpus:
             return "they need a GPU, and there is none here"
         for link in receipt.parents:
-            parent = self.tree.receipt(link.path)
-            if parent is None:
-                return f"{_whose(link.path)} not here (iic restore)"
-            if not holds(receipt, link, parent):
+            state = standing(receipt, link, self.tree.receipts)
+            if state == "another":
                 return f"{_whose(link.path)} other than those which they were made from"
+            if state != "holds":
+                return f"{_whose(link.path)} not here (iic restore)"
         for read in receipt.inputs:
             found = self.tree.sha256(read.path)
             if found is None:

@@ -15,7 +15,7 @@ from iic.provenance.audit.rerun import Repetitions, Request
 from iic.provenance.audit.tree import Tree
 from iic.provenance.environment import code_state
 from iic.records.files import write_record
-from iic.records.paths import audit_report
+from iic.records.paths import audit_report, own_audit_report
 
 
 def audit(
@@ -77,8 +77,14 @@ def verify(plan: Plan, root: Path = Path()) -> list[Finding]:
     return [finding for finding in findings if finding.level == "failure"]
 
 
-def write(report: AuditReport, root: Path = Path()) -> Path:
-    """Write ``results/<scale>/audit.json``, and ``audit.html`` for a reader.
+def write(report: AuditReport, root: Path = Path(), *, to_results: bool = True) -> Path:
+    """Write ``audit.json``, and ``audit.html`` for a reader beside it.
+
+    Args:
+        report: What was found.
+        root: Root of the clone.
+        to_results: Into ``results/<scale>/``, where the report page and whoever gets the results
+            read it; else into ``logs/<scale>/``, which is nobody's but this clone's.
 
     Returns:
         Path of the former, relative to `root`.
@@ -86,7 +92,7 @@ def write(report: AuditReport, root: Path = Path()) -> Path:
     Raises:
         RecordError: It cannot be written.
     """
-    page.write_page(report, root)
-    path = audit_report(report.scale)
+    path = audit_report(report.scale) if to_results else own_audit_report(report.scale)
+    page.write_page(report, root / path.with_suffix(".html"))
     write_record(root / path, report)
     return path

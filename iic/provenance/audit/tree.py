@@ -9,7 +9,8 @@ from iic.params.runs import Plan
 from iic.provenance import fingerprint
 from iic.provenance.changes import Change, acceptance_of, changes
 from iic.provenance.jobs import Job, all_jobs
-from iic.records.files import RecordError, read_record, sha256_file
+from iic.records.files import sha256_file
+from iic.records.links import Receipts
 from iic.records.receipt import Acceptance, Fingerprint, Receipt
 
 
@@ -25,11 +26,8 @@ class Tree:
         self.plan = plan
         self.root = root
         self.jobs = list(all_jobs(plan))
-        self.damaged: dict[str, str] = {}
-        """Receipt -> what is wrong with it."""
-        self._receipts: dict[str, Receipt | None] = {}
+        self.receipts = Receipts(root)
         self._hashes: dict[str, str | None] = {}
-        self._digests: dict[str, str] = {}
         self._current: dict[str, Fingerprint] = {}
 
     @property
@@ -48,24 +46,18 @@ class Tree:
         """Content, by hash, that a receipt of this scale vouches for -> its path."""
         return {one.sha256: one.path for _, receipt in self.present for one in receipt.outputs}
 
+    @property
+    def damaged(self) -> dict[str, str]:
+        """Receipt -> what is wrong with it."""
+        return self.receipts.damaged
+
     def receipt(self, path: str) -> Receipt | None:
         """The receipt at `path`; None where it is absent or, see `damaged`, unreadable."""
-        if path not in self._receipts:
-            self._receipts[path] = None
-            if (self.root / path).exists():
-                try:
-                    self._receipts[path] = read_record(self.root / path, Receipt)
-                except RecordError as error:
-                    self.damaged[path] = str(error)
-        return self._receipts[path]
+        return self.receipts.receipt(path)
 
     def digest(self, path: str) -> str:
-        """Digest of the receipt at `path`, which has to be there; many others name it."""
-        if path not in self._digests:
-            receipt = self.receipt(path)
-            assert receipt is not None
-            self._digests[path] = receipt.digest
-        return self._digests[path]
+        """Digest of the receipt at `path`, which has to be there."""
+        return self.receipts.digest(path)
 
     def exists(self, path: str) -> bool:
         """Whether there is such a file."""
@@ -104,6 +96,9 @@ class Tree:
         # a receipt of a strict environment is compared without that part: versions are looked
         # at on their own
         before = receipt.fingerprint.model_copy(update={"environment": None})
-        now = self.current(job)
+        try:
+            now = self.current(job)
+        except fingerprint.CodeError as error:
+            return [Change("code", str(error), None, None)], None
         different = changes(before, now)
         return different, acceptance_of(receipt, now) if different else None

@@ -14,7 +14,8 @@ from pathlib import Path
 from iic.params.runs import Plan
 from iic.publish.report.receipts import Fact, facts, settings_text
 from iic.records import paths
-from iic.records.files import read_record
+from iic.records.files import RecordError
+from iic.records.links import Receipts, broken_links, broken_source
 from iic.records.paths import RunPaths
 from iic.records.receipt import FileRecord, Receipt
 from iic.records.sources import SeedSource, Sources
@@ -81,7 +82,7 @@ class Chains:
     def __init__(self, plan: Plan, root: Path) -> None:
         self.plan = plan
         self.root = root
-        self._receipts: dict[Path, Receipt | None] = {}
+        self._receipts = Receipts(root)
 
     def receipt(self, path: Path) -> Receipt | None:
         """The receipt at `path`, if there is one.
@@ -89,10 +90,10 @@ class Chains:
         Raises:
             RecordError: It is damaged.
         """
-        if path not in self._receipts:
-            there = (self.root / path).exists()
-            self._receipts[path] = read_record(self.root / path, Receipt) if there else None
-        return self._receipts[path]
+        receipt = self._receipts.receipt(str(path))
+        if str(path) in self._receipts.damaged:
+            raise RecordError(self._receipts.damaged[str(path)])
+        return receipt
 
     def trainings(self) -> Iterator[tuple[RunPaths, Receipt]]:
         """Trainings of the plan that have a receipt."""
@@ -105,15 +106,14 @@ class Chains:
 
     def of_run(self, place: RunPaths, training: Receipt) -> Chain:
         """Evaluation, training, what it started from, prepared data, raw files."""
-        steps, problems = [], list(_sealed(place.receipt, training))
+        steps, problems = [], []
         evaluated = paths.receipt_of(place.evaluation)
         evaluation = self.receipt(evaluated)
         if evaluation is not None:
             steps.append(_step("Evaluation", evaluated, evaluation))
-            problems += _sealed(evaluated, evaluation)
-            problems += self._link(evaluated, evaluation)
+            problems += self._broken(evaluated)
         steps.append(_step("Training", place.receipt, training))
-        problems += self._link(place.receipt, training)
+        problems += self._broken(place.receipt)
         prepared = tuple(one for one in training.inputs if one.path.startswith(PREPARED))
         for parent in training.parents:
             if parent.path.startswith(PREPARED):
@@ -149,51 +149,28 @@ class Chains:
         files = {file.path: file for each in sources.series for file in each.files}
         if modules or files:
             steps.append(Step("Computed from", files=tuple(files.values()), modules=modules))
-        problems = [*_sealed(made, receipt), *self._link(made, receipt)]
+        problems = self._broken(made)
         every = [*(cell.seeds for cell in sources.cells), *(one.seeds for one in sources.series)]
         for seeds in every:
-            problems += self.sources(seeds)
+            problems += [f"{paths.sources_of(path)}: {one}" for one in self.sources(seeds)]
         identifier = display_id(sources.name)
         found = tuple(dict.fromkeys(problems))
         return Chain(identifier, title, "", receipt.stand_in, tuple(steps), found)
 
     def sources(self, seeds: Iterable[SeedSource]) -> list[str]:
         """What of a cell's sources is not as its table says."""
-        problems = []
-        for source in seeds:
-            receipt = self.receipt(Path(source.receipt.path))
-            if receipt is None:
-                problems.append(f"{source.receipt.path} is missing")
-                continue
-            wrote = {one.path: one.sha256 for one in receipt.outputs}
-            if receipt.digest != source.receipt.digest:
-                problems.append(f"{source.receipt.path} is another than the one that was read")
-            elif wrote.get(source.file.path) != source.file.sha256:
-                problems.append(f"{source.file.path} is another than the one that was read")
-        return problems
+        return [message for source in seeds for message in broken_source(source, self._receipts)]
 
-    def _link(self, path: Path, receipt: Receipt) -> list[str]:
-        """Parents among the results that are gone, or others than those that were read."""
-        problems = []
-        for parent in receipt.parents:
-            if not parent.path.startswith(f"{paths.RESULTS.as_posix()}/"):
-                continue
-            above = self.receipt(Path(parent.path))
-            if above is None:
-                problems.append(f"{parent.path}, which {path} was made from, is missing")
-            elif above.digest != parent.digest:
-                problems.append(f"{path} was made from another {parent.path}")
-        return problems
+    def _broken(self, path: Path) -> list[str]:
+        """What of a receipt, or between it and its parents, is not as it was written."""
+        edited = [] if self._receipts.sealed(str(path)) else ["was edited after it was written"]
+        return [f"{path}: {one}" for one in (*edited, *broken_links(str(path), self._receipts))]
 
     def _place_of(self, receipt: Path) -> RunPaths | None:
         for place, _ in self.trainings():
             if place.receipt == receipt:
                 return place
         return None
-
-
-def _sealed(path: Path, receipt: Receipt) -> list[str]:
-    return [] if receipt.seal == receipt.digest else [f"{path} was edited after it was written"]
 
 
 def _step(title: str, path: Path, receipt: Receipt) -> Step:

@@ -7,11 +7,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from iic.params.errors import IICError
 from iic.params.references import load_references
 from iic.params.runs import Plan
 from iic.publish.origins import FILE as REFERENCES
@@ -26,61 +24,19 @@ from iic.publish.report.tables import TableView, table_views
 from iic.publish.report.timings import timings
 from iic.records import paths
 from iic.records.files import write_bytes
-from iic.records.paths import RunPaths
 
 VERDICTS = ("reproduced", "above", "below", "inconclusive")
 
 
-class NothingToReport(IICError):
-    """The scale has no results."""
-
-
-@dataclass(frozen=True)
-class Reads:
-    """What the page is made from, relative to the root of the clone."""
-
-    inputs: tuple[Path, ...]
-    parents: tuple[Path, ...]
-    """Receipts of the jobs that made the inputs."""
-
-
-def reads(plan: Plan, root: Path = Path()) -> Reads:
-    """The files that `build` reads, those that exist.
-
-    Raises:
-        NothingToReport: There is no receipt of a table, a figure or a training.
-    """
-    scale = plan.scale.name
-    inputs, parents = [], []
-    for run in plan.runs.values():
-        for seed in run.seeds:
-            place = RunPaths(scale, run.id, seed)
-            inputs += [place.history, place.evaluation]
-            parents += [place.receipt, paths.receipt_of(place.evaluation)]
-    for name in (*plan.tables, *plan.listings):
-        path = paths.table(scale, name)
-        inputs += [path, path.with_suffix(".md"), paths.sources_of(path)]
-        parents.append(paths.receipt_of(path))
-    for name in plan.figures:
-        path = paths.figure(scale, name)
-        inputs += [path, path.with_suffix(".png"), paths.sources_of(path)]
-        parents.append(paths.receipt_of(path))
-    found = [path for path in parents if (root / path).exists()]
-    if not found:
-        raise NothingToReport(
-            f"scale {scale!r} has no results here: there is nothing to report\n"
-            f"  remedy: iic run --scale {scale} all, or iic restore --scale {scale}"
-        )
-    inputs.append(paths.audit_report(scale))
-    return Reads(tuple(path for path in inputs if (root / path).exists()), tuple(found))
-
-
-def build(plan: Plan, audit: AuditView | None, root: Path = Path()) -> bytes:
+def build(
+    plan: Plan, audit: AuditView | None, receipts: Sequence[Path], root: Path = Path()
+) -> bytes:
     """The page.
 
     Args:
         plan: What the scale holds.
         audit: The last audit of the results; None where there was none.
+        receipts: Receipts of the jobs whose results it shows, those that exist.
         root: Root of the clone.
 
     Raises:
@@ -93,7 +49,7 @@ def build(plan: Plan, audit: AuditView | None, root: Path = Path()) -> bytes:
     runs = [chains.of_run(place, receipt) for place, receipt in trained]
     made = [view.made for view in tables] + [view.made for view in figures]
     times = [receipt.timing for _, receipt in trained]
-    newest = _newest(plan, chains)
+    newest = _newest(chains, receipts)
     return render(
         "report.html.j2",
         plan=plan,
@@ -119,17 +75,23 @@ def build(plan: Plan, audit: AuditView | None, root: Path = Path()) -> bytes:
     )
 
 
-def write(plan: Plan, audit: AuditView | None, root: Path = Path()) -> Path:
-    """Build the page and write it, whole or not at all; its path relative to `root`."""
+def write(
+    plan: Plan, audit: AuditView | None, receipts: Sequence[Path], root: Path = Path()
+) -> Path:
+    """Build the page and write it, whole or not at all; its path relative to `root`.
+
+    Raises:
+        RecordError: As `build`, or the page cannot be written.
+        SettingsError: As `build`.
+    """
     path = paths.report_page(plan.scale.name)
-    write_bytes(root / path, build(plan, audit, root))
+    write_bytes(root / path, build(plan, audit, receipts, root))
     return path
 
 
-def _newest(plan: Plan, chains: Chains) -> datetime | None:
+def _newest(chains: Chains, receipts: Sequence[Path]) -> datetime | None:
     """When the last of the jobs ended that the page shows."""
-    parents = reads(plan, chains.root).parents
-    found = (chains.receipt(path) for path in parents)
+    found = (chains.receipt(path) for path in receipts)
     return max((one.timing.end for one in found if one is not None), default=None)
 
 

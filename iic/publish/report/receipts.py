@@ -38,7 +38,7 @@ def facts(path: Path, receipt: Receipt) -> Iterator[Fact]:
         drawn = "deterministic" if receipt.deterministic else "not deterministic"
         yield Fact("arithmetic", f"{receipt.precision}, {drawn}")
     yield Fact("commit", commit(receipt), mono=True)
-    code = f"code of {len(receipt.fingerprint.code)} modules, settings, raw data"
+    code = f"{len(receipt.fingerprint.code)} definitions of code, settings, raw data"
     yield Fact("fingerprint", f"{receipt.fingerprint.value} ({code})", mono=True)
     yield Fact("settings hash", receipt.settings_sha256, mono=True)
     yield Fact("machine", machine(receipt))

@@ -1,0 +1,1 @@
+"""Code identity: a hash for each definition that a job reaches, wherever it lies."""

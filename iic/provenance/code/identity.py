@@ -1,0 +1,279 @@
+"""What a job's code is: the definitions that it reaches from its roots, and one hash over them.
+
+A definition counts if something that counts names it; a method of a class that counts does if its
+name is read off anything. In the hash each reference stands as the hash of what it refers to, and
+no file's or module's name stands there at all: a move changes nothing, and a changed constant
+changes what reaches it, however far away, and nothing else.
+
+Standard library only: a test runs this room under every Python that the project allows.
+"""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from iic.provenance.code.components import components
+from iic.provenance.code.modules import EFFECTS, Class, Module
+from iic.provenance.code.names import GIVEN, Key, Names, base_key, qualified
+from iic.provenance.code.syntax import Reference
+
+SHORT = 12
+"""Characters of the hash of a single definition."""
+
+# outside the package: their own methods call none of a subclass by a name that is not special
+PASSIVE = frozenset({
+    "pydantic.BaseModel", "typing.Generic", "typing.Protocol", "typing.NamedTuple", "typing.Any",
+    "abc.ABC", "enum.Enum", "enum.IntEnum", "enum.StrEnum", "object", "Exception", "ValueError",
+    "RuntimeError", "KeyError", "OSError", "str", "int", "float", "dict", "list", "tuple",
+})  # fmt: skip
+MODEL = "pydantic.BaseModel"
+Parts = tuple[str | Key, ...]
+"""Text, and the definitions that stand in it."""
+
+
+@dataclass(frozen=True)
+class Identity:
+    """The code of a job."""
+
+    value: str | None
+    """SHA-256 that changes if and only if the code changes; it knows no module or file. None for a
+    job whose code does not matter."""
+    definitions: dict[str, str]
+    """Qualified name -> hash of that definition alone, to say what has changed."""
+
+
+@dataclass(frozen=True)
+class _Node:
+    """A definition as the job reaches it, its references resolved."""
+
+    parts: Parts
+    references: tuple[Key, ...]
+    """Those of `parts` that are definitions."""
+    mentions: frozenset[str]
+
+
+class Code:
+    """The code below one folder, each file read once.
+
+    Args:
+        source: Folder that holds the package.
+        uncounted: Modules, or definitions by their qualified name, that alter no result: what
+            refers to them has their name, and nothing of theirs is followed.
+    """
+
+    def __init__(self, source: Path, uncounted: Iterable[str] = ()) -> None:
+        self._names = Names(source, uncounted)
+        self._nodes: dict[Key, _Node] = {}
+        self._optional_methods: dict[Key, dict[str, Key]] = {}
+
+    def identity(self, roots: Iterable[str], given: Iterable[str] = ()) -> Identity:
+        """The code of a job.
+
+        Args:
+            roots: What it runs: qualified names such as ``iic.methods.dec.train``.
+            given: Classes of the objects that it is given, whose values are hashed elsewhere: of
+                them, their bases and their fields' classes, count the methods that are named.
+
+        Raises:
+            CodeError: A root does not exist, or a file that is reached is no valid Python.
+        """
+        with _without_collection():
+            keys = [self._names.root(name) for name in roots]
+            classes = [self._names.root(name) for name in given]
+            reached = self._reach([*keys, *self._given(classes)])
+        hashes = self._hashes(reached)
+        labels = [hashes[key] for key in keys]
+        # the classes of what is given have no order
+        labels += sorted(hashes[key] for key in reached if _is_given(key))
+        whole = hashlib.sha256("\n".join(labels).encode()).hexdigest()
+        # a class that is given and used as well has the hash of the latter
+        own = {qualified(key): self._own_hash(key) for key in sorted(reached, reverse=True)}
+        return Identity(whole, dict(sorted(own.items())))
+
+    def module(self, name: str) -> Module | None:
+        """A module of the package; None where there is none.
+
+        Raises:
+            CodeError: It is no valid Python.
+        """
+        return self._names.module(name)
+
+    def _given(self, classes: list[Key]) -> list[Key]:
+        """Classes with their bases and the classes of their fields, marked as given."""
+        seen: set[Key] = set()
+        pending = list(classes)
+        while pending:
+            key = pending.pop()
+            if key in seen:
+                continue
+            seen.add(key)
+            own = self._names.class_of(key)
+            if own is None:
+                # what a type is called: `Name = Annotated[...]`
+                pending += self._node(key).references
+            else:
+                named = [part for part in own.annotations.parts if not isinstance(part, str)]
+                named += [base for base in own.bases if base is not None]
+                found = (part for one in named for part in self._names.resolve(key[0], one))
+                pending += [part for part in found if not isinstance(part, str)]
+        return [(key[0], key[1] + GIVEN) for key in seen if self._names.class_of(key) is not None]
+
+    def _reach(self, roots: list[Key]) -> dict[Key, Parts]:
+        """Everything that counts, with what it says; of a class, with the methods that count."""
+        reached: dict[Key, Parts] = {}
+        mentions: set[str] = set()
+        waiting: dict[str, list[Key]] = {}
+        """Method's name -> methods of reached classes that nothing has named yet."""
+        pending = list(roots)
+        while pending:
+            key = pending.pop()
+            if key in reached:
+                continue
+            node = self._node(key)
+            reached[key] = node.parts
+            pending += node.references
+            for name in node.mentions - mentions:
+                pending += waiting.pop(name, ())
+            mentions |= node.mentions
+            for name, method in self._optional(key).items():
+                if name in mentions:
+                    pending.append(method)
+                else:
+                    waiting.setdefault(name, []).append(method)
+        for key, parts in reached.items():
+            if methods := self._optional(key):
+                named = sorted(name for name, method in methods.items() if method in reached)
+                added = [part for name in named for part in (f"{name}:", methods[name])]
+                reached[key] = (*parts, *added)
+        return {key: parts for key, parts in reached.items() if parts or not _is_given(key)}
+
+    def _certain(self, key: Key, own: Class) -> list[Key]:
+        """Methods of a class that may run without being named."""
+        outside = self._names.foreign_bases(base_key(key))
+        given, model = _is_given(key), MODEL in outside
+        foreign = not given and not outside <= PASSIVE
+        return [
+            _method(key, name)
+            for name, method in sorted(own.methods.items())
+            if foreign
+            or (method.special and not method.decorated)
+            or (not given and (method.decorated or (model and name.startswith("model_"))))
+        ]
+
+    def _optional(self, key: Key) -> dict[str, Key]:
+        """Methods of a class that count only where something names them."""
+        if key not in self._optional_methods:
+            own = self._names.class_of(key)
+            certain = [] if own is None else self._certain(key, own)
+            self._optional_methods[key] = {
+                name: _method(key, name)
+                for name, method in (own.methods.items() if own is not None else ())
+                # the values that a validator lets through are hashed elsewhere
+                if not (_is_given(key) and method.decorated)
+                if _method(key, name) not in certain
+            }
+        return self._optional_methods[key]
+
+    def _node(self, key: Key) -> _Node:
+        """A definition with its references resolved; of a class the part that always counts."""
+        if key in self._nodes:
+            return self._nodes[key]
+        module, own = self._names.module(key[0]), self._names.class_of(key)
+        assert module is not None
+        if own is None:
+            found = self._names.definition(key)
+            if isinstance(found, Class):
+                found = found.methods[key[1].partition(".")[2]]
+            texts = [found.text]
+        elif _is_given(key):
+            texts = [own.constants]
+        else:
+            model = MODEL in self._names.foreign_bases(key)
+            texts = [own.text, own.annotations] if model else [own.text]
+        parts: list[str | Key] = []
+        for text in texts:
+            for part in text.parts:
+                parts += [part] if isinstance(part, str) else self._names.resolve(key[0], part)
+        if _is_given(key) and parts == ["[]"]:
+            parts = []
+        if own is not None:
+            for method in self._certain(key, own):
+                parts += [f"{method[1].rpartition('.')[2]}:", method]
+        if EFFECTS in module.definitions and key[1] != EFFECTS and not _is_given(key):
+            parts.append((key[0], EFFECTS))
+        mentions = frozenset[str]().union(*(text.mentions for text in texts))
+        if any(text.dynamic for text in texts):
+            mentions |= self._any_method(key[0])
+        references = tuple(part for part in parts if not isinstance(part, str))
+        self._nodes[key] = _Node(tuple(parts), references, mentions)
+        return self._nodes[key]
+
+    def _any_method(self, module: str) -> frozenset[str]:
+        """Methods of all classes that a module defines or imports: one that is computed is read."""
+        own = self._names.module(module)
+        assert own is not None
+        names: set[str] = set()
+        for name in (*own.definitions, *own.imports):
+            for target in self._names.resolve(module, Reference(None, name)):
+                found = None if isinstance(target, str) else self._names.class_of(target)
+                names |= set(found.methods) if found is not None else set()
+        return frozenset(names)
+
+    # hashes
+
+    def _hashes(self, reached: Mapping[Key, Parts]) -> dict[Key, str]:
+        edges = {
+            key: [part for part in parts if not isinstance(part, str)]
+            for key, parts in reached.items()
+        }
+        hashes: dict[Key, str] = {}
+        for group in components(edges):
+            labels = dict.fromkeys(group, "")
+            # in a circle each is told from the others by what it refers to, step by step
+            for _ in group if len(group) > 1 or group[0] in edges[group[0]] else [None]:
+                known = {**labels}
+                labels = {key: _hashed(reached[key], hashes, known) for key in group}
+            hashes |= labels
+        return hashes
+
+    def _own_hash(self, key: Key) -> str:
+        """Hash of what a definition says itself; of a class, without the methods."""
+        parts = (
+            part if isinstance(part, str) else f"<{part[1]}>" for part in self._node(key).parts
+        )
+        return hashlib.sha256("".join(parts).encode()).hexdigest()[:SHORT]
+
+
+@contextmanager
+def _without_collection() -> Iterator[None]:
+    """No search for cyclic garbage: syntax trees are many objects, and halve the speed with it."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def _hashed(parts: Iterable[str | Key], hashes: Mapping[Key, str], group: Mapping[Key, str]) -> str:
+    total = hashlib.sha256()
+    for part in parts:
+        if isinstance(part, str):
+            total.update(part.encode())
+        else:
+            total.update(f"<{group[part] if part in group else hashes[part]}>".encode())
+    return total.hexdigest()
+
+
+def _method(key: Key, name: str) -> Key:
+    return key[0], f"{base_key(key)[1]}.{name}"
+
+
+def _is_given(key: Key) -> bool:
+    return key[1].endswith(GIVEN)

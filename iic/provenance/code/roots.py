@@ -1,0 +1,143 @@
+"""What each kind of job runs: the roots from which its code is found.
+
+Names of this list are followed into whatever they use. What they call by a name in a string (a
+method's module, a dataset's reader, a figure) is a root of its own. Objects that a job is given,
+settings above all, count by value; of their classes, the methods that the job uses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+
+from iic.params.datasets import Dataset
+from iic.params.errors import IICError
+from iic.provenance.code.identity import Code, Identity
+from iic.provenance.code.modules import CodeError as UnreadableCode
+
+SOURCE = Path(__file__).resolve().parents[3]
+"""Folder that holds the package: the root of the clone where it is installed as editable."""
+
+BOOKKEEPING = {
+    "iic.cli.job": "checks what a job reads, and writes its receipt",
+    "iic.records.files": "reads and writes files, each whole or not at all, and hashes them",
+    "iic.records.paths": "says where files lie",
+    "iic.records.receipt": "describes jobs",
+    "iic.engine.progress": "shows how far a training is",
+    "iic.data.progress": "shows how far a preparation is",
+}
+"""Code that no result depends on, and why; it is not followed. A test compares it with what
+runs."""
+
+CATALOGUE_ENTRY = "iic.params.datasets.Dataset"
+PLAN = (
+    "iic.params.runs.Plan", "iic.params.resolve.Run", "iic.params.scales.Scale",
+    "iic.params.experiments.Table", "iic.params.experiments.Figure",
+    "iic.params.experiments.Listing", "iic.params.definitions.Definition", CATALOGUE_ENTRY,
+)  # fmt: skip
+"""Classes of what tables, figures and pages are given."""
+
+
+class CodeError(IICError):
+    """Code that a job needs does not exist or is no valid Python."""
+
+
+def preparation(entry: Dataset) -> Identity:
+    """The code that prepares a dataset: what all have in common, and its reader."""
+    return _identity(_preparation(entry), (CATALOGUE_ENTRY,))
+
+
+def training(methods: Iterable[str], entry: Dataset) -> Identity:
+    """The code of a training, and of the preparation of its data.
+
+    Args:
+        methods: Module of the method, and of the one whose weights it starts from, if any.
+        entry: The dataset.
+    """
+    return _identity(*training_roots(methods, entry))
+
+
+def training_roots(
+    methods: Iterable[str], entry: Dataset
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Roots of a training, and the classes of what it is given; as `training` takes them."""
+    methods = tuple(methods)
+    kind = "images" if entry.maps is None else "maps"
+    roots = [f"{method}.train" for method in methods]
+    roots += [f"iic.cli.training.train_{kind}", *_preparation(entry)]
+    settings = [f"{method}.Settings" for method in methods]
+    return tuple(roots), (*settings, CATALOGUE_ENTRY)
+
+
+def evaluation() -> Identity:
+    """The code that scores a run."""
+    given = ("iic.params.evaluation.EvaluationSettings", CATALOGUE_ENTRY)
+    return _identity(("iic.evaluate.run.evaluate_run",), given)
+
+
+def table(methods: Iterable[str]) -> Identity:
+    """The code that writes a table of runs of these methods."""
+    return _display(("iic.publish.tables.write",), methods)
+
+
+def listing(module: str, methods: Iterable[str]) -> Identity:
+    """The code that writes a listing: ``write`` of `module`, and ``build`` for the audit."""
+    return _display((f"{module}.write", f"{module}.build"), methods)
+
+
+def figure(module: str, methods: Iterable[str]) -> Identity:
+    """The code that draws a figure: ``draw`` of `module`."""
+    return _display((f"{module}.draw", "iic.publish.figures.saving.write"), methods)
+
+
+def audit(methods: Iterable[str]) -> Identity:
+    """The code of the audit."""
+    return _display(("iic.provenance.audit.run.audit", "iic.provenance.audit.run.write"), methods)
+
+
+def report(methods: Iterable[str]) -> Identity:
+    """The code that makes the report page."""
+    roots = ("iic.publish.report.page.write", "iic.provenance.audit.page.view")
+    return _display(roots, methods)
+
+
+def forget() -> None:
+    """Read all files anew from now on, in a process that has seen them change."""
+    _code.cache_clear()
+    _identity.cache_clear()
+
+
+def _preparation(entry: Dataset) -> tuple[str, ...]:
+    if entry.maps is not None:
+        return ("iic.data.prepare_maps.prepare_maps", f"{entry.module}.open_maps")
+    roots = ["iic.data.prepare.prepare", f"{entry.module}.read"]
+    if _defines(entry.module, "folds"):
+        roots.append(f"{entry.module}.folds")
+    return tuple(roots)
+
+
+def _defines(module: str, name: str) -> bool:
+    try:
+        found = _code(SOURCE).module(module)
+    except UnreadableCode as error:
+        raise CodeError(str(error)) from None
+    return found is not None and name in found.definitions
+
+
+def _display(roots: tuple[str, ...], methods: Iterable[str]) -> Identity:
+    settings = (f"{method}.Settings" for method in dict.fromkeys(methods))
+    return _identity(roots, (*settings, *PLAN))
+
+
+@cache
+def _identity(roots: tuple[str, ...], given: tuple[str, ...]) -> Identity:
+    try:
+        return _code(SOURCE).identity(roots, given)
+    except UnreadableCode as error:
+        raise CodeError(str(error)) from None
+
+
+@cache
+def _code(source: Path) -> Code:
+    return Code(source, BOOKKEEPING)

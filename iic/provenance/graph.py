@@ -1,0 +1,175 @@
+"""The graph of jobs, stated once: what each kind of job reads, and of which other jobs.
+
+The rules list their inputs from it (workflow/rules/common.smk), the wrapper of every job hashes
+what it names (iic/cli), `iic restore` and the audit follow it, and the report page is handed it.
+Names alone decide: nothing here looks at a file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from iic.params.experiments import Reads
+from iic.params.runs import Plan
+from iic.provenance import jobs
+from iic.provenance.jobs import Job
+from iic.records import paths
+from iic.records.paths import RunPaths
+
+COMPARED = (".json", ".csv")
+"""How the names of small files end, which Snakemake compares by content; others by time."""
+
+
+@dataclass(frozen=True)
+class Edge:
+    """What one job reads of another."""
+
+    parent: Job
+    files: tuple[Path, ...]
+    """Of the parent's outputs."""
+
+
+def edges(plan: Plan, job: Job) -> list[Edge]:
+    """What `job` reads, by the job that wrote it."""
+    names = job.wildcards
+    if job.rule == "download":
+        return []
+    if job.rule == "prepare":
+        return _preparation(names["dataset"])
+    if job.rule == "train":
+        return _training(plan, names["run"], int(names["seed"]))
+    if job.rule == "evaluate":
+        place = RunPaths(names["scale"], names["run"], int(names["seed"]))
+        return [Edge(jobs.train(place.scale, place.run, place.seed), (place.assignments,))]
+    of_scale = {"tabulate": _table, "draw": _figure}
+    return of_scale[job.rule](plan, names["name"]) if job.rule in of_scale else _page(plan)
+
+
+def parents(plan: Plan, job: Job) -> list[Job]:
+    """The jobs that wrote what `job` reads, whose receipts its own names."""
+    return [edge.parent for edge in edges(plan, job)]
+
+
+def inputs(plan: Plan, job: Job) -> list[Path]:
+    """The files that `job` reads; of a dataset's raw files the manifest alone, which lists them."""
+    files = [path for edge in edges(plan, job) for path in edge.files]
+    return [*files, paths.audit_report(plan.scale.name)] if job.rule == "report" else files
+
+
+def preparation_inputs(dataset: str) -> list[Path]:
+    """What the preparation of a dataset reads, which is the same at every scale."""
+    return [path for edge in _preparation(dataset) for path in edge.files]
+
+
+def batch(plan: Plan, job: Job) -> list[Job]:
+    """The jobs that the workflow does in one process with `job`: the evaluations of a dataset."""
+    if job.rule != "evaluate":
+        return [job]
+    return evaluations(plan, job.wildcards["run"].split("/")[0])
+
+
+def evaluations(plan: Plan, dataset: str) -> list[Job]:
+    """The evaluations of all runs on a dataset."""
+    runs = [run for run in plan.runs.values() if run.dataset == dataset]
+    return [jobs.evaluate(plan.scale.name, run.id, seed) for run in runs for seed in run.seeds]
+
+
+def audited(plan: Plan) -> list[Path]:
+    """What the audit waits for. It judges every file, but those above are above these."""
+    tables = [job.outputs[0] for job in jobs.displays(plan) if job.rule == "tabulate"]
+    return [*tables, *(job.receipt for job in jobs.displays(plan))]
+
+
+def stands_for(job: Job) -> Path:
+    """The file by which a rule knows that `job` was done anew.
+
+    That is its receipt. Data are not in git: a clone that obtains them again has other receipts for
+    the same bytes, and trains nothing anew. So the manifest stands for them, with its checksums.
+    """
+    return job.outputs[0] if job.rule in ("download", "prepare") else job.receipt
+
+
+def small_inputs(plan: Plan, together: Iterable[Job]) -> list[Path]:
+    """Inputs of the rule that does some jobs together, which Snakemake compares by content."""
+    found: dict[Path, None] = {}
+    for job in together:
+        found |= dict.fromkeys(stands_for(parent) for parent in parents(plan, job))
+        small = (path for path in inputs(plan, job) if path.suffix in COMPARED)
+        found |= dict.fromkeys(small)
+    return list(found)
+
+
+def large_inputs(plan: Plan, together: Iterable[Job]) -> list[Path]:
+    """All other inputs of that rule: large files, for which the receipt of their job speaks."""
+    found = (path for job in together for path in inputs(plan, job) if path.suffix not in COMPARED)
+    return list(dict.fromkeys(map(_as_made, found)))
+
+
+def _as_made(path: Path) -> Path:
+    """A file as a rule's output has it: artifacts are one folder a training."""
+    return path.parent if path.parts[2:3] == ("artifacts",) else path
+
+
+def _preparation(dataset: str) -> list[Edge]:
+    raw = jobs.download(dataset)
+    return [Edge(raw, raw.outputs)]
+
+
+def _training(plan: Plan, run: str, seed: int) -> list[Edge]:
+    chosen = plan.run(run)
+    data, base = jobs.prepare(chosen.dataset), plan.base_of(chosen)
+    above = [Edge(data, data.outputs)]
+    if base is not None:
+        start = RunPaths(plan.scale.name, base.id, seed)
+        above.append(Edge(jobs.train(start.scale, start.run, seed), (start.weights,)))
+    return above
+
+
+def _table(plan: Plan, name: str) -> list[Edge]:
+    places = [RunPaths(plan.scale.name, run.id, seed)
+              for run in plan.table_runs(name) for seed in run.seeds]  # fmt: skip
+    counted = [jobs.prepare(dataset) for dataset in plan.table_datasets(name)]
+    return [*map(_scores, places), *(Edge(data, data.outputs[:1]) for data in counted)]
+
+
+def _figure(plan: Plan, name: str) -> list[Edge]:
+    reads = plan.figures[name].reads
+    places = [RunPaths(plan.scale.name, run.id, seed) for run, seed in plan.figure_places(name)]
+    above = [_scores(place) for place in places]
+    for place in places:
+        if files := tuple(_drawn(place, reads)):
+            above.append(Edge(jobs.train(place.scale, place.run, place.seed), files))
+    if "data" in reads:
+        for dataset in dict.fromkeys(place.run.split("/")[0] for place in places):
+            data = jobs.prepare(dataset)
+            above.append(Edge(data, data.outputs))
+    return above
+
+
+def _drawn(place: RunPaths, reads: Iterable[Reads]) -> Iterator[Path]:
+    """Files of a training that a figure reads."""
+    files: dict[Reads, Path] = {
+        "history": place.history,
+        "assignments": place.assignments,
+        "probabilities": place.probabilities,
+        "snapshots": place.snapshots,
+    }
+    return (files[kind] for kind in reads if kind in files)
+
+
+def _page(plan: Plan) -> list[Edge]:
+    above = []
+    for run in plan.runs.values():
+        for seed in run.seeds:
+            place = RunPaths(plan.scale.name, run.id, seed)
+            above += [Edge(jobs.train(place.scale, run.id, seed), (place.history,)), _scores(place)]
+    for display in jobs.displays(plan):
+        shown = tuple(path for path in display.outputs if path.suffix != ".tex")
+        above.append(Edge(display, shown))
+    return above
+
+
+def _scores(place: RunPaths) -> Edge:
+    return Edge(jobs.evaluate(place.scale, place.run, place.seed), (place.evaluation,))

@@ -1,0 +1,242 @@
+"""Which definitions a job reaches, and that the hash of them knows no file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from iic.provenance.code.modules import CodeError
+from tests.provenance.code_helpers import identity, write
+
+CHAIN = {
+    "a": "from iic.room import b\nfrom iic.c import helper as own\n"
+         "def f(x):\n    return b.g(x) + own(1)\n",
+    "room__b": "def g(x):\n    from iic.c import LIMIT\n    return x + LIMIT\n",
+    "c": "LIMIT = 3\nUNUSED = 4\ndef helper(x):\n    return x\ndef other():\n    return UNUSED\n",
+}  # fmt: skip
+
+
+def value(source: Path, *roots: str) -> str | None:
+    return identity(source, *roots).value
+
+
+def edit(source: Path, module: str, old: str, new: str) -> None:
+    path = source / "iic" / f"{module.replace('__', '/')}.py"
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new))
+
+
+def test_what_is_reached_is_named(tmp_path: Path) -> None:
+    found = identity(write(tmp_path, **CHAIN))
+    assert set(found.definitions) == {"iic.a.f", "iic.room.b.g", "iic.c.LIMIT", "iic.c.helper"}
+
+
+def test_a_constant_three_calls_away_changes_what_reaches_it_alone(tmp_path: Path) -> None:
+    source = write(tmp_path, **CHAIN)
+    reaching, apart = value(source, "iic.a.f"), value(source, "iic.c.other")
+    before = identity(source)
+    edit(source, "c", "LIMIT = 3", "LIMIT = 5")
+    after = identity(source)
+    assert after.value != reaching and value(source, "iic.c.other") == apart
+    changed = {name for name in after.definitions
+               if after.definitions[name] != before.definitions[name]}  # fmt: skip
+    assert changed == {"iic.c.LIMIT"}
+    edit(source, "c", "UNUSED = 4", "UNUSED = 5")
+    assert value(source, "iic.c.other") != apart and identity(source) == after
+
+
+def test_a_move_and_a_new_name_of_a_file_change_nothing(tmp_path: Path) -> None:
+    before = value(write(tmp_path / "1", **CHAIN))
+    moved = {
+        "a": "from iic import elsewhere\nfrom iic.deep.er import helper\n"
+             "def f(x):\n    return elsewhere.g(x) + helper(1)\n",
+        "elsewhere": "from iic.deep.er import LIMIT as MOST\ndef g(x):\n    return x + MOST\n",
+        "deep__er": CHAIN["c"],
+    }  # fmt: skip
+    assert value(write(tmp_path / "2", **moved)) == before
+
+
+def test_a_re_export_and_a_whole_package_are_seen_through(tmp_path: Path) -> None:
+    plain = write(tmp_path / "1", a="from iic.b import g\ndef f(): return g()",
+                  b="def g(): return 1")  # fmt: skip
+    source = write(tmp_path / "2", a="import iic.room\ndef f(): return iic.room.g()",
+                   room__b="def g(): return 1")  # fmt: skip
+    (source / "iic/room/__init__.py").write_text("from .b import g\n")
+    assert value(source) == value(plain)
+    starred = write(tmp_path / "3", a="from iic.b import *\ndef f(): return g()",
+                    b="def g(): return 1")  # fmt: skip
+    assert value(starred) == value(plain)
+
+
+def test_a_reference_to_another_definition_of_the_same_name_counts(tmp_path: Path) -> None:
+    text = "from iic.b import loss\nfrom iic.c import loss as other\ndef f(): return {}, {}"
+    sources = [
+        write(tmp_path / str(number), a=text.format(*names), b="def loss(): return 1",
+              c="def loss(): return 2")
+        for number, names in enumerate([("loss", "other"), ("other", "loss")])
+    ]  # fmt: skip
+    assert value(sources[0]) != value(sources[1])
+
+
+def test_a_local_of_the_same_name_shadows_a_definition(tmp_path: Path) -> None:
+    source = write(
+        tmp_path,
+        a="from iic.b import g, h, i, j, k, m\n"
+        "def f(g, *h):\n"
+        "    i = 1\n"
+        "    for j in g: pass\n"
+        "    with g as k: pass\n"
+        "    return [m for m in (lambda g: g)(h)], i, j, k\n",
+        b="g = h = i = j = k = m = 1",
+    )
+    assert set(identity(source).definitions) == {"iic.a.f"}
+    # outside the scope of the local, the definition counts
+    for body in ("[g for g in g]", "{g: 1 for h in g}", "(lambda g: 1)(g)", "[x for x in () if g]"):
+        path = write(tmp_path / "other", a=f"from iic.b import g\ndef f(): return {body}", b="g=1")
+        assert "iic.b.g" in identity(path).definitions, body
+
+
+def test_scopes_of_classes_are_not_those_of_their_methods(tmp_path: Path) -> None:
+    source = write(
+        tmp_path,
+        a="from iic.b import g, h\nclass f:\n    g = 1\n    h = h\n"
+        "    def __call__(self): return g\n",
+        b="g = 1\nh = 2",
+    )
+    assert {"iic.b.g", "iic.b.h"} <= set(identity(source).definitions)
+
+
+def test_circles_of_definitions_and_imports(tmp_path: Path) -> None:
+    text = {
+        "a": "def f(n):\n    from iic.b import g\n    return n and g(n - 1)\n",
+        "b": "from iic.a import f\nLEAST = 1\ndef g(n):\n    return n > LEAST and f(n) and g(n)\n",
+    }
+    source = write(tmp_path / "1", **text)
+    before = value(source)
+    assert value(write(tmp_path / "2", a=text["a"].replace("iic.b", "iic.c"),
+                       c=text["b"])) == before  # fmt: skip
+    edit(source, "b", "LEAST = 1", "LEAST = 2")
+    assert value(source) not in (None, before)
+    # two that are equal but for what they call
+    pair = "def f(n): return g(n)\ndef g(n): return {0}(n)\ndef h(n): return g(n) + 1\n"
+    one, other = (write(tmp_path / name, a=pair.format(name)) for name in ("f", "h"))
+    assert value(one) != value(other)
+
+
+def test_import_that_leads_in_a_circle_and_defines_nothing(tmp_path: Path) -> None:
+    source = write(tmp_path, a="from iic.b import x\ndef f(): return x", b="from iic.a import x")
+    assert value(source)
+
+
+def test_lambdas_decorators_and_attributes_that_are_computed(tmp_path: Path) -> None:
+    source = write(
+        tmp_path,
+        a="from iic.b import wrap, made, inner\n"
+        "KEY = lambda x: inner(x)\n"
+        "class C:\n    width = made(3)\n"
+        "@wrap\ndef f(): return KEY, C\n",
+        b="def wrap(f): return f\ndef made(n): return n\ndef inner(x): return SCALE * x\nSCALE=2",
+    )
+    found = set(identity(source).definitions)
+    assert {"iic.b.wrap", "iic.b.made", "iic.b.inner", "iic.b.SCALE", "iic.a.KEY"} <= found
+
+
+def test_a_package_can_be_a_method(tmp_path: Path) -> None:
+    source = write(tmp_path, method__parts="def train(): return 1")
+    (source / "iic/method/__init__.py").write_text("from iic.method.parts import train\n")
+    plain = write(tmp_path / "plain", method="def train(): return 1")
+    assert value(source, "iic.method.train") == value(plain, "iic.method.train")
+
+
+METHODS = (
+    "from pydantic import BaseModel, field_validator\n"
+    "class C(BaseModel):\n"
+    "    n: int = 1\n"
+    "    @property\n    def twice(self): return 2 * self.n\n"
+    "    def cost(self): return helper()\n"
+    "    @field_validator('n')\n    @classmethod\n    def check(cls, n): return n\n"
+    "    def __len__(self): return 3\n"
+    "def helper(): return 1\n"
+)
+
+
+def test_methods_count_where_they_are_named(tmp_path: Path) -> None:
+    source = write(tmp_path, b=METHODS, a="from iic.b import C\ndef f(): return C().twice")
+    found = set(identity(source).definitions)
+    assert {"iic.b.C", "iic.b.C.twice", "iic.b.C.check", "iic.b.C.__len__"} <= found
+    assert not {"iic.b.C.cost", "iic.b.helper"} & found
+    named = ("x.cost()", "getattr(x, 'cost')", "hasattr(x, 'cost')", "attrgetter('cost')(x)",
+             "getattr(x, x.n)")  # fmt: skip
+    for use in named:
+        path = write(tmp_path / "used", b=METHODS, a=f"from iic.b import C\ndef f(x): {use}; C")
+        assert "iic.b.helper" in identity(path).definitions, use
+
+
+def test_all_methods_of_a_class_count_that_another_package_may_call(tmp_path: Path) -> None:
+    source = write(
+        tmp_path,
+        a="import torch\nfrom iic.b import Base\nclass N(Base):\n"
+        "    def forward(self): return 1\ndef f(): return N()",
+        b="import torch\nclass Base(torch.nn.Module):\n    def extra(self): return 2\n",
+    )
+    assert {"iic.a.N.forward", "iic.b.Base.extra"} <= set(identity(source).definitions)
+
+
+def test_of_what_is_given_the_methods_count_that_are_named(tmp_path: Path) -> None:
+    text = METHODS + "class Outer(BaseModel):\n    inner: 'C | None' = None\n    K: ClassVar = 1\n"
+    source = write(tmp_path, b=text, a="def f(settings): return settings.inner.twice")
+
+    def given() -> str | None:
+        return identity(source, given=("iic.b.Outer",)).value
+
+    before = given()
+    assert "iic.b.C.twice" in identity(source, given=("iic.b.Outer",)).definitions
+    for old, new in (("n: int = 1", "n: int = 2"), ("return n\n", "return n + 1\n"),
+                     ("return 1\n", "return 2\n")):  # fmt: skip
+        edit(source, "b", old, new)
+        assert given() == before, "values count as values"
+    edit(source, "b", "return 2 * self.n", "return 3 * self.n")
+    assert given() != before
+    before = given()
+    edit(source, "b", "K: ClassVar = 1", "K: ClassVar = 2")
+    assert given() != before
+
+
+def test_what_runs_at_import_belongs_to_every_definition_of_its_module(tmp_path: Path) -> None:
+    source = write(tmp_path, a="from iic.b import g\ndef f(): return g",
+                   b="import torch\ng = 1\ntorch.set_num_threads(1)\n")  # fmt: skip
+    before = value(source)
+    edit(source, "b", "threads(1)", "threads(2)")
+    assert value(source) != before
+
+
+def test_uncounted_code_is_not_followed(tmp_path: Path) -> None:
+    source = write(tmp_path, **CHAIN)
+    found = identity(source, uncounted=("iic.room.b",))
+    assert set(found.definitions) == {"iic.a.f", "iic.c.helper"}
+    assert set(identity(source, uncounted=("iic.c.helper",)).definitions) == {
+        "iic.a.f", "iic.room.b.g", "iic.c.LIMIT",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("def :", r"b\.py:1: no valid Python"),
+        ("def g(): pass\n\n  x = 1", r"b\.py:3: no valid Python"),
+        ("h = 1", r"iic\.a: imports 'g' from iic\.b, which has no such"),
+    ],
+)
+def test_broken_code_names_the_file(tmp_path: Path, text: str, message: str) -> None:
+    source = write(tmp_path, a="from iic.b import g\ndef f(): return g()", b=text)
+    with pytest.raises(CodeError, match=message):
+        identity(source)
+    with pytest.raises(CodeError, match=r"there is no 'iic\.nope\.f'"):
+        identity(source, "iic.nope.f")
+
+
+def test_roots_that_do_not_exist_are_named(tmp_path: Path) -> None:
+    source = write(tmp_path, a="def f(): pass")
+    with pytest.raises(CodeError, match=r"module iic\.a defines no 'train'"):
+        identity(source, "iic.a.train")

@@ -1,0 +1,123 @@
+"""The graph of jobs is what the rules list, and what the receipts of a finished tree say."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from iic.params.runs import Plan, plan
+from iic.provenance import graph, jobs
+from iic.provenance.jobs import Job
+from iic.records import paths
+from iic.records.files import read_record
+from iic.records.raw import RawManifest
+from iic.records.receipt import Receipt
+from tests.conftest import SCALE, clone_to, run_in
+
+ARTIFACTS = f"results/{SCALE}/artifacts/"
+
+
+@dataclass(frozen=True)
+class Rules:
+    """The jobs of Snakemake."""
+
+    whole: Plan
+    inputs: dict[str, set[str]]
+    """Output -> inputs of the job that writes it."""
+
+
+@pytest.fixture(scope="module")
+def whole(finished_tree: Path) -> Plan:
+    """What the finished tree holds."""
+    return plan(SCALE, finished_tree / "params")
+
+
+@pytest.fixture(scope="module")
+def rules(tmp_path_factory: pytest.TempPathFactory) -> Rules:
+    """What Snakemake plans in a bare clone."""
+    clone = clone_to(tmp_path_factory.mktemp("bare") / "clone")
+    for file in (clone / "workflow/rules").glob("*.smk"):
+        # a job that has a message of its own is not listed with its files
+        file.write_text(re.sub(r"^ +message:\n.+\n", "", file.read_text(), flags=re.MULTILINE))
+    command = ("-m", "snakemake", "--dry-run", "--cores=1", "--config", f"scale={SCALE}")
+    done = run_in(clone, *command)
+    assert done.returncode == 0, done.stderr[-3000:]
+    files: dict[str, set[str]] = {}
+    for block in re.split(r"\n(?=(?:local)?rule )", done.stdout):
+        words = dict(re.findall(r"^ {4}(input|output): (.+)$", block, re.MULTILINE))
+        read = set(words["input"].split(", ")) if "input" in words else set()
+        files |= dict.fromkeys(words["output"].split(", ") if "output" in words else (), read)
+    return Rules(plan(SCALE, clone / "params"), files)
+
+
+def every(whole: Plan) -> list[Job]:
+    """All jobs that have a receipt."""
+    return [*jobs.all_jobs(whole), jobs.report(whole.scale.name)]
+
+
+def in_rules(files: list[Path]) -> set[str]:
+    """Files as Snakemake knows them: artifacts by their folder."""
+    return {str(path.parent if str(path).startswith(ARTIFACTS) else path) for path in files}
+
+
+def test_rules_list_the_inputs_and_outputs_of_the_graph(rules: Rules) -> None:
+    whole, wanted = rules.whole, {}
+    for job in every(whole):
+        together = graph.batch(whole, job)
+        parents = [parent for one in together for parent in graph.parents(whole, one)]
+        inputs = [path for one in together for path in graph.inputs(whole, one)]
+        read = in_rules([*inputs, *map(graph.stands_for, parents)])
+        wanted |= dict.fromkeys(in_rules([job.receipt, *job.outputs]), read)
+    for path in (paths.audit_report, paths.audit_page):
+        wanted[str(path(SCALE))] = in_rules(graph.audited(whole))
+    assert rules.inputs == wanted
+
+
+def test_rules_wait_for_the_receipt_of_every_parent_but_data(rules: Rules) -> None:
+    for job in every(rules.whole):
+        for parent in graph.parents(rules.whole, job):
+            data = parent.rule in ("download", "prepare")
+            named = parent.outputs[0] if data else parent.receipt
+            assert str(named) in rules.inputs[str(job.receipt)], (job.name, parent.name)
+    above = rules.inputs[str(paths.audit_report(SCALE))]
+    assert {str(job.receipt) for job in jobs.displays(rules.whole)} <= above
+
+
+def test_receipts_name_the_parents_inputs_and_outputs_of_the_graph(
+    finished_tree: Path, whole: Plan
+) -> None:
+    for job in jobs.all_jobs(whole):
+        receipt = read_record(finished_tree / job.receipt, Receipt)
+        parents = [str(parent.receipt) for parent in graph.parents(whole, job)]
+        assert [one.path for one in receipt.parents] == parents, job.name
+        raw = set()
+        if job.rule in ("download", "prepare"):
+            manifest = finished_tree / paths.raw_manifest(job.wildcards["dataset"])
+            raw = {file.path for file in read_record(manifest, RawManifest).files}
+        read = set(map(str, graph.inputs(whole, job)))
+        assert {one.path for one in receipt.inputs} - raw == read, job.name
+        wrote = {one.path for one in receipt.outputs}
+        assert wrote - raw <= set(map(str, job.outputs)), job.name
+        # a method need not have a network, nor a figure that asks for snapshots
+        optional = {path for path in map(str, job.outputs) if path.startswith(ARTIFACTS)}
+        assert wrote >= set(map(str, job.outputs)) - optional, job.name
+
+
+def test_what_is_read_is_written_by_the_job_that_the_graph_names(whole: Plan) -> None:
+    for job in every(whole):
+        for edge in graph.edges(whole, job):
+            assert edge.files and set(edge.files) <= set(edge.parent.outputs), job.name
+    order = [job.name for job in jobs.all_jobs(whole)]
+    for job in jobs.all_jobs(whole):
+        above = [order.index(parent.name) for parent in graph.parents(whole, job)]
+        assert all(place < order.index(job.name) for place in above), job.name
+
+
+def test_no_input_is_both_compared_and_not(whole: Plan) -> None:
+    for job in every(whole):
+        small, large = graph.small_inputs(whole, [job]), graph.large_inputs(whole, [job])
+        assert set(small).isdisjoint(large)
+        assert len(small) == len(set(small)) and len(large) == len(set(large))

@@ -1,0 +1,72 @@
+"""What code identity cannot see is not to be written."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from iic.provenance.code.modules import EFFECTS, parse
+from tests.conftest import ROOT
+
+SOURCES = sorted((ROOT / "iic").rglob("*.py"))
+REGISTERING = {"iic/cli/app.py"}
+"""Modules that do more at import than define names: the command line, in no fingerprint."""
+BY_NAME = {
+    "iic/cli/training.py": "a run's method, which is a root",
+    "iic/cli/jobs.py": "a listing's module, which is a root",
+    "iic/cli/workflow.py": "looks whether Snakemake is there",
+    "iic/provenance/remote.py": "looks whether DVC is there",
+    "iic/data/prepare.py": "a dataset's reader, which is a root",
+    "iic/data/prepare_maps.py": "a dataset's reader, which is a root",
+    "iic/data/download.py": "a stand-in's generator: raw files are known by their checksums",
+    "iic/params/method.py": "settings, which count by value",
+    "iic/params/modules.py": "only looks whether a module is there",
+    "iic/publish/tables.py": "a listing's module, which is a root",
+    "iic/publish/figures/saving.py": "a figure's module, which is a root",
+}
+"""Modules that import others by a name in a string, and why that is no gap."""
+
+
+def name(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name)
+def test_a_module_defines_names_and_does_nothing_else(path: Path) -> None:
+    effects = EFFECTS in parse(path.read_text(encoding="utf-8"), str(path), "iic").definitions
+    assert effects == (name(path) in REGISTERING)
+
+
+def test_modules_named_in_strings_are_roots() -> None:
+    found = {
+        name(path)
+        for path in SOURCES
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute | ast.Name)
+        if getattr(node, "attr", getattr(node, "id", "")) in ("import_module", "__import__")
+        or (isinstance(node, ast.Attribute) and node.attr == "find_spec")
+    }
+    assert found == set(BY_NAME)
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name)
+def test_no_module_is_altered_from_outside_and_no_name_is_made(path: Path) -> None:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    imported = {
+        alias.asname or alias.name.split(".")[0]
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for alias in node.names
+        if isinstance(node, ast.Import) or (node.module or "").split(".")[0] == "iic"
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+            owner = node.value
+            assert not (isinstance(owner, ast.Name) and owner.id in imported), ast.unparse(node)
+        if isinstance(node, ast.Call):
+            called = getattr(node.func, "id", "")
+            assert called not in ("globals", "exec", "eval", "vars", "locals", "type") or (
+                called == "type" and len(node.args) == 1
+            ), ast.unparse(node)
