@@ -13,7 +13,17 @@ import pytest
 from iic.cli.own_clone import OtherClone, use_own_code
 from iic.cli.workflow import stand_ins
 from iic.records.files import write_text
-from tests.workflow.workflow_helpers import ROOT, copy, edit, git, iic, run, snakemake, write_scale
+from tests.workflow.workflow_helpers import (
+    ROOT,
+    copy,
+    dvc,
+    edit,
+    git,
+    iic,
+    run,
+    snakemake,
+    write_scale,
+)
 
 SCRIPT = f"""#!{sys.executable}
 import sys
@@ -167,3 +177,15 @@ def test_an_audit_needs_no_torch(clone: Path) -> None:
     said = run(clone, sys.executable, "-c", WITHOUT_TORCH, *command).said
     assert "supp_table_1 was not built again: a package cannot be loaded here" in said
     assert "laptop: verified" in said and "failure" not in said and "Traceback" not in said
+
+
+def test_data_behind_a_link(clone: Path, tmp_path: Path) -> None:
+    """Snakemake follows it; DVC takes no outs there, which is said before the work."""
+    (tmp_path / "disk").mkdir()
+    (clone / "data").symlink_to(tmp_path / "disk")
+    refused = dvc(clone, "repro", "data@digits", expect=None)
+    assert refused.status != 0
+    assert f"data: a link to {tmp_path}/disk, outside of the clone, where DVC" in refused.said
+    assert not list((tmp_path / "disk").iterdir())
+    snakemake(clone, "data/prepared/digits/data.json")
+    assert (tmp_path / "disk/prepared/digits/images.npy").exists()
