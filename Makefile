@@ -9,6 +9,19 @@ CRATE := $(VENV)/rocrate
 CRATE_READY := $(CRATE)/.ready
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
+# a user without a home or a name, as in a container: Snakemake, DVC and pip ask for both
+ifneq ($(shell test -d "$$HOME" -a -w "$$HOME" && echo yes),yes)
+export HOME := $(CURDIR)/scratch/home
+endif
+ifeq ($(shell id -un 2>/dev/null),)
+export USER ?= user$(shell id -u)
+export LOGNAME ?= $(USER)
+endif
+
+# the programs of an environment hold its path: in a clone that was moved it is made anew
+MOVED := $(shell cd $(VENV) 2>/dev/null && place="$$(pwd -P)" && test -f bin/activate && \
+	! grep -qF -e "=$$place" -e "=\"$$place" -e "='$$place" bin/activate && echo moved)
+
 .PHONY: help mini setup test test-long test-slurm check format lock readme clean
 
 help: ## List the targets
@@ -22,11 +35,15 @@ setup: $(READY) ## Make .venv from requirements.lock
 $(READY): requirements.lock requirements-uv.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed, this is " + sys.version + "; try make PYTHON=python3.11")'
 	$(PYTHON) -c 'import ensurepip, venv' || { echo "venv is missing: apt-get install python3-venv" >&2; exit 1; }
-	test -x $(BIN)/pip || $(PYTHON) -m venv --clear $(VENV)
+	test -z "$(MOVED)" -a -x $(BIN)/pip || $(PYTHON) -m venv --clear $(VENV)
 	test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --no-deps --require-hashes -r requirements-uv.lock
 	uv pip sync --quiet --compile-bytecode --python $(BIN)/python --require-hashes requirements.lock
 	uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	touch $@
+
+ifneq ($(MOVED),)
+.PHONY: $(READY)
+endif
 
 # what validates crates needs older packages than the workflow does, so it has a place of its own
 $(CRATE_READY): requirements-rocrate.lock | $(READY)

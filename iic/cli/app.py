@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import sys
 from pathlib import Path
 
 import typer
+from typer.models import CommandInfo
 
 from iic.cli import (
     cite,
@@ -20,7 +22,18 @@ from iic.cli import (
     status,
     workflow,
 )
+from iic.cli.own_clone import use_own_code
 from iic.params.errors import IICError
+
+PANELS = {
+    "Look": ("status", "audit", "why"),
+    "Run": ("run", "restore", "accept", "prune", "dvc"),
+    "Share": ("cite", "export"),
+    "Called by the workflow, one verb a rule": (
+        "download", "prepare", "train", "evaluate", "tabulate", "draw", "report", "partial",
+    ),
+}  # fmt: skip
+"""How ``iic --help`` groups the verbs."""
 
 app = typer.Typer(
     name="iic",
@@ -40,6 +53,24 @@ export.register(app)
 workflow.register(app)
 
 
+def _group() -> None:
+    panels = {verb: panel for panel, verbs in PANELS.items() for verb in verbs}
+    for group in app.registered_groups:
+        group.rich_help_panel = panels[str(group.name)]
+    for command in app.registered_commands:
+        command.rich_help_panel = panels[_name(command)]
+    # panels are shown in the order in which their first verbs come
+    app.registered_commands.sort(key=lambda command: [*panels].index(_name(command)))
+
+
+def _name(command: CommandInfo) -> str:
+    assert command.callback is not None
+    return command.name or command.callback.__name__
+
+
+_group()
+
+
 @app.callback()
 def _setup() -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
@@ -57,7 +88,12 @@ def main() -> None:
     Exit status 0 means that all is well. Expected errors are printed without a traceback, which
     ``IIC_TRACEBACK=1`` brings back.
     """
+    for stream in (sys.stdout, sys.stderr):
+        # a terminal of another alphabet, or a path that is not UTF-8: shown as far as it can be
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
+        use_own_code()
         app(standalone_mode=True)
     except IICError as error:
         if os.environ.get("IIC_TRACEBACK"):

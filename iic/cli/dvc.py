@@ -10,15 +10,20 @@ not in them, so that it never is a reason to run one, and no entry of dvc.lock d
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from iic.params.datasets import load_catalogue
+from iic.params.loading import read_yaml
 from iic.params.runs import Plan, plan, scale_names
 from iic.provenance.environment import tracked_files
+from iic.provenance.git import GitUnknown
 from iic.records import paths
+
+log = logging.getLogger(__name__)
 
 DVC_FILE = "dvc.yaml"
 HEADER = (
@@ -35,8 +40,13 @@ TEMPLATE = "scores"
 def dvc_yaml(root: Path = Path()) -> str:
     """Text of ``dvc.yaml`` for all datasets and scales.
 
+    What is shown is what git keeps. Where git does not know, it is what ``dvc.yaml`` shows already.
+
     Args:
         root: Root of the clone, where the results lie; settings are those of the working directory.
+
+    Raises:
+        GitUnknown: Git does not know, and there is no ``dvc.yaml`` to go by.
     """
     plans = {scale: plan(scale) for scale in scale_names()}
     data = {scale: sorted(one.datasets) for scale, one in plans.items()}
@@ -107,7 +117,14 @@ def _shown(root: Path) -> dict[str, Any]:
     Of other scales git has no earlier state to compare with, and `dvc metrics show` would have an
     empty line for each run that nobody has trained.
     """
-    whole = [plan(scale) for scale in scale_names() if kept_in_git(scale, root)]
+    try:
+        whole = [plan(scale) for scale in scale_names() if kept_in_git(scale, root)]
+    except GitUnknown as reason:
+        now = read_yaml(root / DVC_FILE) if (root / DVC_FILE).exists() else None
+        if not isinstance(now, dict):
+            raise
+        log.warning("metrics and plots of %s: left as they are (%s)", DVC_FILE, reason)
+        return {name: now.get(name, []) for name in ("metrics", "plots")}
     return {
         "metrics": [path for one in whole for path in _evaluations(one)],
         "plots": [entry for one in whole for entry in _plots(one)],
@@ -115,7 +132,11 @@ def _shown(root: Path) -> dict[str, Any]:
 
 
 def kept_in_git(scale: str, root: Path = Path()) -> bool:
-    """Whether git tracks results of `scale`: a scale that was only begun changes nothing."""
+    """Whether git tracks results of `scale`: a scale that was only begun changes nothing.
+
+    Raises:
+        GitUnknown: Git does not say.
+    """
     return bool(tracked_files(root, f"{paths.RESULTS}/{scale}/runs"))
 
 

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
 from iic.params.errors import IICError
 
 
+class JobFailed(IICError):
+    """A job ended by an error that nobody expected; its traceback stands in the log."""
+
+
 class _LogFile(logging.FileHandler):
     """A log that cannot be written any more, as on a full disk, must not hide the job's own end."""
 
+    cut = False
+    """Whether a line could not be written."""
+
     def handleError(self, record: logging.LogRecord) -> None:
         """Go on without the line."""
+        self.cut = True
 
     def close(self) -> None:
         """Close, whatever was left to write."""
@@ -26,17 +35,19 @@ class _LogFile(logging.FileHandler):
 def logged_to(path: Path | None) -> Iterator[None]:
     """Append what is logged inside the block to `path`, and the error that ends it.
 
-    An error that is not expected is written with its traceback.
+    An error that is not expected is written with its traceback, which then is shown nowhere else:
+    Snakemake shows the log of a job that failed.
 
     Raises:
         IICError: The log cannot be written.
+        JobFailed: In place of an error that is not expected.
     """
     if path is None:
         yield
         return
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handler = _LogFile(path, encoding="utf-8")
+        handler = _LogFile(path, encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         raise IICError(f"--log {path}: cannot be written: {error.strerror}") from error
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
@@ -47,13 +58,17 @@ def logged_to(path: Path | None) -> Iterator[None]:
     except IICError as error:
         handler.handle(_record(f"error: {error}"))
         raise
-    except Exception:
-        logging.getLogger("iic").exception("the job failed")
-        raise
+    except Exception as error:
+        handler.handle(_record("the job failed", error))
+        if handler.cut:
+            raise
+        said = "".join(traceback.format_exception_only(error)).strip()
+        raise JobFailed(f"{said}\n  its traceback: {path}") from error
     finally:
         root.removeHandler(handler)
         handler.close()
 
 
-def _record(text: str) -> logging.LogRecord:
-    return logging.LogRecord("iic", logging.ERROR, __file__, 0, text, None, None)
+def _record(text: str, error: Exception | None = None) -> logging.LogRecord:
+    trace = None if error is None else (type(error), error, error.__traceback__)
+    return logging.LogRecord("iic", logging.ERROR, __file__, 0, text, None, trace)

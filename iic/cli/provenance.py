@@ -16,7 +16,7 @@ from iic.params.runs import plan
 from iic.provenance import jobs
 from iic.provenance.accept import accept as add_acceptance
 from iic.provenance.audit.report import AuditReport, Finding, Reruns
-from iic.provenance.environment import tracked_files
+from iic.provenance.environment import kept_in_git
 from iic.provenance.why import Answer, left_over
 from iic.provenance.why import why as compare
 from iic.records import paths
@@ -100,12 +100,10 @@ def audit(
     console = Console(soft_wrap=True, highlight=False)
     _show(report, console)
     if log_file is not None:
-        with log_file.open("a", encoding="utf-8") as file:
+        with log_file.open("a", encoding="utf-8", errors="backslashreplace") as file:
             _show(report, Console(file=file, soft_wrap=True, highlight=False))
     if report.verdict != "nothing measured":
-        own = not to_results and str(paths.audit_report(scale)) in tracked_files(
-            Path(), str(paths.audit_report(scale))
-        )
+        own = not to_results and kept_in_git(paths.audit_report(scale))
         path = write(report, to_results=not own)
         hint = ", since git keeps that of the results (--write replaces it)" if own else ""
         console.print(Text(f"written to {path}{hint}"))

@@ -13,6 +13,8 @@ from iic.params.runs import plan
 from iic.records.files import dump_json
 from iic.records.sizes import size
 
+MARKS = {True: "  (in git)", False: "", None: "  (git does not say whether it is in git)"}
+
 ScaleOption = Annotated[str, typer.Option(help="One of the files in params/scales/.")]
 
 
@@ -49,7 +51,7 @@ def prune(
         together = size(sum(one.bytes for one in files))
         console.print(Text(f"{folder}/").append(f"  {together}", style="dim"))
         for one in files:
-            mark = "  (in git)" if one.in_git else ""
+            mark = MARKS[one.in_git]
             mark += "  (left by a killed audit)" if one.place == "re-runs" else ""
             line = Text(f"  {one.path.rpartition('/')[2]}  {size(one.bytes)}")
             console.print(line.append(mark, style="yellow"))
@@ -61,7 +63,7 @@ def prune(
         console.print(Text(f"{scale}: deleted {number}", style="bold"))
     else:
         console.print(Text(f"{scale}: {number} that no job makes; --delete deletes them"))
-    if in_git := sum(one.in_git for one in found.files):
+    if in_git := sum(one.in_git is True for one in found.files):
         fate = "commit their removal, or undo it with git restore" if delete else "see above"
         console.print(Text(f"{in_git} of them in git: {fate}", style="yellow"))
     if delete and any(one.place in ("results", "data") for one in found.files):

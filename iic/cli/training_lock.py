@@ -11,10 +11,11 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from iic.params.errors import IICError
 from iic.records.files import RecordError
+from iic.records.locks import held, holder, note_of
 from iic.records.paths import RunPaths
 
 PATIENCE = 30.0
@@ -27,7 +28,7 @@ class TrainedElsewhere(IICError):
 
 @contextlib.contextmanager
 def alone(place: RunPaths, patience: float = PATIENCE) -> Iterator[None]:
-    """Hold the run's lock, which the system gives back when the process ends, however it ends.
+    """Hold the run's lock, which is free again when the process ends, however it ends.
 
     From before the job reads to after its receipt is written: a process that waited finds either
     nothing or a finished run, which it trains again from the start, receipt first.
@@ -37,32 +38,33 @@ def alone(place: RunPaths, patience: float = PATIENCE) -> Iterator[None]:
         RecordError: The folder of checkpoints cannot be written to.
     """
     path = place.scratch / "lock"
-    lock = FileLock(path, timeout=patience)
-    try:
-        _acquire(lock, path)
-    except Timeout:
-        raise TrainedElsewhere(
-            f"{path}: held by another process, which trains {place.run} with seed {place.seed}: "
-            "wait until it ends or cancel it (squeue, qstat or ps show it), then run this again; "
-            "it goes on from the last checkpoint"
-        ) from None
-    except OSError as error:
-        raise RecordError(f"{path}: cannot be written: {error.strerror}") from error
-    try:
-        yield
-    finally:
-        # a job that was refused before it began leaves nothing behind
-        if {one.name for one in path.parent.glob("*")} == {path.name}:
-            path.unlink()
-            with contextlib.suppress(OSError):
-                os.removedirs(path.parent)
-        lock.release()
+    with contextlib.ExitStack() as stack:
+        try:
+            _enter(stack, path, patience)
+        except Timeout:
+            raise TrainedElsewhere(
+                f"{path}: held by {holder(path)}, which trains {place.run} with seed {place.seed}: "
+                "wait until it ends or cancel it (squeue, qstat or ps show it), then run this "
+                "again; it goes on from the last checkpoint"
+            ) from None
+        except OSError as error:
+            raise RecordError(f"{path}: cannot be written: {error.strerror}") from error
+        try:
+            yield
+        finally:
+            # a job that was refused before it began leaves nothing behind
+            left = {one.name for one in path.parent.glob("*")}
+            if path.name in left <= {path.name, note_of(path).name}:
+                note_of(path).unlink(missing_ok=True)
+                path.unlink()
+                with contextlib.suppress(OSError):
+                    os.removedirs(path.parent)
 
 
-def _acquire(lock: FileLock, path: Path) -> None:
+def _enter(stack: contextlib.ExitStack, path: Path, patience: float) -> None:
     while True:
         path.parent.mkdir(parents=True, exist_ok=True)
         # the process before may be taking its empty folders away at this very moment
         with contextlib.suppress(FileNotFoundError):
-            lock.acquire()
+            stack.enter_context(held(path, patience))
             return

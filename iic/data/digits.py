@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from iic.data.batches import Batch, whole_numbers
-from iic.data.errors import DataError
+from iic.data.errors import DataError, replace_files
 from iic.params.datasets import Dataset
 
 SIDE, LEVELS = 8, 16
@@ -68,7 +68,7 @@ def _bilinear_weights(size: int, wanted: int) -> NDArray[np.int64]:
 
 
 def _table(path: Path, rows: int, columns: int) -> NDArray[np.float64]:
-    remedy = "\n  remedy: `iic download --dataset digits` replaces the file"
+    remedy = replace_files(path.parent)
     try:
         text = gzip.decompress(path.read_bytes()).decode("ascii")
         table = np.loadtxt(io.StringIO(text), delimiter=",", ndmin=2)

@@ -9,15 +9,14 @@ from which a later try goes on.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.util
 import logging
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-
-from filelock import FileLock, Timeout
 
 from iic.data.archives import unpack
 from iic.data.errors import DataError, DownloadError
@@ -27,6 +26,7 @@ from iic.data.sources import Folder, Patience, Server, copy_checked
 from iic.data.unverified import as_noted, is_known, problem_of
 from iic.params.datasets import CATALOGUE, Dataset, Embedded, KnownFile, SourceFile
 from iic.records.files import sha256_file, write_record
+from iic.records.locks import held
 from iic.records.paths import RAW, raw_folder, raw_manifest
 from iic.records.raw import RawManifest
 from iic.records.receipt import FileRecord
@@ -110,26 +110,25 @@ def _sources(
     return sources + [Server(prefix, patience) for prefix in mirrors]
 
 
-@contextmanager
+@contextlib.contextmanager
 def _only_one(raw: Path, name: str) -> Iterator[None]:
     """Hold the lock of a dataset or a file; who comes second finds the files in place."""
-    try:
-        raw.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(raw / f".{name.replace('/', '_')}.lock")
+    with contextlib.ExitStack() as stack:
         try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            log.info("%s: another download is running; waiting for it", name)
-            lock.acquire()
-    except OSError as error:
-        raise DownloadError(
-            f"{raw}: cannot be written to: {error.strerror or error}\n"
-            "  remedy: work in a folder that you may write to"
-        ) from error
-    try:
+            raw.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(
+                held(
+                    raw / f".{name.replace('/', '_')}.lock",
+                    patience=-1,
+                    told=partial(log.info, "%s: another download is running (%s); waiting", name),
+                )
+            )
+        except OSError as error:
+            raise DownloadError(
+                f"{raw}: cannot be written to: {error.strerror or error}\n"
+                "  remedy: work in a folder that you may write to"
+            ) from error
         yield
-    finally:
-        lock.release()
 
 
 def _is_there(path: Path, wanted: KnownFile) -> bool:

@@ -16,5 +16,12 @@ class DownloadError(DataError):
 
 
 def replace_files(raw: Path) -> str:
-    """The last line of an error about a file in a dataset's raw folder: how to replace it."""
-    return f"\n  remedy: `iic download --dataset {raw.name}` replaces what differs"
+    """The last line of an error about a file in a dataset's raw folder: how to replace it.
+
+    The list of files goes too: it may note a wrong file's own checksum as the right one.
+    """
+    return (
+        f"\n  remedy: delete the wrong file and {raw}/files.json, then "
+        f"`iic download --dataset {raw.name}` brings it anew (with --mirror DIR_OR_URL from a "
+        "folder or server of your own)"
+    )

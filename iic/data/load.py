@@ -33,7 +33,7 @@ class PreparedData:
     labels: NDArray[np.int64] | None
     manifest: PreparedManifest
 
-    def indices(self, splits: Sequence[str]) -> NDArray[np.int64]:
+    def indices(self, splits: Sequence[str] = ()) -> NDArray[np.int64]:
         """Indices of the images in `splits`, in that order; of all images where there are none."""
         if not splits:
             return np.arange(len(self.images))

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from iic.data.files import Progress, SourceFailure, discard, keep, mismatch, part_of
 from iic.data.sources import copy_checked
-from iic.data.unverified import as_noted, is_known
-from iic.params.datasets import STAND_IN_SUFFIX, KnownFile
+from iic.data.unverified import is_known
+from iic.params.datasets import KnownFile
 
 log = logging.getLogger(__name__)
 
@@ -22,8 +22,8 @@ log = logging.getLogger(__name__)
 def take_over(kept: Sequence[KnownFile], folder: Path, progress: Progress) -> bool:
     """Give files of another dataset a second name in a raw folder, once they are checked.
 
-    An unverified file is taken from a dataset that notes its checksum. Stand-ins, whose files have
-    the names of the real ones, are passed over.
+    A file is known by its checksum alone. One that has none yet is taken from nobody: under the
+    same name, two datasets may mean two files.
 
     Args:
         kept: The files.
@@ -36,14 +36,15 @@ def take_over(kept: Sequence[KnownFile], folder: Path, progress: Progress) -> bo
     Raises:
         DownloadError: `folder` cannot be written to.
     """
+    if not all(map(is_known, kept)):
+        return False
     for neighbour in sorted(path for path in folder.parent.iterdir() if path.is_dir()):
-        if neighbour == folder or neighbour.name.endswith(STAND_IN_SUFFIX):
+        if neighbour == folder:
             continue
-        theirs = [as_noted(file, neighbour) for file in kept]
-        if not all(is_known(file) and _has(neighbour / file.name, file.size) for file in theirs):
+        if not all(_has(neighbour / file.name, file.size) for file in kept):
             continue
         try:
-            for file in theirs:
+            for file in kept:
                 _take(file, neighbour / file.name, folder / file.name, progress)
             return True
         except SourceFailure as reason:

@@ -179,8 +179,12 @@ def copy_checked(source: Path, wanted: KnownFile, part: Path, progress: Progress
     """
     try:
         size = source.stat().st_size
+        with source.open("rb") as file:
+            page = _html_page(file.read(CHUNK))
     except OSError as error:
         raise SourceFailure(f"{source}: {error.strerror}") from error
+    if page:
+        raise SourceFailure(f"{source}: {page} in place of the file")
     if wanted.size and size != wanted.size:
         raise SourceFailure(f"{source}: {wrong_size(size, wanted)}")
     store(read_chunks(source), part, _sized(wanted, size), progress)
@@ -227,14 +231,21 @@ def _refusal(response: requests.Response) -> Exception:
 
 def _refuse_other_content(response: requests.Response, first: bytes, wanted: KnownFile) -> None:
     """Refuse a page, or a file of another length, before it replaces what has arrived."""
-    start = first.lstrip(b"\xef\xbb\xbf \t\r\n")[:1024]
-    if re.match(rb"<(!doctype html|html|head|body)\b", start, re.IGNORECASE):
-        title = re.search(rb"<title[^>]*>(.*?)</title>", first, re.IGNORECASE | re.DOTALL)
-        named = f" ({title[1].decode(errors='replace').strip()[:80]!r})" if title else ""
-        raise SourceFailure(f"an HTML page{named} with status 200 in place of the file")
+    if page := _html_page(first):
+        raise SourceFailure(f"{page} with status 200 in place of the file")
     announced = response.headers.get("Content-Length", "")
     if announced.isdigit() and int(announced) != wanted.size:
         raise SourceFailure(wrong_size(int(announced), wanted))
+
+
+def _html_page(first: bytes) -> str | None:
+    """What to call an HTML page that begins with `first`; None where it is something else."""
+    start = first.lstrip(b"\xef\xbb\xbf \t\r\n")[:1024]
+    if not re.match(rb"<(!doctype html|html|head|body)\b", start, re.IGNORECASE):
+        return None
+    title = re.search(rb"<title[^>]*>(.*?)</title>", first, re.IGNORECASE | re.DOTALL)
+    named = f" ({title[1].decode(errors='replace').strip()[:80]!r})" if title else ""
+    return f"an HTML page{named}"
 
 
 def _chain(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:

@@ -2,8 +2,8 @@
 
 Such a file is taken as it first comes, if it is at least whole: of the size that is known or that
 the server announces, and a zip archive with every member's own checksum right. ``files.json`` then
-notes its SHA-256, and from then on it is checked like any other, in this dataset and in others that
-take it over.
+notes its SHA-256, and from then on it is checked like any other in this dataset. Another dataset
+with a file of that name brings its own.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""SIGTERM and SIGINT turned into a question that the training loop asks between two steps."""
+"""Signals to end turned into a question that the training loop asks between two steps."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from typing import Self
 class InterruptFlag:
     """Inside the ``with`` block, a signal sets `name` instead of ending the process."""
 
-    SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
+    SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGHUP)
+    """SIGHUP comes when a terminal closes or a connection breaks off."""
 
     def __init__(self) -> None:
         self.name: str | None = None
@@ -21,7 +22,9 @@ class InterruptFlag:
         # only the main thread may set handlers; elsewhere a run cannot be interrupted this way
         if threading.current_thread() is threading.main_thread():
             for one in self.SIGNALS:
-                self._before[one] = signal.signal(one, self._note)
+                # nohup: whoever lets a signal be ignored wants the run to go on
+                if signal.getsignal(one) is not signal.SIG_IGN:
+                    self._before[one] = signal.signal(one, self._note)
         return self
 
     def __exit__(

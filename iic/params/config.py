@@ -44,3 +44,19 @@ def read_config(values: Mapping[str, Any], params: Path = PARAMS) -> Config:
             allowed=", ".join(names), candidates=names, given=config.scale,
         )  # fmt: skip
     return config
+
+
+def check_mirror(config: Config) -> None:
+    """Check that a mirror of one's own is there, before anything is planned with it.
+
+    Raises:
+        SettingsError: It is neither a URL nor a folder.
+    """
+    mirror = config.mirror
+    if mirror is None or mirror.startswith(("http://", "https://")):
+        return
+    if not Path(mirror.removeprefix("file://")).expanduser().is_dir():
+        raise SettingsError(
+            PLACE, "mirror", f"{mirror!r} is no folder",
+            allowed="a folder that holds DATASET/FILE, or a URL (http://, https://)",
+        )  # fmt: skip

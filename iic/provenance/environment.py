@@ -6,18 +6,21 @@ about only where the job itself has used one.
 
 from __future__ import annotations
 
+import logging
 import os
 import platform
 import re
-import subprocess
 import sys
 from importlib import metadata
 from pathlib import Path
 
 import psutil
 
+from iic.provenance import git
 from iic.provenance.lock_file import LOCK, lock_hash
 from iic.records.receipt import Code, Environment
+
+log = logging.getLogger(__name__)
 
 PACKAGES = (
     "matplotlib",
@@ -79,60 +82,56 @@ def environment(threads: int, root: Path = Path()) -> Environment:
 
 
 def code_state(root: Path = Path()) -> Code:
-    """Commit of the clone, and whether its code differs from it; nulls outside a git clone."""
-    top = _git(root, "rev-parse", "--show-toplevel")
-    # a copy of the tree inside some other repository must not be taken for that repository
-    if top is None or Path(top.strip()).resolve() != root.resolve():
+    """Commit of the clone, and whether its code differs from it; nulls where git does not know.
+
+    That it does not know is logged, with the reason.
+    """
+    try:
+        commit = git.ask(root, "rev-parse", "--verify", "HEAD").strip()
+        return Code(commit=commit, dirty=bool(_uncommitted(root)))
+    except git.GitUnknown as reason:
+        log.warning("commit of the code: unknown, and noted as such (%s)", reason)
         return Code(commit=None, dirty=None)
-    commit = _git(root, "rev-parse", "--verify", "--quiet", "HEAD")
-    changed = uncommitted_code(root)
-    return Code(
-        commit=commit.strip() if commit else None,
-        dirty=None if changed is None else bool(changed),
-    )
 
 
 def uncommitted_code(root: Path = Path()) -> list[str] | None:
     """Files of code, settings and lock that no commit has as they are; None where git fails."""
+    try:
+        return _uncommitted(root)
+    except git.GitUnknown:
+        return None
+
+
+def _uncommitted(root: Path) -> list[str]:
     present = [path for path in CODE_PATHS if (root / path).exists()]
-    found = _git(root, "status", "--porcelain", "--untracked-files=normal", "--", *present)
-    return None if found is None else [line[3:] for line in found.splitlines()]
+    found = git.ask(root, "status", "--porcelain", "--untracked-files=normal", "--", *present)
+    return [line[3:] for line in found.splitlines()]
 
 
 def tracked_files(root: Path, *folders: str) -> frozenset[str]:
-    """Files below `folders` that git tracks, relative to `root`; none outside a git clone."""
-    if code_state(root).commit is None:
-        return frozenset()
-    listed = _git(root, "ls-files", "-z", "--", *folders)
-    return frozenset(filter(None, (listed or "").split("\0")))
+    """Files below `folders` that git tracks, relative to `root`.
+
+    Raises:
+        GitUnknown: `root` is no git clone, or git does not answer for it.
+    """
+    listed = git.ask(root, "ls-files", "-z", "--", *folders)
+    return frozenset(filter(None, listed.split("\0")))
+
+
+def kept_in_git(path: Path, root: Path = Path()) -> bool:
+    """Whether git tracks a file; where git does not know, whether the file lies there."""
+    try:
+        return path.as_posix() in tracked_files(root, path.as_posix())
+    except git.GitUnknown:
+        return (root / path).exists()
 
 
 def tracked_content(path: Path, root: Path = Path()) -> bytes | None:
-    """What git keeps of a file: staged, else of the last commit; None where it tracks no such."""
-    return _git_bytes(root, "cat-file", "blob", f":./{path.as_posix()}")
-
-
-def _git(root: Path, *arguments: str) -> str | None:
-    said = _git_bytes(root, *arguments)
-    # names of files need not be UTF-8
-    return None if said is None else os.fsdecode(said)
-
-
-def _git_bytes(root: Path, *arguments: str) -> bytes | None:
-    # a git hook exports these, and they would point git at another tree than `root`
-    inherited = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
+    """What git keeps of a file: staged, else of the last commit; None where it has no such."""
     try:
-        done = subprocess.run(
-            # many jobs ask at once: do not fight over the lock of the index
-            ["git", "--no-optional-locks", *arguments],
-            cwd=root,
-            env=inherited,
-            capture_output=True,
-            timeout=30,
-        )
-    except (OSError, subprocess.TimeoutExpired):
+        return os.fsencode(git.ask(root, "cat-file", "blob", f":./{path.as_posix()}"))
+    except git.GitUnknown:
         return None
-    return done.stdout if done.returncode == 0 else None
 
 
 def _cpu() -> str:

@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from iic.params.errors import IICError, nearest
+from iic.params.errors import IICError
 from iic.params.runs import Plan
+from iic.params.targets import hint
 from iic.records import paths
 
 
@@ -134,10 +135,9 @@ def find(plan: Plan, target: str) -> list[Job]:
     found = [job for job in every if wanted in _names(job)]
     if not found:
         names = sorted({job.target for job in every} | set(plan.runs))
-        hint = nearest(wanted, names)
         raise UnknownTarget(
             f"scale {plan.scale.name!r} has no {target!r}"
-            + (f"\n  did you mean: {hint}?" if hint else "")
+            + hint(wanted, names, plan)
             + "\n  allowed: a run with or without its seed, a table, a figure, a dataset, "
             "report, or the path of one of their files"
         )

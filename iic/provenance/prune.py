@@ -19,9 +19,11 @@ from iic.provenance.audit.orphans import TEMPORARY, strangers
 from iic.provenance.audit.tree import Tree
 from iic.provenance.audit.workshop import PREFIX
 from iic.provenance.environment import tracked_files
+from iic.provenance.git import GitUnknown
 from iic.provenance.jobs import log_of
 from iic.provenance.snakemake_lock import refuse_while_busy
 from iic.records import paths
+from iic.records.files import Readable
 
 Place = Literal["results", "scratch", "logs", "re-runs", "data"]
 """``re-runs``: a whole folder in which an audit trained again, and was killed."""
@@ -39,13 +41,14 @@ class PruneError(IICError):
 class LeftOver(Model):
     """One file that no job makes, or one folder of a killed audit."""
 
-    path: str
+    path: Readable
     """Relative to the root of the clone."""
     place: Place
     bytes: int
     """Size of the file, or of all files in the folder; of a link, that of the link itself, since no
     more than it is deleted."""
-    in_git: bool
+    in_git: bool | None
+    """None where git does not say."""
     """Whether git tracks it, so that deleting it is a change to commit."""
 
 
@@ -91,20 +94,32 @@ def prune(whole: Plan, root: Path = Path(), *, data: bool = False, delete: bool 
     found += [("re-runs", name) for name in _workshops(root)]
     if data:
         found += [("data", name) for name in _data(root)]
-    tracked = tracked_files(root, *{name.split("/")[0] for _, name in found}) if found else set()
+    tracked = _tracked(root, {name.split("/")[0] for _, name in found}) if found else None
     files = tuple(
-        LeftOver(path=name, place=place, bytes=_bytes(root / name), in_git=name in tracked)
+        LeftOver(
+            path=name,
+            place=place,
+            bytes=_bytes(root / name),
+            in_git=None if tracked is None else name in tracked,
+        )
         for place, name in found
     )
     if delete:
-        for one in files:
-            _delete(root, Path(one.path))
+        for _, name in found:
+            _delete(root, Path(name))
     return Pruned(
         scale=whole.scale.name,
         deleted=delete,
         bytes=sum(one.bytes for one in files),
         files=files,
     )
+
+
+def _tracked(root: Path, folders: set[str]) -> frozenset[str] | None:
+    try:
+        return tracked_files(root, *folders)
+    except GitUnknown:
+        return None
 
 
 def _partial(tree: Tree) -> Iterator[str]:

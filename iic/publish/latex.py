@@ -5,27 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from iic.publish.cells import Line
+from iic.publish.latex_text import escape, row_start
 from iic.publish.layout import Head, Layout, count, score
 from iic.publish.published import Published
-
-SIGNS = {
-    "\\": r"\textbackslash{}",
-    "{": r"\{",
-    "}": r"\}",
-    "&": r"\&",
-    "%": r"\%",
-    "$": r"\$",
-    "#": r"\#",
-    "_": r"\_",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "†": r"\textdagger{}",
-    "‡": r"\textdaggerdbl{}",
-    "±": r"$\pm$",
-    "×": r"$\times$",
-    "–": "--",
-    "`": "",
-}
 
 
 def to_latex(layout: Layout, name: str, published: Published) -> bytes:
@@ -79,11 +61,6 @@ def booktabs(
     return _environment(name, caption, columns, rows, [])
 
 
-def escape(text: str) -> str:
-    """Text as LaTeX prints it."""
-    return "".join(SIGNS.get(sign, sign) for sign in text)
-
-
 def _environment(
     name: str, caption: str, columns: str, rows: list[str], explanations: list[str]
 ) -> bytes:
@@ -127,7 +104,7 @@ def _ours(line: Line, note: str) -> str:
     if record.ours_mean is None:
         return escape("–") + note
     text = f"{score(record.ours_mean, record.ours_std)} ({count(line)})"
-    return escape(text) + note + (f", {record.verdict}" if record.verdict else "")
+    return escape(text) + note + (f", {escape(record.verdict)}" if record.verdict else "")
 
 
 def _explanations(layout: Layout) -> list[str]:
@@ -140,6 +117,7 @@ def _explanations(layout: Layout) -> list[str]:
     lines += [
         f"\\textsuperscript{{{letter}}} {escape(note)}." for letter, note in layout.notes.items()
     ]
+    lines = list(map(row_start, lines))
     return [line + r"\\" for line in lines[:-1]] + lines[-1:]
 
 
@@ -152,4 +130,4 @@ def _legend(items: Mapping[str, str]) -> str:
 
 
 def _cells(cells: Iterable[str]) -> str:
-    return " & ".join(cells) + r" \\"
+    return row_start(" & ".join(cells)) + r" \\"

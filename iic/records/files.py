@@ -13,12 +13,12 @@ import glob
 import hashlib
 import json
 import os
-import tempfile
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import Annotated, Any, BinaryIO, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BeforeValidator, ValidationError
 
 from iic.params.base import Model
 from iic.params.errors import IICError
@@ -54,8 +54,6 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        # mkstemp makes files private; results are meant to be read by a whole lab
-        temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
     except OSError as error:
         raise RecordError(
@@ -76,21 +74,33 @@ def clear_left_over(path: Path) -> None:
 
 
 def _temporary(path: Path) -> tuple[int, Path]:
-    """A new, locked file beside `path`, open for writing."""
+    """A new, locked file beside `path`, open for writing.
+
+    The system gives it the rights that new files have in that folder, by umask or by default ACL.
+    mkstemp would make it private; to mend that afterwards cuts an ACL, and not every file system
+    lets rights be changed.
+    """
     while True:
-        descriptor, name = tempfile.mkstemp(TEMPORARY, f".{path.name}.", path.parent)
+        temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{TEMPORARY}")
+        try:
+            descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+        except FileExistsError:
+            continue
         with contextlib.suppress(OSError):
             fcntl.flock(descriptor, fcntl.LOCK_EX)
         if os.fstat(descriptor).st_nlink:
-            return descriptor, Path(name)
+            return descriptor, temporary
         # another writer took it for left over in the moment before the lock
         os.close(descriptor)
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def readable(text: str) -> str:
+    """`text` with escapes for what stands for a path's bytes that are not UTF-8."""
+    return text.encode(errors="backslashreplace").decode()
+
+
+Readable = Annotated[str, BeforeValidator(readable)]
+"""Text of a record that may name any path: JSON and pages hold UTF-8 alone."""
 
 
 def write_bytes(path: Path, content: bytes) -> None:

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field
 
 from iic.params.base import Model
-from iic.records.files import sha256_json
+from iic.records.files import Readable, sha256_json
 
 SHA256 = r"^[0-9a-f]{64}$"
 COMMIT = r"^[0-9a-f]{40,64}$"
@@ -135,7 +135,7 @@ class Receipt(Model):
     schema_version: Literal[1] = 1
     rule: str
     wildcards: dict[str, str]
-    command: list[str]
+    command: list[Readable]
     fingerprint: Fingerprint
     settings_sha256: str = Field(pattern=SHA256)
     inputs: list[FileRecord]

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from iic.cli.logs import logged_to
+from iic.cli.app import main
+from iic.cli.logs import JobFailed, logged_to
 from iic.params.errors import IICError
 
 LOG = logging.getLogger("iic.test")
@@ -26,6 +27,34 @@ def test_what_is_logged_goes_to_the_file_until_the_block_ends(tmp_path: Path) ->
     assert "first" in text and "outside" not in text
     assert text.endswith("error: what went wrong\n"), "appended, without a traceback"
     assert logging.getLogger().handlers == handlers
+
+
+def test_a_traceback_stands_in_the_log_alone(
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Snakemake shows the log of a job that failed, so it would be read twice."""
+    path = tmp_path / "job.log"
+
+    def verb(standalone_mode: bool) -> None:
+        with logged_to(path):
+            raise ZeroDivisionError("of a job")
+
+    monkeypatch.setattr("iic.cli.app.app", verb)
+    monkeypatch.delenv("IIC_TRACEBACK", raising=False)
+    with pytest.raises(SystemExit, match="1"):
+        main()
+    said = capfd.readouterr()
+    assert "Traceback" not in said.err + said.out + caplog.text
+    assert f"ZeroDivisionError: of a job\n  its traceback: {path}" in caplog.text
+    assert path.read_text().count("Traceback (most recent call last)") == 1
+    assert "in verb" in path.read_text()
+    monkeypatch.setenv("IIC_TRACEBACK", "1")
+    with pytest.raises(JobFailed) as caught:
+        main()
+    assert isinstance(caught.value.__cause__, ZeroDivisionError)
 
 
 def test_without_a_file_nothing_changes() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 import typer
 
-from iic.cli.app import app, main
+from iic.cli.app import PANELS, app, main
 from tests.cli.cli_helpers import Said, iic, python
 
 SMOKE = ["--scale", "smoke"]
@@ -47,6 +48,8 @@ WRONG: dict[str, tuple[list[str], int, str]] = {
     "scale of status": (["status", "--scale", "smok"], 1, "did you mean: smoke?"),
     "scale to prune": (["prune", "--scale", "smok"], 1, "did you mean: smoke?"),
     "target of why": (["why", *SMOKE, "digits/kmean"], 1, "did you mean: digits/kmeans"),
+    "run of other scales": (["why", "mnist/iic"], 1, "scale 'mini' has no 'mnist/iic'\n"
+                            "  scales that have it: gpu, laptop, paper\n"),
     "run to accept": (["accept", *SMOKE, "digits/icc", "--because", "x"], 1, "did you mean"),
     "scale to run": (["run", "--scale", "laptopp", "all"], 1, "did you mean: laptop?"),
     "verb": (["trian"], 2, "No such command 'trian'"),
@@ -147,8 +150,9 @@ def test_a_log_keeps_the_traceback_of_what_nobody_expected(clone: Path) -> None:
     log = clone / "train.log"
     (said,) = iic(clone, ["train", *SMOKE, "--run", "digits/kmeans", "--log", str(log)])
     assert said.status != 0
-    for text in (said.text, log.read_text()):
-        assert "ZeroDivisionError" in text and "kmeans.py" in text
+    assert "Traceback" not in said.text
+    assert f"error: ZeroDivisionError: division by zero\n  its traceback: {log}" in said.text
+    assert "ZeroDivisionError" in log.read_text() and "kmeans.py" in log.read_text()
     assert not list(clone.rglob("seed0/run.json"))
 
 
@@ -159,3 +163,32 @@ def test_a_log_that_cannot_be_written_is_a_clear_error(prepared: Path, tmp_path:
     )
     assert said.status == 1 and "Traceback" not in said.text
     assert f"error: --log {tmp_path}/file/x.log: cannot be written: " in said.text
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "ascii"])
+def test_output_never_dies_of_an_encoding(prepared: Path, encoding: str) -> None:
+    """A terminal that knows no dash and no bar shows escapes in their place."""
+    for command in (["status", *SMOKE], ["status", *SMOKE, "--help"]):
+        done = python(prepared, "-m", "iic", *command, PYTHONIOENCODING=encoding)
+        assert done.returncode == 0, done.stderr
+    done = python(prepared, "-m", "iic", "why", *SMOKE, "–", PYTHONIOENCODING=encoding)
+    assert done.returncode == 1 and r"no '\u2013'" in done.stderr
+
+
+def test_help_shows_the_verbs_in_groups(prepared: Path) -> None:
+    (said,) = iic(prepared, ["--help"])
+    places = [said.text.index(f" {word} ") for word in (
+        "Look", "audit", "Run", "restore", "Share", "cite", "Called", "download",
+    )]  # fmt: skip
+    assert places == sorted(places)
+    assert sorted(verb for verbs in PANELS.values() for verb in verbs) == sorted(
+        typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    )
+
+
+def test_without_its_packages_one_line_says_what_to_do(prepared: Path) -> None:
+    """As ``python3 -m iic`` outside of the environment."""
+    done = python(prepared, "-S", "-m", "iic", "status")
+    assert done.returncode == 1 and done.stdout == ""
+    assert done.stderr.startswith(f"iic: {sys.executable} lacks the package ")
+    assert done.stderr.count("\n") == 1 and "run `make setup`" in done.stderr

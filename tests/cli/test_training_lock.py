@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -44,6 +46,7 @@ def test_a_second_process_is_refused_until_the_first_has_ended(other: subprocess
         with alone(PLACE, patience=0.1):
             pytest.fail("two processes train at once")
     assert str(PLACE.scratch / "lock") in str(raised.value)
+    assert f"held by process {other.pid} on host {socket.gethostname()} since" in str(raised.value)
     with alone(RunPaths("smoke", "digits/kmeans", 1), patience=0.1):
         pass  # another seed is another training
     other.send_signal(signal.SIGKILL)
@@ -61,6 +64,16 @@ def test_an_error_of_the_training_passes_and_frees_the_run(
         raise OSError("of the training")
     with alone(PLACE, patience=0.1):
         pass
+
+
+def test_a_training_may_delete_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As it does with its checkpoints once its receipt is written."""
+    monkeypatch.chdir(tmp_path)
+    with alone(PLACE):
+        shutil.rmtree(PLACE.scratch)
+    with alone(PLACE, patience=0.1):
+        pass
+    assert not PLACE.scratch.exists()
 
 
 def test_a_folder_that_cannot_be_made_is_a_clear_error(

@@ -17,7 +17,7 @@ from iic.data.sources import CHUNK, Patience
 from iic.params.datasets import load_catalogue
 from iic.records.files import read_record, sha256_bytes
 from iic.records.raw import RawManifest
-from tests.data.faulty_server import CONTENT, SHARED, FaultyServer, dataset, known
+from tests.data.faulty_server import CONTENT, HTML, SHARED, FaultyServer, dataset, known
 
 HASTE = Patience(connect=1, read=0.3, attempts=2, backoff=0.01)
 CATALOGUE = Path(__file__).resolve().parents[2] / "params" / "datasets.yaml"
@@ -407,3 +407,14 @@ def test_mnist_from_the_shared_folder(tmp_path: Path) -> None:
     mnist = load_catalogue(CATALOGUE)["mnist"]
     manifest = download(mnist, "mnist", tmp_path, str(SHARED), patience=HASTE)
     assert [one.size for one in manifest.files] == [one.size for one in mnist.files]
+
+
+def test_page_in_a_folder_is_called_a_page(tmp_path: Path, server: FaultyServer) -> None:
+    """As a browser or wget leaves it where a server wants a password."""
+    folder = tmp_path / "mirror/blob"
+    folder.mkdir(parents=True)
+    (folder / "blob.bin").write_bytes(HTML)
+    with pytest.raises(DownloadError) as caught:
+        fetch(tmp_path, server.prefix("missing"), mirror=str(tmp_path / "mirror"))
+    assert "blob.bin: an HTML page ('Please log in') in place of the file" in str(caught.value)
+    assert "cut short" not in str(caught.value)

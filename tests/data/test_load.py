@@ -44,6 +44,7 @@ def error_of(folder: Path) -> str:
 def test_images_are_mapped_not_read(prepared: Path) -> None:
     data = load("digits", str(prepared))
     assert isinstance(data.images, np.memmap) and data.images.flags.c_contiguous
+    assert data.indices().tolist() == list(range(len(data.images)))
     with pytest.raises(ValueError, match="read-only"):
         data.images[0] = 0
 

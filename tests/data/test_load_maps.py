@@ -49,7 +49,7 @@ def test_arrays_are_mapped_not_read(prepared: Path) -> None:
 def test_indices_of_splits(prepared: Path) -> None:
     data = load_maps("made", prepared)
     assert data.indices(["two", "one"]).tolist() == [*range(20, 30), *range(20)]
-    assert data.indices([]).tolist() == list(range(30))
+    assert data.indices([]).tolist() == data.indices().tolist() == list(range(30))
     with pytest.raises(KeyError, match="made has no split 'three'"):
         data.indices(["three"])
 

@@ -14,6 +14,7 @@ from iic.data.download import download
 from iic.data.errors import DataError, DownloadError
 from iic.data.sources import Patience
 from iic.data.unverified import as_noted, verify_noted
+from iic.data.zips import Members
 from iic.params.datasets import Dataset, KnownFile
 from iic.records.files import read_record, sha256_bytes
 from iic.records.raw import RawManifest
@@ -23,6 +24,7 @@ from tests.data.faulty_server import CONTENT, FaultyServer, dataset, known
 HASTE = Patience(connect=1, read=0.3, attempts=2, backoff=0.01)
 REASON = "the source publishes none"
 BLOB = {"name": "blob.bin", "unverified": REASON}
+SURE = known("blob.bin", CONTENT)
 SUM = sha256_bytes(CONTENT)
 
 
@@ -162,7 +164,7 @@ def test_mirror_of_a_single_file(tmp_path: Path, server: FaultyServer) -> None:
 
 def test_taken_over_by_a_link(tmp_path: Path, server: FaultyServer) -> None:
     server.files |= {"big.bin": CONTENT, "labels.bin": CONTENT[::-1]}
-    files = (known("big.bin", CONTENT), {"name": "labels.bin", "unverified": REASON})
+    files = (known("big.bin", CONTENT), known("labels.bin", CONTENT[::-1]))
     first = fetch(tmp_path, entry(server, "files", *files), "first")
     asked = len(server.log)
     # what lies there unfinished from an earlier try is not written into
@@ -184,29 +186,58 @@ def test_taken_over_by_a_link(tmp_path: Path, server: FaultyServer) -> None:
 def test_copied_where_no_link_can_be_made(
     tmp_path: Path, server: FaultyServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fetch(tmp_path, entry(server), "first")
+    fetch(tmp_path, entry(server, "good", SURE), "first")
 
     def refuse(*paths: object) -> None:
         raise OSError(18, "Invalid cross-device link")
 
     monkeypatch.setattr(os, "link", refuse)
-    fetch(tmp_path, entry(server, "missing"), "second")
+    fetch(tmp_path, entry(server, "missing", SURE), "second")
     taken = raw(tmp_path, "second") / "blob.bin"
     assert taken.read_bytes() == CONTENT and taken.stat().st_nlink == 1
 
 
-@pytest.mark.parametrize("fault", ["damaged", "not noted", "stand-in"])
-def test_neighbour_that_is_not_trusted(tmp_path: Path, server: FaultyServer, fault: str) -> None:
-    other = "other_standin" if fault == "stand-in" else "other"
-    fetch(tmp_path, entry(server), other)
-    if fault == "damaged":
-        (raw(tmp_path, other) / "blob.bin").write_bytes(CONTENT[::-1])
-    elif fault == "not noted":
-        (raw(tmp_path, other) / "files.json").unlink()
+def test_damaged_neighbour_is_passed_over(tmp_path: Path, server: FaultyServer) -> None:
+    fetch(tmp_path, entry(server, "good", SURE), "other")
+    (raw(tmp_path, "other") / "blob.bin").write_bytes(CONTENT[::-1])
     asked = len(server.log)
-    assert fetch(tmp_path, entry(server)).files[0].sha256 == SUM
+    assert fetch(tmp_path, entry(server, "good", SURE)).files[0].sha256 == SUM
     assert len(server.log) > asked
-    assert not os.path.samefile(raw(tmp_path) / "blob.bin", raw(tmp_path, other) / "blob.bin")
+    assert not os.path.samefile(raw(tmp_path) / "blob.bin", raw(tmp_path, "other") / "blob.bin")
+
+
+def test_an_equal_name_is_no_equal_file(tmp_path: Path, server: FaultyServer) -> None:
+    """Two own datasets, each with a ``blob.bin`` that nobody knows: each gets its own."""
+    mirror = tmp_path / "mirror"
+    for name in ("mine", "yours"):
+        (mirror / name).mkdir(parents=True)
+        (mirror / name / "blob.bin").write_text(f"what {name} holds")
+    for name in ("mine", "yours"):
+        fetch(tmp_path, entry(server, "missing"), name, str(mirror))
+        assert (raw(tmp_path, name) / "blob.bin").read_text() == f"what {name} holds"
+    # a noted checksum is content: from then on a neighbour that has it will do
+    (raw(tmp_path, "yours") / "blob.bin").unlink()
+    (raw(tmp_path, "third")).mkdir()
+    (raw(tmp_path, "third") / "blob.bin").write_text("what yours holds")
+    fetch(tmp_path, entry(server, "missing"), "yours")
+    assert os.path.samefile(raw(tmp_path, "yours") / "blob.bin", raw(tmp_path, "third/blob.bin"))
+
+
+def test_wrong_unverified_file_is_replaced_as_its_error_says(
+    tmp_path: Path, server: FaultyServer
+) -> None:
+    wrong, right = (zipped({f"{name}.txt": b"x"}) for name in ("wrong", "right"))
+    one = {"name": "all.zip", "unverified": REASON}
+    server.files["all.zip"] = wrong
+    fetch(tmp_path, entry(server, "files", one))
+    path = raw(tmp_path) / "all.zip"
+    said = str(Members(path).wrong("right.txt: missing"))
+    assert f"delete the wrong file and {raw(tmp_path)}/files.json, then `iic download" in said
+    path.unlink()
+    (raw(tmp_path) / "files.json").unlink()
+    server.files["all.zip"] = right
+    assert fetch(tmp_path, entry(server, "files", one)).files[0].sha256 == sha256_bytes(right)
+    assert path.read_bytes() == right
 
 
 def test_as_noted_reads_only_its_own_line(tmp_path: Path) -> None:

@@ -7,7 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from iic.provenance.environment import code_state, environment, package_versions
+from iic.provenance.environment import (
+    code_state,
+    environment,
+    package_versions,
+    tracked_files,
+)
+from iic.provenance.git import GitUnknown
 from iic.provenance.lock_file import lock_hash
 from iic.records.files import sha256_bytes
 
@@ -55,9 +61,41 @@ def test_a_copy_inside_another_repository_has_no_commit(repository: Path) -> Non
     assert (state.commit, state.dirty) == (None, None)
 
 
-def test_without_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_git_the_answer_is_unknown_and_not_no(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert code_state(tmp_path).commit is None
+    assert f"unknown, and noted as such ({tmp_path}: git cannot be asked: fatal: not" in caplog.text
+    with pytest.raises(GitUnknown, match="not a git repository"):
+        tracked_files(tmp_path, "results")
     monkeypatch.setenv("PATH", str(tmp_path))
     assert code_state(tmp_path).commit is None
+    with pytest.raises(GitUnknown, match="No such file or directory: 'git'"):
+        tracked_files(tmp_path, "results")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_a_clone_of_somebody_else_is_known_all_the_same(repository: Path) -> None:
+    git(repository, "add", "-A")
+    git(repository, "commit", "-qm", "1")
+    commit = git(repository, "rev-parse", "HEAD")
+    for path in (repository, *repository.rglob("*")):
+        os.chown(path, 12345, 12345)
+    refused = subprocess.run(["git", "status"], cwd=repository, capture_output=True, text=True)
+    assert "dubious ownership" in refused.stderr
+    assert code_state(repository).commit == commit
+    assert tracked_files(repository, "iic") == {"iic/a.py"}
+
+
+def test_names_that_are_no_utf_8(tmp_path: Path) -> None:
+    clone = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff"))
+    (clone / "iic").mkdir(parents=True)
+    (clone / "iic" / os.fsdecode(b"\xfe.py")).write_text("")
+    git(clone, "init", "-q")
+    git(clone, "add", "-A")
+    git(clone, "commit", "-qm", "1")
+    assert code_state(clone).dirty is False
+    assert tracked_files(clone, "iic") == {os.fsdecode(b"iic/\xfe.py")}
 
 
 def test_versions_come_without_imports(tmp_path: Path) -> None:

@@ -149,6 +149,11 @@ def test_curves_show_mean_range_losses_and_the_level_of_kmeans(root: Path) -> No
     np.testing.assert_allclose(logged_mean.get_ydata(), [20.21, 83.10, 87.47, 96.18])
     band = right.collections[0].get_paths()[0].vertices
     assert (band[:, 1].min(), band[:, 1].max()) == (10.0, 60.0)
+    # a marker at an end of the scale is whole, and the band is explained
+    assert not any(line.get_clip_on() for line in (first, second, logged_best, logged_mean))
+    legend = right.get_legend()
+    assert legend is not None
+    assert "range over sub-heads" in [text.get_text() for text in legend.get_texts()]
 
 
 def test_no_log_of_the_authors_beside_another_dataset(root: Path) -> None:
@@ -175,6 +180,8 @@ def test_curves_of_segmentation_have_a_single_line_of_the_authors(root: Path) ->
     # model 555, after as many passes
     np.testing.assert_allclose(theirs.get_ydata(), [35.66, 46.11, 66.14, 70.65])
     assert theirs.get_label() == "authors' model 555"
+    legend = right.get_legend()
+    assert legend is not None and len(legend.get_texts()) == 2, "one sub-head has no range"
     assert right.get_ylabel() == "pixel accuracy (%)"
 
 

@@ -8,6 +8,7 @@ import os
 import resource
 import signal
 import stat
+import struct
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ import pytest
 
 from iic.params.base import Model
 from iic.records.files import (
+    Readable,
     RecordError,
     atomic_file,
     dump_json,
@@ -71,6 +73,47 @@ def test_files_are_as_readable_as_the_umask_allows(tmp_path: Path) -> None:
         os.umask(before)
     assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == 0o640
     assert os.umask(before) == before
+
+
+def test_a_file_system_that_lets_no_rights_be_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As CIFS refuses it."""
+
+    def refuse(*given: object, **more: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    for name in ("chmod", "fchmod"):
+        monkeypatch.setattr(os, name, refuse)
+    write_bytes(tmp_path / "a", b"x")
+    assert (tmp_path / "a").read_bytes() == b"x"
+
+
+def test_default_rights_of_a_folder_are_kept(tmp_path: Path) -> None:
+    """A default ACL by which the group may write, whatever the umask says."""
+    # version 2; user and group of a new file rwx, others r-x, before its mode is taken off
+    entries = [(0x01, 7), (0x04, 7), (0x20, 5)]
+    acl = struct.pack("<I", 2) + b"".join(
+        struct.pack("<HHI", tag, bits, 0xFFFFFFFF) for tag, bits in entries
+    )
+    try:
+        os.setxattr(tmp_path, "system.posix_acl_default", acl)
+    except OSError as error:
+        pytest.skip(f"no ACLs here: {error}")
+    before = os.umask(0o077)
+    try:
+        write_bytes(tmp_path / "a", b"x")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == 0o664
+
+
+def test_record_of_a_path_that_is_no_utf_8(tmp_path: Path) -> None:
+    class Named(Model):
+        path: Readable
+
+    write_record(tmp_path / "a.json", Named(path=os.fsdecode(b"\xff\xc3\xa9")))
+    assert read_record(tmp_path / "a.json", Named).path == r"\udcff" + "é"
 
 
 @pytest.mark.parametrize("old", [None, b"old"])

@@ -80,6 +80,31 @@ def test_a_wrong_configuration_is_one_clear_message(
         assert part in said, said
 
 
+@pytest.mark.parametrize(
+    ("target", "part"),
+    [
+        ("table_9", "did you mean: table_4, table_3, table_2?"),
+        ("figure", "did you mean: figures, "),
+        ("mnist/iic", "scales that have it: gpu, laptop, paper"),
+        ("results/smoke/tables/table_99.csv", "or the path of a file that the workflow makes"),
+    ],
+)
+def test_a_wrong_target_is_one_clear_message(clean: Path, target: str, part: str) -> None:
+    said = snakemake(clean, "--dry-run", target, scale="smoke", expect=1).said
+    assert f"{target!r} is no target of scale 'smoke'" in said and part in said, said
+    assert "Traceback" not in said and "MissingRuleException" not in said
+
+
+def test_a_mirror_that_is_not_there_is_said_before_anything_runs(
+    clean: Path, tmp_path: Path
+) -> None:
+    wrong = f"mirror={tmp_path}/nonexist"
+    said = snakemake(clean, "--dry-run", scale="smoke", config=[wrong], expect=1).said
+    assert f"--config: mirror: '{tmp_path}/nonexist' is no folder" in said
+    snakemake(clean, "--dry-run", scale="smoke", config=[f"mirror={tmp_path}"])
+    snakemake(clean, "--dry-run", scale="smoke", config=["mirror=https://example.org/data"])
+
+
 def test_a_typo_in_params_is_one_clear_message(clone: Path) -> None:
     edit(clone / "params/scales/smoke.yaml", "restarts: 1", "restart: 1")
     done = snakemake(clone, "--dry-run", scale="smoke", expect=1)

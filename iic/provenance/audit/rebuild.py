@@ -56,6 +56,18 @@ class Rebuild:
                 remedy=remedy,
             )
             return
+        except ImportError as error:
+            if (error.name or "").partition(".")[0] == "iic":
+                raise
+            # such as torch, of which a listing counts layers, under a limit of memory
+            yield Finding(
+                level="note",
+                kind="rebuild",
+                path=str(job.receipt),
+                message=f"{name} was not built again: a package cannot be loaded here ({error})",
+                remedy="audit where requirements.lock is installed, with memory to load it",
+            )
+            return
         self.rebuilt += 1
         for path, content in files.items():
             if not self.tree.exists(str(path)):

@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from iic.params.base import Model
+from iic.records.files import Readable
 from iic.records.receipt import Code
 
 Level = Literal["failure", "drift", "note"]
@@ -47,10 +48,10 @@ class Finding(Model):
 
     level: Level
     kind: Kind
-    path: str
+    path: Readable
     """File or job that it is about."""
-    message: str
-    remedy: str | None = None
+    message: Readable
+    remedy: Readable | None = None
 
 
 class Checked(Model):

@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from iic.params.runs import Plan, Run
@@ -177,7 +179,8 @@ def _passes(epoch: dict[str, Any], head: str) -> list[float]:
 def _accuracies(
     axes: Axes, curves: Iterable[_Curve], levels: Iterable[_Level], logged: list[LoggedEpoch]
 ) -> None:
-    handles = []
+    handles: list[Artist] = []
+    several = False
     for position, curve in enumerate(curves):
         scored = [epoch for epoch in curve.epochs if epoch.get("accuracy")]
         x = [epoch["epoch"] for epoch in scored]
@@ -185,9 +188,13 @@ def _accuracies(
         paint = colour(SERIES, position)
         axes.fill_between(x, [*map(min, heads)], [*map(max, heads)], color=paint, alpha=0.16, lw=0)
         means = [*map(statistics.fmean, heads)]
-        (line,) = axes.plot(x, means, color=paint, marker=_marker(len(x)), ms=3)
+        # what lies at an end of the scale is drawn whole
+        (line,) = axes.plot(x, means, color=paint, marker=_marker(len(x)), ms=3, clip_on=False)
+        several = several or any(len(one) > 1 for one in heads)
         line.set_label(f"seed {curve.seed}")
         handles.append(line)
+    if several:
+        handles.append(Patch(color=INK, alpha=0.16, lw=0, label="range over sub-heads"))
     for level in levels:
         line = axes.axhline(level.accuracy, color=PALE, linestyle="--", linewidth=1.1)
         line.set_label(f"{level.run.name}, {level.accuracy:.1f} %")
@@ -199,8 +206,9 @@ def _accuracies(
         # a single sub-head is best and mean
         for values, marker, what in kinds if best != mean else [(mean, "o", "")]:
             (line,) = axes.plot(
-                epochs, values, color=INK, linestyle=":", marker=marker, ms=4, mfc="none", lw=0.8
-            )
+                epochs, values, color=INK, linestyle=":", marker=marker, ms=4, mfc="none", lw=0.8,
+                clip_on=False,
+            )  # fmt: skip
             line.set_label(f"authors' model {logged[0].model}{what}")
             handles.append(line)
     axes.set_ylim(0, 100)

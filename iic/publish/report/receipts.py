@@ -66,7 +66,7 @@ def settings_text(receipt: Receipt) -> str:
 
 def commit(receipt: Receipt) -> str:
     """The commit that the job ran from."""
-    name = receipt.code.commit or "none: not run in a git clone"
+    name = receipt.code.commit or "unknown: git did not say it"
     return f"{name}, with uncommitted changes" if receipt.code.dirty else name
 
 

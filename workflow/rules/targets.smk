@@ -1,0 +1,28 @@
+"""What the workflow was asked for, checked once all rules are known: included last.
+
+Inputs: PLAN, read in workflow/Snakefile, and all rules
+Outputs: none
+Test with: snakemake -n --config scale=smoke -- table_9
+"""
+
+from snakemake.cli import get_argument_parser
+
+
+def asked_for():
+    """Targets of the command line: Snakemake itself hands them on only later."""
+    given, _ = get_argument_parser().parse_known_args(sys.argv[1:])
+    return given.targets
+
+
+# a job's own process is asked for what is planned already
+if workflow.is_main_process and "snakemake" in sys.argv[0]:
+    try:
+        check_targets(
+            asked_for(),
+            PLAN,
+            # named behind the include of this file
+            [*(rule.name for rule in workflow.rules), "all", "default"],
+            lambda path: any(rule.is_producer(path) for rule in workflow.rules),
+        )
+    except IICError as error:
+        raise WorkflowError(str(error)) from None
