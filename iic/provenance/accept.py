@@ -17,7 +17,7 @@ from pathlib import Path
 
 from iic.params.errors import IICError
 from iic.params.runs import plan
-from iic.provenance.changes import acceptance_of, accepts_lock, changes
+from iic.provenance.changes import acceptance_of, accepts_lock, changes, changes_since
 from iic.provenance.environment import code_state
 from iic.provenance.fingerprint import fingerprint
 from iic.provenance.jobs import Job
@@ -76,10 +76,14 @@ def accept(found: Sequence[Job], because: str, root: Path = Path()) -> list[Acce
             commit=commit,
             at=now,
             lock=lock_hash(root),
+            identity=one.current.identity,
+            code=one.current.code,
         )
         path = root / one.job.receipt
         times = path.stat()
-        acceptances = [*one.receipt.acceptances, added]
+        # only the newest says by name what it accepted
+        earlier = [old.model_copy(update={"code": {}}) for old in one.receipt.acceptances]
+        acceptances = [*earlier, added]
         write_record(path, one.receipt.model_copy(update={"acceptances": acceptances}))
         os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
     return [Accepted(one.job, one.changed) for one in wanted]
@@ -133,5 +137,6 @@ def _judge(job: Job, root: Path) -> _Change | str:
         path = root / output.path
         if path.exists() and sha256_file(path) != output.sha256:
             raise NotAcceptable(f"{job.name}: {output.path} is not what the job wrote")
-    changed = [str(change) for change in different] + ["requirements.lock"] * drifted
+    since = changes_since(receipt, current)
+    changed = [str(change) for change in since] + ["requirements.lock"] * drifted
     return _Change(job, receipt, current, tuple(changed))
