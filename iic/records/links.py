@@ -64,7 +64,9 @@ def standing(receipt: Receipt, link: ParentRecord, receipts: Receipts) -> Standi
     """Whether the parent that lies there now is what `receipt` was made from.
 
     Its digest says so. Data are not in git: a clone that obtains them again has new receipts for
-    the same bytes, so there it is enough that everything which was read is still written.
+    the same bytes, so there it is enough that everything which was read is still written. So it is
+    for evaluations, which a change of their code makes anew: nobody reads more of them than their
+    scores, while of a training the losses in its receipt are read as well.
 
     Args:
         receipt: The child.
@@ -78,7 +80,7 @@ def standing(receipt: Receipt, link: ParentRecord, receipts: Receipts) -> Standi
         return "not here" if _of_data(link.path) else "missing"
     if receipts.digest(link.path) == link.digest:
         return "holds"
-    if not _of_data(link.path):
+    if not _of_data(link.path) and parent.rule != "evaluate":
         return "another"
     writes = {output.path: output.sha256 for output in parent.outputs}
     common = [read for read in receipt.inputs if read.path in writes]
