@@ -16,11 +16,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from iic.params.errors import IICError
-from iic.provenance.changes import acceptance_of, accepts_lock, changes
+from iic.params.runs import plan
+from iic.provenance.changes import acceptance_of, accepts_lock, changes, changes_since
 from iic.provenance.environment import code_state
 from iic.provenance.fingerprint import fingerprint
 from iic.provenance.jobs import Job
 from iic.provenance.lock_file import lock_hash
+from iic.records import paths
 from iic.records.files import read_record, sha256_file, write_record
 from iic.records.receipt import Acceptance, Fingerprint, Receipt
 
@@ -41,7 +43,8 @@ class Accepted:
 def accept(found: Sequence[Job], because: str, root: Path = Path()) -> list[Accepted]:
     """Add an acceptance to the receipts of those jobs whose code or lock file changed.
 
-    Jobs other than trainings count only where nothing but the lock file changed.
+    A figure counts where it cannot be drawn again, since artifacts that it reads are not here; any
+    jobs than trainings only where nothing but the lock file changed.
 
     The receipt keeps its modification time, and its digest does not count acceptances, so that
     neither the workflow nor the chain of receipts sees a change.
@@ -73,10 +76,14 @@ def accept(found: Sequence[Job], because: str, root: Path = Path()) -> list[Acce
             commit=commit,
             at=now,
             lock=lock_hash(root),
+            identity=one.current.identity,
+            code=one.current.code,
         )
         path = root / one.job.receipt
         times = path.stat()
-        acceptances = [*one.receipt.acceptances, added]
+        # only the newest says by name what it accepted
+        earlier = [old.model_copy(update={"code": {}}) for old in one.receipt.acceptances]
+        acceptances = [*earlier, added]
         write_record(path, one.receipt.model_copy(update={"acceptances": acceptances}))
         os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
     return [Accepted(one.job, one.changed) for one in wanted]
@@ -92,6 +99,17 @@ class _Change:
     changed: tuple[str, ...]
 
 
+def _undrawable(job: Job, root: Path) -> bool:
+    """Whether it is a figure whose artifacts are not all here."""
+    if job.rule != "draw":
+        return False
+    whole, name = plan(job.wildcards["scale"]), job.wildcards["name"]
+    return whole.figures[name].reads_artifacts and not all(
+        (root / paths.RunPaths(whole.scale.name, run.id, seed).artifacts).exists()
+        for run, seed in whole.figure_places(name)
+    )
+
+
 def _judge(job: Job, root: Path) -> _Change | str:
     """The change, or why there is none to accept; an error where it is not for a person to say."""
     if not (root / job.receipt).exists():
@@ -101,7 +119,7 @@ def _judge(job: Job, root: Path) -> _Change | str:
     different = changes(receipt.fingerprint, current)
     lock = lock_hash(root)
     drifted = receipt.environment.lock != lock and not accepts_lock(receipt, lock)
-    if different and job.rule != "train":
+    if different and job.rule != "train" and not _undrawable(job, root):
         return f"{job.name}: only trainings are accepted so; it is quick to run again"
     if not different and not drifted:
         return f"{job.name}: nothing changed since it ran, nothing to accept"
@@ -119,5 +137,6 @@ def _judge(job: Job, root: Path) -> _Change | str:
         path = root / output.path
         if path.exists() and sha256_file(path) != output.sha256:
             raise NotAcceptable(f"{job.name}: {output.path} is not what the job wrote")
-    changed = [str(change) for change in different] + ["requirements.lock"] * drifted
+    since = changes_since(receipt, current)
+    changed = [str(change) for change in since] + ["requirements.lock"] * drifted
     return _Change(job, receipt, current, tuple(changed))

@@ -11,6 +11,8 @@ from typing import Any, Literal
 from iic.records.receipt import Acceptance, Fingerprint, Receipt
 
 Part = Literal["code", "settings", "data", "environment"]
+ACCEPTABLE = ("train", "draw")
+"""Rules whose jobs may be accepted across a change of code; all others are quick to do again."""
 SCHEME = ("modules", "definitions")
 SHORT = 12
 """Characters of a hash that are shown."""
@@ -80,13 +82,29 @@ def changes(before: Fingerprint, after: Fingerprint) -> list[Change]:
     return found
 
 
+def changes_since(receipt: Receipt, now: Fingerprint) -> list[Change]:
+    """All differences from what a receipt stands for, those left out that it has accepted.
+
+    Acceptances are not sealed, so this is for a reader. What counts are the `changes` of the
+    receipt's own fingerprint.
+    """
+    before = receipt.fingerprint
+    accepted = [one for one in receipt.acceptances if one.identity is not None]
+    if accepted:
+        newest = {"identity": accepted[-1].identity, "code": accepted[-1].code}
+        before = before.model_copy(update=newest)
+    known = {line for one in receipt.acceptances for line in one.changed}
+    found = changes(before, now)
+    return [one for one in found if not (one.part == "settings" and str(one) in known)]
+
+
 def acceptance_of(receipt: Receipt, current: Fingerprint) -> Acceptance | None:
-    """The acceptance of `current` that the receipt of a training has, if any.
+    """The acceptance of `current` that the receipt of a training or of a figure has, if any.
 
     Other jobs are accepted across another lock file alone (`accepts_lock`). It is not sealed, so
     it proves nothing by itself: it counts only where every one of the `changes` is acceptable.
     """
-    for acceptance in receipt.acceptances if receipt.rule == "train" else ():
+    for acceptance in receipt.acceptances if receipt.rule in ACCEPTABLE else ():
         if acceptance.fingerprint == current.value:
             return acceptance
     return None

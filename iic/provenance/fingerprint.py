@@ -180,7 +180,7 @@ def report(scale: str, *, strict_env: bool | None = None) -> Fingerprint:
 def value(rule: str, *, strict_env: bool | None = None, root: Path = Path(), **names: Any) -> str:
     """The fingerprint that a rule passes to its job as ``params: fp=``.
 
-    For a training that was accepted across a change of code (`iic accept`), this is the
+    For a training or a figure that was accepted across a change of code (`iic accept`), this is the
     fingerprint with which it once ran, so that Snakemake sees no change; unless its artifacts are
     lost and a figure or a finetuning needs them. Then it is trained again, as what it is now.
 
@@ -217,9 +217,12 @@ def _value(rule: str, strict_env: bool | None, root: Path, names: dict[str, Any]
         if lost and artifacts.needs_artifacts(names["scale"], own.run, own.seed, root):
             return current
         return accepted_as(root / own.receipt, current)
+    if rule == "draw":
+        current = draw(names["scale"], names["name"], strict_env=strict_env).value
+        return accepted_as(root / jobs.draw(names["scale"], names["name"]).receipt, current)
     functions: dict[str, Callable[..., Fingerprint]] = {
         "download": download, "prepare": prepare, "evaluate": evaluate,
-        "tabulate": tabulate, "draw": draw, "audit": audit, "report": report,
+        "tabulate": tabulate, "audit": audit, "report": report,
     }  # fmt: skip
     return functions[rule](**names, strict_env=strict_env).value
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from iic.params.runs import Plan
-from iic.provenance.changes import acceptance_of, changes, stands
+from iic.provenance.changes import acceptance_of, changes_since, stands
 from iic.provenance.fingerprint import CodeError, fingerprint
 from iic.provenance.jobs import Job
 from iic.records import paths
@@ -54,7 +54,7 @@ def why(job: Job, root: Path = Path(), *, strict_env: bool | None = None) -> Ans
     except CodeError as error:
         return Answer(job, "changed", (str(error),))
     acceptance = acceptance_of(receipt, current)
-    different = tuple(str(change) for change in changes(receipt.fingerprint, current))
+    different = tuple(str(change) for change in changes_since(receipt, current))
     if not stands(receipt, current):
         return Answer(job, "changed", different or ("the lock file counts now, or no longer",))
     missing = [one.path for one in receipt.outputs if not (root / one.path).exists()]

@@ -127,6 +127,11 @@ class Acceptance(Model):
     at: datetime
     lock: str | None = None
     """SHA-256 of the lock file that was accepted with it; null in receipts from before."""
+    identity: Annotated[str, Field(pattern=SHA256)] | None = None
+    """`Fingerprint.identity` of what was accepted."""
+    code: dict[str, str] = Field(default_factory=dict)
+    """`Fingerprint.code` of what was accepted, in the newest acceptance alone: by it a later change
+    is named."""
 
 
 class Receipt(Model):

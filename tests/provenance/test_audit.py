@@ -232,7 +232,6 @@ def test_the_audit_shows_what_differs_and_not_only_what_the_acceptance_says(tree
     assert done.returncode == 0, done.stderr
     [(level, message)] = ast.literal_eval(done.stdout)
     assert level == "note"
-    assert "code iic.methods.kmeans: edited" in message
     assert "settings a_new_one: (absent) -> 3" in message
     assert "recorded then: nothing" in message
 

@@ -154,8 +154,7 @@ def test_an_accepted_run_that_lost_what_a_figure_needs_is_planned_as_it_is_now(t
         return value("train", scale=SCALE, run=run, seed=0)
 
     before, undrawn = planned(), planned("digits/random")
-    with Path("iic/engine/loop.py").open("a") as file:
-        file.write("\nEDITED = 1\n")
+    change(Path("iic/engine/loop.py"), "Loop.run")
     current = planned()
     trainings = [jobs.train(SCALE, run, 0) for run in ("digits/iic", "digits/random")]
     accept(trainings, "nothing reads it")
@@ -172,6 +171,25 @@ def test_an_accepted_run_that_lost_what_a_figure_needs_is_planned_as_it_is_now(t
     check_plan(current, current, "train x", receipt)
     with pytest.raises(PlanChanged, match="run again, will train anew"):
         check_plan(before, current, "train x", receipt)
+
+
+def test_a_figure_is_accepted_where_it_cannot_be_drawn_again(tree: Path) -> None:
+    def planned() -> str:
+        forget()
+        return value("draw", scale=SCALE, name="figure_3")
+
+    figure = jobs.draw(SCALE, "figure_3")
+    before = planned()
+    change(Path("iic/publish/figures/progression.py"), "draw")
+    assert planned() != before
+    with pytest.raises(NotAcceptable, match="it is quick to run again"):
+        accept([figure], "nothing reads it")
+    shutil.rmtree(f"results/{SCALE}/artifacts/digits/iic/seed0")
+    accept([figure], "nothing reads it")
+    assert planned() == before
+    assert why(figure).status == "accepted"
+    with pytest.raises(NotAcceptable, match="already"):
+        accept([figure], "again")
 
 
 def test_accepting_nothing_is_refused(whole: Plan, tree: Path) -> None:

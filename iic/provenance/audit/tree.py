@@ -7,7 +7,7 @@ from pathlib import Path
 
 from iic.params.runs import Plan
 from iic.provenance import fingerprint
-from iic.provenance.changes import Change, acceptance_of, changes
+from iic.provenance.changes import Change, acceptance_of, changes, changes_since
 from iic.provenance.jobs import Job, all_jobs
 from iic.records.files import sha256_file
 from iic.records.links import Receipts
@@ -101,4 +101,9 @@ class Tree:
         except fingerprint.CodeError as error:
             return [Change("code", str(error), None, None)], None
         different = changes(before, now)
-        return different, acceptance_of(receipt, now) if different else None
+        acceptance = acceptance_of(receipt, now) if different else None
+        if acceptance is None and different:
+            # for the reader: since it was last accepted, and no less than nothing
+            plain = receipt.model_copy(update={"fingerprint": before})
+            different = changes_since(plain, now) or different
+        return different, acceptance
