@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from iic.provenance.fingerprint_parts import without_code_names
 from iic.records.receipt import Acceptance, Fingerprint, Receipt
 
 Part = Literal["code", "settings", "data", "environment"]
@@ -70,7 +71,8 @@ def changes(before: Fingerprint, after: Fingerprint) -> list[Change]:
     A definition that only lies elsewhere is none.
     """
     found = list(_code(before, after))
-    found += _differences("settings", _flat(before.settings), _flat(after.settings))
+    plain = (_flat(without_code_names(one.settings)) for one in (before, after))
+    found += _differences("settings", *plain)
     found += _differences("data", before.data, after.data)
     # without a strict environment on both sides the lock file is not compared
     if before.environment is not None and after.environment is not None:

@@ -12,8 +12,27 @@ from iic.provenance.lock_file import lock_hash
 from iic.records.files import sha256_json
 from iic.records.receipt import Fingerprint
 
+NAMING_CODE = ("method", "module")
+"""Keys of params/ whose values are dotted paths of modules."""
 STRICT_VARIABLE = "IIC_STRICT_ENV"
 """Set to 1, it makes the lock file a part of every fingerprint."""
+
+
+def without_code_names(settings: Any) -> Any:
+    """Settings without the modules that they name, at any depth.
+
+    What ``method: iic.methods.dec`` or ``module: iic.data.mnist`` stands for counts as code, which
+    knows no names: a method that moves to another file is the same method.
+    """
+    if isinstance(settings, Mapping):
+        return {
+            key: without_code_names(content)
+            for key, content in settings.items()
+            if not (key in NAMING_CODE and isinstance(content, str) and "." in content)
+        }
+    if isinstance(settings, list | tuple):
+        return [without_code_names(content) for content in settings]
+    return settings
 
 
 def value_of(
@@ -28,10 +47,12 @@ def value_of(
     Args:
         rule: The verb.
         code: `Identity.value`; of a receipt from before there was one, module -> hash.
-        settings: Resolved settings.
+        settings: Resolved settings; names of code in them do not count beside an identity.
         data: File -> checksum.
         environment: Hash of the lock file; None where it does not count.
     """
+    if isinstance(code, str):
+        settings = without_code_names(settings)
     parts = {"rule": rule, "code": code, "settings": settings, "data": data}
     return sha256_json(parts if environment is None else {**parts, "environment": environment})
 

@@ -105,6 +105,20 @@ def test_code_of_tables_and_figures_changes_no_training(
     assert rules(changed(before, fingerprints(clone))) == {"tabulate", "draw"}
 
 
+def test_a_method_a_reader_and_a_figure_may_move(before: dict[str, str], clone: Path) -> None:
+    for old, new in (("methods/kmeans", "methods/flat/k_means"), ("data/digits", "data/reader"),
+                     ("publish/figures/curves", "publish/lines")):  # fmt: skip
+        (clone / f"iic/{new}.py").parent.mkdir(exist_ok=True)
+        (clone / f"iic/{old}.py").rename(clone / f"iic/{new}.py")
+        names = [f"iic.{path.replace('/', '.')}" for path in (old, new)]
+        for file in [*clone.rglob("*.py"), *(clone / "params").rglob("*.yaml")]:
+            text = file.read_text()
+            moved = re.sub(rf"\b{re.escape(names[0])}\b(?!_)", names[1], text)
+            if moved != text:
+                file.write_text(moved)
+    assert changed(before, fingerprints(clone)) == set()
+
+
 def test_code_around_the_jobs_changes_none(before: dict[str, str], clone: Path) -> None:
     for module, function in (
         ("cli/jobs", "train"), ("provenance/why", "why"), ("records/receipt", "Receipt.digest"),
