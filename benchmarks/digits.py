@@ -25,7 +25,7 @@ from typing import Any
 from iic.data.load import load
 from iic.engine.context import RunContext
 from iic.evaluate.selection import Checkpoint, evaluate
-from iic.methods.iic import Settings, train
+from iic.methods.iic.method import Settings, train
 from iic.params.loading import validate
 from iic.params.resolve import merged
 from iic.params.runs import plan

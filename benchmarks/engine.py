@@ -17,7 +17,7 @@ from collections.abc import Callable
 import torch
 
 from iic.augment.pipeline import build as build_augmentation
-from iic.engine.repeats import RepeatedOriginals
+from iic.methods.iic.repeats import RepeatedOriginals
 from iic.networks.build import build
 from iic.objective.clustering import clustering_loss
 from iic.params.augmentation import GreyAugmentation

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import pkgutil
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,16 +11,16 @@ from typing import Any, get_args
 import pytest
 from pydantic import BaseModel
 
-import iic.methods
 from iic.params.datasets import load_catalogue
 from iic.params.definitions import define, load_tables
 from iic.params.experiments import RUN_OF_DATASET, Fidelity, Selection
+from iic.params.modules import method_modules, method_name
 from iic.params.runs import plan, scale_names
 from iic.records.table import TableRow
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs/fidelity.md"
-METHODS = [one.name for one in pkgutil.iter_modules(iic.methods.__path__)]
+METHODS = [method_name(module) for module in method_modules()]
 FILE = r"[\w/]+/\w+\.\w+"
 DOTTED = r"[a-z]\w*(\.\w+)+"
 
@@ -53,8 +52,8 @@ def settings(model: type[BaseModel], above: str = "") -> Iterator[tuple[str, set
 
 KNOWN = {
     name: words
-    for method in METHODS
-    for name, words in settings(importlib.import_module(f"iic.methods.{method}").Settings)
+    for method in method_modules()
+    for name, words in settings(importlib.import_module(method).Settings)
 }
 RUNS = {
     *define(load_tables(ROOT / "params"), load_catalogue(), ROOT / "params"),

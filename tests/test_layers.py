@@ -42,7 +42,7 @@ def test_rooms_import_only_from_floors_below() -> None:
         ("augment/sobel.py", "iic.networks.heads"),
         ("data/load.py", "iic.engine.context"),
         ("publish/style.py", "iic.engine.context"),
-        ("methods/iic.py", "iic.provenance.lock_file"),
+        ("methods/iic/method.py", "iic.provenance.lock_file"),
         ("cli/app.py", "snakemake"),
         ("data/load.py", "dvc"),
     ],

@@ -20,7 +20,7 @@ from torch import nn
 
 from iic.data.load import load
 from iic.engine.checkpoints import load as load_checkpoint
-from iic.engine.pretrained import load_trunk
+from iic.methods.finetune.pretrained import load_trunk
 from iic.params.errors import IICError
 from iic.records.assignments import read_assignments
 from iic.records.files import read_record, sha256_file

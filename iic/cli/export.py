@@ -19,14 +19,23 @@ def register(app: typer.Typer) -> None:
 
 @export.command()
 def schemas(
+    folder: Annotated[
+        Path | None,
+        typer.Argument(
+            help="Where all go, those of each method's settings as well; else those "
+            "of the project to docs/schemas/."
+        ),
+    ] = None,
     check: Annotated[
         bool, typer.Option("--check", help="Change nothing; fail where a schema is out of date.")
     ] = False,
 ) -> None:
-    """Write the JSON schemas of settings and records to docs/schemas/."""
-    from iic.provenance.schemas.publish import FOLDER, differing, publish
+    """Write the JSON schemas of settings and records."""
+    from iic.provenance.schemas.publish import FOLDER, differing, publish, write_all
 
-    if not check:
+    if folder is not None:
+        print(f"{len(write_all(folder))} schemas written to {folder}")
+    elif not check:
         for path in publish():
             print(path)
     elif wrong := differing():

@@ -14,9 +14,9 @@ from torch import Tensor, nn
 
 from iic.augment.pipeline import Augmentation
 from iic.augment.pipeline import build as build_augmentation
+from iic.engine.clustering.kmeans import Clustering, kmeans
 from iic.engine.context import RunContext
 from iic.engine.device import autocast
-from iic.engine.kmeans import Clustering, kmeans
 from iic.engine.seeding import derive
 from iic.engine.store import ImageStore
 from iic.engine.task import HeadPass, Predictions

@@ -1,7 +1,7 @@
 """Images and label maps of a segmentation run on the device: crops to train on, areas to score.
 
-For methods that learn something else than clusters of pixels; `iic.engine.segmentation` has its own
-way to the same crops and areas.
+For methods that learn something else than clusters of pixels; `iic.methods.iic.map_task` has its
+own way to the same crops and areas.
 """
 
 from __future__ import annotations

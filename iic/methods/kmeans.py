@@ -44,8 +44,8 @@ def train(context: RunContext[Settings]) -> Outcome:
     """Cluster the pixels; the one "sub-head" has the inertia as its loss."""
     import numpy as np
 
+    from iic.engine.clustering.kmeans import kmeans
     from iic.engine.context import Checkpoint, Outcome
-    from iic.engine.kmeans import kmeans
 
     settings = context.settings
     images = context.data.images[context.protocol.images]

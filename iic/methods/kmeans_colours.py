@@ -8,7 +8,8 @@ Our choices where the source is silent: each image gives at most the same number
 without replacement, and images come in random order.
 
 Known deviation: not scikit-learn's mini-batches from a few starting points, but the house's
-`iic.engine.streamed_kmeans`, whose first centres are those of k-means on the first 50,000 pixels.
+`iic.engine.clustering.streamed`, whose first centres are those of k-means on the first 50,000
+pixels.
 """
 
 from __future__ import annotations
@@ -87,10 +88,10 @@ def train(context: RunContext[Settings]) -> Outcome:
     """
     import numpy as np
 
+    from iic.engine.clustering.streamed import streamed_kmeans
     from iic.engine.context import Checkpoint, Outcome
     from iic.engine.map_context import MapContext
     from iic.engine.map_windows import count, in_chunks, scored_areas
-    from iic.engine.streamed_kmeans import streamed_kmeans
 
     assert isinstance(context, MapContext)
     settings = context.settings

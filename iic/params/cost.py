@@ -111,7 +111,7 @@ def clustering_cost(
     schedule: ScheduleSettings,
     compute: ComputeSettings,
 ) -> Cost:
-    """Cost of `iic.engine.train_clustering.train_clustering` under the same settings.
+    """Cost of `iic.methods.iic.run.train_clustering` under the same settings.
 
     Every image of a batch goes through the network once as the original and r times transformed.
 
@@ -156,7 +156,7 @@ def classification_cost(
     schedule: ScheduleSettings,
     compute: ComputeSettings,
 ) -> Cost:
-    """Cost of `iic.engine.train_classifier.train_classifier` under the same settings.
+    """Cost of `iic.methods.finetune.run.train_classifier` under the same settings.
 
     Args:
         dataset: Entry of the catalogue.

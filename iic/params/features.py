@@ -103,14 +103,14 @@ class FeatureSettings(MethodSettings):
 
 
 class TripletSettings(FeatureSettings):
-    """Settings of Triplets (`iic.methods.triplets`)."""
+    """Settings of Triplets (`iic.methods.triplets.method`)."""
 
     outputs: int = Field(ge=2)
     """Length of the linear outputs. As many as `k`: the largest one is the cluster; more: k-means
     of the outputs."""
     margin: float | None = Field(None, gt=0)
     """In nats; null, as published, leaves the loss without a lower bound
-    (`iic.objective.triplets`)."""
+    (`iic.methods.triplets.loss`)."""
     order: Literal["dataset", "interleaved", "shuffled"] = "dataset"
     """Of the anchors, as `PairSettings.order`; negatives are shuffled anew in each epoch."""
     optimiser: OptimiserSettings = OptimiserSettings(learning_rate=0.01)
@@ -133,7 +133,7 @@ class TripletSettings(FeatureSettings):
 
 
 class DeepClusterSettings(FeatureSettings):
-    """Settings of DeepCluster (`iic.methods.deepcluster`)."""
+    """Settings of DeepCluster (`iic.methods.deepcluster.method`)."""
 
     clusters: int = Field(ge=2)
     """Pseudo-classes; 10 times the classes in the paper's runs."""

@@ -34,7 +34,7 @@ def segmentation_cost(
     schedule: ScheduleSettings,
     compute: ComputeSettings,
 ) -> Cost:
-    """Cost of `iic.engine.train_segmentation.train_segmentation` under the same settings.
+    """Cost of `iic.methods.iic.run_maps.train_segmentation` under the same settings.
 
     The objective over all shifts is not counted; nor is it that whole images, where they are
     evaluated, are larger than crops.

@@ -3,11 +3,29 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from pathlib import Path
 
 from iic.params.errors import SettingsError
 
 PACKAGE = Path(__file__).resolve().parents[1]
+
+
+METHODS = f"{PACKAGE.name}.methods."
+
+
+def method_name(module: str) -> str:
+    """What a method is called for short: ``dec``, ``autoencoders.sparse``, ``kmeans``."""
+    return module.removeprefix(METHODS).removesuffix(".method")
+
+
+def method_modules() -> list[str]:
+    """Dotted paths of the methods of this package: what lies in ``methods`` and can train."""
+    trains = re.compile(r"^def train\(", re.MULTILINE)
+    paths = (path for path in sorted((PACKAGE / "methods").rglob("[!_]*.py"))
+             if not any(part.startswith("_") for part in path.relative_to(PACKAGE).parts)
+             if trains.search(path.read_text(encoding="utf-8")))  # fmt: skip
+    return [".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts) for path in paths]
 
 
 def check_module(name: str, file: str, key: str) -> None:

@@ -1,7 +1,6 @@
 """BibTeX of methods and datasets: ``params/references.bib`` and the catalogue's citations.
 
-A method's entry names the method's modules as its keywords, so a module can be documented without
-an edit that would make its runs stale, and a BibTeX program reads the file as it is.
+A method's entry names the methods as its keywords, and a BibTeX program reads the file as it is.
 """
 
 from __future__ import annotations
@@ -14,10 +13,11 @@ from iic.params.datasets import load_catalogue
 from iic.params.definitions import define, load_tables
 from iic.params.errors import SettingsError
 from iic.params.layers import known
+from iic.params.modules import method_name
 
 REFERENCES = "references.bib"
 START = re.compile(r"@[a-z]+\{([A-Za-z0-9_:-]+),")
-KEYWORDS = re.compile(r"\s*keywords = \{([a-z0-9_]+(?:, [a-z0-9_]+)*)\},?")
+KEYWORDS = re.compile(r"\s*keywords = \{([a-z0-9_.]+(?:, [a-z0-9_.]+)*)\},?")
 END = "}"
 
 
@@ -27,7 +27,7 @@ class Reference:
 
     Args:
         key: What it is cited by.
-        methods: Modules of ``iic/methods/`` that come from it.
+        methods: Methods of ``iic/methods/`` that come from it, as `method_name` calls them.
         text: The entry without its keywords.
     """
 
@@ -80,7 +80,7 @@ def load_references(path: Path) -> list[Reference]:
 
 
 def citations(name: str, params: Path = Path("params")) -> list[str]:
-    """BibTeX entries of a dataset, a method's module, or all methods of runs of that name.
+    """BibTeX entries of a dataset, a method, or all methods of runs of that name.
 
     Args:
         name: E.g. ``mnist``, ``spectral``, or ``iic-corrected`` as the experiments files call it.
@@ -94,7 +94,7 @@ def citations(name: str, params: Path = Path("params")) -> list[str]:
     modules = {method: {method} for one in references for method in one.methods}
     runs: dict[str, set[str]] = {}
     for identifier, definition in define(load_tables(params), catalogue, params).items():
-        run, module = identifier.split("/")[1], definition.method.rsplit(".")[-1]
+        run, module = identifier.split("/")[1], method_name(definition.method)
         for word in (run, run.split("-")[0]):
             runs.setdefault(word, set()).add(module)
     methods = sorted({*modules, *(run for run in runs if "-" not in run)})
@@ -109,7 +109,7 @@ def citations(name: str, params: Path = Path("params")) -> list[str]:
     if missing:
         raise SettingsError(
             str(params / REFERENCES), "", f"no entry has the keyword {sorted(missing)[0]!r}",
-            allowed="one for each module in iic/methods/",
+            allowed="one for each method in iic/methods/",
         )  # fmt: skip
     return [one.text for one in references if wanted & one.methods]
 
@@ -122,7 +122,7 @@ def _reference(entry: list[str], file: str, number: int) -> Reference:
     if len(keywords) != 1:
         raise SettingsError(
             file, f"{start[1]}.keywords", f"given {len(keywords)} times before line {number}",
-            allowed="keywords = {<module of iic/methods/>, ...}, once, on a line of its own",
+            allowed="keywords = {<method of iic/methods/>, ...}, once, on a line of its own",
         )  # fmt: skip
     if text.count("{") != text.count("}"):
         raise SettingsError(file, start[1], "a brace is missing or too many")

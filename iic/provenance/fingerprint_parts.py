@@ -21,8 +21,8 @@ STRICT_VARIABLE = "IIC_STRICT_ENV"
 def without_code_names(settings: Any) -> Any:
     """Settings without the modules that they name, at any depth.
 
-    What ``method: iic.methods.dec`` or ``module: iic.data.mnist`` stands for counts as code, which
-    knows no names: a method that moves to another file is the same method.
+    What ``method: iic.methods.dec.method`` or ``module: iic.data.mnist`` stands for counts as code,
+    which knows no names: a method that moves to another file is the same method.
     """
     if isinstance(settings, Mapping):
         return {

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from iic.params.modules import method_name
 from iic.params.references import REFERENCES, load_references
 from iic.params.runs import PARAMS, Plan
 
@@ -28,7 +29,7 @@ def origins(plan: Plan, name: str, root: Path = Path()) -> dict[str, list[str]]:
         root: Root of the clone.
 
     Returns:
-        Name for ``iic cite``, of a method's module or a dataset, to its references; methods and
+        Name for ``iic cite``, of a run or a dataset, to its references; methods and
         datasets that do not run at this scale are not among them.
 
     Raises:
@@ -39,8 +40,10 @@ def origins(plan: Plan, name: str, root: Path = Path()) -> dict[str, list[str]]:
     rows = [run for row in plan.tables[name].rows for run in row.runs]
     ordered = sorted(runs.values(), key=lambda run: rows.index(run.name))
     found: dict[str, list[str]] = {}
-    for module in dict.fromkeys(run.method.rsplit(".")[-1] for run in ordered):
-        found[module] = [short(one.text) for one in references if module in one.methods]
+    for run in ordered:
+        method = method_name(run.method)
+        texts = [short(one.text) for one in references if method in one.methods]
+        found.setdefault(run.name.split("-")[0], texts)
     for dataset in dict.fromkeys(run.dataset for run in ordered):
         citation = plan.datasets[dataset].citation
         found[dataset] = [short(citation)]

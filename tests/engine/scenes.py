@@ -9,7 +9,7 @@ import numpy as np
 
 from iic.data.maps import IGNORED, UNLABELLED
 from iic.engine.map_context import MapContext
-from iic.methods.iic_segmentation import Settings
+from iic.methods.iic.maps import Settings
 from iic.params.loading import validate
 from iic.params.resolve import merged
 from iic.records.paths import RunPaths

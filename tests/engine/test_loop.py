@@ -13,9 +13,9 @@ import torch
 
 from iic.engine import checkpoints
 from iic.engine.checkpoints import CheckpointError
-from iic.engine.clustering import ClusteringTask
 from iic.engine.context import Interrupted, NonFiniteLoss, Outcome
-from iic.methods.iic import train
+from iic.methods.iic.method import train
+from iic.methods.iic.task import ClusteringTask
 from iic.records.history import TIME_FIELDS
 from tests.engine.tiny import context
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from iic.engine.clustering import ClusteringTask
 from iic.engine.order import interleaved, training_order
 from iic.engine.task import HeadPass
+from iic.methods.iic.task import ClusteringTask
 from iic.params.training import PairSettings
 from tests.engine import tiny
 from tests.prepared_data import prepared

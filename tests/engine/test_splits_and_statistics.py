@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from iic.engine.context import Interrupted
-from iic.methods.iic import train
+from iic.methods.iic.method import train
 from tests.engine.test_loop import same, signal_after
 from tests.engine.tiny import context
 

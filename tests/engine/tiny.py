@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from iic.engine.context import RunContext
-from iic.methods.iic import Settings
+from iic.methods.iic.method import Settings
 from iic.params.loading import validate
 from iic.params.resolve import merged
 from iic.records.paths import RunPaths

@@ -11,7 +11,7 @@ from iic.engine.context import Outcome, RunContext
 from iic.params.loading import validate
 from iic.params.resolve import merged
 from iic.records.paths import RunPaths
-from tests.methods.autoencoder_helpers import digits
+from tests.methods.autoencoders.autoencoder_helpers import digits
 from tests.prepared_data import prepared
 
 SHARED: dict[str, Any] = {
@@ -34,7 +34,7 @@ NAMES = list(SPECIAL)
 
 def module(name: str) -> ModuleType:
     """The method's module."""
-    return importlib.import_module(f"iic.methods.{name}")
+    return importlib.import_module(f"iic.methods.{name}.method")
 
 
 def context(

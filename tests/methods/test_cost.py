@@ -13,11 +13,14 @@ from torch import Tensor, nn
 from torch.nn.modules.module import register_module_forward_hook
 
 from iic.engine.context import RunContext
-from iic.methods import finetune, iic, iic_star, random_network
+from iic.methods.finetune import method as finetune
+from iic.methods.iic import method as iic
+from iic.methods.iic import random_network
+from iic.methods.iic import star as iic_star
 from iic.params.cost import trunk_macs
 from iic.params.datasets import find_dataset
 from tests.engine import tiny
-from tests.methods import test_finetune as classifiers
+from tests.methods.finetune import test_method as classifiers
 from tests.methods.methods_helpers import IIC, RANDOM, context
 
 SPLITS = {"train": 80, "test": 40}

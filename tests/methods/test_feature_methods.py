@@ -11,24 +11,24 @@ import pytest
 import torch
 
 from iic.engine.context import Interrupted, Outcome
-from iic.engine.deepcluster import DeepClusterTask
 from iic.engine.feature_task import FeatureTask
-from iic.engine.triplets import TripletTask
 from iic.evaluate.metrics import accuracy_per_sub_head
-from iic.methods import finetune
-from iic.networks.deepcluster import DeepClusterNetwork
-from iic.networks.representation import Representation
+from iic.methods.deepcluster.network import DeepClusterNetwork
+from iic.methods.deepcluster.task import DeepClusterTask
+from iic.methods.finetune import method as finetune
+from iic.methods.triplets.network import Representation
+from iic.methods.triplets.task import TripletTask
 from iic.params.cost import feature_count, trunk_macs
 from iic.params.datasets import find_dataset
 from iic.params.errors import IICError
 from iic.records.paths import RunPaths
-from tests.engine.test_reconstruction import same
-from tests.methods import test_finetune as classifiers
-from tests.methods.autoencoder_helpers import digits
+from tests.methods.autoencoders.autoencoder_helpers import digits
+from tests.methods.autoencoders.test_methods import CHANCE
+from tests.methods.autoencoders.test_task import same
 from tests.methods.feature_helpers import NAMES, context, module, train
-from tests.methods.test_autoencoders import CHANCE
+from tests.methods.finetune import test_method as classifiers
+from tests.methods.iic.test_methods import assert_same
 from tests.methods.test_cost import counted
-from tests.methods.test_methods import assert_same
 
 TASKS: dict[str, type[FeatureTask[Any]]] = {
     "triplets": TripletTask, "deepcluster": DeepClusterTask,
@@ -221,7 +221,7 @@ def features_for_finetuning(folder: Path, **network: Any) -> dict[str, np.ndarra
     """A DeepCluster run of the stripes whose weights lie where a finetuning looks for them."""
     from safetensors.numpy import save_file
 
-    from iic.methods import deepcluster
+    from iic.methods.deepcluster import method as deepcluster
 
     # in a folder of its own, lest the finetuning find its checkpoint
     run = classifiers.run(

@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 
-from iic.methods import deepcluster, finetune, iic, triplets
+from iic.methods.deepcluster import method as deepcluster
+from iic.methods.finetune import method as finetune
+from iic.methods.iic import method as iic
+from iic.methods.triplets import method as triplets
 from iic.params.datasets import find_dataset
 from iic.params.errors import SettingsError
 from iic.params.loading import validate

@@ -10,16 +10,13 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from iic.methods import (
-    deepcluster_segmentation,
-    doersch,
-    iic_segmentation,
-    iic_star_segmentation,
-    isola,
-    kmeans_colours,
-    random_cnn,
-    sift,
-)
+from iic.methods import kmeans_colours
+from iic.methods.deepcluster import maps as deepcluster_segmentation
+from iic.methods.iic import maps as iic_segmentation
+from iic.methods.iic import random_maps as random_cnn
+from iic.methods.iic import star_maps as iic_star_segmentation
+from iic.methods.patch_pairs import doersch, isola
+from iic.methods.sift import method as sift
 from iic.params.datasets import Dataset, load_catalogue
 from iic.params.runs import plan
 from iic.params.splits import image_count

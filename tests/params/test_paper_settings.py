@@ -10,7 +10,12 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from iic.methods import finetune, iic, iic_star, kmeans, random_network, spectral
+from iic.methods import kmeans
+from iic.methods.finetune import method as finetune
+from iic.methods.iic import method as iic
+from iic.methods.iic import random_network
+from iic.methods.iic import star as iic_star
+from iic.methods.spectral import method as spectral
 from iic.params.runs import Plan, plan
 from iic.params.splits import image_count
 

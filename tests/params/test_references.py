@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import pkgutil
 import re
 from pathlib import Path
 
 import pytest
 
-import iic.methods
 from iic.params.datasets import load_catalogue
 from iic.params.errors import SettingsError
+from iic.params.modules import method_modules, method_name
 from iic.params.references import REFERENCES, citations, load_references
 from iic.params.runs import plan
 from tests.params.params_helpers import PARAMS, copy_of
 
-METHODS = {one.name for one in pkgutil.iter_modules(iic.methods.__path__)}
+METHODS = {method_name(module) for module in method_modules()}
 
 
 def keys(name: str) -> list[str]:
@@ -46,7 +45,7 @@ def test_entries_are_what_bibtex_reads() -> None:
     [
         ("spectral", ["zelnikmanor2004self", "ng2001spectral"]),
         ("iic", ["ji2019invariant"]),
-        ("iic_segmentation", ["ji2019invariant"]),
+        ("iic.maps", ["ji2019invariant"]),
         ("triplets", ["schultz2003learning"]),
         ("deepcluster-features", ["caron2018deep"]),
         ("digits", ["alpaydin1998optical"]),
@@ -58,7 +57,7 @@ def test_entries_are_what_bibtex_reads() -> None:
         ("kmeans", ["wang2015optimized", "lloyd1982least", "arthur2007kmeans", "sculley2010web"]),
         ("kmeans_colours", ["arthur2007kmeans", "sculley2010web"]),
         ("sift", ["lowe2004distinctive", "vedaldi2010vlfeat"]),
-        ("deepcluster_segmentation", ["caron2018deep"]),
+        ("deepcluster.maps", ["caron2018deep"]),
         ("doersch", ["doersch2015unsupervised"]),
         ("isola-corrected", ["isola2015learning"]),
     ],

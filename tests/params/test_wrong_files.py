@@ -10,7 +10,11 @@ from typing import Any
 
 import pytest
 
-from iic.methods import finetune, iic, iic_star, kmeans, random_network
+from iic.methods import kmeans
+from iic.methods.finetune import method as finetune
+from iic.methods.iic import method as iic
+from iic.methods.iic import random_network
+from iic.methods.iic import star as iic_star
 from iic.params import datasets, experiments
 from iic.params.augmentation import Affine, ColourAugmentation, Cutout, GreyAugmentation
 from iic.params.errors import SettingsError

@@ -281,7 +281,7 @@ def test_code_that_cannot_be_read_is_a_clear_error(clone: Path) -> None:
 
 
 def test_code_that_cannot_be_read_stops_those_that_need_it_alone(clone: Path) -> None:
-    append(clone, "iic/engine/dec.py", "\ndef :\n")
+    append(clone, "iic/methods/dec/task.py", "\ndef :\n")
     names = ("digits/dec", "digits/kmeans", "digits/iic")
     script = "from iic.provenance import fingerprint\n" + "".join(
         f"print(fingerprint.value('train', scale='smoke', run={name!r}, seed=0))\n"
@@ -289,12 +289,12 @@ def test_code_that_cannot_be_read_stops_those_that_need_it_alone(clone: Path) ->
     ) + "print(fingerprint.value('audit', scale='smoke'))"  # fmt: skip
     broken, whole = (run_in(root, "-c", script) for root in (clone, ROOT))
     assert broken.returncode == 0, broken.stderr
-    assert re.findall(r"iic/engine/dec.py:\d+: no valid Python", broken.stderr) != []
+    assert re.findall(r"iic/methods/dec/task.py:\d+: no valid Python", broken.stderr) != []
     assert broken.stderr.count("cannot run") == 1
     pairs = zip(broken.stdout.split(), whole.stdout.split(), strict=True)
     assert [one == other for one, other in pairs] == [False, True, True, False, False]
     done = run_in(clone, "-m", "iic", "train", "--scale", "smoke", "--run", "digits/dec")
-    assert done.returncode == 1 and "iic/engine/dec.py" in done.stderr
+    assert done.returncode == 1 and "iic/methods/dec/task.py" in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -304,7 +304,7 @@ def test_a_finished_run_stays_while_its_code_cannot_be_read(
     receipts = Path("results/laptop/runs/mnist/dec/seed0/run.json")
     (clone / receipts.parent).mkdir(parents=True)
     shutil.copy(ROOT / receipts, clone / receipts)
-    append(clone, "iic/engine/dec.py", "\ndef :\n")
+    append(clone, "iic/methods/dec/task.py", "\ndef :\n")
     script = (
         "from iic.provenance import fingerprint\n"
         "print(fingerprint.value('train', scale='laptop', run='mnist/dec', seed=0))"

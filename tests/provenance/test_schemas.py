@@ -17,8 +17,9 @@ from typer.testing import CliRunner
 
 from iic.cli.app import app
 from iic.params.loading import read_yaml
+from iic.params.modules import method_name
 from iic.params.runs import plan, scale_names
-from iic.provenance.schemas.publish import FOLDER, published, texts
+from iic.provenance.schemas.publish import DIALECT, FOLDER, of_methods, published, texts, write_all
 from iic.records.table import TableRow
 from tests.conftest import ROOT
 
@@ -28,7 +29,11 @@ Edit = Callable[[Any], object]
 
 @cache
 def validator(name: str) -> Draft202012Validator:
-    schema = json.loads((ROOT / FOLDER / f"{name}.schema.json").read_text(encoding="utf-8"))
+    of_method = {schema.name: schema for schema in of_methods()}
+    if name in of_method:
+        schema = {"$schema": DIALECT, **of_method[name].build()}
+    else:
+        schema = json.loads((ROOT / FOLDER / f"{name}.schema.json").read_text(encoding="utf-8"))
     return Draft202012Validator(schema, format_checker=FormatChecker())
 
 
@@ -109,10 +114,16 @@ def test_resolved_settings_fit_the_schema_of_their_method() -> None:
     seen = set()
     for scale in scale_names():
         for run in plan(scale, ROOT / "params").runs.values():
-            name = f"method_{run.method.rsplit('.', 1)[1]}"
+            name = f"method_{method_name(run.method)}"
             assert wrong(name, run.settings_json) == [], (scale, run.id)
             seen.add(name)
-    assert seen == {one.name for one in published() if one.name.startswith("method_")}
+    assert seen == {schema.name for schema in of_methods()}
+
+
+def test_all_schemas_are_written_where_somebody_wants_them(tmp_path: Path) -> None:
+    assert len(write_all(tmp_path)) == len(published()) + len(of_methods())
+    for path in tmp_path.iterdir():
+        Draft202012Validator.check_schema(json.loads(path.read_text(encoding="utf-8")))
 
 
 def test_manifests_and_reports_of_a_finished_tree_fit_their_schemas(finished_tree: Path) -> None:

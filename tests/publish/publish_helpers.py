@@ -37,7 +37,7 @@ TABLE = Table(
     rows=(
         Row(row="K-means", run="kmeans", method="iic.methods.kmeans"),
         Row(row="JULE", status="not_run", reason="not implemented yet"),
-        Row(row="IIC", run="iic", method="iic.methods.iic", selections=("as_published",)),
+        Row(row="IIC", run="iic", method="iic.methods.iic.method", selections=("as_published",)),
         Row(row="IIC avg", run="iic", selections=("as_published_mean", "mean_head")),
         Row(row="IIC", run="iic-corrected", like="iic", fidelity="corrected"),
     ),
@@ -117,7 +117,7 @@ def make_plan(
                 id=name,
                 dataset=name.split("/")[0],
                 paper_dataset="mnist",
-                method="iic.methods.iic",
+                method="iic.methods.iic.method",
                 settings=MethodSettings(),
                 seeds=seeds,
                 fidelity="as_published",

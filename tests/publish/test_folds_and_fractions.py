@@ -25,7 +25,7 @@ FOLDS = Table(
             row="IIC †",
             run="finetune-fold",
             folds=3,
-            method="iic.methods.finetune",
+            method="iic.methods.finetune.method",
             selections=("as_published", "label_free"),
         ),
     ),

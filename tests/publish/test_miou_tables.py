@@ -24,7 +24,7 @@ MIOU = Table(
         Column(paper="Potsdam-3", dataset="potsdam3"),
     ),
     rows=(
-        Row(row="IIC", run="iic", method="iic.methods.iic", selections=("as_published",)),
+        Row(row="IIC", run="iic", method="iic.methods.iic.method", selections=("as_published",)),
         Row(row="IIC avg", run="iic", selections=("mean_head",)),
     ),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from iic.params.modules import method_name
 from iic.params.references import load_references
 from iic.params.runs import plan
 from iic.publish.layout import lay_out
@@ -30,12 +31,12 @@ def test_an_entry_becomes_names_title_and_year() -> None:
 def test_each_method_and_dataset_that_runs_is_named_once_with_all_its_references() -> None:
     whole = plan("laptop")
     found = origins(whole, "table_1", ROOT)
-    assert next(iter(found)) == "random_network" and list(found)[-1] == "mnist"
-    methods = {run.method.rsplit(".")[-1] for run in whole.table_runs("table_1")}
-    assert set(found) == methods | {"mnist"}
+    assert next(iter(found)) == "random" and list(found)[-1] == "mnist"
+    runs = {run.name: method_name(run.method) for run in whole.table_runs("table_1")}
+    assert set(found) == {*runs, "mnist"}
     references = load_references(ROOT / FILE)
-    for method in methods:
-        assert len(found[method]) == sum(method in one.methods for one in references) > 0
+    for name, method in runs.items():
+        assert len(found[name]) == sum(method in one.methods for one in references) > 0
 
 
 def test_the_markdown_lists_them_and_what_does_not_run_is_not_there() -> None:

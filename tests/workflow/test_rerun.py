@@ -60,7 +60,7 @@ def test_touched_files_change_nothing(smoke_copy: Path) -> None:
 def test_comments_docstrings_the_command_line_and_mirrors_change_nothing(smoke_copy: Path) -> None:
     package = smoke_copy / "iic"
     append(package / "engine/loop.py", "\n# another remark\n")
-    engine = package / "engine/clustering.py"
+    engine = package / "methods/iic/task.py"
     engine.write_text(engine.read_text().replace('"""', '"""Reworded. ', 1))
     append(package / "engine/seeding.py", "\nUNUSED = 1\ndef unused():\n    return UNUSED\n")
     change(package / "cli/jobs.py", "train")

@@ -7,11 +7,11 @@ Test with: snakemake --cores all --config scale=smoke -- train
 """
 
 OWN = (
-    "iic.methods.iic",
-    "iic.methods.iic_star",
-    "iic.methods.finetune",
-    "iic.methods.iic_segmentation",
-    "iic.methods.iic_star_segmentation",
+    "iic.methods.iic.method",
+    "iic.methods.iic.star",
+    "iic.methods.finetune.method",
+    "iic.methods.iic.maps",
+    "iic.methods.iic.star_maps",
 )
 ABLATION_TABLES = ("table_2", "further_ablations", "segmentation_ablations")
 ABLATIONS = [name for name in PLAN.tables if name in ABLATION_TABLES]

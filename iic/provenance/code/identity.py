@@ -75,7 +75,7 @@ class Code:
         """The code of a job.
 
         Args:
-            roots: What it runs: qualified names such as ``iic.methods.dec.train``.
+            roots: What it runs: qualified names such as ``iic.methods.dec.method.train``.
             given: Classes of the objects that it is given, whose values are hashed elsewhere: of
                 them, their bases and their fields' classes, count the methods that are named.
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from iic.params.config import Config
 from iic.params.experiments import Displays
+from iic.params.modules import method_name
 from iic.provenance.audit.report import AuditReport
 from iic.provenance.schemas import settings
 from iic.provenance.schemas.derive import (
@@ -52,6 +53,9 @@ completes it and underlines what is wrong. [How, and what else they are for](../
 A csv is described by its lines: an object of texts by column, empty where there is nothing. The
 columns of the parquet files stand in iic/records/assignments.py, iic/records/counts.py,
 iic/records/snapshots.py and iic/records/maps.py.
+
+`iic export schemas DIR` writes these and one more for each method: its resolved settings, as its
+receipts have them.
 
 | schema | files | content |
 |---|---|---|
@@ -118,11 +122,6 @@ def published() -> list[Published]:
                   "one line: tolerance of the verdict on a dataset", settings.tolerances_schema),
     ]  # fmt: skip
     found += [
-        Published(f"method_{name}", f"resolved settings of `iic.methods.{name}`",
-                  "all settings of a run", partial(of_model, settings.settings_of(name)))
-        for name in settings.methods()
-    ]  # fmt: skip
-    found += [
         Published("receipt", "run.json, *.run.json", "what a job read, did and wrote",
                   receipt_schema),
         Published("evaluation", "evaluation.json", "the scores of a run",
@@ -143,6 +142,28 @@ def published() -> list[Published]:
                   partial(of_output, ScaleStatus)),
     ]  # fmt: skip
     return found
+
+
+def of_methods() -> list[Published]:
+    """Schemas of each method's resolved settings, which nothing but a reader of receipts needs."""
+    return [
+        Published(f"method_{method_name(method)}", f"resolved settings of `{method}`",
+                  "all settings of a run", partial(of_model, settings.settings_of(method)))
+        for method in settings.methods()
+    ]  # fmt: skip
+
+
+def write_all(folder: Path) -> list[Path]:
+    """Write every schema to `folder`, those of the methods' settings included.
+
+    Raises:
+        RecordError: A file cannot be written.
+    """
+    paths = []
+    for schema in (*published(), *of_methods()):
+        paths.append(folder / schema.path.name)
+        write_text(paths[-1], dump_json({"$schema": DIALECT, **schema.build()}))
+    return paths
 
 
 def texts() -> dict[Path, str]:

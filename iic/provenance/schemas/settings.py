@@ -5,7 +5,7 @@ from __future__ import annotations
 from iic.params.datasets import Dataset
 from iic.params.experiments import DOTTED, Table
 from iic.params.method import MethodSettings, settings_model
-from iic.params.modules import PACKAGE
+from iic.params.modules import method_modules
 from iic.params.scales import Scale
 from iic.provenance.schemas.derive import (
     WHOLE_NUMBER,
@@ -24,13 +24,13 @@ PERCENT = r"^\d+(\.\d+)?$"
 
 
 def methods() -> list[str]:
-    """Names of all methods."""
-    return sorted(path.stem for path in (PACKAGE / "methods").glob("*.py") if path.stem[0] != "_")
+    """Dotted paths of all methods."""
+    return method_modules()
 
 
 def settings_of(method: str) -> type[MethodSettings]:
     """The settings of one of `methods`."""
-    return settings_model(f"iic.methods.{method}", "iic/methods", method)
+    return settings_model(method, "iic/methods", method)
 
 
 def scale_schema() -> Schema:
@@ -130,8 +130,8 @@ def curves_schema() -> Schema:
 
 def _partial_settings() -> tuple[dict[str, str], Schema]:
     """Dotted path of each method -> its definition; and all definitions, nothing required."""
-    modules = [f"iic.methods.{name}" for name in methods()]
-    references, definitions = of_models([settings_of(name) for name in methods()])
+    modules = methods()
+    references, definitions = of_models([settings_of(name) for name in modules])
     names = [reference["$ref"].rsplit("/", 1)[1] for reference in references]
     used = reachable(references, definitions)
     return dict(zip(modules, names, strict=True)), {

@@ -1,0 +1,1 @@
+"""k-means in memory and streamed, whitening, features of pixels."""

@@ -1,0 +1,1 @@
+"""Deep embedded clustering (Xie, Girshick, Farhadi 2016)."""

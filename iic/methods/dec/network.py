@@ -1,0 +1,75 @@
+"""DEC's network: an autoencoder, cluster centres, and what its training has to remember."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from iic.methods.autoencoders.network import Autoencoder
+
+MEMORY = ("targets", "labels")
+"""Buffers that hold something of every training image: of use to a checkpoint alone."""
+
+
+class DECNetwork(nn.Module):
+    """Autoencoder and centres; buffers hold all that a resumed training needs besides.
+
+    Args:
+        autoencoder: Fully connected; its first weights are replaced.
+        k: Clusters.
+        code: Numbers in a code.
+        images: Training images.
+        deviation: Standard deviation of the first weights, around 0, or None for weights spread by
+            the number of a layer's inputs (`iic.methods.dec.settings`); biases are 0.
+        scale: Factor on pixels in [0, 1]; it belongs to the weights.
+    """
+
+    targets: Tensor
+    """P of every training image, (N, k)."""
+    labels: Tensor
+    """Cluster of every training image when P was computed, (N,) int32."""
+    started: Tensor
+    """Whether the centres are set, and clusters are theirs."""
+    stopped: Tensor
+    """Whether too few labels changed for another epoch."""
+    scale: Tensor
+
+    def __init__(
+        self,
+        autoencoder: Autoencoder,
+        *,
+        k: int,
+        code: int,
+        images: int,
+        deviation: float | None,
+        scale: float,
+    ) -> None:
+        super().__init__()
+        self.encoder, self.decoder = autoencoder.encoder, autoencoder.decoder
+        self._down, self._up = (
+            [part for part in half if isinstance(part, nn.Linear)]
+            for half in (self.encoder, self.decoder)
+        )
+        for layer in (*self._down, *self._up):
+            if deviation is None:
+                reach = layer.in_features**-0.5
+                nn.init.uniform_(layer.weight, -reach, reach)
+            else:
+                nn.init.normal_(layer.weight, std=deviation)
+            nn.init.zeros_(layer.bias)
+        self.centres = nn.Parameter(torch.zeros(k, code))
+        self.register_buffer("targets", torch.zeros(images, k))
+        self.register_buffer("labels", torch.zeros(images, dtype=torch.int32))
+        self.register_buffer("started", torch.tensor(False))
+        self.register_buffer("stopped", torch.tensor(False))
+        self.register_buffer("scale", torch.tensor(scale))
+
+    def pair(self, layer: int) -> tuple[nn.Linear, nn.Linear]:
+        """A layer of the encoder, counted from 0, and its mirror in the decoder."""
+        return self._down[layer], self._up[-1 - layer]
+
+    def below(self, images: Tensor, layer: int) -> Tensor:
+        """What a layer of the encoder gets: scaled images (N, C, s, s) to (N, n)."""
+        # Flatten, and then two modules, Linear and ReLU, for each layer below
+        inputs: Tensor = self.encoder[: 1 + 2 * layer](images)
+        return inputs

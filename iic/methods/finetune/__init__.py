@@ -1,0 +1,1 @@
+"""A trained trunk finetuned with labels (Table 2's semi-supervised row of the paper)."""

@@ -1,0 +1,112 @@
+"""IIC*: semi-supervised overclustering with a single head (section 4.2; supplement, Tables 3, 4).
+
+Objective: mutual information as in `iic.methods.iic.method`, on one head with more clusters than
+classes. It is trained without labels, on the training images alone. Labels enter afterwards: each
+cluster goes to its most frequent class among the labelled training images, and the test images are
+scored (`evaluation`: many-to-one, mapping and test splits). ``evaluation.label_fractions`` repeats
+that with fewer labels (supplement, Table 4).
+
+Known deviations of the released code, shown by the selections and not by a switch: it keeps the
+epoch of best accuracy on the *test* images, and of its sub-heads the one of best accuracy on the
+labels that clusters are mapped with (`as_published`); `label_free` takes the last epoch and the
+sub-head of lowest loss.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from iic.params.augmentation import AugmentationSettings
+from iic.params.cost import Cost, clustering_cost
+from iic.params.datasets import Dataset
+from iic.params.fit import fit_problems
+from iic.params.method import MethodSettings, Problem
+from iic.params.networks import NetworkSettings
+from iic.params.training import (
+    ComputeSettings,
+    HeadSettings,
+    OptimiserSettings,
+    PairSettings,
+    ScheduleSettings,
+)
+
+if TYPE_CHECKING:
+    from iic.engine.context import Outcome, RunContext
+
+
+class Settings(MethodSettings):
+    """Settings of IIC with a single overclustering head."""
+
+    network: NetworkSettings
+    augmentation: AugmentationSettings
+    pairs: PairSettings = PairSettings()
+    head: HeadSettings
+    """The only head; k > number of classes."""
+    sub_heads: int = Field(5, ge=1)
+    """h: independently initialised sub-heads."""
+    optimiser: OptimiserSettings = OptimiserSettings()
+    schedule: ScheduleSettings
+    compute: ComputeSettings = ComputeSettings()
+
+    def cost(self, dataset: Dataset) -> Cost:
+        """Operations of one training."""
+        return clustering_cost(
+            dataset,
+            network=self.network,
+            heads={"B": self.head},
+            passes=["B"] * self.head.passes,
+            sub_heads=self.sub_heads,
+            pairs=self.pairs,
+            evaluation=self.evaluation,
+            schedule=self.schedule,
+            compute=self.compute,
+        )
+
+    def problems(self, dataset: Dataset) -> Iterator[Problem]:
+        """Whether head, batch, crops and network fit together and fit the dataset."""
+        yield from super().problems(dataset)
+        classes = len(dataset.classes)
+        if self.head.k < classes:
+            yield Problem(
+                "head.k",
+                f"{self.head.k} clusters for {classes} classes: some class can have none",
+                f"at least {classes}, and more for overclustering",
+            )
+        if self.evaluation.matching != "many_to_one":
+            yield Problem(
+                "evaluation.matching",
+                f"{self.evaluation.matching!r} for an overclustering head",
+                "many_to_one",
+            )
+        yield from self.head.problems("head", dataset)
+        yield from self.pairs.problems(dataset, self.head.splits)
+        yield from fit_problems(self.network, self.augmentation, dataset)
+
+
+def train(context: RunContext[Settings]) -> Outcome:
+    """Train the head and report its clusters.
+
+    Raises:
+        NonFiniteLoss: The loss was NaN or infinite; the last checkpoint is left.
+        Interrupted: SIGTERM or SIGINT came; a checkpoint of this very step is left.
+    """
+    from iic.methods.iic.run import HeadPass, train_clustering
+
+    settings = context.settings
+    return train_clustering(
+        context,
+        network=settings.network,
+        heads={"B": settings.head.k},
+        splits={"B": settings.head.splits},
+        sub_heads=settings.sub_heads,
+        augmentation=settings.augmentation,
+        pairs=settings.pairs,
+        passes=[HeadPass("B", settings.head.lam)] * settings.head.passes,
+        report_head="B",
+        optimiser=settings.optimiser,
+        schedule=settings.schedule,
+        compute=settings.compute,
+    )

@@ -1,0 +1,1 @@
+"""Pretext tasks on pairs of patches: where they lie (Doersch), whether together (Isola)."""

@@ -1,0 +1,1 @@
+"""Dense SIFT descriptors, clustered."""

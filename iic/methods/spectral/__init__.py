@@ -1,0 +1,1 @@
+"""Spectral clustering of a graph of nearest neighbours."""

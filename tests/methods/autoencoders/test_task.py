@@ -1,0 +1,233 @@
+"""Training of autoencoders in the loop: resumable, on the right images, with honest clusters."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from sklearn.cluster import KMeans
+from torch import nn
+
+from iic.engine.context import Interrupted, NonFiniteLoss, Outcome
+from iic.engine.seeding import derive
+from iic.methods.autoencoders.codes import cluster_codes, scaled
+from iic.methods.autoencoders.loss import Plain
+from iic.methods.autoencoders.network import Autoencoder
+from iic.methods.autoencoders.settings import CodeClusterSettings
+from iic.methods.autoencoders.task import ReconstructionTask
+from iic.params.errors import IICError
+from iic.records.history import TIME_FIELDS
+from tests.methods.autoencoders.autoencoder_helpers import (
+    CONVOLUTIONAL,
+    NAMES,
+    context,
+    digits,
+    train,
+)
+
+CPU = torch.device("cpu")
+
+
+def task(folder: Path, **arguments: Any) -> ReconstructionTask:
+    return ReconstructionTask(context(folder, "ae", **arguments), objective=Plain(), device=CPU)
+
+
+def same(one: Outcome, other: Outcome) -> None:
+    """Everything but times is equal, byte by byte."""
+    assert one.tensors and other.tensors and one.tensors.keys() == other.tensors.keys()
+    for name, tensor in one.tensors.items():
+        assert tensor.tobytes() == other.tensors[name].tobytes(), name
+    for first, second in [(one.last, other.last), (one.best_label, other.best_label)]:
+        assert first is not None and second is not None
+        assert (first.epoch, first.losses) == (second.epoch, second.losses)
+        np.testing.assert_array_equal(first.clusters, second.clusters)
+    mine, theirs = (
+        [{k: v for k, v in entry.items() if k not in TIME_FIELDS} for entry in outcome.history]
+        for outcome in (one, other)
+    )
+    assert mine == theirs
+
+
+def patched(patch: pytest.MonkeyPatch, step: int, effect: Any) -> None:
+    """Apply `effect` to the loss of training step `step`, counted from 1, of the process."""
+    original = ReconstructionTask.loss
+    done = 0
+
+    def loss(self: ReconstructionTask, *arguments: Any) -> torch.Tensor:
+        nonlocal done
+        done += 1
+        found = original(self, *arguments)
+        return effect(found) if done == step else found
+
+    patch.setattr(ReconstructionTask, "loss", loss)
+
+
+def interrupt(loss: torch.Tensor) -> torch.Tensor:
+    signal.raise_signal(signal.SIGTERM)
+    return loss
+
+
+# an epoch has 5 steps: in the first, at an epoch's end, inside one, in the very last
+@pytest.mark.parametrize("after", [1, 5, 8, 15])
+@pytest.mark.parametrize("name", NAMES)
+def test_interrupted_and_resumed_gives_the_same_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, after: int
+) -> None:
+    with monkeypatch.context() as patch:
+        patched(patch, after, interrupt)
+        with pytest.raises(Interrupted, match=f"SIGTERM after step {after}"):
+            train(tmp_path / "a", name)
+    resumed = train(tmp_path / "a", name)
+    assert len(resumed.sessions) == 2
+    same(train(tmp_path / "b", name), resumed)
+
+
+def test_batchnorm_is_resumed_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patched(patch, 8, interrupt)
+        with pytest.raises(Interrupted):
+            train(tmp_path / "a", "vae", **CONVOLUTIONAL)
+    resumed = train(tmp_path / "a", "vae", **CONVOLUTIONAL)
+    same(train(tmp_path / "b", "vae", **CONVOLUTIONAL), resumed)
+
+
+def test_a_loss_that_is_not_finite_stops_with_the_checkpoint_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patched(patch, 8, lambda loss: loss * float("nan"))
+        with pytest.raises(NonFiniteLoss, match=r"nan in epoch 2.*last checkpoint is left"):
+            train(tmp_path / "a", "ae")
+    same(train(tmp_path / "b", "ae"), train(tmp_path / "a", "ae"))
+
+
+def test_each_image_is_seen_once_an_epoch_in_another_order(tmp_path: Path) -> None:
+    one = task(tmp_path, number=150)
+    orders = [torch.cat(one.order(epoch, 0)) for epoch in (0, 1, 0)]
+    assert [len(batch) for batch in one.order(0, 0)] == [64, 64, 22]
+    for order in orders:
+        assert torch.equal(order.sort().values, torch.arange(150))
+    assert torch.equal(orders[0], orders[2]) and not torch.equal(orders[0], orders[1])
+
+
+def test_only_the_named_splits_are_trained_on_and_only_those_asked_for_are_clustered(
+    tmp_path: Path,
+) -> None:
+    sizes = {"train": 100, "unlabeled": 150, "test": 50}
+    one = task(tmp_path, splits=sizes, evaluation={"test": ["test"], "mapping": ["test"]})
+    assert set(torch.cat(one.order(0, 0)).tolist()) == set(range(300))
+    assert one.predict(20).clusters.shape == (50, 1)
+    run = context(tmp_path, "ae", number=300)
+    object.__setattr__(run, "data", one.context.data)
+    object.__setattr__(
+        run, "settings", run.settings.model_copy(update={"splits": ("test", "train")})
+    )
+    named = ReconstructionTask(run, objective=Plain(), device=CPU)
+    chosen = set(torch.cat(named.order(0, 0)).tolist())
+    assert chosen == {*range(100), *range(250, 300)}
+
+
+def test_images_are_averaged_to_the_networks_size(tmp_path: Path) -> None:
+    images, _ = digits()
+    one = task(tmp_path, images=images[:30], number=30, autoencoder={"input_size": 4})
+    seen = one._images(torch.tensor([4, 2]))
+    blocks = images[[4, 2]].reshape(2, 1, 4, 2, 4, 2).astype(np.float64).mean(axis=(3, 5)) / 255
+    np.testing.assert_allclose(seen.numpy(), blocks, atol=1e-6)
+    whole = task(tmp_path, images=images[:30], number=30)._images(torch.tensor([7]))
+    np.testing.assert_array_equal(whole.numpy(), images[[7]].astype(np.float32) / 255)
+
+
+def test_clusters_are_k_means_of_the_codes(tmp_path: Path) -> None:
+    one = task(tmp_path, clusters={"restarts": 4, "watch_restarts": 1})
+    network = one.network
+    assert isinstance(network, Autoencoder)
+    network.eval()
+    with torch.no_grad():
+        codes = network.encoder(torch.from_numpy(digits()[0][:300]).float() / 255).numpy()
+    for final, restarts in ((False, 1), (True, 4)):
+        seed = derive(0, "kmeans") % 2**32
+        expected = KMeans(10, n_init=restarts, random_state=seed).fit(codes)
+        found = one.predict(300, probabilities=final)
+        np.testing.assert_array_equal(found.clusters[:, 0], expected.labels_)
+        assert found.probabilities is None
+        assert one.selection_losses() == (float(expected.inertia_),)
+
+
+def test_the_inertia_is_that_of_the_present_weights(tmp_path: Path) -> None:
+    one = task(tmp_path)
+    one.predict(300, probabilities=True)
+    before = one.selection_losses()
+    with torch.no_grad():
+        for parameter in one.network.parameters():
+            parameter.mul_(1.1)
+    after = one.selection_losses()
+    assert after[0] > before[0]
+    one.predict(300)
+    assert one.selection_losses() == after
+
+
+def test_evaluation_leaves_the_network_in_training_mode_and_its_statistics_alone(
+    tmp_path: Path,
+) -> None:
+    one = task(tmp_path, **CONVOLUTIONAL)
+    norms = [part for part in one.network.modules() if isinstance(part, nn.BatchNorm2d)]
+    assert norms and one.network.train()
+    before = [norm.running_mean.clone() for norm in norms if norm.running_mean is not None]
+    one.predict(50)
+    assert one.network.training
+    for norm, mean in zip(norms, before, strict=True):
+        assert norm.running_mean is not None and torch.equal(norm.running_mean, mean)
+    one.refresh_statistics(50)
+    for norm, mean in zip(norms, before, strict=True):
+        assert norm.running_mean is not None and not torch.equal(norm.running_mean, mean)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_the_loss_is_float32_whatever_the_precision(tmp_path: Path, precision: str) -> None:
+    one = task(tmp_path, **CONVOLUTIONAL, compute={"precision": precision, "channels_last": True})
+    loss = one.loss(one.passes_of(0)[0], torch.arange(20), torch.Generator())
+    assert (loss.shape, loss.dtype) == ((1,), torch.float32)
+    assert one._codes().dtype == np.float32
+
+
+CODES = np.random.default_rng(0).normal(3, [1, 50], (200, 2)).astype(np.float32)
+
+
+def test_scalings_of_the_code() -> None:
+    assert scaled(CODES, "none") is CODES
+    standard = scaled(CODES, "standardise")
+    np.testing.assert_allclose(standard.mean(axis=0), 0, atol=1e-6)
+    np.testing.assert_allclose(standard.std(axis=0), 1, atol=1e-6)
+    unit = scaled(CODES, "l2")
+    np.testing.assert_allclose(np.linalg.norm(unit, axis=1), 1, atol=1e-6)
+    np.testing.assert_allclose(unit[:, 0] * CODES[:, 1], unit[:, 1] * CODES[:, 0], atol=1e-4)
+
+
+@pytest.mark.parametrize("scaling", ["standardise", "l2"])
+def test_codes_without_a_size_stay_finite(scaling: str) -> None:
+    assert np.isfinite(scaled(np.zeros((5, 3), np.float32), scaling)).all()
+
+
+def test_scaling_decides_what_is_found() -> None:
+    """Two groups in the short coordinate are only seen where the long one is scaled down."""
+    draw = np.random.default_rng(1)
+    group = np.arange(200) % 2
+    codes = np.stack([group + draw.normal(0, 0.05, 200), draw.normal(0, 50, 200)], axis=1)
+    agreement = {}
+    for scaling in ("none", "standardise"):
+        settings = CodeClusterSettings(scaling=scaling)  # type: ignore[arg-type]
+        found = cluster_codes(
+            codes.astype(np.float32), 2, settings, restarts=10, seed=2**40, threads=1
+        )
+        match = float((found.clusters == group).mean())
+        agreement[scaling] = max(match, 1 - match)
+    assert agreement["standardise"] > 0.95 > 0.7 > agreement["none"]
+
+
+def test_more_clusters_than_images_are_refused() -> None:
+    with pytest.raises(IICError, match="201 clusters for 200 points"):
+        cluster_codes(CODES, 201, CodeClusterSettings(), restarts=1, seed=0, threads=1)

@@ -1,0 +1,103 @@
+"""Each shortcut of the engine against the plain formulation, in float64."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+
+from iic.methods.iic.repeats import RepeatedOriginals
+from iic.networks.build import build
+from iic.objective.clustering import clustering_loss
+from iic.params.networks import NetworkSettings
+
+FAMILIES = [
+    NetworkSettings(family="A", input_size=16, in_channels=1, channels=(4, 8), blocks=(1, 1)),
+    NetworkSettings(family="B", input_size=8, in_channels=1, channels=(4, 8)),
+    NetworkSettings(
+        family="B",
+        input_size=8,
+        in_channels=1,
+        channels=(4, 8),
+        batchnorm_running_statistics=False,
+    ),
+]
+
+
+@pytest.mark.parametrize("repeats", [1, 2, 5])
+@pytest.mark.parametrize("settings", FAMILIES, ids=["A", "B", "B without statistics"])
+def test_unique_originals_equal_pushing_every_copy(settings: NetworkSettings, repeats: int) -> None:
+    torch.manual_seed(0)
+    plain = build(settings, {"B": 5}, sub_heads=3).double()
+    quick = copy.deepcopy(plain)
+    size = settings.input_size
+    originals = torch.rand(6, 1, size, size, dtype=torch.float64)
+    transformed = torch.rand(6 * repeats, 1, size, size, dtype=torch.float64)
+
+    # as released: every copy of every original goes through the network, every pair is counted
+    z = plain(originals.repeat(repeats, 1, 1, 1), "B")
+    z_transformed = plain(transformed, "B")
+    joint = torch.einsum("nhi,nhj->hij", z, z_transformed)
+    joint = (joint + joint.mT) / 2
+    joint = joint / joint.sum(dim=(1, 2), keepdim=True)
+    rows, columns = joint.sum(2, keepdim=True), joint.sum(1, keepdim=True)
+    plain_loss = -(joint * (joint.log() - rows.log() - columns.log())).sum((1, 2))
+    plain_loss.mean().backward()
+
+    once = RepeatedOriginals(quick.trunk, (1, size, size))
+    with once.counted(6, repeats):
+        z = quick(originals, "B")
+    summed = quick(transformed, "B").unflatten(0, (repeats, 6)).sum(0)
+    quick_loss = clustering_loss(z, summed)
+    quick_loss.mean().backward()
+
+    torch.testing.assert_close(quick_loss, plain_loss, rtol=1e-12, atol=1e-13)
+    gradients = {name: p.grad for name, p in plain.named_parameters()}
+    for name, parameter in quick.named_parameters():
+        torch.testing.assert_close(parameter.grad, gradients[name], rtol=1e-8, atol=1e-12)
+    buffers = dict(plain.named_buffers())
+    assert bool(buffers) == settings.batchnorm_running_statistics
+    for name, buffer in quick.named_buffers():
+        torch.testing.assert_close(buffer, buffers[name], rtol=1e-12, atol=1e-14)
+
+
+def test_without_the_correction_the_running_variance_differs() -> None:
+    """So that the test above would notice a correction that does nothing."""
+    torch.manual_seed(0)
+    plain = build(FAMILIES[1], {"B": 5}, sub_heads=1).double()
+    quick = copy.deepcopy(plain)
+    originals = torch.rand(3, 1, 8, 8, dtype=torch.float64)
+    plain(originals.repeat(4, 1, 1, 1), "B")
+    quick(originals, "B")
+    name = next(name for name, _ in plain.named_buffers() if name.endswith("running_var"))
+    difference = dict(plain.named_buffers())[name] - dict(quick.named_buffers())[name]
+    assert difference.abs().max() > 1e-6
+
+
+def test_evaluation_mode_leaves_the_statistics_alone() -> None:
+    network = build(FAMILIES[1], {"B": 5}, sub_heads=1).eval()
+    before = copy.deepcopy(dict(network.named_buffers()))
+    once = RepeatedOriginals(network.trunk, (1, 8, 8))
+    for name, buffer in network.named_buffers():
+        torch.testing.assert_close(buffer, before[name], rtol=0, atol=0)
+    with once.counted(3, 5):
+        network(torch.rand(3, 1, 8, 8), "B")
+    for name, buffer in network.named_buffers():
+        torch.testing.assert_close(buffer, before[name], rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("settings", FAMILIES[:2], ids=["A", "B"])
+def test_the_correction_survives_torch_compile(settings: NetworkSettings) -> None:
+    torch.manual_seed(0)
+    plain = build(settings, {"B": 5}, sub_heads=1).double()
+    quick = copy.deepcopy(plain)
+    size = settings.input_size
+    originals = torch.rand(4, 1, size, size, dtype=torch.float64)
+    plain(originals.repeat(3, 1, 1, 1), "B")
+    compiled = torch.compile(quick, backend="eager")
+    with RepeatedOriginals(quick.trunk, (1, size, size)).counted(4, 3):
+        compiled(originals, "B")
+    expected = dict(plain.named_buffers())
+    for name, buffer in quick.named_buffers():
+        torch.testing.assert_close(buffer, expected[name], rtol=1e-12, atol=1e-14)
