@@ -21,6 +21,7 @@ from iic.methods.iic import method as two_heads
 from iic.methods.iic import random_network
 from iic.methods.iic import star as iic_star
 from iic.params.method import MethodSettings
+from iic.params.modules import method_modules
 from iic.records.history import TIME_FIELDS
 from tests.methods.methods_helpers import (
     IIC,
