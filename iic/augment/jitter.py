@@ -121,8 +121,9 @@ def shift_hue(images: Tensor, turns: Tensor) -> Tensor:
     red, green, blue = images.unbind(1)
     low, high = images.amin(1), images.amax(1)
     spread = high - low
-    # where all channels are equal the hue is undefined, and without effect since spread is 0
-    share = spread.where(spread > 0, 1).reciprocal_()
+    # where all channels are equal the hue is undefined, and without effect since spread is 0; the
+    # reciprocal of a subnormal spread would be infinite
+    share = spread.where(spread >= torch.finfo(spread.dtype).tiny, 1).reciprocal_()
     sextant = torch.where(
         red == high,
         (green - blue) * share,

@@ -94,8 +94,8 @@ def job(
         receipt_path: Where the receipt goes, relative to `root`.
         planned_fingerprint: What the workflow was planned with; None for a verb run by hand.
         inputs: Files that the block reads.
-        parents: Receipts of the jobs that made `inputs`; not themselves inputs, since a receipt
-            may be given acceptances without its content being another.
+        parents: Receipts of the jobs that made `inputs`; not themselves inputs of the receipt,
+            since they may be given acceptances without their content being another.
         threads: CPU threads that the job was given.
         seed: Seed of the job, if it has one.
         stand_in: Whether the numbers come from stand-in data.
@@ -109,13 +109,14 @@ def job(
     """
     name = f"{rule} {' '.join(wildcards.values())}"
     target = root / receipt_path
-    check_plan(planned_fingerprint, fingerprint.value, name, target)
+    before = earlier(receipt_path, root)
+    stood = [candidate.receipt for candidate in before]
+    check_plan(planned_fingerprint, fingerprint.value, name, stood)
     if "scale" in wildcards and plan(wildcards["scale"]).scale.real:
         _warn_of_uncommitted(root)
     start = datetime.now(UTC)
     read = [_record(path, root, "input", name) for path in inputs]
     above = [_parent(path, root, read) for path in parents]
-    before = earlier(receipt_path, root)
     try:
         target.unlink(missing_ok=True)
     except OSError as error:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 from iic.params.errors import IICError
+from iic.records.receipt import Receipt
 
 
 class PlanChanged(IICError):
@@ -26,24 +28,27 @@ def accepted_as(receipt: Path, current: str) -> str:
     return written if current in accepted else current
 
 
-def check_plan(planned: str | None, current: str, job: str, receipt: Path | None = None) -> None:
+def check_plan(
+    planned: str | None, current: str, job: str, earlier: Iterable[Receipt] = ()
+) -> None:
     """Compare what the workflow was planned with and what the job finds.
 
     Args:
         planned: The workflow's ``fp``; None when a user runs a verb by hand.
         current: The job's fingerprint now.
         job: The job, for the message.
-        receipt: Its receipt, which may accept `current`.
+        earlier: Its earlier receipts, of which one may accept `current`.
 
     Raises:
         PlanChanged: They differ, and no acceptance says that they stand for each other.
     """
     if planned is None or planned == current:
         return
-    if receipt is not None and planned == accepted_as(receipt, current):
-        return
-    # Snakemake deletes a job's outputs, and the acceptance with them, before the job starts
-    lost = receipt is not None and not receipt.exists()
+    for receipt in earlier:
+        accepted = {acceptance.fingerprint for acceptance in receipt.acceptances}
+        if planned == receipt.fingerprint.value and current in accepted:
+            return
+    # Snakemake deletes a job's outputs before it starts it: without git the acceptance went too
     raise PlanChanged(
         f"{job}: code, settings or data changed after the workflow was planned "
         f"(fingerprint {planned[:12]} then, {current[:12]} now). Nothing was written; "
@@ -52,7 +57,7 @@ def check_plan(planned: str | None, current: str, job: str, receipt: Path | None
             ".\nIf this run had been accepted (iic accept) and is made again, its acceptance went "
             "with its old files: the same command, run again, will train anew with the code as "
             "it is"
-            if lost
+            if not tuple(earlier)
             else ""
         )
     )

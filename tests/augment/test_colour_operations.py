@@ -7,7 +7,7 @@ from itertools import permutations
 import pytest
 import torch
 import torch.nn.functional as F
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from torchvision.transforms.v2 import functional as tv
 
@@ -63,6 +63,7 @@ def test_every_order_is_torchvisions_sequence(channels: int, hue: float) -> None
     brightness=st.floats(0, 2), contrast=st.floats(0, 2), saturation=st.floats(0, 2),
     turn=st.floats(-0.5, 0.5), order=st.permutations(range(4)), seed=st.integers(0, 9),
 )  # fmt: skip
+@example(brightness=2.0**-126, contrast=1.0, saturation=0.0, turn=0.0, order=[0, 1, 3, 2], seed=0)
 def test_any_strength(
     brightness: float, contrast: float, saturation: float, turn: float,
     order: list[int], seed: int,

@@ -132,10 +132,11 @@ def test_code_that_only_reads_params_changes_no_training(
     before: dict[str, str], clone: Path
 ) -> None:
     for module, function in (
-        ("runs", "plan"), ("datasets", "Dataset._obtainable"), ("resolve", "resolve"),
-        ("training", "PairSettings.problems"), ("dec", "DECSettings.cost"),
+        ("params/runs", "plan"), ("params/datasets", "Dataset._obtainable"),
+        ("params/resolve", "resolve"), ("params/training", "PairSettings.problems"),
+        ("methods/dec/settings", "DECSettings.cost"),
     ):  # fmt: skip
-        change(clone / f"iic/params/{module}.py", function)
+        change(clone / f"iic/{module}.py", function)
     # which makes a plan for its re-runs
     assert changed(before, fingerprints(clone)) == {"audit"}
 
