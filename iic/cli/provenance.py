@@ -96,14 +96,16 @@ def audit(
 
     wanted = Request(rerun, rerun_seed, rerun_seconds, rerun_tolerance) if rerun else None
     with logged_to(log_file):
-        report = examine(plan(scale), rerun=wanted, report_follows=report_follows)
+        whole = plan(scale)
+        report = examine(whole, rerun=wanted, report_follows=report_follows)
     console = Console(soft_wrap=True, highlight=False)
     _show(report, console)
     if log_file is not None:
         with log_file.open("a", encoding="utf-8", errors="backslashreplace") as file:
             _show(report, Console(file=file, soft_wrap=True, highlight=False))
     if report.verdict != "nothing measured":
-        own = not to_results and kept_in_git(paths.audit_report(scale))
+        measured = whole.scale.real
+        own = not to_results and kept_in_git(paths.audit_report(scale), measured=measured)
         path = write(report, to_results=not own)
         hint = ", since git keeps that of the results (--write replaces it)" if own else ""
         console.print(Text(f"written to {path}{hint}"))

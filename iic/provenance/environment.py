@@ -118,12 +118,18 @@ def tracked_files(root: Path, *folders: str) -> frozenset[str]:
     return frozenset(filter(None, listed.split("\0")))
 
 
-def kept_in_git(path: Path, root: Path = Path()) -> bool:
-    """Whether git tracks a file; where git does not know, whether the file lies there."""
+def kept_in_git(path: Path, root: Path = Path(), *, measured: bool) -> bool:
+    """Whether git tracks a file; where git does not know, whether it is one that git would have.
+
+    Args:
+        path: The file, relative to `root`.
+        root: Root of the clone.
+        measured: Whether the file is of results that are committed, as those of real data are.
+    """
     try:
         return path.as_posix() in tracked_files(root, path.as_posix())
     except git.GitUnknown:
-        return (root / path).exists()
+        return measured and (root / path).exists()
 
 
 def tracked_content(path: Path, root: Path = Path()) -> bytes | None:

@@ -69,6 +69,7 @@ class Code:
     def __init__(self, source: Path, uncounted: Iterable[str] = ()) -> None:
         self._names = Names(source, uncounted)
         self._nodes: dict[Key, _Node] = {}
+        self._own_hashes: dict[Key, str] = {}
         self._optional_methods: dict[Key, dict[str, Key]] = {}
 
     def identity(self, roots: Iterable[str], given: Iterable[str] = ()) -> Identity:
@@ -243,10 +244,13 @@ class Code:
 
     def _own_hash(self, key: Key) -> str:
         """Hash of what a definition says itself; of a class, without the methods."""
-        parts = (
-            part if isinstance(part, str) else f"<{part[1]}>" for part in self._node(key).parts
-        )
-        return hashlib.sha256("".join(parts).encode()).hexdigest()[:SHORT]
+        if key not in self._own_hashes:
+            parts = (
+                part if isinstance(part, str) else f"<{part[1]}>" for part in self._node(key).parts
+            )
+            digest = hashlib.sha256("".join(parts).encode()).hexdigest()
+            self._own_hashes[key] = digest[:SHORT]
+        return self._own_hashes[key]
 
 
 @contextmanager
@@ -257,6 +261,8 @@ def _without_collection() -> Iterator[None]:
     try:
         yield
     finally:
+        # the trees stay for good, so that nobody need search them again
+        gc.freeze()
         if enabled:
             gc.enable()
 

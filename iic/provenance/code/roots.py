@@ -7,6 +7,7 @@ settings above all, count by value; of their classes, the methods that the job u
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
@@ -43,31 +44,38 @@ class CodeError(IICError):
     """Code that a job needs does not exist or is no valid Python."""
 
 
-def preparation(entry: Dataset) -> Identity:
-    """The code that prepares a dataset: what all have in common, and its reader."""
-    return _identity(_preparation(entry), (CATALOGUE_ENTRY,))
+def preparation(entry: Dataset, source: Path | None = None) -> Identity:
+    """The code that prepares a dataset: what all have in common, and its reader.
+
+    Args:
+        entry: The dataset.
+        source: Folder that holds the package; `SOURCE` by default.
+    """
+    if entry.maps is not None:
+        roots = ["iic.data.prepare_maps.prepare_maps", f"{entry.module}.open_maps"]
+    else:
+        roots = ["iic.data.prepare.prepare", f"{entry.module}.read"]
+        if _defines(entry.module, "folds", source):
+            roots.append(f"{entry.module}.folds")
+    return _identity(tuple(roots), (CATALOGUE_ENTRY,), source)
 
 
-def training(methods: Iterable[str], entry: Dataset) -> Identity:
+def training(methods: Iterable[str], entry: Dataset, source: Path | None = None) -> Identity:
     """The code of a training, and of the preparation of its data.
 
     Args:
         methods: Module of the method, and of the one whose weights it starts from, if any.
         entry: The dataset.
+        source: Folder that holds the package; `SOURCE` by default.
     """
-    return _identity(*training_roots(methods, entry))
-
-
-def training_roots(
-    methods: Iterable[str], entry: Dataset
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Roots of a training, and the classes of what it is given; as `training` takes them."""
     methods = tuple(methods)
     kind = "images" if entry.maps is None else "maps"
-    roots = [f"{method}.train" for method in methods]
-    roots += [f"iic.cli.training.train_{kind}", *_preparation(entry)]
-    settings = [f"{method}.Settings" for method in methods]
-    return tuple(roots), (*settings, CATALOGUE_ENTRY)
+    roots = (*(f"{method}.train" for method in methods), f"iic.cli.training.train_{kind}")
+    settings = (f"{method}.Settings" for method in methods)
+    own = _identity(roots, (*settings, CATALOGUE_ENTRY), source)
+    data = preparation(entry, source)
+    value = hashlib.sha256(f"{own.value}\n{data.value}".encode()).hexdigest()
+    return Identity(value, dict(sorted({**data.definitions, **own.definitions}.items())))
 
 
 def evaluation() -> Identity:
@@ -108,18 +116,9 @@ def forget() -> None:
     _identity.cache_clear()
 
 
-def _preparation(entry: Dataset) -> tuple[str, ...]:
-    if entry.maps is not None:
-        return ("iic.data.prepare_maps.prepare_maps", f"{entry.module}.open_maps")
-    roots = ["iic.data.prepare.prepare", f"{entry.module}.read"]
-    if _defines(entry.module, "folds"):
-        roots.append(f"{entry.module}.folds")
-    return tuple(roots)
-
-
-def _defines(module: str, name: str) -> bool:
+def _defines(module: str, name: str, source: Path | None) -> bool:
     try:
-        found = _code(SOURCE).module(module)
+        found = _code(source or SOURCE).module(module)
     except UnreadableCode as error:
         raise CodeError(str(error)) from None
     return found is not None and name in found.definitions
@@ -131,9 +130,11 @@ def _display(roots: tuple[str, ...], methods: Iterable[str]) -> Identity:
 
 
 @cache
-def _identity(roots: tuple[str, ...], given: tuple[str, ...]) -> Identity:
+def _identity(
+    roots: tuple[str, ...], given: tuple[str, ...], source: Path | None = None
+) -> Identity:
     try:
-        return _code(SOURCE).identity(roots, given)
+        return _code(source or SOURCE).identity(roots, given)
     except UnreadableCode as error:
         raise CodeError(str(error)) from None
 

@@ -22,8 +22,7 @@ from pathlib import Path
 from iic.params.errors import IICError
 from iic.params.runs import Plan, plan
 from iic.provenance.accept import accept
-from iic.provenance.code.identity import Code
-from iic.provenance.code.roots import BOOKKEEPING, training_roots
+from iic.provenance.code.roots import CodeError, training
 from iic.provenance.fingerprint import train
 from iic.provenance.jobs import Job, all_jobs
 from iic.records.files import read_record
@@ -92,8 +91,10 @@ def reason(whole: Plan, job: Job, then: dict[str, str], tree: Path, commit: str)
     run = whole.run(job.wildcards["run"])
     base = whole.base_of(run)
     methods = [run.method] if base is None else [run.method, base.method]
-    roots, given = training_roots(methods, whole.datasets[run.dataset])
-    before = Code(tree, BOOKKEEPING).identity(roots, given).value or ""
+    try:
+        before = training(methods, whole.datasets[run.dataset], tree).value or ""
+    except CodeError as error:
+        raise NotTheSame(f"{job.name}: at {commit} {error}") from None
     now = train(whole.scale.name, run.id).identity or ""
     if before != now:
         raise NotTheSame(f"{job.name}: its code was {before[:12]} at {commit}, and is {now[:12]}")

@@ -17,6 +17,8 @@ from iic.provenance.code.scopes import COMPREHENSIONS, FUNCTIONS, Scope, Target
 READING = frozenset({"getattr", "setattr", "hasattr", "delattr"})
 NAMING = frozenset({"attrgetter", "methodcaller"})
 """Functions that take the name of an attribute as a string."""
+UNCOUNTED = ("ctx", "type_comment")
+"""Fields that repeat what other fields say, or say nothing."""
 KEPT_ANNOTATIONS = frozenset({"ClassVar", "InitVar", "KW_ONLY"})
 """What the annotation of an attribute says to ``dataclasses``."""
 
@@ -64,11 +66,17 @@ class Writer:
         self._parts, self._mentions, self._dynamic = [], set(), False
         self._write(value)
         joined: list[Part] = []
+        words: list[str] = []
         for part in self._parts:
-            if isinstance(part, str) and joined and isinstance(joined[-1], str):
-                joined[-1] += part
-            else:
-                joined.append(part)
+            if isinstance(part, str):
+                words.append(part)
+                continue
+            if words:
+                joined.append("".join(words))
+                words = []
+            joined.append(part)
+        if words:
+            joined.append("".join(words))
         return Text(tuple(joined), frozenset(self._mentions), self._dynamic)
 
     def _write(self, value: object) -> None:
@@ -76,7 +84,8 @@ class Writer:
             self._node(value)
         elif isinstance(value, list):
             self._parts.append("[")
-            for item in running(value):
+            # only statements can be without effect
+            for item in running(value) if value and isinstance(value[0], ast.stmt) else value:
                 self._write(item)
             self._parts.append("]")
         else:
@@ -104,12 +113,13 @@ class Writer:
         So a field which a later Python adds (``type_params`` in 3.12) changes nothing while it is
         not used.
         """
-        self._parts.append(f"{type(node).__name__}(")
-        for name in node._fields:
+        kind = type(node)
+        self._parts.append(f"{kind.__name__}(")
+        for name, heading in _fields_of(kind):
             content = getattr(node, name, None)
-            if content is None or content == [] or name in ("ctx", "type_comment", *without):
+            if content is None or content == [] or name in without:
                 continue
-            self._parts.append(f"{name}=")
+            self._parts.append(heading)
             self._write(content)
         self._parts.append(")")
 
@@ -244,6 +254,17 @@ _WRITING: dict[type[ast.AST], Callable[[Writer, Any], None]] = {
     **dict.fromkeys(FUNCTIONS, Writer._function),
     **dict.fromkeys(COMPREHENSIONS, Writer._comprehension),
 }
+
+
+_FIELDS: dict[type[ast.AST], tuple[tuple[str, str], ...]] = {}
+
+
+def _fields_of(kind: type[ast.AST]) -> tuple[tuple[str, str], ...]:
+    """Fields of a kind of node, each with what stands before its content."""
+    if kind not in _FIELDS:
+        names = (name for name in kind._fields if name not in UNCOUNTED)
+        _FIELDS[kind] = tuple((name, f"{name}=") for name in names)
+    return _FIELDS[kind]
 
 
 def running(items: Sequence[object]) -> Iterator[object]:
