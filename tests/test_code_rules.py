@@ -70,3 +70,31 @@ def test_no_module_is_altered_from_outside_and_no_name_is_made(path: Path) -> No
             assert called not in ("globals", "exec", "eval", "vars", "locals", "type") or (
                 called == "type" and len(node.args) == 1
             ), ast.unparse(node)
+
+
+HIDING = frozenset({
+    "__dict__", "__subclasses__", "__init_subclass__", "__getattribute__", "validate_call",
+})  # fmt: skip
+"""Names by which code runs that nothing names, or by which annotations count."""
+ALTERING = frozenset({
+    "update", "setdefault", "append", "extend", "insert", "pop", "popitem", "clear", "add",
+    "remove", "discard", "sort", "reverse", "register",
+})  # fmt: skip
+DECORATORS = frozenset({"dataclass", "contextmanager", "cache", "lru_cache"})
+"""What may stand before a definition of a module: a decorator may keep it elsewhere as well."""
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name)
+def test_no_definition_is_reached_but_by_its_name(path: Path) -> None:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        named = {getattr(node, key, None) for key in ("attr", "id", "name")}
+        assert not named & HIDING, ast.unparse(node)
+    for node in tree.body:
+        if isinstance(node, ast.Assign | ast.AnnAssign):
+            called = (one.func for one in ast.walk(node) if isinstance(one, ast.Call))
+            assert not {getattr(one, "attr", "") for one in called} & ALTERING, ast.unparse(node)
+        for one in getattr(node, "decorator_list", ()):
+            before = one.func if isinstance(one, ast.Call) else one
+            known = getattr(before, "attr", getattr(before, "id", "")) in DECORATORS
+            assert known or name(path).startswith("iic/cli/"), ast.unparse(one)

@@ -203,6 +203,61 @@ def test_of_what_is_given_the_methods_count_that_are_named(tmp_path: Path) -> No
     assert given() != before
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        "@cache\n    def rate(self): return {}",
+        "@contextmanager\n    def rate(self): yield {}",
+        "@computed_field\n    @property\n    def rate(self): return {}",
+        "_rate: float = PrivateAttr({})",
+        "rate: float = Field({}, exclude=True)",
+        "def model_post_init(self, context): self._rate = {}",
+    ],
+)
+def test_of_what_is_given_all_counts_that_is_no_value(tmp_path: Path, body: str) -> None:
+    text = f"from pydantic import BaseModel\nclass C(BaseModel):\n    {body}\n"
+    uses = "def f(settings): return settings.rate"
+    one, other = (
+        identity(write(tmp_path / number, a=uses, b=text.format(number)), given=("iic.b.C",))
+        for number in ("1", "2")
+    )
+    assert one.value != other.value
+
+
+def test_a_class_that_its_module_alters_later_stays_a_class(tmp_path: Path) -> None:
+    source = write(tmp_path, b=METHODS + "C.model_rebuild()\n", a="def f(s): return s.twice")
+    found = identity(source, given=("iic.b.C",)).definitions
+    assert "iic.b.C.twice" in found and "iic.b.C.cost" not in found
+    before = value(source, "iic.b.C")
+    edit(source, "b", "n: int", "n: float")
+    assert value(source, "iic.b.C") != before
+
+
+def test_names_under_global_and_in_class_bodies_are_followed(tmp_path: Path) -> None:
+    for text in (
+        "def f():\n    global g\n    from iic.b import g\n    return g()",
+        "class f:\n    from iic.b import g\n",
+        "from iic.b import g\ndef f():\n    try: g()\n    except E: g()",
+        "from iic.b import g as _\ndef f():\n    try: _()\n    except E: _()",
+        "import iic.c\ndef f(): return iic.c.g()",
+        "from iic.d import *\ndef f(): return g()",
+        "import iic.folder.e\ndef f(): return iic.folder.e.g()",
+        "def f(x):\n    from iic.b import C\n    return getattr(C, x)",
+        "def g(): return 2\nfrom iic.b import g\ndef f(): return g()",
+    ):
+        b = "def g(): return 1\nclass C:\n    def m(self): return g()\n"
+        star, again = "from iic.b import *", "from iic.c import *"
+        source = write(tmp_path, a=text, b=b, c=star, d=again, folder__e="from iic.b import g")
+        (source / "iic/folder/__init__.py").unlink()
+        assert "iic.b.g" in identity(source).definitions, text
+
+
+def test_the_last_star_counts(tmp_path: Path) -> None:
+    text = "from iic.b import *\nfrom iic.c import *\ndef f(): return g"
+    source = write(tmp_path, a=text, b="g = 1", c="g = 2")
+    assert set(identity(source).definitions) == {"iic.a.f", "iic.c.g"}
+
+
 def test_what_runs_at_import_belongs_to_every_definition_of_its_module(tmp_path: Path) -> None:
     source = write(tmp_path, a="from iic.b import g\ndef f(): return g",
                    b="import torch\ng = 1\ntorch.set_num_threads(1)\n")  # fmt: skip
@@ -226,6 +281,8 @@ def test_uncounted_code_is_not_followed(tmp_path: Path) -> None:
         ("def :", r"b\.py:1: no valid Python"),
         ("def g(): pass\n\n  x = 1", r"b\.py:3: no valid Python"),
         ("h = 1", r"iic\.a: imports 'g' from iic\.b, which has no such"),
+        ("g = a" + ".b()" * 900, r"iic.b(\.g|\.py:) is nested too deeply"),
+        ("g = " + "+".join("1" * 9000), r"b\.py: is nested too deeply"),
     ],
 )
 def test_broken_code_names_the_file(tmp_path: Path, text: str, message: str) -> None:
@@ -234,6 +291,11 @@ def test_broken_code_names_the_file(tmp_path: Path, text: str, message: str) -> 
         identity(source)
     with pytest.raises(CodeError, match=r"there is no 'iic\.nope\.f'"):
         identity(source, "iic.nope.f")
+
+
+def test_a_file_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
+    source = write(tmp_path, a="\ufeffdef f(): return 1")
+    assert value(source) == value(write(tmp_path / "plain", a="def f(): return 1"))
 
 
 def test_roots_that_do_not_exist_are_named(tmp_path: Path) -> None:

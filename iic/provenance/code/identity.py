@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from iic.provenance.code.components import components
-from iic.provenance.code.modules import EFFECTS, Class, Module
+from iic.provenance.code.modules import EFFECTS, Class, CodeError, Module
 from iic.provenance.code.names import GIVEN, Key, Names, base_key, qualified
-from iic.provenance.code.syntax import Reference
+from iic.provenance.code.syntax import Reference, Text
 
 SHORT = 12
 """Characters of the hash of a single definition."""
@@ -31,7 +31,9 @@ PASSIVE = frozenset({
     "abc.ABC", "enum.Enum", "enum.IntEnum", "enum.StrEnum", "object", "Exception", "ValueError",
     "RuntimeError", "KeyError", "OSError", "str", "int", "float", "dict", "list", "tuple",
 })  # fmt: skip
-MODEL = "pydantic.BaseModel"
+MODELS = frozenset({"pydantic.BaseModel", "pydantic.RootModel"})
+INITIAL = "model_post_init"
+"""Gives an object of pydantic more than its values."""
 Parts = tuple[str | Key, ...]
 """Text, and the definitions that stand in it."""
 
@@ -156,14 +158,15 @@ class Code:
     def _certain(self, key: Key, own: Class) -> list[Key]:
         """Methods of a class that may run without being named."""
         outside = self._names.foreign_bases(base_key(key))
-        given, model = _is_given(key), MODEL in outside
+        given, model = _is_given(key), not MODELS.isdisjoint(outside)
         foreign = not given and not outside <= PASSIVE
         return [
             _method(key, name)
             for name, method in sorted(own.methods.items())
             if foreign
-            or (method.special and not method.decorated)
-            or (not given and (method.decorated or (model and name.startswith("model_"))))
+            or (method.special and not (given and method.validates))
+            or (model and name.startswith("model_") and (not given or name == INITIAL))
+            or (method.decorated and not given)
         ]
 
     def _optional(self, key: Key) -> dict[str, Key]:
@@ -175,7 +178,7 @@ class Code:
                 name: _method(key, name)
                 for name, method in (own.methods.items() if own is not None else ())
                 # the values that a validator lets through are hashed elsewhere
-                if not (_is_given(key) and method.decorated)
+                if not (_is_given(key) and method.validates)
                 if _method(key, name) not in certain
             }
         return self._optional_methods[key]
@@ -186,16 +189,10 @@ class Code:
             return self._nodes[key]
         module, own = self._names.module(key[0]), self._names.class_of(key)
         assert module is not None
-        if own is None:
-            found = self._names.definition(key)
-            if isinstance(found, Class):
-                found = found.methods[key[1].partition(".")[2]]
-            texts = [found.text]
-        elif _is_given(key):
-            texts = [own.constants]
-        else:
-            model = MODEL in self._names.foreign_bases(key)
-            texts = [own.text, own.annotations] if model else [own.text]
+        try:
+            texts = self._texts(key, own)
+        except RecursionError:
+            raise CodeError(f"{qualified(key)} is nested too deeply") from None
         parts: list[str | Key] = []
         for text in texts:
             for part in text.parts:
@@ -208,11 +205,31 @@ class Code:
         if EFFECTS in module.definitions and key[1] != EFFECTS and not _is_given(key):
             parts.append((key[0], EFFECTS))
         mentions = frozenset[str]().union(*(text.mentions for text in texts))
-        if any(text.dynamic for text in texts):
-            mentions |= self._any_method(key[0])
         references = tuple(part for part in parts if not isinstance(part, str))
+        if any(text.dynamic for text in texts):
+            mentions |= self._any_method(key[0]).union(*map(self._methods, references))
         self._nodes[key] = _Node(tuple(parts), references, mentions)
         return self._nodes[key]
+
+    def _texts(self, key: Key, own: Class | None) -> list[Text]:
+        if own is None:
+            found = self._names.definition(key)
+            if isinstance(found, Class):
+                found = found.methods[key[1].partition(".")[2]]
+            return [found.text]
+        if _is_given(key):
+            return [own.constants]
+        model = not MODELS.isdisjoint(self._names.foreign_bases(key))
+        return [own.text, own.annotations] if model else [own.text]
+
+    def _methods(self, key: Key) -> frozenset[str]:
+        """Names of the methods of a class and its bases; none for anything else."""
+        own = self._names.class_of(key)
+        if own is None:
+            return frozenset()
+        bases = (one for base in own.bases if base for one in self._names.resolve(key[0], base))
+        inherited = (self._methods(one) for one in bases if not isinstance(one, str))
+        return frozenset(own.methods).union(*inherited)
 
     def _any_method(self, module: str) -> frozenset[str]:
         """Methods of all classes that a module defines or imports: one that is computed is read."""
@@ -221,8 +238,7 @@ class Code:
         names: set[str] = set()
         for name in (*own.definitions, *own.imports):
             for target in self._names.resolve(module, Reference(None, name)):
-                found = None if isinstance(target, str) else self._names.class_of(target)
-                names |= set(found.methods) if found is not None else set()
+                names |= set() if isinstance(target, str) else self._methods(target)
         return frozenset(names)
 
     # hashes

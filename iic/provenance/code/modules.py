@@ -6,14 +6,15 @@ Standard library only: a test runs this room under every Python that the project
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 
 from iic.provenance.code import scopes
 from iic.provenance.code.scopes import Target
-from iic.provenance.code.syntax import Reference, Text, Writer, running
+from iic.provenance.code.syntax import Reference, Text, Writer, running, unquoted
 
 EFFECTS = "<import>"
 """Stands for the statements that run when a module is imported and that define nothing."""
@@ -23,6 +24,10 @@ PLAIN = frozenset({
     "property", "cached_property", "staticmethod", "classmethod", "abstractmethod", "override",
     "setter", "getter", "deleter", "overload",
 })  # fmt: skip
+VALIDATING = frozenset({
+    "field_validator", "model_validator", "field_serializer", "model_serializer",
+})  # fmt: skip
+"""Decorators of what only decides which value an object has."""
 FUNCTION = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
@@ -59,18 +64,27 @@ class Method(Piece):
 
     def __init__(self, name: str, nodes: list[ast.AST], writer: Writer) -> None:
         super().__init__(nodes, writer)
-        self.special = name.startswith("__") and name.endswith("__")
-        """Whether its name is one that Python itself calls, such as ``__init__``."""
-        self.decorated = any(_decorated(node) for node in nodes)
+        self.special = name.startswith("_") and name.endswith("_")
+        """Whether Python itself calls it, as ``__init__``, and ``_missing_`` of an enumeration."""
+        decorators = {one for node in nodes for one in _decorators(node)}
+        self.decorated = not PLAIN.issuperset(decorators)
         """Whether a decorator may call it, as pydantic's do with validators."""
+        self.validates = not VALIDATING.isdisjoint(decorators)
 
 
 class Class(Piece):
-    """A class at the top of a module; `text` is of its head and its body without the methods."""
+    """A class at the top of a module; `text` is of its head and its body without the methods.
 
-    def __init__(self, node: ast.ClassDef, package: str) -> None:
+    Args:
+        node: The class.
+        package: The package that it lies in.
+        altering: Statements of the module that alter it, such as ``C.model_rebuild()``.
+    """
+
+    def __init__(self, node: ast.ClassDef, package: str, altering: Sequence[ast.AST] = ()) -> None:
         self._package = package
         self._node = node
+        self._altering = [*altering]
         self._inside = Writer(package, [scopes.of_class(node, package)])
         methods: dict[str, list[ast.AST]] = {}
         self._rest: list[ast.AST] = []
@@ -87,23 +101,22 @@ class Class(Piece):
         node = self._node
         outside = Writer(self._package)
         head = outside.text([*node.decorator_list, *node.bases, *node.keywords])
-        body = self._inside.text(self._rest)
-        return Text(
-            ("class ", *head.parts, *body.parts),
-            head.mentions | body.mentions,
-            head.dynamic or body.dynamic,
-        )
+        return self._altered(Text(("class ",)).then(head).then(self._inside.text(self._rest)))
 
     @cached_property
     def annotations(self) -> Text:
         """Types of the attributes, from which pydantic builds objects."""
         declared = [node.annotation for node in self._rest if isinstance(node, ast.AnnAssign)]
-        return self._inside.text([_unquoted(one) for one in declared])
+        return self._inside.text([unquoted(one) for one in declared])
 
     @cached_property
     def constants(self) -> Text:
         """What the body says besides methods and attributes that an object is given."""
-        return self._inside.text([node for node in self._rest if not _given(node)])
+        return self._altered(self._inside.text([node for node in self._rest if not _given(node)]))
+
+    def _altered(self, text: Text) -> Text:
+        more = self._altering
+        return text.then(Writer(self._package).text(more)) if more else text
 
     @cached_property
     def bases(self) -> tuple[Reference | None, ...]:
@@ -134,24 +147,27 @@ def parse(text: str, name: str, package: str) -> Module:
     """
     try:
         tree = ast.parse(text, filename=name)
+        bound = set(scopes.of_statements(_plain(tree.body), package).names)
     except (SyntaxError, ValueError) as error:
         line = getattr(error, "lineno", None)
         message = getattr(error, "msg", None) or error
         raise CodeError(f"{name}{f':{line}' if line else ''}: no valid Python: {message}") from None
+    except (RecursionError, MemoryError):
+        raise CodeError(f"{name}: is nested too deeply") from None
     imported: dict[str, Target] = {}
     stars: list[str] = []
     statements: dict[str, list[ast.stmt]] = {}
     effects: list[ast.stmt] = []
-    bound = set(scopes.of_statements(_plain(tree.body), package).names)
-    for node in running(tree.body):
-        assert isinstance(node, ast.stmt)
+    for node in _importing(tree.body):
         if isinstance(node, (ast.Import, ast.ImportFrom)):
             for own, target in scopes.imports(node, package):
                 if own == "*":
                     stars.append(target.module)
                 else:
                     imported[own] = target
-        elif not _main(node):
+                    if own in bound:
+                        statements.setdefault(own, []).append(node)
+        else:
             names = _defined(node, bound, package)
             for own in names:
                 statements.setdefault(own, []).append(node)
@@ -178,24 +194,31 @@ def _plain(body: Iterable[ast.stmt]) -> list[ast.stmt]:
     return [node for node in body if not isinstance(node, passing)]
 
 
-def _main(node: ast.stmt) -> bool:
-    """``if __name__ == "__main__":`` runs in no job."""
-    return isinstance(node, ast.If) and "'__main__'" in ast.unparse(node.test)
+def _importing(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
+    """What runs when a module is imported; ``if __name__ == "__main__":`` runs in no job."""
+    for node in running(body):
+        assert isinstance(node, ast.stmt)
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "__name__ == '__main__'":
+            yield from _importing(node.orelse)
+        else:
+            yield node
 
 
 def _defined(node: ast.stmt, bound: set[str], package: str) -> list[str]:
     """Names that a statement at the top defines or alters; none where it does something else.
 
-    ``TABLE[0] = 1`` and ``TABLE.update(...)`` alter a name as well, if the module has bound it.
+    ``TABLE[0] = 1`` and ``TABLE.update(...)`` alter a name as well, if the module has bound it, and
+    so does ``@function.register`` before a definition.
     """
     if isinstance(node, (*FUNCTION, ast.ClassDef)):
-        return [node.name]
+        registers = [one for one in map(_called, node.decorator_list) if not _is_name(one)]
+        return [node.name, *(name for name in map(_root, registers) if name and name in bound)]
     if isinstance(node, ast.If | ast.Try):
-        inner = [one for one in ast.iter_child_nodes(node) if isinstance(one, ast.stmt)]
-        inner += [one for handler in getattr(node, "handlers", []) for one in handler.body]
-        if all(_defined(one, bound, package) for one in _plain(inner)):
-            return list(scopes.of_statements([node], package).names)
-        return []
+        body = [one for one in ast.iter_child_nodes(node) if isinstance(one, ast.stmt)]
+        body += [one for handler in getattr(node, "handlers", []) for one in handler.body]
+        parts = [_defined(one, bound, package) for one in _plain(body)]
+        own = scopes.of_statements([node], package).names
+        return list(dict.fromkeys([*own, *chain.from_iterable(parts)])) if all(parts) else []
     altered: list[ast.expr] = []
     if isinstance(node, ast.Assign | ast.Delete):
         altered = [one for target in node.targets for one in _elements(target)]
@@ -203,9 +226,13 @@ def _defined(node: ast.stmt, bound: set[str], package: str) -> list[str]:
         altered = [node.target]
     elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
         altered = [node.value.func] if isinstance(node.value.func, ast.Attribute) else []
+    if not altered:
+        return []
     names = [_root(one) for one in altered]
     known = [name for name in names if name in bound and name is not None]
-    return known if len(known) == len(names) else []
+    # names behind `:=`
+    inner = [name for name in scopes.of_statements([node], package).names if name not in known]
+    return [*known, *inner] if len(known) == len(names) else []
 
 
 def _elements(target: ast.expr) -> Iterator[ast.expr]:
@@ -214,6 +241,14 @@ def _elements(target: ast.expr) -> Iterator[ast.expr]:
             yield from _elements(element)
     else:
         yield target.value if isinstance(target, ast.Starred) else target
+
+
+def _called(node: ast.expr) -> ast.expr:
+    return node.func if isinstance(node, ast.Call) else node
+
+
+def _is_name(node: ast.expr) -> bool:
+    return isinstance(node, ast.Name)
 
 
 def _root(node: ast.AST) -> str | None:
@@ -226,16 +261,17 @@ def _root(node: ast.AST) -> str | None:
 def _definition(name: str, nodes: list[ast.stmt], package: str) -> Piece:
     """What a name of a module is, from all statements that bind or alter it."""
     node, writer = nodes[0], Writer(package)
+    again = scopes.of_statements(nodes[1:], package).names
+    if isinstance(node, ast.ClassDef) and name not in again:
+        return Class(node, package, nodes[1:])
     if len(nodes) > 1:
         return Piece([*nodes], writer)
-    if isinstance(node, ast.ClassDef):
-        return Class(node, package)
     if isinstance(node, FUNCTION):
         return Piece(node, writer)
     if isinstance(node, ast.AnnAssign):
         return Piece(node.value, writer)
     if isinstance(node, ast.Assign) and len(node.targets) == 1:
-        if isinstance(node.targets[0], ast.Name):
+        if isinstance(node.targets[0], ast.Name) and node.targets[0].id == name:
             return Piece(node.value, writer)
     # one of several names of a statement: which of them counts
     return Piece(node, writer, f"{name} of ")
@@ -243,7 +279,13 @@ def _definition(name: str, nodes: list[ast.stmt], package: str) -> Piece:
 
 def _given(node: ast.AST) -> bool:
     """Whether it declares an attribute that each object has a value of its own for."""
-    return isinstance(node, ast.AnnAssign) and "ClassVar" not in ast.unparse(node.annotation)
+    return (
+        isinstance(node, ast.AnnAssign)
+        and "ClassVar" not in ast.unparse(node.annotation)
+        # pydantic keeps these out of an object's value
+        and not ast.unparse(node.target).startswith("_")
+        and not (node.value and "exclude=" in ast.unparse(node.value))
+    )
 
 
 def _base(node: ast.expr, package: str) -> Reference | None:
@@ -253,16 +295,7 @@ def _base(node: ast.expr, package: str) -> Reference | None:
     return parts[0] if len(parts) == 1 and isinstance(parts[0], Reference) else None
 
 
-def _decorated(node: ast.AST) -> bool:
+def _decorators(node: ast.AST) -> Iterator[str]:
     assert isinstance(node, FUNCTION)
-    names = (getattr(one, "attr", getattr(one, "id", "")) for one in node.decorator_list)
-    return not PLAIN.issuperset(names)
-
-
-def _unquoted(node: ast.expr) -> ast.expr:
-    if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        try:
-            return ast.parse(node.value, mode="eval").body
-        except SyntaxError:
-            return node
-    return node
+    for one in map(_called, node.decorator_list):
+        yield getattr(one, "attr", getattr(one, "id", ""))

@@ -86,10 +86,8 @@ class Names:
                 return self._definition((module, name), attributes)
             if name in own.imports:
                 return self.resolve(module, Reference(*own.imports[name], attributes))
-            for star in own.stars:
-                other = self.module(star)
-                if other is not None and (name in other.definitions or name in other.imports):
-                    return self.resolve(star, Reference(None, name, attributes))
+            if (star := self._star(module, name)) is not None:
+                return self.resolve(star, Reference(None, name, attributes))
             return (_words(name, attributes),)
         if where.split(".")[0] != PACKAGE:
             return (_words(where, (name, *attributes) if name else attributes),)
@@ -104,6 +102,17 @@ class Names:
             where = f"{where}.{name}"
         return self._of_module(module, where, attributes)
 
+    def _star(self, module: str, name: str, seen: frozenset[str] = frozenset()) -> str | None:
+        """The module from which `module` has `name` by ``import *``; the last one counts."""
+        own = self.module(module)
+        for star in reversed(own.stars) if own is not None and module not in seen else ():
+            other = self.module(star)
+            if other is not None and (name in other.definitions or name in other.imports):
+                return star
+            if (inner := self._star(star, name, seen | {module})) is not None:
+                return inner
+        return None
+
     def _of_module(
         self, user: str, module: str, attributes: tuple[str, ...]
     ) -> tuple[str | Key, ...]:
@@ -115,8 +124,13 @@ class Names:
             first, *rest = attributes
             if first in own.definitions or first in own.imports:
                 return self.resolve(module, Reference(None, first, tuple(rest)))
-            if self.module(f"{module}.{first}") is not None:
-                return self._of_module(user, f"{module}.{first}", tuple(rest))
+            if self._star(module, first) is not None:
+                return self.resolve(module, Reference(None, first, tuple(rest)))
+            # a folder without a file of its own is a package as well
+            for end in range(1, len(attributes) + 1):
+                inner = ".".join([module, *attributes[:end]])
+                if self.module(inner) is not None:
+                    return self._of_module(user, inner, attributes[end:])
             if first.startswith("__"):
                 return (_words(module.rpartition(".")[2], attributes),)
         keys = [(module, name) for name in sorted(own.definitions)]

@@ -121,8 +121,11 @@ def _collect(nodes: Iterable[ast.AST], scope: Scope, package: str) -> None:
             walruses = [inner for inner in ast.walk(node) if isinstance(inner, ast.NamedExpr)]
             _collect([inner.target for inner in walruses], scope, package)
         else:
+            bound = None
             if isinstance(node, (ast.ExceptHandler, ast.MatchAs, ast.MatchStar)):
-                scope.bind(node.name or "_")
+                bound = node.name
             elif isinstance(node, ast.MatchMapping):
-                scope.bind(node.rest or "_")
+                bound = node.rest
+            if bound is not None:
+                scope.bind(bound)
             _collect(ast.iter_child_nodes(node), scope, package)

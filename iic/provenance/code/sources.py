@@ -15,7 +15,7 @@ def read(path: Path, package: str) -> Module:
         CodeError: It cannot be read, or is no valid Python.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise CodeError(f"{path}: cannot be read: {error}") from None
     return _parsed(text, str(path), package)

@@ -40,10 +40,18 @@ class Text(NamedTuple):
     """A piece of code as text and references."""
 
     parts: tuple[Part, ...]
-    mentions: frozenset[str]
+    mentions: frozenset[str] = frozenset()
     """Attributes that it names, of whatever object."""
-    dynamic: bool
+    dynamic: bool = False
     """Whether it reads an attribute whose name is not written there."""
+
+    def then(self, other: Text) -> Text:
+        """Both, one after the other."""
+        return Text(
+            (*self.parts, *other.parts),
+            self.mentions | other.mentions,
+            self.dynamic or other.dynamic,
+        )
 
 
 class Writer:
@@ -135,6 +143,8 @@ class Writer:
             own, target = self._own(inner.id)
             # a class body reads from its module what it has not bound yet
             if not own or (isinstance(inner.ctx, ast.Load) and self._in_class()):
+                # it may be a method, as in `forward = _run` or `{"run": _run}`
+                self._mentions.update([inner.id] if self._in_class() else [])
                 module, name = target or (None, inner.id)
                 self._parts.append(Reference(module, name, tuple(attributes)))
                 return
@@ -159,14 +169,15 @@ class Writer:
         return False, None
 
     def _import(self, node: ast.Import | ast.ImportFrom) -> None:
-        """Nothing, unless the name is bound to something else as well."""
+        """Nothing where the name stands for its target alone, and only this definition reads it."""
         for name, target in scopes.imports(node, self._package):
-            if self._own(name)[0] or not self._scopes:
+            if self._own(name) != (False, target) or self._in_class():
                 self._parts += [f"import {name}=", Reference(*target), ";"]
 
     def _annotated(self, node: ast.AnnAssign) -> None:
         """An assignment; of its annotation only what ``dataclasses`` look at."""
-        words = {getattr(one, "id", getattr(one, "attr", "")) for one in ast.walk(node.annotation)}
+        nodes = ast.walk(unquoted(node.annotation))
+        words = {getattr(one, "id", getattr(one, "attr", "")) for one in nodes}
         if node.value is None and not self._in_class():
             return
         self._parts.append("".join(f"{word} " for word in sorted(words & KEPT_ANNOTATIONS)))
@@ -203,6 +214,12 @@ class Writer:
         self._write(node.keywords)
         self._scopes.append(scopes.of_class(node, self._package))
         self._write(node.body)
+        if node.bases:
+            # one that pydantic may build objects from; `Class` does so for those of a module
+            declared = (one.annotation for one in node.body if isinstance(one, ast.AnnAssign))
+            if types := [unquoted(one) for one in declared]:
+                self._parts.append("annotations=")
+                self._write(types)
         self._scopes.pop()
         self._parts.append(")")
 
@@ -286,6 +303,16 @@ def for_types_only(node: ast.AST) -> bool:
     test = node.test
     name = test.id if isinstance(test, ast.Name) else getattr(test, "attr", None)
     return name == "TYPE_CHECKING"
+
+
+def unquoted(node: ast.expr) -> ast.expr:
+    """An annotation, which may be written as a string."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        try:
+            return ast.parse(node.value, mode="eval").body
+        except SyntaxError:
+            return node
+    return node
 
 
 def _merged(values: list[ast.expr]) -> list[ast.expr]:
