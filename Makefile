@@ -69,6 +69,7 @@ check: setup ## Style, types, layers and generated files, without the tests
 	lint-imports --no-cache
 	python -m iic dvc sync --check
 	python -m iic export schemas --check
+	python docs/architecture_map.py --check
 
 format: setup ## Bring all code into the project's style
 	ruff check --fix .

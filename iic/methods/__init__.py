@@ -1,1 +1,1 @@
-"""One clustering method to a file, all behind one interface."""
+"""One clustering method to a folder, all behind one interface."""

@@ -1,1 +1,1 @@
-"""Networks A, B (and later C) with their heads (supplement, Table 1)."""
+"""Networks A, B and C with their heads (supplement, Table 1)."""

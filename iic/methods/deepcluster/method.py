@@ -26,7 +26,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iic.params.features import DeepClusterSettings
+from iic.methods.deepcluster.settings import DeepClusterSettings
 
 if TYPE_CHECKING:
     from iic.engine.context import Outcome, RunContext

@@ -20,8 +20,8 @@ from iic.engine.loop import Loop
 from iic.engine.seeding import derive, generator
 from iic.engine.task import HeadPass
 from iic.methods.deepcluster.network import DeepClusterNetwork
+from iic.methods.deepcluster.settings import DeepClusterSettings
 from iic.methods.deepcluster.uniform import uniform_over_clusters
-from iic.params.features import DeepClusterSettings
 
 log = logging.getLogger(__name__)
 

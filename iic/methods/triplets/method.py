@@ -25,7 +25,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iic.params.features import TripletSettings
+from iic.methods.triplets.settings import TripletSettings
 
 if TYPE_CHECKING:
     from iic.engine.context import Outcome, RunContext

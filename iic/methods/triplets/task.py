@@ -17,7 +17,7 @@ from iic.engine.seeding import generator
 from iic.engine.task import HeadPass, Predictions
 from iic.methods.triplets.loss import triplet_loss
 from iic.methods.triplets.network import Representation
-from iic.params.features import TripletSettings
+from iic.methods.triplets.settings import TripletSettings
 from iic.params.training import PairSettings
 
 CPU = torch.device("cpu")
