@@ -8,9 +8,8 @@ from typing import Annotated, Any
 from pydantic import Field, field_validator, model_validator
 
 from iic.params.base import Model
-from iic.params.experiments import ID, RUN_OF_DATASET, repeated
+from iic.params.experiments import ID, repeated
 
-RunId = Annotated[str, Field(pattern=RUN_OF_DATASET)]
 RunPattern = Annotated[str, Field(pattern=r"^[a-z0-9_*?\[\]]+/[a-z0-9_*?\[\]-]+$")]
 """``<dataset>/<run>`` with ``*`` for any text, ``?`` for any sign, ``[2-9]`` for one of these."""
 Seed = Annotated[int, Field(ge=0, lt=2**32)]

@@ -47,8 +47,6 @@ log = logging.getLogger(__name__)
 
 _SAID: set[str] = set()
 NO_CODE = Identity(None, {})
-reads_artifacts = artifacts.reads_artifacts
-"""For the workflow, which imports nothing else of this room."""
 
 
 def fingerprint(job: jobs.Job, *, strict_env: bool | None = None) -> Fingerprint:
