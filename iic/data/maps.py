@@ -8,13 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-
-from iic.params.datasets import Dataset
 
 UNLABELLED = 254
 """Code of a pixel that the source gives no label: COCO's 255, Potsdam's tiles without labels."""
@@ -63,17 +60,6 @@ class MapReader(Protocol):
 
         Raises:
             DataError: A raw file is damaged or not as expected; names the file and the remedy.
-        """
-
-
-class MapModule(Protocol):
-    """What `Dataset.module` names for an entry with ``maps``."""
-
-    def open_maps(self, raw: Path, dataset: Dataset) -> MapReader:
-        """Open the raw files in `raw`.
-
-        Raises:
-            DataError: A file is missing or damaged, or holds other images than `dataset` says.
         """
 
 

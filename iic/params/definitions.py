@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from iic.params.datasets import Dataset
 from iic.params.errors import SettingsError
-from iic.params.experiments import Fidelity, Row, Table
+from iic.params.experiments import Fidelity, Kind, Row, Table
 from iic.params.layers import Layer, few, flattened, known, origin
 from iic.params.loading import read_yaml, validate
 from iic.params.method import MethodSettings, settings_model
@@ -31,6 +31,8 @@ class Definition:
     """Dotted path of the method's module."""
     model: type[MethodSettings]
     fidelity: Fidelity
+    kind: Kind
+    """Whether it is of IIC itself or of a baseline."""
     layers: tuple[Layer, ...]
     """Settings on every dataset, then those on this one; before them those of the run that this
     one starts from."""
@@ -58,7 +60,7 @@ class Definition:
 
 
 def load_tables(params: Path) -> dict[str, Table]:
-    """All tables of ``params/experiments/`` by name.
+    """All tables of ``params/experiments/`` by name, in the order of their `position`.
 
     Raises:
         SettingsError: A file is wrong, by file, key and value.
@@ -72,7 +74,9 @@ def load_tables(params: Path) -> dict[str, Table]:
                 allowed=path.stem,
             )  # fmt: skip
         tables[table.name] = table
-    return tables
+    # the sort is stable: those without a position stay in the order of their names
+    last = len(tables) + max((table.position or 0 for table in tables.values()), default=0)
+    return dict(sorted(tables.items(), key=lambda entry: entry[1].position or last))
 
 
 def define(
@@ -152,6 +156,7 @@ def _of_row(
                     method=base.row.method,
                     model=model,
                     fidelity=row.fidelity,
+                    kind=base.row.kind or "baseline",
                     layers=(*layers, *own),
                     own=tuple(own),
                 )

@@ -16,6 +16,8 @@ DOTTED = r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)+$"
 
 Selection = Literal["as_published", "as_published_mean", "label_free", "mean_head"]
 Fidelity = Literal["as_published", "corrected"]
+Kind = Literal["iic", "baseline"]
+"""Whose a method is: IIC itself (finetuning of its clusterings included), or another's."""
 Reads = Literal["history", "assignments", "probabilities", "snapshots", "data"]
 """What a figure can read of each of its runs besides the evaluation."""
 FILE = r"^[A-Za-z0-9_]+(/[A-Za-z0-9_][A-Za-z0-9_.-]*)+$"
@@ -60,6 +62,8 @@ class Row(Model):
     """``<method>[-<variant>]``."""
     method: str | None = Field(None, pattern=DOTTED)
     """Dotted path of the method's module."""
+    kind: Kind | None = Field(None, json_schema_extra={"no_influence": True})
+    """Beside `method`: whether target ``train`` or ``baselines`` has its runs; baseline without."""
     like: str | None = Field(None, pattern=RUN)
     """A run, of this file or else of another, whose method and settings this run starts from."""
     dataset: str | None = Field(None, pattern=ID)
@@ -85,6 +89,8 @@ class Row(Model):
             raise ValueError(f"row {self.row!r} gives settings but no run")
         if self.run is not None and (self.status or self.reason):
             raise ValueError(f"row {self.row!r} has a run, so status and reason are measured")
+        if self.kind and not self.method:
+            raise ValueError(f"row {self.row!r}: kind belongs beside the method that it is about")
         if self.method and self.like:
             raise ValueError(f"row {self.row!r}: give method or like, not both")
         if (self.settings or self.datasets) and not self.defines:
@@ -114,6 +120,10 @@ class Table(Model):
     name: str = Field(pattern=ID)
     title: str
     caption: str
+    position: int | None = Field(None, ge=1, json_schema_extra={"no_influence": True})
+    """Its place where a scale shows all tables; those without one are last, by name."""
+    kind: Literal["ablation"] | None = Field(None, json_schema_extra={"no_influence": True})
+    """An ablation's runs are those of target ``ablations``."""
     metric: Literal["acc", "miou"] = "acc"
     """What its cells hold: accuracy, or in segmentation the mean intersection over union."""
     columns: tuple[Column, ...] = Field(min_length=1)

@@ -15,7 +15,7 @@ from pathlib import Path
 from iic.params.datasets import Dataset, load_catalogue
 from iic.params.definitions import Definition, define, load_tables
 from iic.params.errors import SettingsError
-from iic.params.experiments import Displays, Figure, Listing, Table
+from iic.params.experiments import Displays, Figure, Kind, Listing, Table
 from iic.params.layers import Layer, few, flattened, known, origin
 from iic.params.loading import read_yaml, validate
 from iic.params.modules import check_file, check_module
@@ -78,6 +78,25 @@ class Plan:
         """The run whose weights `run` starts from, if any; it has the same seeds, and more."""
         base = run.settings.base
         return None if base is None else self.run(f"{run.dataset}/{base}")
+
+    @property
+    def own_runs(self) -> list[Run]:
+        """The runs of IIC itself, finetuning of its clusterings included."""
+        return [run for run in self.runs.values() if self._kind(run) == "iic"]
+
+    @property
+    def baseline_runs(self) -> list[Run]:
+        """The runs of all other methods."""
+        return [run for run in self.runs.values() if self._kind(run) == "baseline"]
+
+    @property
+    def ablation_runs(self) -> list[Run]:
+        """The runs that the tables of ablations show, table by table."""
+        ablations = [name for name, table in self.tables.items() if table.kind == "ablation"]
+        return [run for name in ablations for run in self.table_runs(name)]
+
+    def _kind(self, run: Run) -> Kind:
+        return self.definitions[f"{run.paper_dataset}/{run.name}"].kind
 
     def table_runs(self, name: str) -> list[Run]:
         """The runs that a table shows: its rows on its columns. A listing shows none."""
@@ -146,14 +165,15 @@ def plan(scale: str, params: Path = PARAMS) -> Plan:
             for position, run in enumerate(entry.runs):
                 place = (str(params / "figures.yaml"), f"{kind}.{name}.runs.{position}")
                 known(run, definitions, place, "run")
-    shown = {name: tables[name] for name in chosen.tables}
+    shown = {name: tables[name] for name in chosen.chosen(chosen.tables, tables)}
+    figures, listings = displays.figures, displays.listings
     return Plan(
         scale=chosen,
         datasets={name: catalogue[name] for name in chosen.datasets.values()},
         runs=resolve(chosen, layers, shown.values(), definitions, catalogue),
         tables=shown,
-        figures={name: displays.figures[name] for name in chosen.figures},
-        listings={name: displays.listings[name] for name in chosen.listings},
+        figures={name: figures[name] for name in chosen.chosen(chosen.figures, figures)},
+        listings={name: listings[name] for name in chosen.chosen(chosen.listings, listings)},
         definitions=definitions,
     )
 
@@ -222,12 +242,17 @@ def _check_names(
     """Whether everything that the scale names exists."""
     columns = {dataset for table in tables.values() for dataset in table.datasets}
     mentioned: list[tuple[str, str, Iterable[str], str]] = []
+    meant: list[str] = []
     for key, kind, names, there in (
         ("tables", "table", scale.tables, tables),
         ("figures", "figure", scale.figures, displays.figures),
         ("listings", "listing", scale.listings, displays.listings),
     ):
-        mentioned += [(f"{key}.{index}", name, there, kind) for index, name in enumerate(names)]
+        listed = () if names == "all" else names
+        mentioned += [(f"{key}.{index}", name, there, kind) for index, name in enumerate(listed)]
+        meant += there if names == "all" else ()
+    for index, name in enumerate(scale.leave_out):
+        mentioned.append((f"leave_out.{index}", name, meant, "display that a list of all has"))
     for paper, dataset in scale.datasets.items():
         mentioned.append((f"datasets.{paper}", paper, sorted(columns), "column's dataset"))
         mentioned.append((f"datasets.{paper}", dataset, catalogue, "dataset"))

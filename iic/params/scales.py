@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from fnmatch import fnmatchcase
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from iic.params.base import Model
-from iic.params.experiments import ID, RUN_OF_DATASET, repeated
+from iic.params.experiments import ID, repeated
+from iic.params.explain import show
 
-RunId = Annotated[str, Field(pattern=RUN_OF_DATASET)]
 RunPattern = Annotated[str, Field(pattern=r"^[a-z0-9_*?\[\]]+/[a-z0-9_*?\[\]-]+$")]
 """``<dataset>/<run>`` with ``*`` for any text, ``?`` for any sign, ``[2-9]`` for one of these."""
+Names = Literal["all"] | tuple[str, ...]
+"""Those that are named, in this order, or all that there are."""
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 """What every random generator in use takes."""
 
@@ -30,9 +33,12 @@ class Scale(Model):
     """Whether the paper's own datasets run, so that published numbers stand beside ours."""
     datasets: dict[str, str]
     """The paper's dataset -> the dataset that runs in its place (itself at real scales)."""
-    tables: tuple[str, ...]
-    figures: tuple[str, ...]
-    listings: tuple[str, ...] = ()
+    tables: Names
+    """With `figures` and `listings`: what it shows. `Plan` has them by name."""
+    figures: Names
+    listings: Names = ()
+    leave_out: tuple[str, ...] = ()
+    """Tables, figures and listings that ``all`` does not mean here."""
     skip: tuple[RunPattern, ...] = ()
     """Patterns of the runs that this scale leaves out (too long for its machine)."""
     skip_reason: str | None = None
@@ -53,6 +59,27 @@ class Scale(Model):
         """Whether the run ``<dataset>/<run>`` is left out."""
         return any(fnmatchcase(run, pattern) for pattern in self.skip)
 
+    def chosen(self, names: Names, everything: Iterable[str]) -> tuple[str, ...]:
+        """The names that one of `tables`, `figures` and `listings` means.
+
+        Args:
+            names: One of the three.
+            everything: What ``all`` means, in order.
+        """
+        if names == "all":
+            return tuple(name for name in everything if name not in self.leave_out)
+        return tuple(names)
+
+    @field_validator("tables", "figures", "listings", mode="before")
+    @classmethod
+    def _word_or_list(cls, names: Any) -> Any:
+        # told here, since an error of a union is told once for each of its members
+        if names == "all":
+            return names
+        if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
+            raise ValueError(f"{show(names)} is neither the word all nor a list of names")
+        return tuple(names)
+
     @field_validator("seeds")
     @classmethod
     def _complete_seeds(cls, seeds: dict[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
@@ -69,8 +96,14 @@ class Scale(Model):
             raise ValueError(
                 f"datasets: {twice!r} runs in place of two, and its runs would have one name"
             )
-        if twice := repeated((*self.tables, *self.listings, *self.figures)):
+        kinds = (self.tables, self.listings, self.figures)
+        lists = [names for names in kinds if names != "all"]
+        if twice := repeated(name for names in lists for name in names):
             raise ValueError(f"{twice!r} stands twice among tables, listings and figures")
+        if twice := repeated(self.leave_out):
+            raise ValueError(f"leave_out: {twice!r} stands twice")
+        if self.leave_out and len(lists) == len(kinds):
+            raise ValueError("leave_out: no list says all, so there is nothing to leave out of it")
         for paper, dataset in self.datasets.items():
             if self.real and paper != dataset:
                 raise ValueError(

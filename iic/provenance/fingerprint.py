@@ -47,8 +47,6 @@ log = logging.getLogger(__name__)
 
 _SAID: set[str] = set()
 NO_CODE = Identity(None, {})
-reads_artifacts = artifacts.reads_artifacts
-"""For the workflow, which imports nothing else of this room."""
 
 
 def fingerprint(job: jobs.Job, *, strict_env: bool | None = None) -> Fingerprint:
@@ -140,7 +138,7 @@ def tabulate(scale: str, name: str, *, strict_env: bool | None = None) -> Finger
         return make("tabulate", roots.listing(listing.module, methods), settings, {}, strict_env)
     table = whole.tables[name]
     shown = whole.table_runs(name)
-    settings = {"table": table.model_dump(mode="json"), **relevant.shown(whole, shown, table)}
+    settings = {"table": relevant.influencing(table), **relevant.shown(whole, shown, table)}
     published = {str(path): _file(path) for path in (*published_files(name), ORIGINS)}
     code = roots.table(run.method for run in shown)
     return make("tabulate", code, settings, published, strict_env)

@@ -2,14 +2,14 @@
 
 ``params/published/<table>.csv`` has the numbers (columns `row,column,value,std,mark,source`),
 ``marks.csv`` says what each mark means in each table, ``tolerances.csv`` gives the tolerance on
-each of the paper's datasets.
+each of the paper's datasets, and as `default` on others. A table without a file has no numbers.
 """
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -22,6 +22,10 @@ NUMBERS = ("row", "column", "value", "std", "mark", "source")
 MARKS = ("table", "mark", "place", "meaning")
 PLACES = ("row", "number")
 TOLERANCES = ("dataset", "tolerance", "kind")
+DEFAULT = "default"
+"""In `TOLERANCES`, every dataset that has no line of its own."""
+OTHER_FILES = ("marks", "tolerances", "learning_curves")
+"""Files of the folder that are no table's."""
 
 
 @dataclass(frozen=True)
@@ -86,8 +90,9 @@ def load_published(table: Table, root: Path = Path()) -> Published:
     """Read and check what the paper prints in `table`.
 
     Raises:
-        SettingsError: A file is absent or malformed, or names a row, column or mark that the
-            table's experiments file does not have; names file and line.
+        SettingsError: A file is malformed, marks or tolerances are absent, or the numbers name a
+            row, column or mark that the table's experiments file does not have; names file and
+            line.
     """
     numbers_file, marks_file, tolerances_file = (
         root / path for path in published_files(table.name)
@@ -97,7 +102,8 @@ def load_published(table: Table, root: Path = Path()) -> Published:
     rows = list(dict.fromkeys(row.row for row in table.rows))
     experiments = f"params/experiments/{table.name}.yaml"
     numbers: dict[tuple[str, str], Number] = {}
-    for line, fields in _lines(numbers_file, NUMBERS):
+    # no file: the paper prints nothing of this table
+    for line, fields in _lines(numbers_file, NUMBERS) if numbers_file.exists() else ():
         where = _Where(numbers_file, line)
         where.known("row", fields["row"], rows, experiments)
         where.known("column", fields["column"], columns, experiments)
@@ -122,12 +128,41 @@ def load_published(table: Table, root: Path = Path()) -> Published:
         )
     tolerances = _tolerances(tolerances_file)
     for dataset in table.datasets:
-        if dataset not in tolerances:
+        if dataset not in tolerances and DEFAULT not in tolerances:
             raise SettingsError(
                 str(tolerances_file), "dataset", f"no tolerance for dataset {dataset!r}",
                 allowed=", ".join(tolerances), candidates=tolerances, given=dataset,
             )  # fmt: skip
-    return Published(numbers, marks, {dataset: tolerances[dataset] for dataset in table.datasets})
+    of_table = {
+        dataset: tolerances[dataset if dataset in tolerances else DEFAULT]
+        for dataset in table.datasets
+    }
+    return Published(numbers, marks, of_table)
+
+
+def check_published(
+    tables: Mapping[str, Table], defined: Iterable[str], root: Path = Path()
+) -> None:
+    """Check what the tables of a plan need of printed numbers, before anything runs.
+
+    Args:
+        tables: Tables by name.
+        defined: Names of all tables, shown or not: a file of another name is misspelt, and its
+            numbers would be missed in silence.
+        root: Root of the clone.
+
+    Raises:
+        SettingsError: As `load_published`, or a file is no table's.
+    """
+    names = [*defined, *OTHER_FILES]
+    for path in sorted((root / FOLDER).glob("*.csv")):
+        if path.stem not in names:
+            raise SettingsError(
+                str(path), "", f"{path.stem!r} is no table of params/experiments",
+                candidates=names, given=path.stem,
+            )  # fmt: skip
+    for table in tables.values():
+        load_published(table, root)
 
 
 def _marks(file: Path, table: str) -> dict[str, Mark]:

@@ -226,7 +226,7 @@ WRONG: list[tuple[str, Place, Any, str, str]] = [
      "\n  did you mean: table_1?"),
     (MINI, ("figures",), ["figure_3", "figure3"], "figures.1", "'figure3' is no known figure"),
     (MINI, ("figures",), ["figure_3", "figure_3"], "", "'figure_3' stands twice"),
-    (MINI, ("listings",), ["table_1"], "", "'table_1' stands twice"),
+    (LAPTOP, ("listings",), ["table_1"], "", "'table_1' stands twice"),
     (MINI, ("listings",), ["supp_table_9"], "listings.0", "is no known listing"),
     (MINI, ("name",), "tiny", "name", "'tiny' does not match the file's name\n  allowed: mini"),
     (MINI, ("machine",), ABSENT, "machine", "missing, and it has no default"),

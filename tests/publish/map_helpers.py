@@ -43,8 +43,8 @@ FIGURES = {
         "comparison",
         ("cocostuff3/iic", "cocostuff3/iic_star", "potsdam3/iic", "potsdam3/iic_star"),
     ),
-    "supp_figure_3": ("triplets", ("cocostuff3/iic",)),
-    "supp_figure_4": ("triplets", ("cocostuff3/iic_star",)),
+    "supp_figure_3": ("side_by_side", ("cocostuff3/iic",)),
+    "supp_figure_4": ("side_by_side", ("cocostuff3/iic_star",)),
     "border_artefact": ("borders", ("potsdam3/iic", "potsdam3/iic-corrected")),
 }
 

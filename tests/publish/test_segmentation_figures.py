@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from iic.params.runs import Plan
-from iic.publish.figures import borders, clusters, comparison, triplets
+from iic.publish.figures import borders, clusters, comparison, side_by_side
 from iic.publish.figures.legend import Key, lines
 from iic.publish.figures.load_segmentations import load_segmentation
 from iic.publish.figures.palettes import BLACK, PAPER, paint, palette
@@ -46,14 +46,14 @@ def plan() -> Plan:
 
 
 @pytest.mark.parametrize("name", ["supp_figure_3", "supp_figure_4"])
-def test_triplets_are_image_prediction_and_truth(root: Path, plan: Plan, name: str) -> None:
+def test_the_pictures_are_image_prediction_and_truth(root: Path, plan: Plan, name: str) -> None:
     run = plan.runs[FIGURES[name][1][0]]
     found = load_segmentation(plan, run, root)
-    rows = triplets.shown_rows(found)
+    rows = side_by_side.shown_rows(found)
     # all of the test images of IIC*, and as many as fit of the others
     assert len(rows) == (7 if "star" in run.id else 12)
     assert found.scored[rows].all()
-    figure = triplets.draw(plan, name, root).figure
+    figure = side_by_side.draw(plan, name, root).figure
     colours = palette(OUTDOOR)
     pictures = shown(figure)
     assert len(pictures) == 3 * len(rows)
@@ -80,9 +80,9 @@ def test_triplets_are_image_prediction_and_truth(root: Path, plan: Plan, name: s
 
 def test_colours_in_print_are_the_papers(root: Path, plan: Plan) -> None:
     png = render(plan, "supp_figure_3", root).png
-    figure = triplets.draw(plan, "supp_figure_3", root).figure
+    figure = side_by_side.draw(plan, "supp_figure_3", root).figure
     found = load_segmentation(plan, plan.runs["cocostuff3/iic"], root)
-    row = triplets.shown_rows(found)[0]
+    row = side_by_side.shown_rows(found)[0]
     truth = found.truth(row)
     colours = [*palette(OUTDOOR), BLACK]
     for code, colour in zip((0, 1, 2, -2), colours, strict=True):
@@ -229,7 +229,7 @@ def test_stand_in_data_is_visible(tmp_path: Path, name: str) -> None:
         write_scenes(tmp_path, dataset)
     for run in plan.runs:
         write_segmentation(tmp_path, plan, run, k=9 if "star" in run else 3)
-    module = MODULES.get(name, triplets)
+    module = MODULES.get(name, side_by_side)
     text = words(module.draw(plan, name, tmp_path).figure)
     assert "stand-in data" in text
     assert any("_standin/iic" in one and "(stand-in data)" in one for one in text)

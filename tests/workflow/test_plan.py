@@ -130,3 +130,10 @@ def test_rules_use_the_python_that_runs_snakemake(clone: Path) -> None:
     manifest = "data/raw/digits/files.json"
     snakemake(clone, manifest, PATH="/usr/bin:/bin")
     assert (clone / manifest).exists()
+
+
+def test_a_wrong_published_number_is_said_before_anything_runs(clone: Path) -> None:
+    edit(clone / "params/published/table_1.csv", "\nK-means,MNIST,", "\nK-mean,MNIST,")
+    done = snakemake(clone, "--dry-run", "table_1", scale="smoke", expect=1)
+    assert "Traceback" not in done.said
+    assert "table_1.csv: line" in done.said and "did you mean: K-means" in done.said

@@ -6,33 +6,20 @@ Outputs: results/<scale>/runs/<dataset>/<run>/seed<N>/ (small files, run.json is
 Test with: snakemake --cores all --config scale=smoke -- train
 """
 
-OWN = (
-    "iic.methods.iic.method",
-    "iic.methods.iic.star",
-    "iic.methods.finetune.method",
-    "iic.methods.iic.maps",
-    "iic.methods.iic.star_maps",
-)
-ABLATION_TABLES = ("table_2", "further_ablations", "segmentation_ablations")
-ABLATIONS = [name for name in PLAN.tables if name in ABLATION_TABLES]
-IIC_RUNS = [run for run in PLAN.runs.values() if run.method in OWN]
-BASELINE_RUNS = [run for run in PLAN.runs.values() if run not in IIC_RUNS]
-ABLATION_RUNS = [run for name in ABLATIONS for run in PLAN.table_runs(name)]
-
 
 rule train:
     input:
-        receipts_of(IIC_RUNS),
+        receipts_of(PLAN.own_runs),
 
 
 rule baselines:
     input:
-        receipts_of(BASELINE_RUNS),
+        receipts_of(PLAN.baseline_runs),
 
 
 rule ablations:
     input:
-        receipts_of(ABLATION_RUNS),
+        receipts_of(PLAN.ablation_runs),
 
 
 rule train_run:

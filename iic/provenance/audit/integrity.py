@@ -136,11 +136,6 @@ def _outputs(tree: Tree, job: Job, receipt: Receipt) -> Iterator[Finding]:
             )
 
 
-def _of_dataset(job: Job, path: str) -> bool:
-    """Whether it lies in the dataset's folder: what it consists of is for its reader to say."""
-    return job.rule in ("download", "prepare") and job.receipt.parent in Path(path).parents
-
-
 def _file(tree: Tree, job: Job, record: FileRecord) -> Iterator[Finding]:
     found = tree.sha256(record.path)
     if found == record.sha256:

@@ -1,4 +1,4 @@
-"""Supplementary Figures 3 and 4: images with their prediction and their true classes."""
+"""Supplementary Figures 3 and 4: image, prediction and true classes side by side."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from iic.publish.figures.style import PALE, TEXT_WIDTH, Drawn, FigureError
 from iic.records.sources import Sources
 
 COLUMNS, ROWS = 2, 6
-"""Triplets beside each other, and below."""
+"""Shown images beside each other, and below: three pictures each."""
 PARTS = ("image", "prediction", "true classes")
 GAP = 0.18
-"""Between the columns of triplets."""
+"""Between these columns."""
 INSIDE = 0.04
 TITLES = 0.2
 LABEL = 0.17
@@ -26,7 +26,7 @@ MARGIN = 0.08
 
 
 def draw(plan: Plan, name: str, root: Path) -> Drawn:
-    """Triplets of the images whose maps were kept and that are scored, evenly spread over them.
+    """Images whose maps were kept and that are scored, evenly spread over them.
 
     Raises:
         FigureError: The scale lacks the run, or the run's files lack something or do not agree.
@@ -53,7 +53,7 @@ def draw(plan: Plan, name: str, root: Path) -> Drawn:
             for part, title in enumerate(PARTS):
                 middle = x + part * (side + INSIDE) + side / 2
                 sheet.text(middle, top - 0.06, title, ha="center", size=7, weight="bold")
-        _triplet(sheet, found, row, Box(x, top + line * (side + LABEL), room, side))
+        _pictures(sheet, found, row, Box(x, top + line * (side + LABEL), room, side))
     draw_keys(sheet, keys, MARGIN, bottom, width)
     return Drawn(sheet.figure, Sources(scale=plan.scale.name, name=name, series=found.series))
 
@@ -73,7 +73,7 @@ def shown_rows(found: Segmentation) -> list[int]:
     return found.evenly(rows, COLUMNS * ROWS)
 
 
-def _triplet(sheet: Sheet, found: Segmentation, row: int, box: Box) -> None:
+def _pictures(sheet: Sheet, found: Segmentation, row: int, box: Box) -> None:
     """Image, prediction and truth beside each other, over the image's name and accuracy."""
     colours = palette(found.classes)
     parts = (
