@@ -10,16 +10,15 @@ Standard library only: a test runs this room under every Python that the project
 
 from __future__ import annotations
 
-import gc
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from iic.provenance.code.components import components
 from iic.provenance.code.modules import EFFECTS, Class, CodeError, Module
 from iic.provenance.code.names import GIVEN, Key, Names, base_key, qualified
+from iic.provenance.code.sources import without_collection
 from iic.provenance.code.syntax import Reference, Text
 
 SHORT = 12
@@ -85,7 +84,7 @@ class Code:
         Raises:
             CodeError: A root does not exist, or a file that is reached is no valid Python.
         """
-        with _without_collection():
+        with without_collection():
             keys = [self._names.root(name) for name in roots]
             classes = [self._names.root(name) for name in given]
             reached = self._reach([*keys, *self._given(classes)])
@@ -267,20 +266,6 @@ class Code:
             digest = hashlib.sha256("".join(parts).encode()).hexdigest()
             self._own_hashes[key] = digest[:SHORT]
         return self._own_hashes[key]
-
-
-@contextmanager
-def _without_collection() -> Iterator[None]:
-    """No search for cyclic garbage: syntax trees are many objects, and halve the speed with it."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        # the trees stay for good, so that nobody need search them again
-        gc.freeze()
-        if enabled:
-            gc.enable()
 
 
 def _hashed(parts: Iterable[str | Key], hashes: Mapping[Key, str], group: Mapping[Key, str]) -> str:

@@ -10,11 +10,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
-from pathlib import Path
 
 from iic.provenance.code import scopes
 from iic.provenance.code.scopes import Target
-from iic.provenance.code.syntax import Reference, Text, Writer, running, unquoted
+from iic.provenance.code.syntax import Reference, Text, Writer
+from iic.provenance.code.trees import running, unquoted
 
 EFFECTS = "<import>"
 """Stands for the statements that run when a module is imported and that define nothing."""
@@ -177,15 +177,6 @@ def parse(text: str, name: str, package: str) -> Module:
     if effects:
         definitions[EFFECTS] = Piece([*effects], Writer(package))
     return Module(definitions, imported, tuple(stars))
-
-
-def find(module: str, source: Path) -> Path | None:
-    """The file of `module` below `source`; None where there is none."""
-    base = source.joinpath(*module.split("."))
-    for path in (base / "__init__.py", base.with_suffix(".py")):
-        if path.is_file():
-            return path
-    return None
 
 
 def _plain(body: Iterable[ast.stmt]) -> list[ast.stmt]:

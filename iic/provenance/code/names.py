@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from iic.provenance.code.modules import Class, CodeError, Module, Piece
-from iic.provenance.code.modules import find as find_module
+from iic.provenance.code.sources import find as find_module
 from iic.provenance.code.sources import read
 from iic.provenance.code.syntax import Reference
 

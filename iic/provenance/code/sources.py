@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
 from iic.provenance.code.modules import CodeError, Module, parse
+
+
+def find(module: str, source: Path) -> Path | None:
+    """The file of `module` below `source`; None where there is none."""
+    base = source.joinpath(*module.split("."))
+    for path in (base / "__init__.py", base.with_suffix(".py")):
+        if path.is_file():
+            return path
+    return None
 
 
 def read(path: Path, package: str) -> Module:
@@ -24,3 +36,17 @@ def read(path: Path, package: str) -> Module:
 @cache
 def _parsed(text: str, name: str, package: str) -> Module:
     return parse(text, name, package)
+
+
+@contextmanager
+def without_collection() -> Iterator[None]:
+    """No search for cyclic garbage: syntax trees are many objects, and halve the speed with it."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        # the trees stay for good, so that nobody need search them again
+        gc.freeze()
+        if enabled:
+            gc.enable()

@@ -8,17 +8,16 @@ Standard library only: a test runs this room under every Python that the project
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from iic.provenance.code import scopes
 from iic.provenance.code.scopes import COMPREHENSIONS, FUNCTIONS, Scope, Target
+from iic.provenance.code.trees import fields_of, merged, running, unquoted
 
 READING = frozenset({"getattr", "setattr", "hasattr", "delattr"})
 NAMING = frozenset({"attrgetter", "methodcaller"})
 """Functions that take the name of an attribute as a string."""
-UNCOUNTED = ("ctx", "type_comment")
-"""Fields that repeat what other fields say, or say nothing."""
 KEPT_ANNOTATIONS = frozenset({"ClassVar", "InitVar", "KW_ONLY"})
 """What the annotation of an attribute says to ``dataclasses``."""
 
@@ -112,7 +111,7 @@ class Writer:
 
     def _string(self, node: ast.JoinedStr) -> None:
         self._parts.append("JoinedStr(")
-        self._write(_merged(node.values))
+        self._write(merged(node.values))
         self._parts.append(")")
 
     def _fields(self, node: ast.AST, *without: str) -> None:
@@ -123,7 +122,7 @@ class Writer:
         """
         kind = type(node)
         self._parts.append(f"{kind.__name__}(")
-        for name, heading in _fields_of(kind):
+        for name, heading in fields_of(kind):
             content = getattr(node, name, None)
             if content is None or content == [] or name in without:
                 continue
@@ -271,63 +270,3 @@ _WRITING: dict[type[ast.AST], Callable[[Writer, Any], None]] = {
     **dict.fromkeys(FUNCTIONS, Writer._function),
     **dict.fromkeys(COMPREHENSIONS, Writer._comprehension),
 }
-
-
-_FIELDS: dict[type[ast.AST], tuple[tuple[str, str], ...]] = {}
-
-
-def _fields_of(kind: type[ast.AST]) -> tuple[tuple[str, str], ...]:
-    """Fields of a kind of node, each with what stands before its content."""
-    if kind not in _FIELDS:
-        names = (name for name in kind._fields if name not in UNCOUNTED)
-        _FIELDS[kind] = tuple((name, f"{name}=") for name in names)
-    return _FIELDS[kind]
-
-
-def running(items: Sequence[object]) -> Iterator[object]:
-    """The statements that do something; lists of other things as they are."""
-    for item in items:
-        if isinstance(item, ast.Expr) and isinstance(item.value, ast.Constant):
-            if item.value.value is not ...:
-                continue
-        elif isinstance(item, ast.If) and for_types_only(item):
-            yield from running(item.orelse)
-            continue
-        yield item
-
-
-def for_types_only(node: ast.AST) -> bool:
-    """Whether it is an ``if TYPE_CHECKING:``, whose body never runs."""
-    if not isinstance(node, ast.If):
-        return False
-    test = node.test
-    name = test.id if isinstance(test, ast.Name) else getattr(test, "attr", None)
-    return name == "TYPE_CHECKING"
-
-
-def unquoted(node: ast.expr) -> ast.expr:
-    """An annotation, which may be written as a string."""
-    if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        try:
-            return ast.parse(node.value, mode="eval").body
-        except SyntaxError:
-            return node
-    return node
-
-
-def _merged(values: list[ast.expr]) -> list[ast.expr]:
-    """Parts of an f-string, neighbouring pieces of text joined and empty ones dropped.
-
-    Where 3.11's tokenizer cuts the text of an f-string differs from 3.12's.
-    """
-    merged: list[ast.expr] = []
-    for value in values:
-        if isinstance(value, ast.Constant) and isinstance(value.value, str):
-            if not value.value:
-                continue
-            last = merged[-1] if merged else None
-            if isinstance(last, ast.Constant):
-                merged[-1] = ast.Constant(value=str(last.value) + value.value)
-                continue
-        merged.append(value)
-    return merged
