@@ -224,6 +224,67 @@ def test_of_what_is_given_all_counts_that_is_no_value(tmp_path: Path, body: str)
     assert one.value != other.value
 
 
+def test_given_classes_cannot_swap_their_methods_or_the_order_of_their_bases(
+    tmp_path: Path,
+) -> None:
+    text = (
+        "class A:\n    def rate(self): return 1\nclass B:\n    def rate(self): return 2\n"
+        "class C(A, B):\n    a: A\n    b: B\n"
+    )
+    uses = "def f(settings): return settings.rate, settings.a.rate"
+    variants = [
+        text,
+        text.replace("return 1", "return 3").replace("return 2", "return 1").replace("3", "2"),
+        text.replace("C(A, B)", "C(B, A)"),
+        text.replace("B)", "B, Generic[T])"),
+    ]
+    values = [
+        identity(write(tmp_path / str(number), a=uses, b=variant), given=("iic.b.C",)).value
+        for number, variant in enumerate(variants)
+    ]
+    assert len(set(values[:3])) == 3 and values[3] == values[0]
+
+
+def test_the_configuration_of_what_is_given_does_not_count(tmp_path: Path) -> None:
+    text = (
+        "from pydantic import BaseModel\nclass C(BaseModel):\n    model_config = {}\n    n: int\n"
+    )
+    given, used = (
+        [
+            identity(write(tmp_path / (key + uses), a=uses, b=text.replace("{}", key)), **options)
+            for key in ("dict(frozen=True)", "dict(extra='allow')")
+        ]
+        for uses, options in (
+            ("def f(c): return c.n", {"given": ("iic.b.C",)}),
+            ("from iic.b import C\ndef f(c): return C(n=c)", {}),
+        )
+    )
+    assert given[0].value == given[1].value and used[0].value != used[1].value
+
+
+def test_classes_of_one_text_are_told_apart_by_name(tmp_path: Path) -> None:
+    text = "class A(Exception): pass\nclass B(Exception): pass\n"
+    uses = (
+        "from iic.b import A, B\ndef f():\n    try: g()\n    except {}: return 1\ndef g(): raise A"
+    )
+    values = [
+        value(write(tmp_path / name, a=uses.replace("{}", name), b=text)) for name in ("A", "B")
+    ]
+    assert values[0] != values[1]
+
+
+def test_fields_of_a_record_count_also_where_its_base_does_not(tmp_path: Path) -> None:
+    base = "from pydantic import BaseModel\nclass Base(BaseModel): pass\n"
+    uses = "from iic.c import Base\nclass Row(Base):\n    n: {}\ndef f(n): return Row(n=n).n"
+    values = [
+        identity(
+            write(tmp_path / kind, a=uses.replace("{}", kind), c=base), uncounted=("iic.c",)
+        ).value
+        for kind in ("int", "float")
+    ]
+    assert values[0] != values[1]
+
+
 def test_a_class_that_its_module_alters_later_stays_a_class(tmp_path: Path) -> None:
     source = write(tmp_path, b=METHODS + "C.model_rebuild()\n", a="def f(s): return s.twice")
     found = identity(source, given=("iic.b.C",)).definitions

@@ -172,6 +172,7 @@ def test_comments_docstrings_annotations_and_layout_do_not_count(path: Path) -> 
             "from pydantic import RootModel\nclass x(RootModel):\n root: float",
         ),
         ("x = 1", "x = 1\nprint(2)"),
+        ("x, y = f()", "y, x = f()"),
         ("try:\n import m as x\nexcept E:\n x = 1", "try:\n import n as x\nexcept E:\n x = 1"),
     ],
 )
@@ -195,6 +196,9 @@ def test_every_change_of_code_counts(tmp_path: Path, before: str, after: str) ->
         ("x = 1", "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n import m\nx = 1"),
         ("x = 1", "x = 1\nif __name__ == '__main__':\n print(2)"),
         ("x = 1", "y = {}\ny['a'] = 1\nx = 1"),
+        ("def x():\n y: int = 1\n return y", "def x():\n y = 1\n return y"),
+        ("x, y = f()", "x, z = f()"),
+        ("x = y = f()", "x = z = f()"),
     ],
 )
 def test_what_changes_nothing(tmp_path: Path, before: str, after: str) -> None:

@@ -11,11 +11,11 @@ Standard library only: a test runs this room under every Python that the project
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from iic.provenance.code.components import components
+from iic.provenance.code.hashing import Parts, hashes_of
 from iic.provenance.code.modules import EFFECTS, Class, CodeError, Module
 from iic.provenance.code.names import GIVEN, Key, Names, base_key, qualified
 from iic.provenance.code.sources import without_collection
@@ -33,8 +33,6 @@ PASSIVE = frozenset({
 MODELS = frozenset({"pydantic.BaseModel", "pydantic.RootModel"})
 INITIAL = "model_post_init"
 """Gives an object of pydantic more than its values."""
-Parts = tuple[str | Key, ...]
-"""Text, and the definitions that stand in it."""
 
 
 @dataclass(frozen=True)
@@ -86,9 +84,9 @@ class Code:
         """
         with without_collection():
             keys = [self._names.root(name) for name in roots]
-            classes = [self._names.root(name) for name in given]
-            reached = self._reach([*keys, *self._given(classes)])
-        hashes = self._hashes(reached)
+            reached = self._reach([*keys, *self._given([self._names.root(name) for name in given])])
+        classes = [key for key in reached if self._names.class_of(key) is not None]
+        hashes = hashes_of(reached, classes)
         labels = [hashes[key] for key in keys]
         # the classes of what is given have no order
         labels += sorted(hashes[key] for key in reached if _is_given(key))
@@ -152,12 +150,42 @@ class Code:
                 named = sorted(name for name, method in methods.items() if method in reached)
                 added = [part for name in named for part in (f"{name}:", methods[name])]
                 reached[key] = (*parts, *added)
+        self._tell_apart(reached)
         return {key: parts for key, parts in reached.items() if parts or not _is_given(key)}
+
+    def _tell_apart(self, reached: dict[Key, Parts]) -> None:
+        """Name the given classes that count methods of one name, and say which base comes first.
+
+        Each method counts by its hash alone: without names two classes could swap theirs.
+        """
+        owners: dict[str, set[Key]] = {}
+        for key in filter(_is_given, reached):
+            own = self._names.class_of(key)
+            for name in own.methods if own is not None else ():
+                if _method(key, name) in reached:
+                    owners.setdefault(name, set()).add(key)
+        rivals = {key for keys in owners.values() if len(keys) > 1 for key in keys}
+        for key in filter(_is_given, list(reached)):
+            bases = [base for base in self._bases(key) if rivals & self._lineage(base)]
+            names = [*([key] if key in rivals else []), *(bases if len(bases) > 1 else [])]
+            reached[key] = (*(f"{name};" for _, name in names), *reached[key])
+
+    def _bases(self, key: Key) -> list[Key]:
+        """Bases of a class that the package defines."""
+        own = self._names.class_of(key)
+        named = (base for base in own.bases if base is not None) if own is not None else ()
+        targets = (target for base in named for target in self._names.resolve(key[0], base))
+        return [target for target in targets if not isinstance(target, str)]
+
+    def _lineage(self, key: Key) -> set[Key]:
+        """A class and all its bases, marked as given."""
+        bases = (self._lineage(base) for base in self._bases(key))
+        return {(key[0], base_key(key)[1] + GIVEN)}.union(*bases)
 
     def _certain(self, key: Key, own: Class) -> list[Key]:
         """Methods of a class that may run without being named."""
         outside = self._names.foreign_bases(base_key(key))
-        given, model = _is_given(key), not MODELS.isdisjoint(outside)
+        given, model = _is_given(key), self._names.inherits(base_key(key), MODELS)
         foreign = not given and not outside <= PASSIVE
         return [
             _method(key, name)
@@ -218,17 +246,14 @@ class Code:
             return [found.text]
         if _is_given(key):
             return [own.constants]
-        model = not MODELS.isdisjoint(self._names.foreign_bases(key))
-        return [own.text, own.annotations] if model else [own.text]
+        return [own.text, own.annotations] if self._names.inherits(key, MODELS) else [own.text]
 
     def _methods(self, key: Key) -> frozenset[str]:
         """Names of the methods of a class and its bases; none for anything else."""
         own = self._names.class_of(key)
         if own is None:
             return frozenset()
-        bases = (one for base in own.bases if base for one in self._names.resolve(key[0], base))
-        inherited = (self._methods(one) for one in bases if not isinstance(one, str))
-        return frozenset(own.methods).union(*inherited)
+        return frozenset(own.methods).union(*map(self._methods, self._bases(key)))
 
     def _any_method(self, module: str) -> frozenset[str]:
         """Methods of all classes that a module defines or imports: one that is computed is read."""
@@ -240,23 +265,6 @@ class Code:
                 names |= set() if isinstance(target, str) else self._methods(target)
         return frozenset(names)
 
-    # hashes
-
-    def _hashes(self, reached: Mapping[Key, Parts]) -> dict[Key, str]:
-        edges = {
-            key: [part for part in parts if not isinstance(part, str)]
-            for key, parts in reached.items()
-        }
-        hashes: dict[Key, str] = {}
-        for group in components(edges):
-            labels = dict.fromkeys(group, "")
-            # in a circle each is told from the others by what it refers to, step by step
-            for _ in group if len(group) > 1 or group[0] in edges[group[0]] else [None]:
-                known = {**labels}
-                labels = {key: _hashed(reached[key], hashes, known) for key in group}
-            hashes |= labels
-        return hashes
-
     def _own_hash(self, key: Key) -> str:
         """Hash of what a definition says itself; of a class, without the methods."""
         if key not in self._own_hashes:
@@ -266,16 +274,6 @@ class Code:
             digest = hashlib.sha256("".join(parts).encode()).hexdigest()
             self._own_hashes[key] = digest[:SHORT]
         return self._own_hashes[key]
-
-
-def _hashed(parts: Iterable[str | Key], hashes: Mapping[Key, str], group: Mapping[Key, str]) -> str:
-    total = hashlib.sha256()
-    for part in parts:
-        if isinstance(part, str):
-            total.update(part.encode())
-        else:
-            total.update(f"<{group[part] if part in group else hashes[part]}>".encode())
-    return total.hexdigest()
 
 
 def _method(key: Key, name: str) -> Key:

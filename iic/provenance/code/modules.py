@@ -28,6 +28,8 @@ VALIDATING = frozenset({
     "field_validator", "model_validator", "field_serializer", "model_serializer",
 })  # fmt: skip
 """Decorators of what only decides which value an object has."""
+CONFIG = "model_config"
+"""Tells pydantic which values an object may have."""
 FUNCTION = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
@@ -264,12 +266,15 @@ def _definition(name: str, nodes: list[ast.stmt], package: str) -> Piece:
     if isinstance(node, ast.Assign) and len(node.targets) == 1:
         if isinstance(node.targets[0], ast.Name) and node.targets[0].id == name:
             return Piece(node.value, writer)
-    # one of several names of a statement: which of them counts
-    return Piece(node, writer, f"{name} of ")
+    # one of several names of a statement: which of them counts, whatever they are called
+    names = list(scopes.of_statements([node], package).names)
+    return Piece(node, writer, f"{names.index(name)} of " if name in names else f"{name} of ")
 
 
 def _given(node: ast.AST) -> bool:
-    """Whether it declares an attribute that each object has a value of its own for."""
+    """Whether it says nothing of an object but a value of its own, which is hashed elsewhere."""
+    if isinstance(node, ast.Assign) and [ast.unparse(one) for one in node.targets] == [CONFIG]:
+        return True
     return (
         isinstance(node, ast.AnnAssign)
         and "ClassVar" not in ast.unparse(node.annotation)

@@ -29,14 +29,21 @@ class Names:
     Args:
         source: Folder that holds the package.
         uncounted: Modules, or definitions by their qualified name, that are not followed.
+        modules: Modules that were read already; those that are read now are added.
     """
 
-    def __init__(self, source: Path, uncounted: Iterable[str]) -> None:
+    def __init__(
+        self,
+        source: Path,
+        uncounted: Iterable[str] = (),
+        modules: dict[str, Module | None] | None = None,
+    ) -> None:
         self._source = source
         self._uncounted = tuple(uncounted)
-        self._modules: dict[str, Module | None] = {}
+        self._modules = {} if modules is None else modules
         self._resolved: dict[tuple[str, Reference], tuple[str | Key, ...]] = {}
         self._outside: dict[Key, frozenset[str]] = {}
+        self._all: Names | None = None
 
     def module(self, name: str) -> Module | None:
         """A module of the package; None where there is none.
@@ -179,6 +186,12 @@ class Names:
                     names.add(qualified(target))
             self._outside[key] = frozenset(names)
         return self._outside[key]
+
+    def inherits(self, key: Key, bases: frozenset[str]) -> bool:
+        """Whether a class has one of these foreign bases, even through one that is uncounted."""
+        if self._all is None:
+            self._all = Names(self._source, modules=self._modules)
+        return not bases.isdisjoint(self._all.foreign_bases(key))
 
 
 def base_key(key: Key) -> Key:

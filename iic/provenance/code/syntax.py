@@ -175,10 +175,12 @@ class Writer:
 
     def _annotated(self, node: ast.AnnAssign) -> None:
         """An assignment; of its annotation only what ``dataclasses`` look at."""
-        nodes = ast.walk(unquoted(node.annotation))
-        words = {getattr(one, "id", getattr(one, "attr", "")) for one in nodes}
-        if node.value is None and not self._in_class():
+        if not self._in_class():
+            if node.value is not None:
+                self._fields(ast.Assign(targets=[node.target], value=node.value))
             return
+        nodes = ast.walk(unquoted(node.annotation))
+        words = {getattr(inner, "id", getattr(inner, "attr", "")) for inner in nodes}
         self._parts.append("".join(f"{word} " for word in sorted(words & KEPT_ANNOTATIONS)))
         self._fields(node, "annotation", "simple")
 
