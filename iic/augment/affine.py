@@ -1,4 +1,4 @@
-"""Random affine map with bilinear sampling and black surroundings (spec/iic.md, section 3.4)."""
+"""Random affine map, bilinear, with black surroundings (docs/spec/images.md#finetuning)."""
 
 from __future__ import annotations
 

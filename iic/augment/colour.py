@@ -1,4 +1,4 @@
-"""The transforms of RGB images, as in the STL10 and CIFAR runs (spec/iic.md, section 3.0).
+"""The transforms of RGB images, as in the STL10 and CIFAR runs (docs/spec/images.md#colour-images).
 
 The order is that of the released code: crop, affine map, cutout, resize, flip, jitter, grey, Sobel.
 There, PIL rounds to whole grey levels after every step; here the values stay floats.
@@ -58,7 +58,7 @@ class ColourPipeline(Augmentation[ColourAugmentation, ColourDraws]):
         return self._as_input(self._crop.apply(images, windows))
 
     def ten_crops(self, images_uint8: Tensor) -> Tensor:
-        """Four corners and the centre of the image and of its mirror image (spec 3.4).
+        """Four corners and the centre of the image and of its mirror image, for finetuning.
 
         Args:
             images_uint8: (U, 3, H, W).

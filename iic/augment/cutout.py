@@ -1,4 +1,4 @@
-"""Random black square inside the image (spec/iic.md, section 3.4)."""
+"""Random black square inside the image (docs/spec/images.md#finetuning)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The transforms of images with one channel, as in the MNIST runs (spec/iic.md, section 3.0)."""
+"""The transforms of grey images, as in the MNIST runs (docs/spec/images.md#grey-images)."""
 
 from __future__ import annotations
 

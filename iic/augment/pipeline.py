@@ -1,4 +1,4 @@
-"""The random transforms g as the engine sees them (the paper's section 3.1; spec/iic.md 3.0)."""
+"""The random transforms g as the engine sees them (docs/spec/images.md#transforms)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""Random transforms of segmentation: a crop, its jittered and mirrored version (spec/iic.md, 3.0).
+"""Random transforms of segmentation: a crop, its jittered and mirrored version.
 
-Images lie at the top left of canvases of one size. What moves pixels is recorded (the crop's
-corner, the flip), so that predictions can be brought back into the crop's frame.
+As in docs/spec/segmentation.md#transforms-of-maps. Images lie at the top left of canvases of one
+size. What moves pixels is recorded (the crop's corner, the flip), so that predictions can be
+brought back into the crop's frame.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Sobel gradients of a grey image (spec/iic.md, section 3.0)."""
+"""Sobel gradients of a grey image (docs/spec/images.md#colour-images)."""
 
 from __future__ import annotations
 

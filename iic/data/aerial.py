@@ -24,7 +24,7 @@ COLOURS: dict[tuple[int, int, int], str] = {
     (255, 255, 0): "cars",
     (255, 0, 0): "clutter",
 }
-"""Red, green and blue of a label map -> class. Spec 5.4: impervious surfaces, and so on."""
+"""Red, green and blue of a label map -> class (docs/spec/segmentation.md#potsdam)."""
 FINE = tuple(COLOURS.values())
 """The six classes by number, as Potsdam-6 has them."""
 SUSPECT = (

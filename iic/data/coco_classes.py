@@ -1,6 +1,7 @@
-"""COCO-Stuff's 182 classes in their 27 superclasses (spec 5.3; IIC numbers them in this order).
+"""COCO-Stuff's 182 classes in their 27 superclasses.
 
-The label images have 0 to 90 for things, 91 to 181 for stuff and 255 where there is no label.
+IIC numbers the superclasses in this order (docs/spec/segmentation.md#coco-stuff). The label images
+have 0 to 90 for things, 91 to 181 for stuff and 255 where there is no label.
 """
 
 from __future__ import annotations

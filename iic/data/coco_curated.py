@@ -1,4 +1,4 @@
-"""The rule behind IIC's curated lists of COCO images, applied anew (spec 5.3).
+"""The rule behind IIC's curated lists of COCO images (docs/spec/segmentation.md#coco-stuff).
 
 An image is kept when both of its sides have at least 360 pixels and at least 0.75 of all its pixels
 are of the wanted classes. The authors' script, as published, holds these thresholds for version 7

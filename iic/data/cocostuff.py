@@ -1,4 +1,6 @@
-"""COCO-Stuff 164k as IIC uses it: curated lists, superclasses of stuff, images at 0.33 (spec 5.3).
+"""COCO-Stuff 164k as IIC uses it: curated lists, superclasses of stuff, images at 0.33.
+
+What the paper did: docs/spec/segmentation.md#coco-stuff.
 
 Images and labels are read out of the official archives, which stay packed. Which images count, and
 in which order, the authors' curated lists say: ``curated/<split>2017/<list>.txt`` below the raw

@@ -1,9 +1,11 @@
-"""ISPRS Potsdam as IIC uses it: aerial images at half scale, cut into tiles (spec 5.4).
+"""ISPRS Potsdam as IIC uses it: aerial images at half scale, cut into tiles.
 
-Images and label maps are read out of the official archives, which stay packed, whatever folder
-they have in there: ``top_potsdam_<row>_<column>_RGBIR.tif`` and ``..._label.tif``. 24 of the 38
-images have labels that IIC used; ISPRS published those of the other 14 later, and they are left
-out here, as then.
+What the paper did: docs/spec/segmentation.md#potsdam.
+
+Images and label maps are read out of the official archives, which stay packed, whatever folder they
+have in there: ``top_potsdam_<row>_<column>_RGBIR.tif`` and ``..._label.tif``. 24 of the 38 images
+have labels that IIC used; ISPRS published those of the other 14 later, and they are left out here,
+as then.
 
 The tiles of labelled images are divided into ``labelled_train`` and ``labelled_test``. Which ones
 the authors tested on only their own archive says (`iic.data.potsdam_archive`), so ours are drawn:

@@ -1,9 +1,9 @@
-"""Potsdam as the authors of IIC prepared it: their archive of tiles in Matlab's format (spec 5.4).
+"""Potsdam as the authors of IIC prepared it: their archive of tiles in Matlab's format.
 
 It holds ``imgs/<id>.mat`` (``img``: uint8, 200 x 200 x 4), ``gt/<id>.mat`` for the labelled tiles
 (``gt``: int32, 200 x 200, the six fine classes) and a list of ids for each split. The ids are a
 random permutation, so which tiles make up an image is lost; but the division of the labelled tiles
-is the very one of the paper's semi-supervised results.
+is the very one of the paper's semi-supervised results (docs/spec/segmentation.md#potsdam).
 """
 
 from __future__ import annotations

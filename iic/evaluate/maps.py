@@ -1,7 +1,7 @@
 """Scores of a segmentation, from the counts of pixels of each cluster and class.
 
-Accuracy is over all scored pixels, not averaged over classes (spec/iic.md, section 4.1). What is
-summed is one k x classes matrix per image, so memory does not grow with the number of pixels.
+Accuracy is over all scored pixels, not averaged over classes (docs/spec/images.md#evaluation). What
+is summed is one k x classes matrix per image, so memory does not grow with the number of pixels.
 """
 
 from __future__ import annotations

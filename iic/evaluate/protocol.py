@@ -1,7 +1,7 @@
 """Which images a run is scored on, and its accuracy while it trains.
 
-The unsupervised experiments match and score on the same images; overclustering finds the mapping
-on the training labels and scores the test images (spec/iic.md, section 4.1).
+The unsupervised experiments match and score on the same images; overclustering finds the mapping on
+the training labels and scores the test images (docs/spec/images.md#evaluation).
 """
 
 from __future__ import annotations

@@ -124,7 +124,7 @@ def select(
     Args:
         checkpoints: Scores by checkpoint.
         matching: Many-to-one is overclustering's, whose sub-head the released code picks by
-            accuracy on the labels that the mapping is made from (spec/iic.md, section 4.1).
+            accuracy on the labels that the mapping is made from (docs/spec/images.md#evaluation).
     """
     selections: dict[SelectionName, Selection | None] = {}
     for selection, (name, chooses) in RULES.items():

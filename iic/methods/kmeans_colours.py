@@ -1,8 +1,8 @@
 """k-means on the colours of single pixels (Table 4, row "K-means").
 
-Source: the released code (spec/iic.md, 4.5): mini-batch k-means on the raw colours (RGB, or RGB and
-infrared) of pixels from random crops of the training images, those left out that the training mask
-leaves out; then each scored pixel gets its nearest centre.
+Source: the released code (docs/spec/baselines.md#k-means-on-colours): mini-batch k-means on the raw
+colours (RGB, or RGB and infrared) of pixels from random crops of the training images, those left
+out that the training mask leaves out; then each scored pixel gets its nearest centre.
 
 Our choices where the source is silent: each image gives at most the same number of pixels, drawn
 without replacement, and images come in random order.

@@ -17,7 +17,8 @@ class MapHeads(nn.Module):
         sub_heads: Number h of sub-heads.
         k: Clusters of each sub-head.
         padding: Zeros around the map. 1 as published, though the kernel is 1x1: the logits of the
-            added frame are all 0 and its probabilities uniform (spec/iic.md, 0.1-6). 0: no frame.
+            added frame are all 0 and its probabilities uniform
+            (docs/spec/released_code.md#head-padding). 0: no frame.
     """
 
     def __init__(self, features: int, sub_heads: int, k: int, padding: int) -> None:

@@ -100,9 +100,9 @@ class SegmentationNetwork(nn.Module):
         """Cluster probabilities (N, h, k, H, W) of the pixels of images (N, channels, H, W).
 
         The small maps of probabilities, not of logits, are stretched to the images' size (H x W,
-        not twice the map, spec/iic.md 3.9, D9), so that they still sum to 1. With padded heads all
-        clusters are equal, to the last bit, in the images' outermost pixels. Probabilities are
-        float32 also under autocast, and float64 for a network in float64.
+        not twice the map: docs/spec/released_code.md#head-padding), so that they still sum to 1.
+        With padded heads all clusters are equal, to the last bit, in the images' outermost pixels.
+        Probabilities are float32 also under autocast, and float64 for a network in float64.
         """
         logits: Tensor = self.head(head)(self.features(x))
         z = logits.to(torch.promote_types(logits.dtype, torch.float32)).softmax(dim=2)

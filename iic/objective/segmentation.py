@@ -90,7 +90,7 @@ def sparse_shift(z: Tensor, dy: int, dx: int) -> Tensor:
     """Maps displaced as a whole, zero where nothing comes from.
 
     The released code displaces the transformed maps of a batch so by one random vector; the
-    paper's runs do not (spec/iic.md, section 1.3).
+    paper's runs do not (docs/spec/segmentation.md#objective-over-shifts).
 
     Args:
         z: (..., H, W) maps.

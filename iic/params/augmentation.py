@@ -1,4 +1,4 @@
-"""Settings of the random transforms g, at the paper's values (spec/iic.md, section 3.0).
+"""Settings of the random transforms g, at the paper's values (docs/spec/images.md#transforms).
 
 Two families, told apart by ``kind``: `GreyAugmentation` (MNIST, digits) and `ColourAugmentation`
 (STL10, CIFAR, and the finetuning of Table 3 through `Affine` and `Cutout`).

@@ -34,8 +34,8 @@ FOLD_SHARE = 0.2
 the catalogue does not say."""
 
 GPU_RATES = {"bfloat16": 100e12, "float32": 25e12}
-"""Operations in a second that one data-centre GPU really does on these networks, assumed: what
-spec/iic.md 7.3 plans with in bfloat16, a quarter of it in float32 (TF32 is switched off)."""
+"""Operations in a second that one data-centre GPU really does on these networks, assumed
+and not measured: in float32 a quarter of what bfloat16 reaches (TF32 is switched off)."""
 
 MEASURED_PAIRS = {"bfloat16": 640.0, "float32": 310.0}
 """Pairs in a second in training network B as for MNIST (n 700, r 5, unique originals once), on

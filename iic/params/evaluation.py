@@ -1,4 +1,7 @@
-"""Settings of the evaluation: which images are scored, and how clusters become classes (spec 4)."""
+"""Settings of the evaluation: which images are scored, and how clusters become classes.
+
+The paper's protocol: docs/spec/images.md#evaluation.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""Settings of unsupervised segmentation (paper, section 3.3 and Table 4; spec/iic.md, 3.0, 3.5).
+"""Settings of unsupervised segmentation (paper, section 3.3 and Table 4).
 
-Network C, its random transforms, and the shifts over which the objective takes its expectation.
+Network C, its random transforms, and the shifts over which the objective takes its expectation. The
+paper's values: docs/spec/segmentation.md#table-4, docs/spec/segmentation.md#transforms-of-maps.
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ class SegmentationNetworkSettings(Model):
     """Channels of the first and second convolution, the third and fourth, the fifth and sixth."""
     head_padding: Literal[0, 1] = 1
     """Padding of the heads' 1x1 convolution. 1 as published: a frame of uniform predictions around
-    every map, which decides 2 to 3 % of the pixels (spec 0.1-6). 0 is `corrected`."""
+    every map, which decides 2 to 3 % of the pixels (docs/spec/released_code.md#head-padding). 0 is
+    `corrected`."""
     batchnorm_running_statistics: bool = True
     """False: batch statistics also in evaluation."""
 
@@ -70,7 +72,7 @@ class SegmentationAugmentation(Model):
     """How often the transformed image is mirrored left to right; the loss maps it back."""
     channel_order: Literal["rgb", "bgr"] = "rgb"
     """`bgr`: the released code never swaps OpenCV's channels of COCO, so that grey weights and
-    colour jitter act on swapped ones (spec 0.1-8)."""
+    colour jitter act on swapped ones (docs/spec/released_code.md#bgr-order)."""
     sobel: bool = True
     """Whether the two Sobel gradients of the grey image follow the colours."""
 
@@ -112,13 +114,14 @@ class MapSettings(Model):
 
     unlabelled_as_sky: bool = False
     """Whether pixels without a label count as sky, in the training mask and in the evaluation: a
-    defect of the released code in COCO-Stuff-3 (spec 0.1-7). False leaves them out."""
+    defect of the released code in COCO-Stuff-3
+    (docs/spec/released_code.md#unlabelled-pixels-as-sky). False leaves them out."""
     training_mask: bool = True
     """Whether the loss leaves out pixels of no class, as published for COCO-Stuff: labels say which
     those are, and nothing else is learnt from them. False where each pixel counts (Potsdam)."""
     evaluation_area: Literal["centre", "whole"] = "centre"
-    """`centre`: the central crop of the network's input size, as the released code scores (spec
-    3.9, D15). `whole`: the whole image."""
+    """`centre`: the central crop of the network's input size, as the released code scores
+    (docs/spec/released_code.md#scored-area). `whole`: the whole image."""
     examples: int = Field(12, ge=0)
     """Images whose probabilities are kept for figures, evenly spread over the last split that is
     scored; where images are tiles, all tiles of the first evaluated source image besides."""

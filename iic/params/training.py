@@ -1,4 +1,4 @@
-"""Settings of the training engine: pairs, heads, schedule and precision (spec section 3.0)."""
+"""Settings of training: pairs, heads, schedule, precision (docs/spec/images.md#training)."""
 
 from __future__ import annotations
 
@@ -90,7 +90,8 @@ class ScheduleSettings(Model):
 
     epochs: int = Field(ge=0)
     published_epochs: int | None = Field(None, ge=1, json_schema_extra={"no_influence": True})
-    """What the published command asks for; the authors stopped long before (spec 0.1-4)."""
+    """What the published command asks for; the authors stopped long before
+    (docs/spec/released_code.md#epochs)."""
     max_steps: int | None = Field(None, ge=1)
     """Stop after so many optimiser steps, whatever `epochs` says; for tests of the workflow."""
     evaluation_batch: int = Field(700, ge=1)
@@ -101,7 +102,8 @@ class ScheduleSettings(Model):
     double_evaluation: bool = False
     """Before each evaluation, pass the evaluated images through the network in training mode, which
     moves BatchNorm's running statistics towards them: the released code's ``double_eval``, used for
-    STL10, whose unlabelled images come from another distribution (spec 4.3)."""
+    STL10, whose unlabelled images come from another distribution
+    (docs/spec/images.md#batchnorm-in-evaluation)."""
     checkpoint_seconds: float = Field(60.0, gt=0, json_schema_extra={"no_influence": True})
     """Seconds between checkpoints of an unfinished run. Has no influence on the result."""
     snapshot_steps: tuple[Annotated[int, Field(ge=0)], ...] = ()

@@ -1,4 +1,7 @@
-"""The authors' learning curves, from the logs that came with their code (spec, section 7.1)."""
+"""The authors' learning curves, from the logs that came with their code.
+
+What the logs show in short: docs/spec/images.md#learning-curves.
+"""
 
 from __future__ import annotations
 

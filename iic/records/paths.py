@@ -1,4 +1,4 @@
-"""Where everything lies, relative to the root of the clone (design contract, section 4).
+"""Where everything lies, relative to the root of the clone.
 
 The workflow's rules spell the same patterns; tests/workflow holds the two together.
 """

@@ -1,7 +1,7 @@
 """Receipts: what a job read, did and wrote, on which machine, from which code and settings.
 
-A receipt is the last file that a job writes. Receipts form a chain: each names the digests of
-its parents, back to the raw data (design contract, section 6).
+A receipt is the last file that a job writes. Receipts form a chain: each names the digests of its
+parents, back to the raw data (docs/audit.md#what-is-checked).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The real samples, prepared: looked at once (images beside coloured labels), pinned since.
 
 An independent script with OpenCV 4.5.5 (`resize` at 0.33 of image and labels, padding, superclasses
-read from the fact sheet) gave the same arrays, value for value.
+as in docs/spec/segmentation.md#coco-stuff) gave the same arrays, value for value.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Multiplications counted from settings alone, against the networks themselves and the spec."""
+"""Multiplications counted from settings alone, against the networks themselves and docs/spec."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_the_count_is_that_of_the_network_itself(name: str) -> None:
     ("name", "millions"), [("A, CIFAR", 443.7), ("A, STL10", 1_447.3), ("B, MNIST", 89.4)]
 )
 def test_the_papers_networks(name: str, millions: float) -> None:
-    """As the spec has them, section 2."""
+    """As docs/spec/images.md#networks has them."""
     assert trunk_macs(NETWORKS[name]) / 1e6 == pytest.approx(millions, abs=0.05)
 
 

@@ -1,6 +1,6 @@
-"""The segmentation experiments at the paper's values against the fact sheet (spec, 3.5 and 3.6).
+"""The segmentation experiments at the paper's values against docs/spec/segmentation.md#table-4.
 
-What stands here was typed from the fact sheet, on purpose a second time.
+What stands here was typed from those facts, on purpose a second time.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from iic.params.splits import image_count
 
 
 class Segmentation(NamedTuple):
-    """A line of the fact sheet's tables."""
+    """A line of the tables in docs/spec/segmentation.md#table-4 and below it."""
 
     n: int
     k_a: int | None
@@ -202,7 +202,7 @@ def test_what_is_corrected(dataset: str) -> None:
 @pytest.mark.parametrize("dataset", CLASSES)
 @pytest.mark.parametrize("name", ["doersch", "isola"])
 def test_pairs_of_patches(dataset: str, name: str) -> None:
-    """The fact sheet's sections 2 and 4.5, on crops, base and transforms of IIC's column."""
+    """As docs/spec/baselines.md#patch-pairs, on crops, base and transforms of IIC's column."""
     trained = settings_of(f"{dataset}/iic", iic_segmentation.Settings)
     model = {"doersch": doersch.Settings, "isola": isola.Settings}[name]
     settings = settings_of(f"{dataset}/{name}", model)

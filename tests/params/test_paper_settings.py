@@ -1,6 +1,6 @@
-"""The loaded settings of scale paper against the fact sheet (spec/iic.md, section 3).
+"""The loaded settings of scale paper against docs/spec/images.md#table-1 and its other tables.
 
-What stands here was typed from the fact sheet, on purpose a second time.
+What stands here was typed from those facts, on purpose a second time.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ LABELLED = ("train", "test")
 
 
 class Clustering(NamedTuple):
-    """A line of the fact sheet's table in section 3.1."""
+    """A line of the table in docs/spec/images.md#table-1."""
 
     family: str
     channels: int
@@ -149,7 +149,7 @@ def test_what_is_corrected(paper: Plan) -> None:
 
 
 class Overclustering(NamedTuple):
-    """A line of the fact sheet's table in section 3.3."""
+    """A line of the table in docs/spec/images.md#overclustering."""
 
     family: str
     channels: int

@@ -16,7 +16,7 @@ def test_layers_and_totals_are_the_papers() -> None:
     assert built.csv.decode().splitlines()[0] == COLUMNS
     rows = list(csv.DictReader(io.StringIO(built.csv.decode())))
     totals = {(row["network"], row["layer"]): row["parameters"] for row in rows}
-    # spec of the paper, section 2
+    # docs/spec/images.md#networks
     assert totals["A, STL10", "total of trunk"] == "21276416"
     assert totals["A, STL10", "total of head A"] == "179550"
     assert totals["A, STL10", "total of head B"] == "25650"

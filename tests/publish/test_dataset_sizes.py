@@ -87,7 +87,7 @@ def test_sizes_are_the_papers(root: Path) -> None:
         (one["dataset"], one["data"], one["method"], one["run"], one["train"], one["test"])
         for one in lines
     ]
-    # spec of the paper, section 5.1; the ablation's run does not count
+    # docs/spec/images.md#image-counts; the ablation's run does not count
     assert shown == [
         ("stl10", "real", "IIC", "stl10/iic", "113000", "13000"),
         ("stl10", "real", "IIC*", "stl10/iic_star-pct100", "105000", "8000"),

@@ -12,7 +12,7 @@ from iic.params.runs import plan
 from iic.publish.tables import build
 
 COLUMNS = "method,dataset,run,base,n,h,r,in_channels,k_gt,k,crop,input,status"
-# supplementary Table 2 as printed (spec/iic.md, section 3.8); MNIST's k = 50 was never trained
+# as printed (docs/spec/images.md#supplementary-table-2); MNIST's k = 50 was never trained
 PRINTED = {
     "IIC": {
         "STL10": "A/700/5/5/2/10/70/64/64",

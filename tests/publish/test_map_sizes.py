@@ -97,7 +97,7 @@ def test_sizes_are_the_papers(root: Path) -> None:
         (one["dataset"], one["data"], one["method"], one["run"], one["train"], one["test"])
         for one in lines
     ]
-    # spec of the paper, section 5.1
+    # docs/spec/images.md#image-counts
     assert shown == [
         ("cocostuff3", "real", "IIC", "cocostuff3/iic", "36660", "36660"),
         ("cocostuff3", "real", "IIC*", "cocostuff3/iic_star", "35228", "1432"),

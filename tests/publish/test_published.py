@@ -80,7 +80,7 @@ def sums_of(published: Published) -> dict[str, str]:
     return {name: str(value) for name, value in sums.items()}
 
 
-# sums computed from the fact sheet's tables (spec/iic.md, section 6), not from our csv files
+# sums computed from the tables of docs/spec/printed.md#printed-numbers, not from our csv files
 SUMS = {
     "table_1": {"STL10": "566.9", "CIFAR10": "559.7", "CFR100-20": "276.87", "MNIST": "1341.9"},
     "table_2": {"STL10": "257.9"},

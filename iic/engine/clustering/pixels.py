@@ -2,7 +2,7 @@
 
 A trunk's map is smaller than the image. The feature of a pixel is the map's bilinear interpolation
 to the image's size at that pixel, as the released code stretches Doersch's and Isola's maps
-(spec/iic.md, 2), but only where it is wanted: at the pixels that were drawn. To tell the nearest
+(docs/spec/baselines.md#patch-network), but only at the pixels that were drawn. To tell the nearest
 centre of every pixel, no feature is stretched at all: |c|^2 - 2 c.f is affine in f, so that its k
 maps are stretched in place of the d of f, with the same result.
 

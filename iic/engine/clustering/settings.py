@@ -12,9 +12,9 @@ from iic.params.datasets import Dataset
 
 FeatureSampling = Literal["uniform", "released"]
 """`uniform`: pixels of a batch of images without replacement. `released`: the released code drew
-one pixel a batch and took it as many times over (spec/iic.md, 0.1-10 and 4.5), so that Doersch's
-and Isola's k-means saw some hundred different points in all. As they are repeated equally often,
-here each is taken once."""
+one pixel a batch and took it as many times over (docs/spec/released_code.md#one-pixel-a-batch), so
+that Doersch's and Isola's k-means saw some hundred different points in all. As they are repeated
+equally often, here each is taken once."""
 
 FIRST_POINTS = 50_000
 """Points that streamed k-means finds its first centres on: the most that stay in memory. 200 MB of

@@ -1,9 +1,10 @@
 """Settings of the autoencoders of Table 1, and what a pass through one costs (torch-free).
 
-The architectures behind the quoted numbers were never published (spec/imc-swav-and-baselines.md,
-B.0), so one documented choice serves all four rows: for grey images of MNIST's size the fully
-connected encoder that DEC made usual, d-500-500-2000-10; for colour images convolutions of stride 2
-with 64, 128 and 256 channels and a linear code; the decoder mirrors the encoder.
+The architectures behind the quoted numbers were never published
+(docs/spec/baselines.md#quoted-rows), so one documented choice serves all four rows: for grey images
+of MNIST's size the fully connected encoder that DEC made usual, d-500-500-2000-10; for colour
+images convolutions of stride 2 with 64, 128 and 256 channels and a linear code; the decoder mirrors
+the encoder.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """DeepCluster on the pixels of images (Table 4, row "DeepCluster 2018").
 
 Caron, Bojanowski, Joulin and Douze (ECCV 2018), as the paper's authors adapted it (supplement;
-spec/iic.md, 4.5): network C's trunk, whose 512 numbers at each position of its map are the
-features, IIC's random transforms, 10 times as many clusters as classes. Their code was not
-released.
+docs/spec/baselines.md#deepcluster): network C's trunk, whose 512 numbers at each position of its
+map are the features, IIC's random transforms, 10 times as many clusters as classes. Their code was
+not released.
 
 Before each epoch: features of sampled pixels of random crops, in evaluation mode; PCA to 256
 numbers, whitening, length 1; k-means, whose clusters are the pseudo-classes; a fresh top layer, a

@@ -1,4 +1,4 @@
-"""Supervised finetuning of IIC features (Table 3, section 4.2; spec/iic.md, section 3.4).
+"""Supervised finetuning of IIC features (Table 3; docs/spec/images.md#finetuning).
 
 Objective: cross-entropy on labelled images; trunk and classifier are both trained, each with a
 learning rate of its own (Adam, constant). The trunk starts from a clustering run of the same

@@ -1,4 +1,4 @@
-"""Trunk and classifier of the supervised experiments (Table 3; spec/iic.md, sections 2 and 3.4)."""
+"""Trunk and classifier of the supervised experiments (docs/spec/images.md#finetuning)."""
 
 from __future__ import annotations
 

@@ -4,12 +4,12 @@ Objective: mutual information between the clusters of a patch and those of the p
 transformed version, averaged over displacements (equation 5), on a main head with as many clusters
 as classes and an auxiliary overclustering head. The heads are trained in turns.
 
-Source: the released code and its logs (spec/iic.md, 1.3, 3.5). Kept as switches, since the
-published numbers depend on them: the heads' padding and with it a frame of uniform predictions
-(``network.head_padding``), unlabelled pixels that count as sky (``maps.unlabelled_as_sky``),
-OpenCV's order of channels (``augmentation.channel_order``), the scored part of each image
-(``maps.evaluation_area``), and one head an epoch as the paper's runs had it, or both as in the
-released script (``heads_per_epoch``).
+Source: the released code and its logs (docs/spec/segmentation.md#objective-over-shifts,
+docs/spec/segmentation.md#table-4). Kept as switches, since the published numbers depend on them:
+the heads' padding and with it a frame of uniform predictions (``network.head_padding``), unlabelled
+pixels that count as sky (``maps.unlabelled_as_sky``), OpenCV's order of channels
+(``augmentation.channel_order``), the scored part of each image (``maps.evaluation_area``), and one
+head an epoch as the paper's runs had it, or both as in the released script (``heads_per_epoch``).
 """
 
 from __future__ import annotations

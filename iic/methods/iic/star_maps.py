@@ -3,8 +3,8 @@
 A single head of more clusters than classes, trained as in `iic.methods.iic.maps`; each
 cluster then becomes the class that it meets most often on the mapping's labels.
 
-Source: the released code (spec/iic.md, 3.6). No table of the paper has its numbers, and how long
-these runs were trained is not known.
+Source: the released code (docs/spec/segmentation.md#overclustering-of-maps). No table of the paper
+has its numbers, and how long these runs were trained is not known.
 """
 
 from __future__ import annotations

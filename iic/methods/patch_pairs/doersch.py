@@ -3,9 +3,9 @@
 Objective: cross-entropy over the directions from a patch to a second one (Doersch, Gupta, Efros,
 ICCV 2015); then k-means on the trunk's features of single pixels. Source: not the original, which
 cuts patches from images and has a network of its own, but the variant that IIC's authors ran and
-released (spec/iic.md, 2 and 4.5): network C, patches of its feature map stretched to the image's
-size, a second centre one and a half to two patch sides away. Nobody published the commands;
-learning rate (Adam, 0.01) is the script's default.
+released (docs/spec/baselines.md#patch-pairs): network C, patches of its feature map stretched to
+the image's size, a second centre one and a half to two patch sides away. Nobody published the
+commands; learning rate (Adam, 0.01) is the script's default.
 
 Kept as switches, since the published number may depend on them: nine classes for eight directions
 (``directions``: 9; classes 0 and 8 both point to the right), one pair of places for all images of a

@@ -2,11 +2,12 @@
 
 Objective: binary cross-entropy on whether a second patch touches the first, or lies far from it
 (Isola, Zoran, Krishnan, Adelson, arXiv:1511.06811); then k-means on the trunk's features of single
-pixels. Source: the variant that IIC's authors ran and released (spec/iic.md, 2 and 4.5), on network
-C and patches of its stretched feature map, as `iic.methods.patch_pairs.doersch`. With probability
-one half the second patch is diagonally adjacent, one patch side away in both directions; else its
-centre is two patch sides to the image's side away, in any direction that leaves it inside. Nobody
-published the commands; learning rate (Adam, 0.01) is the script's default.
+pixels. Source: the variant that IIC's authors ran and released
+(docs/spec/baselines.md#patch-pairs), on network C and patches of its stretched feature map, as
+`iic.methods.patch_pairs.doersch`. With probability one half the second patch is diagonally
+adjacent, one patch side away in both directions; else its centre is two patch sides to the image's
+side away, in any direction that leaves it inside. Nobody published the commands; learning rate
+(Adam, 0.01) is the script's default.
 
 Kept as switches: one pair of places for all images of a batch, and so one answer
 (``patches.shared_place``), and k-means on one pixel a batch

@@ -2,8 +2,8 @@
 
 The trunk's map is stretched to the input's size, two square patches are cut from it, both go
 through one branch (3x3 convolution, BatchNorm, ReLU), and two fully connected layers judge them
-side by side (spec/iic.md, 2, "Doersch net", "Isola net"). What is clustered in the end is the
-stretched map.
+side by side (docs/spec/baselines.md#patch-network). What is clustered in the end is the stretched
+map.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from iic.networks.segmentation import SegmentationTrunk
 from iic.params.segmentation import SegmentationNetworkSettings
 
 LINEAR_DEVIATION = 0.01
-"""Standard deviation of a fully connected layer's first weights (spec/iic.md, 2)."""
+"""Deviation of a fully connected layer's first weights (docs/spec/baselines.md#patch-network)."""
 
 
 class PatchPairNetwork(nn.Module):

@@ -1,4 +1,4 @@
-"""Where the two patches of a pair lie (spec/iic.md, 4.5, rows "Doersch" and "Isola").
+"""Where the two patches of a pair lie (docs/spec/baselines.md#patch-places).
 
 Both methods draw a first centre at least one and a half patches away from the image's edges, then a
 second centre relative to it. As in the released code a pair whose second patch would leave the

@@ -1,4 +1,4 @@
-"""Settings that context prediction and co-occurrence share (Table 4; spec/iic.md, 2 and 4.5)."""
+"""Settings that context prediction and co-occurrence share (docs/spec/baselines.md#patch-pairs)."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 """k-means on dense SIFT descriptors (Table 4, row "SIFT").
 
-Source: the released code (spec/iic.md, 4.5): VLFeat's dense SIFT of the grey image every 10 pixels,
-128 numbers as uint8, floor(side / 10)^2 descriptors an image (144 for 128 pixels, 400 for 200);
-each has the label of the pixel in the middle of its box of 10 pixels; mini-batch k-means; accuracy
-over descriptors only. So what is counted here are descriptors, not pixels.
+Source: the released code (docs/spec/baselines.md#sift): VLFeat's dense SIFT of the grey image every
+10 pixels, 128 numbers as uint8, floor(side / 10)^2 descriptors an image (144 for 128 pixels, 400
+for 200); each has the label of the pixel in the middle of its box of 10 pixels; mini-batch k-means;
+accuracy over descriptors only. So what is counted here are descriptors, not pixels.
 
 Our choices where the source is silent: centres are found on all descriptors of one random crop of
 each training image, those left out that the training mask leaves out; grey is the luma of RGB, and

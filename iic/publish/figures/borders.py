@@ -1,8 +1,9 @@
 """The frame of uniform predictions that a padded head draws around every tile, and its absence.
 
 The released network pads its heads' 1x1 convolution by a pixel, so that all clusters are equally
-probable along the border of every map, and the first of them wins (spec, 0.1-6). Tiles put together
-without trimming show it as a grid. The paper's renderer trims it away.
+probable along the border of every map, and the first of them wins
+(docs/spec/released_code.md#head-padding). Tiles put together without trimming show it as a grid.
+The paper's renderer trims it away.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Colours of the classes of a segmentation, and maps of classes as pictures.
 
-Those of Potsdam-3 and COCO-Stuff-3 are the paper's, as its released renderers have them (spec,
-section 6). All others were chosen so that the colour-blind tell any two of a dataset apart, and
-from black and white.
+Those of Potsdam-3 and COCO-Stuff-3 are the paper's, as its released renderers have them
+(docs/spec/segmentation.md#colours-of-the-pictures). All others were chosen so that the colour-blind
+tell any two of a dataset apart, and from black and white.
 """
 
 from __future__ import annotations
