@@ -149,7 +149,7 @@ def train(
                 # jobs of a workflow share the terminal, so each writes lines, as its log has
                 live = None if log_file is None else False
                 train_on = train_images if entry.maps is None else train_maps
-                train_on(chosen, entry, place, identity, work, live)
+                train_on(chosen, entry, seed, place, identity, work, live)
             # only now that the receipt lies there is the checkpoint of no more use
             shutil.rmtree(place.scratch, ignore_errors=True)
 

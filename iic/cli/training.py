@@ -23,51 +23,63 @@ from iic.records.snapshots import write_probabilities, write_snapshots
 
 
 def train_images(
-    run: Run, dataset: Dataset, place: RunPaths, fingerprint: str, work: Work, live: bool | None
+    run: Run,
+    dataset: Dataset,
+    seed: int,
+    paths: RunPaths,
+    fingerprint: str,
+    work: Work,
+    live: bool | None,
 ) -> None:
     """Train a run on images, write its files and name them to the job's wrapper."""
     context = RunContext(
         data=load(run.dataset),
         classes=len(dataset.classes),
         settings=run.settings,
-        seed=place.seed,
-        paths=place,
+        seed=seed,
+        paths=paths,
         fingerprint=fingerprint,
         live=live,
     )
     outcome = _train(run, context)
     protocol = context.protocol
-    write_assignments(place.assignments, _clusters(outcome), protocol.labels, protocol.images)
-    _write_history(place, outcome, work)
+    write_assignments(paths.assignments, _clusters(outcome), protocol.labels, protocol.images)
+    _write_history(paths, outcome, work)
     if outcome.probabilities is not None:
-        write_probabilities(place.probabilities, outcome.probabilities, protocol.images)
-        work.output(place.probabilities)
+        write_probabilities(paths.probabilities, outcome.probabilities, protocol.images)
+        work.output(paths.probabilities)
     if outcome.snapshots:
-        write_snapshots(place.snapshots, outcome.snapshots, protocol.images)
-        work.output(place.snapshots)
+        write_snapshots(paths.snapshots, outcome.snapshots, protocol.images)
+        work.output(paths.snapshots)
     _tell(outcome, len(dataset.classes), work)
 
 
 def train_maps(
-    run: Run, dataset: Dataset, place: RunPaths, fingerprint: str, work: Work, live: bool | None
+    run: Run,
+    dataset: Dataset,
+    seed: int,
+    paths: RunPaths,
+    fingerprint: str,
+    work: Work,
+    live: bool | None,
 ) -> None:
     """Train a run on images with a class for every pixel, as `train_images` does."""
     context: MapContext[Any] = MapContext(
         data=load_maps(run.dataset),
         classes=len(dataset.classes),
         settings=run.settings,
-        seed=place.seed,
-        paths=place,
+        seed=seed,
+        paths=paths,
         fingerprint=fingerprint,
         live=live,
     )
     outcome = _train(run, context)
-    write_counts(place.assignments, _clusters(outcome), context.protocol.images)
-    _write_history(place, outcome, work)
+    write_counts(paths.assignments, _clusters(outcome), context.protocol.images)
+    _write_history(paths, outcome, work)
     if outcome.probabilities is not None:
         shown = context.examples(context.settings.maps.examples)
-        write_maps(place.probabilities, outcome.probabilities, shown)
-        work.output(place.probabilities)
+        write_maps(paths.probabilities, outcome.probabilities, shown)
+        work.output(paths.probabilities)
     _tell(outcome, len(dataset.classes), work)
 
 
@@ -87,17 +99,17 @@ def _clusters(outcome: Outcome) -> dict[str, Clusters]:
     return {name: checkpoint.clusters for name, checkpoint in _checkpoints(outcome).items()}
 
 
-def _write_history(place: RunPaths, outcome: Outcome, work: Work) -> None:
+def _write_history(paths: RunPaths, outcome: Outcome, work: Work) -> None:
     """The history, and the weights where there are any."""
-    write_text(place.history, dump_history(outcome.history))
-    work.output(place.history, place.assignments)
-    place.artifacts.mkdir(parents=True, exist_ok=True)
+    write_text(paths.history, dump_history(outcome.history))
+    work.output(paths.history, paths.assignments)
+    paths.artifacts.mkdir(parents=True, exist_ok=True)
     if outcome.tensors is not None:
         from safetensors.numpy import save
 
-        with atomic_file(place.weights) as file:
+        with atomic_file(paths.weights) as file:
             file.write(save(outcome.tensors))
-        work.output(place.weights)
+        work.output(paths.weights)
 
 
 def _tell(outcome: Outcome, classes: int, work: Work) -> None:

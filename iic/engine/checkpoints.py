@@ -45,6 +45,8 @@ class TrainingState:
     best: dict[str, Any] | None = None
     """Epoch, accuracy, clusters and weights of the best epoch by label accuracy."""
     sessions: list[dict[str, Any]] = field(default_factory=list)
+    stopped: bool = False
+    """Whether the task has ended the training before its last epoch."""
 
 
 def save(folder: Path, fingerprint: str, settings: dict[str, Any], state: TrainingState) -> None:
@@ -53,7 +55,7 @@ def save(folder: Path, fingerprint: str, settings: dict[str, Any], state: Traini
         "schema_version": SCHEMA_VERSION,
         "fingerprint": fingerprint,
         "settings": json.dumps(settings, sort_keys=True),
-        "state": {one.name: getattr(state, one.name) for one in fields(state)},
+        "state": {part.name: getattr(state, part.name) for part in fields(state)},
     }
     buffer = io.BytesIO()
     torch.save(content, buffer)
@@ -73,7 +75,7 @@ def load(folder: Path, fingerprint: str, settings: dict[str, Any]) -> TrainingSt
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
         version = content["schema_version"]
-        found = content["fingerprint"]
+        written = content["fingerprint"]
     except Exception as error:
         reason = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
         raise CheckpointError(
@@ -83,11 +85,11 @@ def load(folder: Path, fingerprint: str, settings: dict[str, Any]) -> TrainingSt
         raise CheckpointError(
             f"{path}: checkpoint of schema {version}, this version reads {SCHEMA_VERSION}: {remedy}"
         )
-    if found != fingerprint:
+    if written != fingerprint:
         changed = _differences(json.loads(content["settings"]), settings)
         what = "; ".join(changed[:5]) if changed else "the code or the raw data changed"
         raise CheckpointError(
-            f"{path}: checkpoint of another run: {what} (fingerprint {found[:12]}, now "
+            f"{path}: checkpoint of another run: {what} (fingerprint {written[:12]}, now "
             f"{fingerprint[:12]}): change that back to go on from it, or {remedy}"
         )
     return TrainingState(**content["state"])

@@ -66,7 +66,7 @@ class RunContext(Generic[S]):
     @property
     def name(self) -> str:
         """The run as progress lines call it."""
-        return f"{self.paths.run} seed {self.paths.seed}"
+        return f"{self.paths.run} seed {self.seed}"
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,11 @@ from iic.engine.checkpoints import TrainingState
 from iic.engine.context import Checkpoint, Outcome
 from iic.engine.snapshots import Snapshots
 from iic.engine.task import Task
-from iic.params.training import ScheduleSettings
 from iic.records.receipt import Session
 
 
 def finish(
-    task: Task,
-    schedule: ScheduleSettings,
+    task: Task[Any],
     state: TrainingState,
     sessions: list[Session],
     snapshots: Snapshots,
@@ -25,17 +23,16 @@ def finish(
 
     Args:
         task: The task, its network holding the last weights; those of the best epoch afterwards.
-        schedule: The batch of evaluation.
         state: Training state after the last step.
         sessions: Processes in which the run was trained.
         snapshots: Predictions stored on the way.
     """
-    final = task.predict(schedule.evaluation_batch, probabilities=True)
+    final = task.predict(probabilities=True)
     last = Checkpoint(state.epoch, final.clusters, task.selection_losses())
-    tensors = _named(task.network.state_dict(), "last")
+    tensors = _named(task.kept(task.network.state_dict()), "last")
     best = None
     if state.best is not None:
-        tensors |= _named(state.best["network"], "best_label")
+        tensors |= _named(task.kept(state.best["network"]), "best_label")
         clusters = state.best["clusters"].numpy().astype(final.clusters.dtype)
         losses = last.losses
         if state.best["epoch"] != state.epoch:

@@ -21,13 +21,10 @@ from iic.engine.checkpoints import TrainingState
 from iic.engine.context import Interrupted, NonFiniteLoss, Outcome
 from iic.engine.finish import finish
 from iic.engine.interrupts import InterruptFlag
-from iic.engine.optimisers import build_optimiser
 from iic.engine.progress import RunProgress
 from iic.engine.seeding import derive, generator
 from iic.engine.snapshots import Snapshots
 from iic.engine.task import Task
-from iic.params.optimisers import MomentumSettings
-from iic.params.training import OptimiserSettings, ScheduleSettings
 from iic.records.files import write_text
 from iic.records.history import dump_history
 from iic.records.receipt import Session
@@ -41,45 +38,45 @@ CHECK_EVERY = 50
 class Loop:
     """One run, from wherever its checkpoint left it to its end."""
 
-    def __init__(
-        self,
-        task: Task,
-        optimiser: OptimiserSettings | MomentumSettings,
-        schedule: ScheduleSettings,
-        deterministic: bool,
-    ) -> None:
+    def __init__(self, task: Task[Any], deterministic: bool) -> None:
         self.task = task
-        self.schedule = schedule
-        self.deterministic = deterministic
+        self.schedule = task.schedule
         self.context = task.context
         self.folder = self.context.root / self.context.paths.scratch
         self.settings = self.context.settings.model_dump(mode="json")
-        self.optimiser = build_optimiser(task.parameter_groups(), optimiser)
-        self.snapshots = Snapshots(self.folder, schedule)
-        found = checkpoints.load(self.folder, self.context.fingerprint, self.settings)
-        self.state = found or TrainingState(network={}, optimiser={})
-        if found is not None:
-            self._restore(found)
-            self.snapshots.check(found.steps)
-            log.info(
-                "%s: going on at epoch %d, pass %d, step %d",
-                self.context.name, found.epoch + 1, found.position + 1, found.step,
-            )  # fmt: skip
+        self.optimiser = task.optimiser()
+        self.snapshots = Snapshots(self.folder, task.schedule)
+        earlier = checkpoints.load(self.folder, self.context.fingerprint, self.settings)
+        self.state = state = earlier or TrainingState(network={}, optimiser={})
+        if earlier is not None:
+            self._restore(earlier)
+            self.snapshots.check(state.steps)
+            at = (state.epoch + 1, state.position + 1, state.step)
+            log.info("%s: going on at epoch %d, pass %d, step %d", self.context.name, *at)
         self.loss_sum = torch.tensor(self.state.pass_loss, dtype=torch.float64, device=task.device)
         self.saved_at = self.started = time.monotonic()
         self.session = {
-            "start": _now(), "end": _now(), "first_step": self.state.steps,
-            "last_step": self.state.steps, "host": socket.gethostname(),
-            "device": _device_name(task.device), "torch": str(torch.__version__),
+            "start": _now(),
+            "end": _now(),
+            "first_step": self.state.steps,
+            "last_step": self.state.steps,
+            "host": socket.gethostname(),
+            "device": _device_name(task.device),
+            "torch": str(torch.__version__),
             "deterministic": deterministic,
-        }  # fmt: skip
+        }
 
     @cached_property
-    def total_steps(self) -> int:
-        """Optimiser steps of the whole run."""
-        task, epochs = self.task, range(self.schedule.epochs)
-        steps = sum(task.steps(one) for epoch in epochs for one in task.passes_of(epoch))
+    def planned_steps(self) -> int:
+        """Optimiser steps of the whole run, if nothing ends it earlier."""
+        task, epochs = self.task, range(self.task.epochs)
+        steps = sum(task.steps(head) for epoch in epochs for head in task.passes_of(epoch))
         return min(steps, self.schedule.max_steps or steps)
+
+    @property
+    def total_steps(self) -> int:
+        """Optimiser steps of the whole run: those done where the task has ended it."""
+        return self.state.steps if self.state.stopped else self.planned_steps
 
     def run(self) -> Outcome:
         """Train to the end.
@@ -103,31 +100,23 @@ class Loop:
         # outside, since a signal may end this part at once: the last checkpoint is there
         self.session.update(end=_now(), last_step=self.state.steps)
         sessions = [
-            Session.model_validate(one, strict=False)
-            for one in (*self.state.sessions, self.session)
+            Session.model_validate(session, strict=False)
+            for session in (*self.state.sessions, self.session)
         ]
-        return finish(self.task, self.schedule, self.state, sessions, self.snapshots)
-
-    def begin_epoch(self, epoch: int) -> None:
-        """What a method does before the first step of an epoch, counted from 0: here, nothing.
-
-        It may set the learning rates of `optimiser`, and must leave whatever the epoch's steps need
-        in the task's network or follow from the weights alone: a run resumed in the middle of an
-        epoch does not come here, one stopped between two epochs comes here once more.
-        """
+        return finish(self.task, self.state, sessions, self.snapshots)
 
     def _epoch(self) -> None:
         state, task = self.state, self.task
         task.network.train()
         self.epoch_start = time.monotonic() - state.epoch_seconds
         if not (state.position or state.step):
-            self.begin_epoch(state.epoch)
+            task.begin_epoch(state.epoch, self.optimiser)
         passes = task.passes_of(state.epoch)
         while state.position < len(passes) and (state.steps < self.total_steps or state.step):
-            one = passes[state.position]
+            head = passes[state.position]
             batches = task.order(state.epoch, state.position)
             while state.step < len(batches) and state.steps < self.total_steps:
-                self._step(one, batches[state.step])
+                self._step(head, batches[state.step])
                 if self.interrupt.name is not None:
                     self._stop()
                 if time.monotonic() - self.saved_at > self.schedule.checkpoint_seconds:
@@ -137,16 +126,15 @@ class Loop:
             state.position, state.step = state.position + 1, 0
             self.loss_sum.zero_()
         state.epoch += 1
-        trained = [one.head for one in passes[: state.position]]
-        self._close_epoch(trained)
+        self._close_epoch(list(passes[: state.position]))
         self._save()
 
-    def _step(self, one: Any, indices: torch.Tensor) -> None:
+    def _step(self, head: str, indices: torch.Tensor) -> None:
         state, task = self.state, self.task
         place = (state.epoch, state.position, state.step)
         # networks with dropout and the like draw from the global generator
         torch.manual_seed(derive(task.seed, "step", *place))
-        losses = task.loss(one, indices, generator(task.device, task.seed, "pairs", *place))
+        losses = task.loss(head, indices, generator(task.device, task.seed, "pairs", *place))
         loss = losses.mean()
         # zeros, not None: the released code keeps a head's Adam moments decaying, and so moving
         # its weights, while the other head is trained
@@ -171,8 +159,8 @@ class Loop:
                 return
             value = float("nan")
         state = self.state
-        kept = self.folder / checkpoints.NAME
-        left = f"the last checkpoint is left in {kept}" if kept.exists() else "no checkpoint yet"
+        file = self.folder / checkpoints.NAME
+        left = f"the last checkpoint is left in {file}" if file.exists() else "no checkpoint yet"
         raise NonFiniteLoss(
             f"{self.context.name}: the loss is {value} in epoch {state.epoch + 1}, pass "
             f"{state.position + 1}, by step {state.step}: {left}. Look at the learning rate "
@@ -184,12 +172,14 @@ class Loop:
         """Evaluate, note the epoch in the history and remember it if it is the best so far."""
         self._check_finite(weights=True)
         state = self.state
+        if trained:
+            state.stopped = self.task.end_epoch(state.epoch - 1)
         seconds = time.monotonic() - self.epoch_start if trained else 0.0
         last = state.steps >= self.total_steps
         accuracy = None
         if state.epoch % self.schedule.evaluate_every == 0 or last:
             if self.schedule.double_evaluation:
-                self.task.refresh_statistics(self.schedule.evaluation_batch)
+                self.task.refresh_statistics()
             accuracy = self._accuracy()
         entry: dict[str, Any] = {
             "epoch": state.epoch,
@@ -204,14 +194,14 @@ class Loop:
         state.position, state.epoch_losses = 0, []
         state.epoch_seconds, state.epoch_pairs = 0.0, 0
         write_text(self.folder / "history.jsonl", dump_history(state.history))
-        self.progress.epoch(entry, self.schedule.epochs)
+        self.progress.epoch(entry, self.task.epochs)
 
     def _accuracy(self) -> list[float] | None:
         protocol = self.context.protocol
         if not protocol.labelled:
             return None
         state = self.state
-        clusters = self.task.predict(self.schedule.evaluation_batch).clusters
+        clusters = self.task.predict().clusters
         scores, chosen = protocol.watch(clusters, self.task.k, self.context.classes)
         best = float(scores[chosen])
         if state.best is None or best > state.best["accuracy"]:
@@ -232,9 +222,9 @@ class Loop:
         if state.position or state.step:
             state.epoch_seconds = time.monotonic() - self.epoch_start
         self.session.update(end=_now(), last_step=state.steps)
-        kept, state.sessions = state.sessions, [*state.sessions, self.session]
+        sessions, state.sessions = state.sessions, [*state.sessions, self.session]
         checkpoints.save(self.folder, self.context.fingerprint, self.settings, state)
-        state.sessions = kept
+        state.sessions = sessions
         self.saved_at = time.monotonic()
 
     def _stop(self) -> None:

@@ -1,8 +1,4 @@
-"""Images and label maps of a segmentation run on the device: crops to train on, areas to score.
-
-For methods that learn something else than clusters of pixels; `iic.methods.iic.map_task` has its
-own way to the same crops and areas.
-"""
+"""Images and label maps of a segmentation run on the device: crops to train on, areas to score."""
 
 from __future__ import annotations
 
@@ -38,11 +34,11 @@ class MapImages:
         context: The run.
         maps: Which pixels count, in training and in evaluation.
         augmentation: The random transforms g, of which the crop and its size are used here.
-        splits: Splits that are trained on; empty for the whole dataset.
+        training: Images that are trained on, int64 on the host, (n,).
         device: Where windows are wanted.
 
     Attributes:
-        training: Images of `splits`, int64 on the host, (n,).
+        training: As given.
         evaluated: Images that are scored or mapped from, in the dataset's order, (m,).
         transforms: The transforms g.
     """
@@ -53,19 +49,19 @@ class MapImages:
         *,
         maps: MapSettings,
         augmentation: SegmentationAugmentation,
-        splits: tuple[str, ...],
+        training: Tensor,
         device: torch.device,
     ) -> None:
         data = context.data
         self.device = device
-        self.training = torch.from_numpy(data.indices(splits))
+        self.training = training
         self.evaluated: NDArray[np.int64] = context.protocol.images
         self.transforms = SegmentationTransforms(augmentation)
         self._maps = maps
         self._host_sizes = data.sizes
         self._sizes = torch.from_numpy(data.sizes).to(device)
         self._classes = torch.from_numpy(context.classes_of(maps)).to(device)
-        needed = np.union1d(self.training.numpy(), self.evaluated)
+        needed = np.union1d(training.numpy(), self.evaluated)
         self._images = ImageStore(data.images, device, needed=needed)
         self._labels = ImageStore(data.labels, device, needed=needed)
 
@@ -78,38 +74,42 @@ class MapImages:
         """
         corners = self.transforms.random(self._sizes[indices.to(self.device)], draw)
         pixels, labels = (
-            self.transforms.cut(one.batch(indices), corners) for one in (self._images, self._labels)
+            self.transforms.cut(store.batch(indices), corners)
+            for store in (self._images, self._labels)
         )
         return self._windows(pixels, labels)
 
-    def areas(self, batch: int) -> Iterator[tuple[NDArray[np.int64], Windows]]:
-        """The scored part of every evaluated image.
+    def areas(
+        self, images: NDArray[np.int64], batch: int
+    ) -> Iterator[tuple[NDArray[np.int64], Windows]]:
+        """The scored part of images.
 
         Args:
+            images: Images of those that are held, (n,).
             batch: Images at a time; whole images come in groups of one size.
 
         Yields:
-            Places in `evaluated`, and the windows.
+            Positions in `images`, and the windows.
         """
         centre = self._maps.evaluation_area == "centre"
-        sizes = self._host_sizes[self.evaluated]
+        sizes = self._host_sizes[images]
         groups = [np.arange(len(sizes))]
         if not centre:
             _, group = np.unique(sizes, axis=0, return_inverse=True)
-            groups = [np.flatnonzero(group == one) for one in range(int(group.max()) + 1)]
+            groups = [np.flatnonzero(group == size) for size in range(int(group.max()) + 1)]
         parts = [
             group[start : start + batch]
             for group in groups
             for start in range(0, len(group), batch)
         ]
         for rows in parts:
-            indices = torch.from_numpy(self.evaluated[rows])
+            indices = torch.from_numpy(images[rows])
             pixels, labels = self._images.batch(indices), self._labels.batch(indices)
             if centre:
                 corners = self.transforms.centred(self._sizes[indices.to(self.device)])
-                pixels, labels = (self.transforms.cut(one, corners) for one in (pixels, labels))
+                pixels, labels = (self.transforms.cut(part, corners) for part in (pixels, labels))
             else:
-                height, width = (int(one) for one in sizes[rows[0]])
+                height, width = (int(side) for side in sizes[rows[0]])
                 pixels, labels = pixels[..., :height, :width], labels[..., :height, :width]
             yield rows, self._windows(pixels, labels)
 

@@ -16,7 +16,7 @@ def build_optimiser(
     """Adam or SGD with momentum; a group's own learning rate goes before the settings'.
 
     Args:
-        groups: Parameters, as `Task.parameter_groups` gives them.
+        groups: Parameters, as `iic.engine.task.Task.parameter_groups` gives them.
         settings: Whose class says which optimiser it is.
     """
     if isinstance(settings, MomentumSettings):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,18 +19,17 @@ class Snapshots:
 
     Args:
         folder: The run's scratch folder.
-        schedule: At which steps, and the batch of evaluation.
+        schedule: At which steps.
     """
 
     def __init__(self, folder: Path, schedule: ScheduleSettings) -> None:
         self._folder = folder
         self._steps = schedule.snapshot_steps
-        self._batch = schedule.evaluation_batch
 
-    def take(self, task: Task, step: int) -> None:
+    def take(self, task: Task[Any], step: int) -> None:
         """Store the predictions, if `step` is one of the chosen steps."""
         if step in self._steps:
-            probabilities = task.predict(self._batch, probabilities=True).probabilities
+            probabilities = task.predict(probabilities=True).probabilities
             assert probabilities is not None
             write_array(self._path(step), probabilities)
 

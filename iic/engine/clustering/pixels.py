@@ -219,7 +219,7 @@ def count_clusters(
     k = len(centres)
     counts = np.zeros((len(images.evaluated), 1, k, classes), np.int32)
     with torch.no_grad():
-        for rows, windows in images.areas(batch):
+        for rows, windows in images.areas(images.evaluated, batch):
             height, width = windows.classes.shape[1:]
             clusters = nearest_maps(embed(windows.pixels), centres, (height, width))
             place = torch.arange(len(rows), device=clusters.device)[:, None, None]

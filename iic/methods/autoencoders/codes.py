@@ -1,12 +1,9 @@
-"""Codes of images, scaled as the settings say and clustered by the house's k-means."""
+"""Codes of images, scaled as the settings say before k-means clusters them."""
 
 from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-
-from iic.engine.clustering.kmeans import Clustering, kmeans
-from iic.methods.autoencoders.settings import CodeClusterSettings
 
 Codes = npt.NDArray[np.float32]
 SMALLEST = 1e-12
@@ -24,32 +21,3 @@ def scaled(codes: Codes, scaling: str) -> Codes:
     else:
         size = np.linalg.norm(wide, axis=1, keepdims=True)
     return (wide / np.where(size > SMALLEST, size, 1)).astype(np.float32)
-
-
-def cluster_codes(
-    codes: Codes, k: int, settings: CodeClusterSettings, *, restarts: int, seed: int, threads: int
-) -> Clustering:
-    """Cluster the codes; same arguments, same bytes.
-
-    Args:
-        codes: (n, d).
-        k: Clusters.
-        settings: How codes are scaled, and the most iterations.
-        restarts: Starts, of which the one of lowest inertia is kept.
-        seed: Seed of the starts, any whole number of at least 0.
-        threads: CPU threads allowed.
-
-    Returns:
-        Clusters and, in the scaled codes' units, centres and inertia.
-
-    Raises:
-        IICError: There are fewer codes than clusters, or one is not finite.
-    """
-    return kmeans(
-        scaled(codes, settings.scaling),
-        k,
-        seed=seed,
-        threads=threads,
-        restarts=restarts,
-        max_iterations=settings.max_iterations,
-    )

@@ -28,13 +28,11 @@ class Settings(ReconstructionSettings):
 
 
 def train(context: RunContext[Settings]) -> Outcome:
-    """Train the autoencoder and cluster the codes; the one "sub-head" has the inertia as its loss.
+    """Train the autoencoder and cluster the codes; the one "sub-head" has the inertia as its loss."""
+    from functools import partial
 
-    Raises:
-        NonFiniteLoss: The loss was NaN or infinite; the last checkpoint is left.
-        Interrupted: SIGTERM or SIGINT came; a checkpoint of this very step is left.
-    """
+    from iic.engine.run import run
     from iic.methods.autoencoders.loss import Plain
-    from iic.methods.autoencoders.run import train_autoencoder
+    from iic.methods.autoencoders.task import ReconstructionTask
 
-    return train_autoencoder(context, Plain())
+    return run(context, partial(ReconstructionTask, objective=Plain()))

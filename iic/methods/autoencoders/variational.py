@@ -40,14 +40,13 @@ class Settings(ReconstructionSettings):
 
 
 def train(context: RunContext[Settings]) -> Outcome:
-    """Train the autoencoder and cluster the codes; the one "sub-head" has the inertia as its loss.
+    """Train the autoencoder and cluster the codes; the one "sub-head" has the inertia as its loss."""
+    from functools import partial
 
-    Raises:
-        NonFiniteLoss: The loss was NaN or infinite; the last checkpoint is left.
-        Interrupted: SIGTERM or SIGINT came; a checkpoint of this very step is left.
-    """
+    from iic.engine.run import run
     from iic.methods.autoencoders.loss import Variational
-    from iic.methods.autoencoders.run import train_autoencoder
+    from iic.methods.autoencoders.task import ReconstructionTask
 
     settings = context.settings
-    return train_autoencoder(context, Variational(settings.likelihood, settings.beta))
+    objective = Variational(settings.likelihood, settings.beta)
+    return run(context, partial(ReconstructionTask, objective=objective))

@@ -49,12 +49,8 @@ class Settings(DECSettings):
 
 
 def train(context: RunContext[Settings]) -> Outcome:
-    """Train all stages; the one "sub-head" has KL(P || Q) over the evaluated images as its loss.
+    """Train all stages; the one "sub-head" has KL(P || Q) over the evaluated images as its loss."""
+    from iic.engine.run import run
+    from iic.methods.dec.task import DECTask
 
-    Raises:
-        NonFiniteLoss: The loss was NaN or infinite; the last checkpoint is left.
-        Interrupted: SIGTERM or SIGINT came; a checkpoint of this very step is left.
-    """
-    from iic.methods.dec.run import train_dec
-
-    return train_dec(context)
+    return run(context, DECTask)

@@ -6,21 +6,19 @@ import torch
 from torch import Tensor, nn
 
 from iic.methods.autoencoders.network import Autoencoder
+from iic.methods.autoencoders.network_settings import AutoencoderSettings
 
 MEMORY = ("targets", "labels")
 """Buffers that hold something of every training image: of use to a checkpoint alone."""
 
 
-class DECNetwork(nn.Module):
+class DECNetwork(Autoencoder):
     """Autoencoder and centres; buffers hold all that a resumed training needs besides.
 
     Args:
-        autoencoder: Fully connected; its first weights are replaced.
+        settings: Of a fully connected autoencoder; `initialise` replaces its first weights.
         k: Clusters.
-        code: Numbers in a code.
         images: Training images.
-        deviation: Standard deviation of the first weights, around 0, or None for weights spread by
-            the number of a layer's inputs (`iic.methods.dec.settings`); biases are 0.
         scale: Factor on pixels in [0, 1]; it belongs to the weights.
     """
 
@@ -34,22 +32,26 @@ class DECNetwork(nn.Module):
     """Whether too few labels changed for another epoch."""
     scale: Tensor
 
-    def __init__(
-        self,
-        autoencoder: Autoencoder,
-        *,
-        k: int,
-        code: int,
-        images: int,
-        deviation: float | None,
-        scale: float,
-    ) -> None:
-        super().__init__()
-        self.encoder, self.decoder = autoencoder.encoder, autoencoder.decoder
+    def __init__(self, settings: AutoencoderSettings, *, k: int, images: int, scale: float) -> None:
+        super().__init__(settings)
         self._down, self._up = (
             [part for part in half if isinstance(part, nn.Linear)]
             for half in (self.encoder, self.decoder)
         )
+        self.centres = nn.Parameter(torch.zeros(k, settings.code))
+        self.register_buffer("targets", torch.zeros(images, k))
+        self.register_buffer("labels", torch.zeros(images, dtype=torch.int32))
+        self.register_buffer("started", torch.tensor(False))
+        self.register_buffer("stopped", torch.tensor(False))
+        self.register_buffer("scale", torch.tensor(scale))
+
+    def initialise(self, deviation: float | None) -> None:
+        """First weights from torch's global generator, and biases of 0.
+
+        Args:
+            deviation: Standard deviation of the weights, around 0, or None for weights spread by
+                the number of a layer's inputs (`iic.methods.dec.settings`).
+        """
         for layer in (*self._down, *self._up):
             if deviation is None:
                 reach = layer.in_features**-0.5
@@ -57,12 +59,6 @@ class DECNetwork(nn.Module):
             else:
                 nn.init.normal_(layer.weight, std=deviation)
             nn.init.zeros_(layer.bias)
-        self.centres = nn.Parameter(torch.zeros(k, code))
-        self.register_buffer("targets", torch.zeros(images, k))
-        self.register_buffer("labels", torch.zeros(images, dtype=torch.int32))
-        self.register_buffer("started", torch.tensor(False))
-        self.register_buffer("stopped", torch.tensor(False))
-        self.register_buffer("scale", torch.tensor(scale))
 
     def pair(self, layer: int) -> tuple[nn.Linear, nn.Linear]:
         """A layer of the encoder, counted from 0, and its mirror in the decoder."""

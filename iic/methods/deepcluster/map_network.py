@@ -106,13 +106,13 @@ class PseudoLabelledMaps(nn.Module):
             projection: (d, c), c at most the number of components.
             centres: (clusters, c).
         """
-        found = projection.shape[1]
+        directions = projection.shape[1]
         with torch.no_grad():
             self.mean.copy_(torch.from_numpy(mean))
             self.projection.zero_()
-            self.projection[:, :found] = torch.from_numpy(projection).to(self.mean.device)
+            self.projection[:, :directions] = torch.from_numpy(projection).to(self.mean.device)
             self.centres.zero_()
-            self.centres[:, :found] = torch.from_numpy(centres).to(self.mean.device)
+            self.centres[:, :directions] = torch.from_numpy(centres).to(self.mean.device)
 
     def reset_top(self, draw: torch.Generator | None) -> None:
         """Forget the top layer: clusters of one epoch are not those of the next.

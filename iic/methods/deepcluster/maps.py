@@ -45,11 +45,8 @@ def train(context: RunContext[Settings]) -> Outcome:
 
     Raises:
         IICError: Fewer pixels are left by the mask than there are clusters.
-        NonFiniteLoss: The loss was NaN or infinite; the last checkpoint is left.
-        Interrupted: SIGTERM or SIGINT came; a checkpoint of this very step is left.
     """
-    from iic.engine.map_context import MapContext
-    from iic.methods.deepcluster.map_task import train_deepcluster_segmentation
+    from iic.engine.run import run
+    from iic.methods.deepcluster.map_task import DeepClusterMapTask
 
-    assert isinstance(context, MapContext)
-    return train_deepcluster_segmentation(context)
+    return run(context, DeepClusterMapTask)

@@ -37,12 +37,8 @@ class Settings(DeepClusterSettings):
 
 
 def train(context: RunContext[Settings]) -> Outcome:
-    """Train on pseudo-labels and cluster the features.
+    """Train on pseudo-labels and cluster the features."""
+    from iic.engine.run import run
+    from iic.methods.deepcluster.task import DeepClusterTask
 
-    Raises:
-        NonFiniteLoss: The loss was NaN or infinite; the last checkpoint is left.
-        Interrupted: SIGTERM or SIGINT came; a checkpoint of this very step is left.
-    """
-    from iic.methods.deepcluster.task import train_deepcluster
-
-    return train_deepcluster(context)
+    return run(context, DeepClusterTask)

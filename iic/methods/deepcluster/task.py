@@ -3,44 +3,44 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from threadpoolctl import threadpool_limits
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from iic.engine.clustering.kmeans import kmeans
 from iic.engine.clustering.whitening import Whitening, fit_whitening
-from iic.engine.context import Outcome, RunContext
-from iic.engine.device import configure, leased_device
 from iic.engine.feature_task import FeatureTask, Points
-from iic.engine.loop import Loop
+from iic.engine.image_task import AugmentedTask
 from iic.engine.seeding import derive, generator
-from iic.engine.task import HeadPass
+from iic.engine.task import CPU
 from iic.methods.deepcluster.network import DeepClusterNetwork
-from iic.methods.deepcluster.settings import DeepClusterSettings
 from iic.methods.deepcluster.uniform import uniform_over_clusters
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from iic.methods.deepcluster.settings import DeepClusterSettings
 
 log = logging.getLogger(__name__)
 
-CPU = torch.device("cpu")
 
+class DeepClusterTask(AugmentedTask[DeepClusterNetwork], FeatureTask[DeepClusterNetwork]):
+    """DeepCluster on images."""
 
-class DeepClusterTask(FeatureTask[DeepClusterSettings]):
-    """What the training loop needs to know about DeepCluster; arguments as for `FeatureTask`."""
+    settings: DeepClusterSettings
 
-    module: DeepClusterNetwork
-
-    def build(self) -> nn.Module:
+    def build(self) -> DeepClusterNetwork:
         """Trunk, feature layer and top layer."""
         settings = self.settings
         return DeepClusterNetwork(
             settings.network,
             features=settings.features,
             clusters=settings.clusters,
-            images=len(self._training),
+            images=len(self.training),
         )
 
     def parameter_groups(self) -> list[dict[str, Any]]:
@@ -48,40 +48,42 @@ class DeepClusterTask(FeatureTask[DeepClusterSettings]):
 
         So nothing of the optimiser belongs to a layer that is forgotten before each epoch.
         """
-        top = list(self.module.top.parameters())
+        top = list(self.network.top.parameters())
         apart = {id(parameter) for parameter in top}
-        rest = [one for one in self.module.parameters() if id(one) not in apart]
+        rest = [each for each in self.network.parameters() if id(each) not in apart]
         return [{"params": rest}, {"params": top, "momentum": 0.0}]
 
     def order(self, epoch: int, position: int) -> list[Tensor]:
-        """Images of every batch, uniformly over the pseudo-labels of the epoch, on the host."""
-        draw = generator(CPU, self.seed, "order", epoch, position)
-        places = uniform_over_clusters(self.module.pseudo_labels.cpu(), draw)
-        return list(torch.split(places, self.settings.batch_images))
+        """Images of every batch, uniformly over the pseudo-labels of the epoch, on the host.
 
-    def loss(self, one: HeadPass, indices: Tensor, draw: torch.Generator) -> Tensor:
+        They are given as positions in `training`, which are those of their pseudo-labels.
+        """
+        draw = generator(CPU, self.seed, "order", epoch, position)
+        positions = uniform_over_clusters(self.network.pseudo_labels.cpu(), draw)
+        return list(torch.split(positions, self.batch_images))
+
+    def loss(self, head: str, indices: Tensor, draw: torch.Generator) -> Tensor:
         """Cross-entropy of the pseudo-labels of transformed images, (1,).
 
         Args:
-            one: The pass.
-            indices: Places of the batch's images among the training images, (U,).
+            head: The pass.
+            indices: Positions of the batch's images in `training`, (U,).
             draw: Source of the transforms' parameters.
         """
-        images = self.store.batch(self._training[indices])
-        features = self.forward(self.augmentation.transformed(images, 1, draw))
-        labels = self.module.pseudo_labels[indices.to(self.device)].long()
-        return cross_entropy(self.module.classify(features), labels).reshape(1)
+        images = self.augmentation.transformed(self.store.batch(self.training[indices]), 1, draw)
+        features = self.forward(self.network, images).float()
+        labels = self.network.pseudo_labels[indices.to(self.device)].long()
+        return cross_entropy(self.network.classify(features), labels).reshape(1)
 
-    def recluster(self, epoch: int) -> None:
+    def begin_epoch(self, epoch: int, optimiser: torch.optim.Optimizer) -> None:
         """Give every training image a new pseudo-label, and forget the top layer.
 
-        Features are computed twice, in batches; what is held of them are `components` numbers an
-        image.
+        Pseudo-labels follow from the weights and are then in the network. Features are computed
+        twice, in batches; what is held of them are `components` numbers an image.
         """
-        settings, batch = self.settings, self.settings.schedule.evaluation_batch
-        directions = self._directions(self._training, batch)
-        points = self._projected(directions, self._training, batch)
-        found = kmeans(
+        settings = self.settings
+        points = self._projected(self._directions(self.training), self.training)
+        clustering = kmeans(
             points,
             settings.clusters,
             seed=derive(self.seed, "pseudo-labels", epoch),
@@ -89,34 +91,38 @@ class DeepClusterTask(FeatureTask[DeepClusterSettings]):
             restarts=settings.pseudo_restarts,
             max_iterations=settings.pseudo_iterations,
         )
-        self.module.pseudo_labels.copy_(torch.from_numpy(found.clusters.astype(np.int32)))
-        self.module.reset_top(generator(CPU, self.seed, "top", epoch))
-        sizes = np.bincount(found.clusters)
+        labels = torch.from_numpy(clustering.clusters.astype(np.int32))
+        self.network.pseudo_labels.copy_(labels)
+        self.network.reset_top(generator(CPU, self.seed, "top", epoch))
+        sizes = np.bincount(clustering.clusters)
+        filled = sizes[sizes > 0]
         log.info(
             "%s: epoch %d: %d clusters of %d to %d images",
-            self.context.name, epoch + 1, (sizes > 0).sum(), sizes[sizes > 0].min(), sizes.max(),
-        )  # fmt: skip
+            *(self.context.name, epoch + 1, len(filled), filled.min(), filled.max()),
+        )
 
-    def points(self, batch: int) -> Points:
+    def points(self) -> Points:
         """Principal components of the evaluated images' features, each of length 1."""
-        directions = self._directions(self._evaluated, batch)
+        directions = self._directions(self.evaluated)
         if self.settings.evaluate_on == "principal":
             directions = unscaled(directions)
-        return self._projected(directions, self._evaluated, batch)
+        return self._projected(directions, self.evaluated)
 
-    def _projected(self, directions: Whitening, images: Tensor, batch: int) -> Points:
+    def _features(self, images: Tensor) -> Iterator[Points]:
+        return (part.cpu().numpy() for part in self.evaluations(images))
+
+    def _projected(self, directions: Whitening, images: Tensor) -> Points:
         with threadpool_limits(self.settings.threads):
-            return np.concatenate([directions(one) for one in self.features(images, batch)])
+            return np.concatenate([directions(part) for part in self._features(images)])
 
-    def _directions(self, images: Tensor, batch: int) -> Whitening:
+    def _directions(self, images: Tensor) -> Whitening:
         """Whitening of these images' features, found on some of them where they are many."""
         most = self.settings.directions_images
         if most is not None and len(images) > most:
-            draw = generator(CPU, self.seed, "directions")
-            images = images[torch.randperm(len(images), generator=draw)[:most].sort().values]
+            images = self.shuffled(images, "directions")[:most].sort().values
         with threadpool_limits(self.settings.threads):
             return fit_whitening(
-                self.features(images, batch), self.settings.components, self.context.name
+                self._features(images), self.settings.components, self.context.name
             )
 
 
@@ -124,32 +130,3 @@ def unscaled(whitening: Whitening) -> Whitening:
     """The same principal directions, each of length 1 instead of divided by its deviation."""
     lengths = np.linalg.norm(whitening.projection, axis=0, keepdims=True)
     return Whitening(whitening.mean, (whitening.projection / lengths).astype(np.float32))
-
-
-class DeepClusterLoop(Loop):
-    """The training loop, with new pseudo-labels before each epoch."""
-
-    task: DeepClusterTask
-
-    def begin_epoch(self, epoch: int) -> None:
-        """New pseudo-labels, which follow from the weights and are then in the network."""
-        self.task.recluster(epoch)
-
-
-def train_deepcluster(context: RunContext[Any]) -> Outcome:
-    """Train to the end, or go on from the run's checkpoint.
-
-    Args:
-        context: The run, with `DeepClusterSettings`.
-
-    Raises:
-        CheckpointError: The run's checkpoint was made by other settings, data or code.
-        IICError: The settings ask for a GPU and there is none.
-        NonFiniteLoss: The loss was NaN or infinite; the last checkpoint is left.
-        Interrupted: SIGTERM or SIGINT came; a checkpoint of this very step is left.
-    """
-    settings: DeepClusterSettings = context.settings
-    with leased_device(settings.gpu) as device:
-        deterministic = configure(device, settings.threads)
-        task = DeepClusterTask(context, device)
-        return DeepClusterLoop(task, settings.optimiser, settings.schedule, deterministic).run()

@@ -31,7 +31,7 @@ from iic.params.fit import fit_problems
 from iic.params.method import MethodSettings, Problem
 from iic.params.networks import NetworkSettings
 from iic.params.splits import image_count, split_problems
-from iic.params.training import ComputeSettings, ScheduleSettings
+from iic.params.training import ComputeSettings, OptimiserSettings, ScheduleSettings
 
 if TYPE_CHECKING:
     from iic.engine.context import Outcome, RunContext
@@ -67,6 +67,11 @@ class Settings(MethodSettings):
         """Run of the same dataset and seed whose weights this one starts from."""
         return self.start_from
 
+    @property
+    def optimiser(self) -> OptimiserSettings:
+        """Adam; the trunk has a learning rate of its own."""
+        return OptimiserSettings(learning_rate=self.head_learning_rate)
+
     def cost(self, dataset: Dataset) -> Cost:
         """Operations of one training."""
         return classification_cost(
@@ -94,9 +99,10 @@ class Settings(MethodSettings):
             )
         if self.features == "penultimate" and self.network.family != "A":
             yield Problem(
-                "features", f"penultimate features of network {self.network.family}",
+                "features",
+                f"penultimate features of network {self.network.family}",
                 "pooled; only network A has penultimate ones",
-            )  # fmt: skip
+            )
         images = image_count(self.splits, dataset)
         if self.fold is None and images % self.batch_images == 1:
             yield Problem(
@@ -111,45 +117,11 @@ def train(context: RunContext[Settings]) -> Outcome:
     """Train on labels and report the classes of the test images.
 
     Raises:
-        IICError: The dataset has no such fold, or the weights are of another network.
+        IICError: The dataset has no such fold, a training image has no label, a batch would have
+            one image, or the weights are of another network.
         RecordError: The weights to start from are absent or damaged.
-        NonFiniteLoss: The loss was NaN or infinite; the last checkpoint is left.
-        Interrupted: SIGTERM or SIGINT came; a checkpoint of this very step is left.
     """
-    import numpy as np
+    from iic.engine.run import run
+    from iic.methods.finetune.task import ClassificationTask
 
-    from iic.methods.finetune.run import train_classifier
-    from iic.params.errors import IICError
-    from iic.records.paths import RunPaths
-
-    settings = context.settings
-    training = context.data.indices(settings.splits)
-    if settings.fold is not None:
-        folds = context.data.manifest.folds or ()
-        if settings.fold >= len(folds):
-            raise IICError(
-                f"{context.name}: fold: {settings.fold}, but {context.data.manifest.dataset} has "
-                f"{len(folds)} predefined folds"
-            )
-        training = np.asarray(folds[settings.fold], dtype=np.int64)
-    pretrained = None
-    if settings.start_from is not None:
-        dataset = context.paths.run.split("/")[0]
-        base = RunPaths(context.paths.scale, f"{dataset}/{settings.start_from}", context.seed)
-        pretrained = (context.root / base.weights, settings.checkpoint)
-    return train_classifier(
-        context,
-        network=settings.network,
-        features=settings.features,
-        head=settings.head,
-        hidden=settings.hidden,
-        augmentation=settings.augmentation,
-        training=training,
-        pretrained=pretrained,
-        batch_images=settings.batch_images,
-        trunk_learning_rate=settings.trunk_learning_rate,
-        head_learning_rate=settings.head_learning_rate,
-        ten_crop=settings.ten_crop,
-        schedule=settings.schedule,
-        compute=settings.compute,
-    )
+    return run(context, ClassificationTask)

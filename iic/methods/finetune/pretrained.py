@@ -34,21 +34,21 @@ def load_trunk(trunk: nn.Module, path: Path, checkpoint: str) -> None:
     except (OSError, SafetensorError) as error:
         raise RecordError(f"{path}: no weights: {error}") from None
     prefix = f"{checkpoint}.{PART}"
-    found = {
+    stored = {
         name.removeprefix(prefix): value
         for name, value in tensors.items()
         if name.startswith(prefix)
     }
-    wanted = trunk.state_dict()
-    if not found:
+    needed = trunk.state_dict()
+    if not stored:
         have = sorted({name.split(".")[0] for name in tensors})
         raise IICError(f"{path}: no trunk at checkpoint {checkpoint!r}: has {', '.join(have)}")
-    for name in sorted({*wanted, *found}):
-        mine, theirs = wanted.get(name), found.get(name)
+    for name in sorted({*needed, *stored}):
+        mine, theirs = needed.get(name), stored.get(name)
         if mine is None or theirs is None or mine.shape != theirs.shape:
-            shapes = ["absent" if one is None else tuple(one.shape) for one in (theirs, mine)]
+            shapes = ["absent" if part is None else tuple(part.shape) for part in (theirs, mine)]
             raise IICError(
                 f"{path}: weights of another network: {name} is {shapes[0]}, and {shapes[1]} in "
                 "the network of these settings\n  remedy: give both runs the same `network`"
             )
-    trunk.load_state_dict(found)
+    trunk.load_state_dict(stored)

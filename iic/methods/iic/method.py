@@ -14,44 +14,39 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import Field
-
-from iic.params.augmentation import AugmentationSettings
+from iic.methods.iic.settings import ClusteringSettings
 from iic.params.cost import Cost, clustering_cost
 from iic.params.datasets import Dataset
-from iic.params.fit import fit_problems
-from iic.params.method import MethodSettings, Problem
-from iic.params.networks import NetworkSettings
-from iic.params.training import (
-    ComputeSettings,
-    HeadSettings,
-    OptimiserSettings,
-    PairSettings,
-    ScheduleSettings,
-)
+from iic.params.method import Problem
+from iic.params.training import HeadSettings, OptimiserSettings, ScheduleSettings
 
 if TYPE_CHECKING:
     from iic.engine.context import Outcome, RunContext
 
 
-class Settings(MethodSettings):
+class Settings(ClusteringSettings):
     """Settings of IIC with two heads."""
 
-    network: NetworkSettings
-    augmentation: AugmentationSettings
-    pairs: PairSettings = PairSettings()
     head_a: HeadSettings
     """Auxiliary overclustering head, k > number of classes."""
     head_b: HeadSettings
     """Main head, k = number of classes; the only one used at test time."""
-    sub_heads: int = Field(5, ge=1)
-    """h: independently initialised sub-heads of each head."""
     head_order: Literal["A first", "B first"] = "B first"
     overclustering_head: bool = True
     """False: the passes of head A train head B, as the released code does for grey images."""
     optimiser: OptimiserSettings = OptimiserSettings()
     schedule: ScheduleSettings
-    compute: ComputeSettings = ComputeSettings()
+
+    @property
+    def heads(self) -> dict[str, HeadSettings]:
+        """The auxiliary head and the main head."""
+        return {"A": self.head_a, "B": self.head_b}
+
+    def turns(self, epoch: int) -> list[str]:
+        """Both heads' passes, the same in every epoch."""
+        auxiliary = ["A" if self.overclustering_head else "B"] * self.head_a.passes
+        main = ["B"] * self.head_b.passes
+        return auxiliary + main if self.head_order == "A first" else main + auxiliary
 
     def cost(self, dataset: Dataset) -> Cost:
         """Operations of one training."""
@@ -69,14 +64,15 @@ class Settings(MethodSettings):
         )
 
     def problems(self, dataset: Dataset) -> Iterator[Problem]:
-        """Whether heads, batch, crops and network fit together and fit the dataset."""
+        """Whether all fits together and fits the dataset."""
         yield from super().problems(dataset)
         classes = len(dataset.classes)
         if self.head_b.k != classes:
             yield Problem(
-                "head_b.k", f"{self.head_b.k} clusters, but {classes} classes",
+                "head_b.k",
+                f"{self.head_b.k} clusters, but {classes} classes",
                 f"the number of classes, {classes}",
-            )  # fmt: skip
+            )
         if self.head_a.k < classes:
             yield Problem(
                 "head_a.k",
@@ -85,34 +81,11 @@ class Settings(MethodSettings):
             )
         yield from self.head_a.problems("head_a", dataset)
         yield from self.head_b.problems("head_b", dataset)
-        yield from self.pairs.problems(dataset, self.head_a.splits, self.head_b.splits)
-        yield from fit_problems(self.network, self.augmentation, dataset)
 
 
 def train(context: RunContext[Settings]) -> Outcome:
-    """Train both heads in turns and report the main head.
+    """Train both heads in turns and report the main head."""
+    from iic.engine.run import run
+    from iic.methods.iic.task import ClusteringTask
 
-    Raises:
-        NonFiniteLoss: The loss was NaN or infinite; the last checkpoint is left.
-        Interrupted: SIGTERM or SIGINT came; a checkpoint of this very step is left.
-    """
-    from iic.methods.iic.run import HeadPass, train_clustering
-
-    settings = context.settings
-    main = HeadPass("B", settings.head_b.lam)
-    auxiliary = HeadPass("A", settings.head_a.lam) if settings.overclustering_head else main
-    passes_b, passes_a = [main] * settings.head_b.passes, [auxiliary] * settings.head_a.passes
-    return train_clustering(
-        context,
-        network=settings.network,
-        heads={"A": settings.head_a.k, "B": settings.head_b.k},
-        splits={"A": settings.head_a.splits, "B": settings.head_b.splits},
-        sub_heads=settings.sub_heads,
-        augmentation=settings.augmentation,
-        pairs=settings.pairs,
-        passes=passes_a + passes_b if settings.head_order == "A first" else passes_b + passes_a,
-        report_head="B",
-        optimiser=settings.optimiser,
-        schedule=settings.schedule,
-        compute=settings.compute,
-    )
+    return run(context, ClusteringTask)

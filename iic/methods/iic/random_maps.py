@@ -7,44 +7,51 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
+from iic.methods.iic.map_settings import SegmentationSettings
 from iic.params.cost import Cost
 from iic.params.datasets import Dataset
 from iic.params.map_cost import segmentation_cost
-from iic.params.method import MethodSettings, Problem
-from iic.params.segmentation import (
-    MapSettings,
-    SegmentationAugmentation,
-    SegmentationNetworkSettings,
-    ShiftSettings,
-    map_problems,
-)
-from iic.params.training import (
-    ComputeSettings,
-    HeadSettings,
-    OptimiserSettings,
-    PairSettings,
-    ScheduleSettings,
-)
+from iic.params.method import Problem
+from iic.params.segmentation import ShiftSettings, map_problems
+from iic.params.training import HeadSettings, OptimiserSettings, PairSettings, ScheduleSettings
 
 if TYPE_CHECKING:
     from iic.engine.context import Outcome, RunContext
 
 PAIRS = PairSettings(batch_pairs=1, repeats=1)
-"""Nothing is trained, so no batch of pairs is ever drawn but to compare several sub-heads."""
 
 
-class Settings(MethodSettings):
+class Settings(SegmentationSettings):
     """Settings of the untrained network."""
 
-    network: SegmentationNetworkSettings
-    augmentation: SegmentationAugmentation
-    maps: MapSettings = MapSettings()
     k: int = Field(ge=2)
     """Clusters of each sub-head."""
-    sub_heads: int = Field(1, ge=1)
     evaluation_batch: int = Field(100, ge=1)
     """Images in a batch of evaluation."""
-    compute: ComputeSettings = ComputeSettings()
+
+    @property
+    def heads(self) -> dict[str, HeadSettings]:
+        """The only head, compared on the images that are scored."""
+        return {"B": HeadSettings(k=self.k, splits=self.evaluation.test)}
+
+    def turns(self, epoch: int) -> list[str]:
+        """The head; no epoch comes."""
+        return ["B"]
+
+    @property
+    def pairs(self) -> PairSettings:
+        """Nothing is trained: pairs are drawn only where several sub-heads are compared."""
+        return PAIRS
+
+    @property
+    def shifts(self) -> ShiftSettings:
+        """None."""
+        return ShiftSettings(half_side=0)
+
+    @property
+    def optimiser(self) -> OptimiserSettings:
+        """Of no account: it takes no step."""
+        return OptimiserSettings()
 
     @property
     def schedule(self) -> ScheduleSettings:
@@ -73,29 +80,12 @@ class Settings(MethodSettings):
         classes = len(dataset.classes)
         if self.k < classes:
             yield Problem("k", f"{self.k} clusters for {classes} classes", f"at least {classes}")
-        yield from map_problems(
-            self.network, self.augmentation, ShiftSettings(half_side=0), self.maps, dataset
-        )
+        yield from map_problems(self.network, self.augmentation, self.shifts, self.maps, dataset)
 
 
 def train(context: RunContext[Settings]) -> Outcome:
     """Initialise the network and report it: a run of no epochs."""
-    from iic.methods.iic.run_maps import HeadPass, train_segmentation
+    from iic.engine.run import run
+    from iic.methods.iic.map_task import SegmentationTask
 
-    settings = context.settings
-    return train_segmentation(
-        context,
-        network=settings.network,
-        heads={"B": settings.k},
-        splits={"B": settings.evaluation.test},
-        sub_heads=settings.sub_heads,
-        augmentation=settings.augmentation,
-        shifts=ShiftSettings(half_side=0),
-        maps=settings.maps,
-        pairs=PAIRS,
-        passes=lambda epoch: [HeadPass("B")],
-        report_head="B",
-        optimiser=OptimiserSettings(),
-        schedule=settings.schedule,
-        compute=settings.compute,
-    )
+    return run(context, SegmentationTask)

@@ -12,38 +12,38 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from iic.params.augmentation import AugmentationSettings
+from iic.methods.iic.settings import ClusteringSettings
 from iic.params.cost import Cost, clustering_cost
 from iic.params.datasets import Dataset
-from iic.params.fit import fit_problems
-from iic.params.method import MethodSettings, Problem
-from iic.params.networks import NetworkSettings
-from iic.params.training import (
-    ComputeSettings,
-    HeadSettings,
-    OptimiserSettings,
-    PairSettings,
-    ScheduleSettings,
-)
+from iic.params.method import Problem
+from iic.params.training import HeadSettings, OptimiserSettings, ScheduleSettings
 
 if TYPE_CHECKING:
     from iic.engine.context import Outcome, RunContext
 
 
-class Settings(MethodSettings):
-    """Settings of the untrained network."""
+class Settings(ClusteringSettings):
+    """Settings of the untrained network; on its `pairs` its sub-heads' objective is reported."""
 
-    network: NetworkSettings
-    augmentation: AugmentationSettings
     k: int = Field(ge=2)
     """Clusters of each sub-head."""
-    sub_heads: int = Field(5, ge=1)
-    pairs: PairSettings = PairSettings()
-    """Pairs on which the sub-heads' objective is reported; nothing is trained on them."""
     evaluation_batch: int = Field(700, ge=1)
     double_evaluation: bool = False
     """Evaluate as the trained network of the same column: see `ScheduleSettings`."""
-    compute: ComputeSettings = ComputeSettings()
+
+    @property
+    def heads(self) -> dict[str, HeadSettings]:
+        """The only head, compared on the images that are scored."""
+        return {"B": HeadSettings(k=self.k, splits=self.evaluation.test)}
+
+    def turns(self, epoch: int) -> list[str]:
+        """The head; no epoch comes."""
+        return ["B"]
+
+    @property
+    def optimiser(self) -> OptimiserSettings:
+        """Of no account: it takes no step."""
+        return OptimiserSettings()
 
     @property
     def schedule(self) -> ScheduleSettings:
@@ -77,26 +77,11 @@ class Settings(MethodSettings):
                 f"{self.k} clusters for {len(dataset.classes)} classes",
                 f"at least {len(dataset.classes)}",
             )
-        yield from self.pairs.problems(dataset, self.evaluation.test)
-        yield from fit_problems(self.network, self.augmentation, dataset)
 
 
 def train(context: RunContext[Settings]) -> Outcome:
     """Initialise the network and report it: a run of no epochs."""
-    from iic.methods.iic.run import HeadPass, train_clustering
+    from iic.engine.run import run
+    from iic.methods.iic.task import ClusteringTask
 
-    settings = context.settings
-    return train_clustering(
-        context,
-        network=settings.network,
-        heads={"B": settings.k},
-        splits={"B": settings.evaluation.test},
-        sub_heads=settings.sub_heads,
-        augmentation=settings.augmentation,
-        pairs=settings.pairs,
-        passes=[HeadPass("B", 1.0)],
-        report_head="B",
-        optimiser=OptimiserSettings(),
-        schedule=settings.schedule,
-        compute=settings.compute,
-    )
+    return run(context, ClusteringTask)

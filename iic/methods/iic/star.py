@@ -17,39 +17,32 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from pydantic import Field
-
-from iic.params.augmentation import AugmentationSettings
+from iic.methods.iic.settings import ClusteringSettings
 from iic.params.cost import Cost, clustering_cost
 from iic.params.datasets import Dataset
-from iic.params.fit import fit_problems
-from iic.params.method import MethodSettings, Problem
-from iic.params.networks import NetworkSettings
-from iic.params.training import (
-    ComputeSettings,
-    HeadSettings,
-    OptimiserSettings,
-    PairSettings,
-    ScheduleSettings,
-)
+from iic.params.method import Problem
+from iic.params.training import HeadSettings, OptimiserSettings, ScheduleSettings
 
 if TYPE_CHECKING:
     from iic.engine.context import Outcome, RunContext
 
 
-class Settings(MethodSettings):
+class Settings(ClusteringSettings):
     """Settings of IIC with a single overclustering head."""
 
-    network: NetworkSettings
-    augmentation: AugmentationSettings
-    pairs: PairSettings = PairSettings()
     head: HeadSettings
     """The only head; k > number of classes."""
-    sub_heads: int = Field(5, ge=1)
-    """h: independently initialised sub-heads."""
     optimiser: OptimiserSettings = OptimiserSettings()
     schedule: ScheduleSettings
-    compute: ComputeSettings = ComputeSettings()
+
+    @property
+    def heads(self) -> dict[str, HeadSettings]:
+        """The only head, which is the one that is reported."""
+        return {"B": self.head}
+
+    def turns(self, epoch: int) -> list[str]:
+        """The head's passes, the same in every epoch."""
+        return ["B"] * self.head.passes
 
     def cost(self, dataset: Dataset) -> Cost:
         """Operations of one training."""
@@ -66,7 +59,7 @@ class Settings(MethodSettings):
         )
 
     def problems(self, dataset: Dataset) -> Iterator[Problem]:
-        """Whether head, batch, crops and network fit together and fit the dataset."""
+        """Whether all fits together and fits the dataset."""
         yield from super().problems(dataset)
         classes = len(dataset.classes)
         if self.head.k < classes:
@@ -82,31 +75,11 @@ class Settings(MethodSettings):
                 "many_to_one",
             )
         yield from self.head.problems("head", dataset)
-        yield from self.pairs.problems(dataset, self.head.splits)
-        yield from fit_problems(self.network, self.augmentation, dataset)
 
 
 def train(context: RunContext[Settings]) -> Outcome:
-    """Train the head and report its clusters.
+    """Train the head and report its clusters."""
+    from iic.engine.run import run
+    from iic.methods.iic.task import ClusteringTask
 
-    Raises:
-        NonFiniteLoss: The loss was NaN or infinite; the last checkpoint is left.
-        Interrupted: SIGTERM or SIGINT came; a checkpoint of this very step is left.
-    """
-    from iic.methods.iic.run import HeadPass, train_clustering
-
-    settings = context.settings
-    return train_clustering(
-        context,
-        network=settings.network,
-        heads={"B": settings.head.k},
-        splits={"B": settings.head.splits},
-        sub_heads=settings.sub_heads,
-        augmentation=settings.augmentation,
-        pairs=settings.pairs,
-        passes=[HeadPass("B", settings.head.lam)] * settings.head.passes,
-        report_head="B",
-        optimiser=settings.optimiser,
-        schedule=settings.schedule,
-        compute=settings.compute,
-    )
+    return run(context, ClusteringTask)

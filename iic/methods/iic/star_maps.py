@@ -12,46 +12,31 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from pydantic import Field
-
+from iic.methods.iic.map_settings import TrainedSegmentationSettings
 from iic.params.cost import Cost
 from iic.params.datasets import Dataset
 from iic.params.map_cost import segmentation_cost
-from iic.params.method import MethodSettings, Problem
-from iic.params.segmentation import (
-    MapSettings,
-    SegmentationAugmentation,
-    SegmentationNetworkSettings,
-    ShiftSettings,
-    map_problems,
-)
-from iic.params.training import (
-    ComputeSettings,
-    HeadSettings,
-    OptimiserSettings,
-    PairSettings,
-    ScheduleSettings,
-)
+from iic.params.method import Problem
+from iic.params.training import HeadSettings
 
 if TYPE_CHECKING:
     from iic.engine.context import Outcome, RunContext
 
 
-class Settings(MethodSettings):
+class Settings(TrainedSegmentationSettings):
     """Settings of IIC* for segmentation."""
 
-    network: SegmentationNetworkSettings
-    augmentation: SegmentationAugmentation
-    shifts: ShiftSettings = ShiftSettings()
-    maps: MapSettings = MapSettings()
-    pairs: PairSettings
     head: HeadSettings
     """The only head, k > number of classes."""
-    sub_heads: int = Field(1, ge=1)
-    """h: independently initialised sub-heads; the paper has one here."""
-    optimiser: OptimiserSettings = OptimiserSettings()
-    schedule: ScheduleSettings
-    compute: ComputeSettings = ComputeSettings()
+
+    @property
+    def heads(self) -> dict[str, HeadSettings]:
+        """The only head, which is the one that is reported."""
+        return {"B": self.head}
+
+    def turns(self, epoch: int) -> list[str]:
+        """The head's passes, the same in every epoch."""
+        return ["B"] * self.head.passes
 
     def cost(self, dataset: Dataset) -> Cost:
         """Operations of one training."""
@@ -70,46 +55,19 @@ class Settings(MethodSettings):
         )
 
     def problems(self, dataset: Dataset) -> Iterator[Problem]:
-        """Whether head, batch, crops, shifts and network fit together and fit the dataset."""
+        """Whether all fits together and fits the dataset."""
         yield from super().problems(dataset)
         classes = len(dataset.classes)
         if self.head.k < classes:
             yield Problem(
                 "head.k", f"{self.head.k} clusters for {classes} classes", f"at least {classes}"
             )
-        if self.schedule.snapshot_steps:
-            yield Problem(
-                "schedule.snapshot_steps", "segmentation stores no snapshots", "leave it out"
-            )
         yield from self.head.problems("head", dataset)
-        yield from self.pairs.problems(dataset, self.head.splits)
-        yield from map_problems(self.network, self.augmentation, self.shifts, self.maps, dataset)
 
 
 def train(context: RunContext[Settings]) -> Outcome:
-    """Train the head and report it.
+    """Train the head and report it."""
+    from iic.engine.run import run
+    from iic.methods.iic.map_task import SegmentationTask
 
-    Raises:
-        NonFiniteLoss: The loss was NaN or infinite; the last checkpoint is left.
-        Interrupted: SIGTERM or SIGINT came; a checkpoint of this very step is left.
-    """
-    from iic.methods.iic.run_maps import HeadPass, train_segmentation
-
-    settings = context.settings
-    passes = [HeadPass("B", settings.head.lam)] * settings.head.passes
-    return train_segmentation(
-        context,
-        network=settings.network,
-        heads={"B": settings.head.k},
-        splits={"B": settings.head.splits},
-        sub_heads=settings.sub_heads,
-        augmentation=settings.augmentation,
-        shifts=settings.shifts,
-        maps=settings.maps,
-        pairs=settings.pairs,
-        passes=lambda epoch: passes,
-        report_head="B",
-        optimiser=settings.optimiser,
-        schedule=settings.schedule,
-        compute=settings.compute,
-    )
+    return run(context, SegmentationTask)

@@ -54,14 +54,14 @@ def train(context: RunContext[Settings]) -> Outcome:
     """Learn directions, and cluster the features of pixels after every epoch.
 
     Raises:
-        NonFiniteLoss: The loss was NaN or infinite; the last checkpoint is left.
-        Interrupted: SIGTERM or SIGINT came; a checkpoint of this very step is left.
+        IICError: The mask leaves fewer pixels than clusters.
     """
     from functools import partial
 
+    from iic.engine.run import run
     from iic.methods.patch_pairs.patch_places import context_pairs
     from iic.methods.patch_pairs.relative_position import relative_position_losses
-    from iic.methods.patch_pairs.run import Pretext, train_patch_context
+    from iic.methods.patch_pairs.task import PatchPairTask, Pretext
 
     settings = context.settings
     draw = partial(
@@ -76,4 +76,4 @@ def train(context: RunContext[Settings]) -> Outcome:
         losses=relative_position_losses,
         drop_colours=settings.colour_dropping,
     )
-    return train_patch_context(context, pretext)
+    return run(context, partial(PatchPairTask, pretext=pretext))

@@ -48,14 +48,14 @@ def train(context: RunContext[Settings]) -> Outcome:
     """Learn who is a neighbour, and cluster the features of pixels after every epoch.
 
     Raises:
-        NonFiniteLoss: The loss was NaN or infinite; the last checkpoint is left.
-        Interrupted: SIGTERM or SIGINT came; a checkpoint of this very step is left.
+        IICError: The mask leaves fewer pixels than clusters.
     """
     from functools import partial
 
+    from iic.engine.run import run
     from iic.methods.patch_pairs.co_occurrence import co_occurrence_losses
     from iic.methods.patch_pairs.patch_places import neighbour_pairs
-    from iic.methods.patch_pairs.run import Pretext, train_patch_context
+    from iic.methods.patch_pairs.task import PatchPairTask, Pretext
 
     settings = context.settings
     draw = partial(
@@ -64,6 +64,5 @@ def train(context: RunContext[Settings]) -> Outcome:
         side=settings.patches.side,
         positive=settings.positive,
     )
-    return train_patch_context(
-        context, Pretext(outputs=settings.outputs, draw=draw, losses=co_occurrence_losses)
-    )
+    pretext = Pretext(outputs=settings.outputs, draw=draw, losses=co_occurrence_losses)
+    return run(context, partial(PatchPairTask, pretext=pretext))

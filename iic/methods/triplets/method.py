@@ -36,12 +36,8 @@ class Settings(TripletSettings):
 
 
 def train(context: RunContext[Settings]) -> Outcome:
-    """Train on triplets and cluster the outputs.
+    """Train on triplets and cluster the outputs."""
+    from iic.engine.run import run
+    from iic.methods.triplets.task import TripletTask
 
-    Raises:
-        NonFiniteLoss: The loss was NaN or infinite; the last checkpoint is left.
-        Interrupted: SIGTERM or SIGINT came; a checkpoint of this very step is left.
-    """
-    from iic.methods.triplets.task import train_triplets
-
-    return train_triplets(context)
+    return run(context, TripletTask)

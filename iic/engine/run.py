@@ -1,0 +1,34 @@
+"""The one entry to the engine: train what a method describes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from iic.engine.context import Outcome, RunContext
+from iic.engine.device import configure, leased_device
+from iic.engine.loop import Loop
+from iic.engine.task import Task
+
+
+def run(
+    context: RunContext[Any], build: Callable[[RunContext[Any], torch.device], Task[Any]]
+) -> Outcome:
+    """Train to the end, or go on from the run's checkpoint.
+
+    Args:
+        context: The run: data, seed, paths, fingerprint and the method's settings.
+        build: Makes the task of the run on a device: a class of tasks, or what calls one.
+
+    Raises:
+        CheckpointError: The run's checkpoint was made by other settings, data or code.
+        IICError: The settings ask for a GPU and there is none; or what the task itself refuses.
+        NonFiniteLoss: The loss was NaN or infinite; the last checkpoint is left.
+        Interrupted: SIGTERM or SIGINT came; a checkpoint of this very step is left.
+    """
+    settings = context.settings
+    with leased_device(settings.gpu) as device:
+        deterministic = configure(device, settings.threads)
+        return Loop(build(context, device), deterministic).run()

@@ -1,0 +1,40 @@
+"""Settings that IIC on images, IIC* and the untrained network share (torch-free)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pydantic import Field
+
+from iic.params.augmentation import AugmentationSettings
+from iic.params.datasets import Dataset
+from iic.params.fit import fit_problems
+from iic.params.method import MethodSettings, Problem
+from iic.params.networks import NetworkSettings
+from iic.params.training import ComputeSettings, HeadSettings, PairSettings
+
+
+class ClusteringSettings(MethodSettings):
+    """A trunk with heads, trained in turns on pairs of an image and its transform."""
+
+    network: NetworkSettings
+    augmentation: AugmentationSettings
+    pairs: PairSettings = PairSettings()
+    sub_heads: int = Field(5, ge=1)
+    """h: independently initialised sub-heads of each head."""
+    compute: ComputeSettings = ComputeSettings()
+
+    @property
+    def heads(self) -> dict[str, HeadSettings]:
+        """Heads by name; "B" is the one that is reported."""
+        raise NotImplementedError
+
+    def turns(self, epoch: int) -> list[str]:
+        """Heads that an epoch, counted from 0, trains, one pass each."""
+        raise NotImplementedError
+
+    def problems(self, dataset: Dataset) -> Iterator[Problem]:
+        """Whether batch, crops and network fit together and fit the dataset."""
+        yield from super().problems(dataset)
+        yield from self.pairs.problems(dataset, *(head.splits for head in self.heads.values()))
+        yield from fit_problems(self.network, self.augmentation, dataset)
