@@ -86,9 +86,9 @@ def accuracy(clusters: np.ndarray, labels: np.ndarray) -> float:
 def train_ours(wanted: dict[str, Any]) -> dict[str, Any]:
     """One training by this project's engine, with the arguments of the worker."""
     # methods import the engine when they are called; here its time would count
+    import iic.engine.run
     import iic.methods.autoencoders.network as autoencoder
-    import iic.methods.autoencoders.run
-    import iic.methods.dec.run  # noqa: F401
+    import iic.methods.dec.task  # noqa: F401
     from iic.engine.context import RunContext
     from iic.methods.autoencoders import plain as ae
     from iic.methods.dec import method as dec

@@ -9,7 +9,6 @@ import pytest
 import torch
 
 from iic.engine.order import interleaved, training_order
-from iic.engine.task import HeadPass
 from iic.methods.iic.task import ClusteringTask
 from iic.params.training import PairSettings
 from tests.engine import tiny
@@ -73,27 +72,18 @@ def task(tmp_path: Path, **changes: object) -> ClusteringTask:
         number=40,
         splits={"train": 12, "unlabeled": 20, "test": 8},
         pairs={"batch_pairs": 12, "repeats": 3, **changes},  # 4 distinct images a batch
+        head_a={"passes": 1, "splits": ["train", "unlabeled"]},
+        head_b={"passes": 1, "splits": ["train"]},
+        head_order="A first",
         evaluation={"mapping": ["train"], "test": ["test"]},
+        schedule={"evaluation_batch": 7},
     )
-    settings = run.settings
-    return ClusteringTask(
-        run,
-        network=settings.network,
-        heads={"A": 6, "B": 4},
-        splits={"A": ("train", "unlabeled"), "B": ("train",)},
-        sub_heads=2,
-        augmentation=settings.augmentation,
-        pairs=settings.pairs,
-        passes=[HeadPass("A"), HeadPass("B")],
-        report_head="B",
-        compute=settings.compute,
-        device=torch.device("cpu"),
-    )
+    return ClusteringTask(run, torch.device("cpu"))
 
 
 def test_each_head_passes_over_its_own_images(tmp_path: Path) -> None:
     one = task(tmp_path)
-    assert [one.steps(each) for each in one.passes_of(0)] == [8, 3]
+    assert [one.steps(head) for head in one.passes_of(0)] == [8, 3]
     assert torch.cat(one.order(0, 0)).tolist() == list(range(32))
     assert torch.cat(one.order(0, 1)).tolist() == list(range(12))
 
@@ -108,7 +98,7 @@ def test_shuffled_passes_stay_inside_the_heads_images(tmp_path: Path) -> None:
 def test_only_evaluated_images_get_predictions(tmp_path: Path) -> None:
     one = task(tmp_path)
     assert one.context.protocol.images.tolist() == [*range(12), *range(32, 40)]
-    assert one.predict(7).clusters.shape == (20, 2)
+    assert one.predict().clusters.shape == (20, 2)
 
 
 def test_images_that_no_head_and_no_score_needs_are_not_held(tmp_path: Path) -> None:
@@ -119,11 +109,8 @@ def test_images_that_no_head_and_no_score_needs_are_not_held(tmp_path: Path) -> 
     run = tiny.context(
         tmp_path,
         splits={"train": 12, "rest": 28},
+        head_b={"splits": ["train"]},
+        overclustering_head=False,
         evaluation={"mapping": ["train"], "test": ["train"]},
     )
-    held = ClusteringTask(
-        run, network=run.settings.network, heads={"B": 4}, splits={"B": ("train",)}, sub_heads=1,
-        augmentation=run.settings.augmentation, pairs=run.settings.pairs, passes=[HeadPass("B")],
-        report_head="B", compute=run.settings.compute, device=torch.device("cpu"),
-    ).store  # fmt: skip
-    assert len(held._images) == 12
+    assert len(ClusteringTask(run, torch.device("cpu")).store._images) == 12

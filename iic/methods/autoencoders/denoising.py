@@ -33,7 +33,7 @@ class Settings(ReconstructionSettings):
 
 
 def train(context: RunContext[Settings]) -> Outcome:
-    """Train the autoencoder and cluster the codes; the one "sub-head" has the inertia as its loss."""
+    """Train and cluster the codes; the one "sub-head" has the inertia as its loss."""
     from functools import partial
 
     from iic.engine.run import run

@@ -28,17 +28,27 @@ from iic.engine.clustering.pixels import (
     spread_first,
 )
 from iic.engine.clustering.settings import PixelClusterSettings
+from iic.engine.map_context import MapContext
 from iic.engine.map_images import MapImages, Windows
 from iic.params.errors import IICError
+from iic.params.segmentation import MapSettings
 from tests.engine.scenes import SIDE, context
 
 
 def made(folder: Path, **changes: Any) -> MapImages:
     run = context(folder, **changes)
+    return images_of(run, run.settings.maps)
+
+
+def images_of(run: MapContext[Any], maps: MapSettings) -> MapImages:
+    """All images of the run."""
     return MapImages(
-        run, maps=run.settings.maps, augmentation=run.settings.augmentation, splits=(),
+        run,
+        maps=maps,
+        augmentation=run.settings.augmentation,
+        training=torch.arange(len(run.data.images)),
         device=torch.device("cpu"),
-    )  # fmt: skip
+    )
 
 
 def embed(pixels: Tensor) -> Tensor:
@@ -144,10 +154,7 @@ def test_masked_pixels_are_not_drawn(tmp_path: Path) -> None:
 
     def drawn(**changes: Any) -> np.ndarray:
         maps = run.settings.maps.model_copy(update=changes)
-        images = MapImages(
-            run, maps=maps, augmentation=run.settings.augmentation, splits=(),
-            device=torch.device("cpu"),
-        )  # fmt: skip
+        images = images_of(run, maps)
         crops = random_crops(images, 5000, 4, 0, "a")
         # features at the crop's own size: a pixel's is its colour
         points = sampled(crops, lambda pixels: pixels.float(), 500, "uniform", 0)
@@ -197,10 +204,7 @@ def test_first_centres_are_found_on_pixels_of_many_images(
 def test_too_few_pixels(tmp_path: Path) -> None:
     run = context(tmp_path)
     run.data.labels[:] = IGNORED
-    images = MapImages(
-        run, maps=run.settings.maps, augmentation=run.settings.augmentation, splits=(),
-        device=torch.device("cpu"),
-    )  # fmt: skip
+    images = images_of(run, run.settings.maps)
     with pytest.raises(IICError, match="scenes: 0 points for 3 clusters"):
         cluster_pixels(
             images, embed, 3, PixelClusterSettings(), name="scenes", seed=0, threads=1, batch=4

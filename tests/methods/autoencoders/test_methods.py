@@ -124,7 +124,7 @@ def test_the_four_differ_by_their_objectives_alone(tmp_path: Path) -> None:
 def codes(folder: Path, name: str, outcome: Outcome, number: int) -> tuple[np.ndarray, np.ndarray]:
     """Encoder's outputs and clustered codes of the images under the last weights."""
     run = context(folder, name, number=number)
-    task = ReconstructionTask(run, objective=_objective(run, name), device=torch.device("cpu"))
+    task = _task(run, name)
     weights = {
         key.removeprefix("last."): torch.from_numpy(value)
         for key, value in (outcome.tensors or {}).items()
@@ -132,23 +132,22 @@ def codes(folder: Path, name: str, outcome: Outcome, number: int) -> tuple[np.nd
     }
     task.network.load_state_dict(weights)
     images = torch.from_numpy(digits()[0][:number]).float() / 255
-    assert isinstance(task.network, Autoencoder)
     with torch.no_grad():
         outputs: torch.Tensor = task.network.eval().encoder(images)
-    return outputs.numpy(), _objective(run, name).code(outputs).numpy()
+    return outputs.numpy(), task.objective.code(outputs).numpy()
 
 
-def _objective(run: Any, name: str) -> Any:
-    """The objective that the method hands to the engine."""
-    caught: list[Any] = []
+def _task(run: Any, name: str) -> ReconstructionTask:
+    """The task that the method hands to the engine."""
+    caught: list[ReconstructionTask] = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            "iic.methods.autoencoders.run.train_autoencoder",
-            lambda _, objective: caught.append(objective),
+            "iic.engine.run.run",
+            lambda context, build: caught.append(build(context, torch.device("cpu"))),
         )
         module(name).train(run)
-    (objective,) = caught
-    return objective
+    (task,) = caught
+    return task
 
 
 def test_the_sparse_code_is_sparse(tmp_path: Path) -> None:

@@ -12,14 +12,12 @@ import torch
 from sklearn.cluster import KMeans
 from torch import nn
 
+from iic.engine.clustering.kmeans import kmeans
 from iic.engine.context import Interrupted, NonFiniteLoss, Outcome
 from iic.engine.seeding import derive
-from iic.methods.autoencoders.codes import cluster_codes, scaled
+from iic.methods.autoencoders.codes import scaled
 from iic.methods.autoencoders.loss import Plain
-from iic.methods.autoencoders.network import Autoencoder
-from iic.methods.autoencoders.settings import CodeClusterSettings
 from iic.methods.autoencoders.task import ReconstructionTask
-from iic.params.errors import IICError
 from iic.records.history import TIME_FIELDS
 from tests.methods.autoencoders.autoencoder_helpers import (
     CONVOLUTIONAL,
@@ -33,7 +31,7 @@ CPU = torch.device("cpu")
 
 
 def task(folder: Path, **arguments: Any) -> ReconstructionTask:
-    return ReconstructionTask(context(folder, "ae", **arguments), objective=Plain(), device=CPU)
+    return ReconstructionTask(context(folder, "ae", **arguments), CPU, objective=Plain())
 
 
 def same(one: Outcome, other: Outcome) -> None:
@@ -120,13 +118,13 @@ def test_only_the_named_splits_are_trained_on_and_only_those_asked_for_are_clust
     sizes = {"train": 100, "unlabeled": 150, "test": 50}
     one = task(tmp_path, splits=sizes, evaluation={"test": ["test"], "mapping": ["test"]})
     assert set(torch.cat(one.order(0, 0)).tolist()) == set(range(300))
-    assert one.predict(20).clusters.shape == (50, 1)
+    assert one.predict().clusters.shape == (50, 1)
     run = context(tmp_path, "ae", number=300)
     object.__setattr__(run, "data", one.context.data)
     object.__setattr__(
         run, "settings", run.settings.model_copy(update={"splits": ("test", "train")})
     )
-    named = ReconstructionTask(run, objective=Plain(), device=CPU)
+    named = ReconstructionTask(run, CPU, objective=Plain())
     chosen = set(torch.cat(named.order(0, 0)).tolist())
     assert chosen == {*range(100), *range(250, 300)}
 
@@ -134,24 +132,22 @@ def test_only_the_named_splits_are_trained_on_and_only_those_asked_for_are_clust
 def test_images_are_averaged_to_the_networks_size(tmp_path: Path) -> None:
     images, _ = digits()
     one = task(tmp_path, images=images[:30], number=30, autoencoder={"input_size": 4})
-    seen = one._images(torch.tensor([4, 2]))
+    seen = one.inputs(torch.tensor([4, 2]))
     blocks = images[[4, 2]].reshape(2, 1, 4, 2, 4, 2).astype(np.float64).mean(axis=(3, 5)) / 255
     np.testing.assert_allclose(seen.numpy(), blocks, atol=1e-6)
-    whole = task(tmp_path, images=images[:30], number=30)._images(torch.tensor([7]))
+    whole = task(tmp_path, images=images[:30], number=30).inputs(torch.tensor([7]))
     np.testing.assert_array_equal(whole.numpy(), images[[7]].astype(np.float32) / 255)
 
 
 def test_clusters_are_k_means_of_the_codes(tmp_path: Path) -> None:
     one = task(tmp_path, clusters={"restarts": 4, "watch_restarts": 1})
-    network = one.network
-    assert isinstance(network, Autoencoder)
-    network.eval()
+    one.network.eval()
     with torch.no_grad():
-        codes = network.encoder(torch.from_numpy(digits()[0][:300]).float() / 255).numpy()
+        codes = one.network.encoder(torch.from_numpy(digits()[0][:300]).float() / 255).numpy()
     for final, restarts in ((False, 1), (True, 4)):
         seed = derive(0, "kmeans") % 2**32
         expected = KMeans(10, n_init=restarts, random_state=seed).fit(codes)
-        found = one.predict(300, probabilities=final)
+        found = one.predict(probabilities=final)
         np.testing.assert_array_equal(found.clusters[:, 0], expected.labels_)
         assert found.probabilities is None
         assert one.selection_losses() == (float(expected.inertia_),)
@@ -159,14 +155,14 @@ def test_clusters_are_k_means_of_the_codes(tmp_path: Path) -> None:
 
 def test_the_inertia_is_that_of_the_present_weights(tmp_path: Path) -> None:
     one = task(tmp_path)
-    one.predict(300, probabilities=True)
+    one.predict(probabilities=True)
     before = one.selection_losses()
     with torch.no_grad():
         for parameter in one.network.parameters():
             parameter.mul_(1.1)
     after = one.selection_losses()
-    assert after[0] > before[0]
-    one.predict(300)
+    assert after is not None and before is not None and after[0] > before[0]
+    one.predict()
     assert one.selection_losses() == after
 
 
@@ -177,11 +173,11 @@ def test_evaluation_leaves_the_network_in_training_mode_and_its_statistics_alone
     norms = [part for part in one.network.modules() if isinstance(part, nn.BatchNorm2d)]
     assert norms and one.network.train()
     before = [norm.running_mean.clone() for norm in norms if norm.running_mean is not None]
-    one.predict(50)
+    one.predict()
     assert one.network.training
     for norm, mean in zip(norms, before, strict=True):
         assert norm.running_mean is not None and torch.equal(norm.running_mean, mean)
-    one.refresh_statistics(50)
+    one.refresh_statistics()
     for norm, mean in zip(norms, before, strict=True):
         assert norm.running_mean is not None and not torch.equal(norm.running_mean, mean)
 
@@ -191,7 +187,7 @@ def test_the_loss_is_float32_whatever_the_precision(tmp_path: Path, precision: s
     one = task(tmp_path, **CONVOLUTIONAL, compute={"precision": precision, "channels_last": True})
     loss = one.loss(one.passes_of(0)[0], torch.arange(20), torch.Generator())
     assert (loss.shape, loss.dtype) == ((1,), torch.float32)
-    assert one._codes().dtype == np.float32
+    assert one.points().dtype == np.float32
 
 
 CODES = np.random.default_rng(0).normal(3, [1, 50], (200, 2)).astype(np.float32)
@@ -219,15 +215,7 @@ def test_scaling_decides_what_is_found() -> None:
     codes = np.stack([group + draw.normal(0, 0.05, 200), draw.normal(0, 50, 200)], axis=1)
     agreement = {}
     for scaling in ("none", "standardise"):
-        settings = CodeClusterSettings(scaling=scaling)  # type: ignore[arg-type]
-        found = cluster_codes(
-            codes.astype(np.float32), 2, settings, restarts=10, seed=2**40, threads=1
-        )
-        match = float((found.clusters == group).mean())
+        points = scaled(codes.astype(np.float32), scaling)
+        match = float((kmeans(points, 2, seed=2**40, restarts=10).clusters == group).mean())
         agreement[scaling] = max(match, 1 - match)
     assert agreement["standardise"] > 0.95 > 0.7 > agreement["none"]
-
-
-def test_more_clusters_than_images_are_refused() -> None:
-    with pytest.raises(IICError, match="201 clusters for 200 points"):
-        cluster_codes(CODES, 201, CodeClusterSettings(), restarts=1, seed=0, threads=1)

@@ -14,10 +14,7 @@ from torch import Tensor
 
 from iic.engine.context import Interrupted, NonFiniteLoss
 from iic.engine.seeding import derive
-from iic.engine.task import HeadPass
 from iic.methods.dec.loss import soft_assignment, target_distribution
-from iic.methods.dec.network import DECNetwork
-from iic.methods.dec.run import DECLoop
 from iic.methods.dec.task import DECTask
 from tests.methods.autoencoders.autoencoder_helpers import digits
 from tests.methods.autoencoders.test_task import interrupt, same
@@ -29,31 +26,12 @@ NAMES += ["clustering"] * 3
 """Phase of each epoch of `dec_helpers.SETTINGS`."""
 
 
-def loop(folder: Path, **arguments: Any) -> DECLoop:
-    made = context(folder, **arguments)
-    return DECLoop(DECTask(made, device=CPU), made.settings, deterministic=True)
+def task(folder: Path, **arguments: Any) -> DECTask:
+    return DECTask(context(folder, **arguments), CPU)
 
 
-def network(one: DECLoop) -> DECNetwork:
-    assert isinstance(one.task.network, DECNetwork)
-    return one.task.network
-
-
-def weights(one: DECLoop) -> dict[str, Tensor]:
-    return {name: value.detach().clone() for name, value in one.task.network.named_parameters()}
-
-
-def watched(patch: pytest.MonkeyPatch, see: Any) -> None:
-    """Call `see(loop, epoch, before)` before and after each epoch."""
-    original = DECLoop._epoch
-
-    def epoch(self: DECLoop) -> None:
-        number = self.state.epoch
-        see(self, number, True)
-        original(self)
-        see(self, number, False)
-
-    patch.setattr(DECLoop, "_epoch", epoch)
+def weights(one: DECTask) -> dict[str, Tensor]:
+    return {name: value.detach().clone() for name, value in one.network.named_parameters()}
 
 
 def interrupted_at(patch: pytest.MonkeyPatch, step: int, effect: Any = interrupt) -> None:
@@ -63,8 +41,8 @@ def interrupted_at(patch: pytest.MonkeyPatch, step: int, effect: Any = interrupt
     def loss(self: DECTask, *arguments: Any) -> Tensor:
         nonlocal done
         done += 1
-        found = original(self, *arguments)
-        return effect(found) if done == step else found
+        value = original(self, *arguments)
+        return effect(value) if done == step else value
 
     patch.setattr(DECTask, "loss", loss)
 
@@ -83,19 +61,22 @@ TRAINED = {
 def test_each_phase_trains_its_layers_and_nothing_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, decay: float
 ) -> None:
-    kept: dict[str, Tensor] = {}
+    before: dict[str, Tensor] = {}
     changed: list[set[str]] = []
+    begin, end = DECTask.begin_epoch, DECTask.end_epoch
 
-    def see(one: DECLoop, epoch: int, before: bool) -> None:
-        now = weights(one)
-        if before:
-            kept.clear()
-            kept.update(now)
-            return
-        moved = {name for name, value in now.items() if not torch.equal(value, kept[name])}
+    def begun(self: DECTask, epoch: int, optimiser: torch.optim.Optimizer) -> None:
+        # centres are set here, and that is no step
+        before.update(weights(self))
+        begin(self, epoch, optimiser)
+
+    def ended(self: DECTask, epoch: int) -> bool:
+        moved = {name for name, value in weights(self).items() if not value.equal(before[name])}
         changed.append({name.removesuffix(".weight").removesuffix(".bias") for name in moved})
+        return end(self, epoch)
 
-    watched(monkeypatch, see)
+    monkeypatch.setattr(DECTask, "begin_epoch", begun)
+    monkeypatch.setattr(DECTask, "end_epoch", ended)
     outcome = run(tmp_path, optimiser={"learning_rate": 0.01, "weight_decay": decay})
     assert [entry["head"] for entry in outcome.history] == [[], *([name] for name in NAMES)]
     assert changed == [TRAINED[name] for name in NAMES]
@@ -106,14 +87,14 @@ def test_learning_rates_and_momentum_of_each_phase(
 ) -> None:
     rates: list[float] = []
     momenta: list[int] = []
-    original = DECLoop.begin_epoch
+    original = DECTask.begin_epoch
 
-    def begin(self: DECLoop, epoch: int) -> None:
-        original(self, epoch)
-        rates.append(self.optimiser.param_groups[0]["lr"])
-        momenta.append(len(self.optimiser.state))
+    def begin(self: DECTask, epoch: int, optimiser: torch.optim.Optimizer) -> None:
+        original(self, epoch, optimiser)
+        rates.append(optimiser.param_groups[0]["lr"])
+        momenta.append(len(optimiser.state))
 
-    monkeypatch.setattr(DECLoop, "begin_epoch", begin)
+    monkeypatch.setattr(DECTask, "begin_epoch", begin)
     run(tmp_path)
     assert rates == pytest.approx([0.1, 0.01] * 4 + [0.01] * 3)
     # forgotten at the start; then weight and bias of each trained layer
@@ -128,27 +109,27 @@ def test_a_layer_sees_the_clean_outputs_of_those_below(
         "iic.methods.dec.task.layer_error",
         lambda inputs, *_, **given: seen.append((inputs, given)) or inputs.sum(),
     )
-    one = loop(tmp_path, pretraining={"dropout": 0.3})
+    one = task(tmp_path, pretraining={"dropout": 0.3})
     with torch.no_grad():
-        for parameter in one.task.network.parameters():
+        for parameter in one.network.parameters():
             parameter.normal_()
     indices = torch.arange(20)
     for layer in range(3):
-        one.task.loss(HeadPass(f"layer {layer + 1}"), indices, torch.Generator())
-    values = one._dec._images(indices).flatten(1)
+        one.loss(f"layer {layer + 1}", indices, torch.Generator())
+    values = one.inputs(indices).flatten(1)
     for layer, (inputs, given) in enumerate(seen):
         torch.testing.assert_close(inputs, values)
         assert (given["first"], given["last"]) == (layer == 0, layer == 2)
         assert (given["input_dropout"], given["dropout"]) == (0.3, 0.3)
-        values = network(one).pair(layer)[0](values).relu().detach()
-    whole = loop(tmp_path, pretraining={"corrupt_images": False})
+        values = one.network.pair(layer)[0](values).relu().detach()
+    whole = task(tmp_path, pretraining={"corrupt_images": False})
     for layer, share in ((0, 0), (1, 0.2)):
-        whole.task.loss(HeadPass(f"layer {layer + 1}"), indices, torch.Generator())
+        whole.loss(f"layer {layer + 1}", indices, torch.Generator())
         assert seen[-1][1]["input_dropout"] == share
 
 
 def test_first_weights_by_the_number_of_inputs(tmp_path: Path) -> None:
-    one = network(loop(tmp_path, autoencoder={"widths": [400, 300]}))
+    one = task(tmp_path, autoencoder={"widths": [400, 300]}).network
     for layer in range(3):
         for half in one.pair(layer):
             weight, reach = half.weight.detach(), half.in_features**-0.5
@@ -158,13 +139,9 @@ def test_first_weights_by_the_number_of_inputs(tmp_path: Path) -> None:
 
 
 def test_first_weights(tmp_path: Path) -> None:
-    one = network(
-        loop(
-            tmp_path,
-            autoencoder={"widths": [400, 300]},
-            pretraining={"initial_deviation": 0.01},
-        )
-    )
+    one = task(
+        tmp_path, autoencoder={"widths": [400, 300]}, pretraining={"initial_deviation": 0.01}
+    ).network
     for layer in range(3):
         for half in one.pair(layer):
             assert float(half.weight.detach().std()) == pytest.approx(0.01, rel=0.1)
@@ -176,20 +153,20 @@ def test_first_weights(tmp_path: Path) -> None:
 
 def test_images_are_scaled_to_a_mean_square_of_one(tmp_path: Path) -> None:
     splits = {"train": 200, "test": 100}
-    one = loop(tmp_path, splits=splits, **{"autoencoder": {"input_size": 4}})
-    seen = one._dec._images(torch.arange(300))
+    one = task(tmp_path, splits=splits, **{"autoencoder": {"input_size": 4}})
+    seen = one.inputs(torch.arange(300))
     assert float(seen.square().mean()) == pytest.approx(1, rel=1e-5)
-    assert float(network(one).scale) == pytest.approx(one._dec._scale)
-    given = loop(tmp_path, scale=5.1)
+    assert float(one.network.scale) == pytest.approx(one.scale)
+    given = task(tmp_path, scale=5.1)
     expected = torch.from_numpy(digits()[0][:10]).float() / 255 * 5.1
-    torch.testing.assert_close(given._dec._images(torch.arange(10)), expected)
-    black = loop(tmp_path, images=np.zeros((300, 1, 8, 8), np.uint8))
-    assert black._dec._scale == 1
+    torch.testing.assert_close(given.inputs(torch.arange(10)), expected)
+    black = task(tmp_path, images=np.zeros((300, 1, 8, 8), np.uint8))
+    assert black.scale == 1
 
 
-def codes_of(one: DECLoop, number: int = 300) -> Tensor:
+def codes_of(one: DECTask, number: int = 300) -> Tensor:
     with torch.no_grad():
-        found: Tensor = network(one).encoder(one._dec._images(torch.arange(number)))
+        found: Tensor = one.network.encoder(one.inputs(torch.arange(number)))
     return found
 
 
@@ -201,13 +178,13 @@ def test_centres_are_k_means_of_all_training_codes(
 
     def start(self: DECTask) -> None:
         with torch.no_grad():
-            codes = self._dec.encoder(self._images(torch.arange(300))).numpy()
+            codes = self.network.encoder(self.inputs(torch.arange(300))).numpy()
         expected = KMeans(10, n_init=4, random_state=derive(0, "centres") % 2**32).fit(codes)
         original(self)
-        np.testing.assert_array_equal(self._dec.centres.detach(), expected.cluster_centers_)
-        assert bool(self._dec.started) and not self.stopped
+        np.testing.assert_array_equal(self.network.centres.detach(), expected.cluster_centers_)
+        assert bool(self.network.started) and not self.network.stopped
         # k-means and the highest q agree: both are the nearest centre
-        np.testing.assert_array_equal(self._dec.labels, expected.labels_)
+        np.testing.assert_array_equal(self.network.labels, expected.labels_)
         checked.append(True)
 
     monkeypatch.setattr(DECTask, "start_clustering", start)
@@ -221,13 +198,13 @@ def test_targets_are_those_of_all_images_and_held_for_whole_epochs(
 ) -> None:
     used: list[Tensor] = []
     wanted: list[Tensor] = []
-    own = DECTask._refresh
+    own = DECTask._set_targets
 
     def refresh(self: DECTask) -> None:
         own(self)
         with torch.no_grad():
-            codes = self._dec.encoder(self._images(torch.arange(300)))
-            q = soft_assignment(codes, self._dec.centres)
+            codes = self.network.encoder(self.inputs(torch.arange(300)))
+            q = soft_assignment(codes, self.network.centres)
         wanted.append(target_distribution(q))
         # not what a batch by itself would give
         assert (target_distribution(q[:64]) - wanted[-1][:64]).abs().max() > 1e-4
@@ -236,12 +213,12 @@ def test_targets_are_those_of_all_images_and_held_for_whole_epochs(
         used.append(p.clone())
         return torch.nn.functional.kl_div(q.log(), p, reduction="batchmean")
 
-    monkeypatch.setattr(DECTask, "_refresh", refresh)
+    monkeypatch.setattr(DECTask, "_set_targets", refresh)
     monkeypatch.setattr("iic.methods.dec.task.divergence", divergence)
     run(tmp_path, refresh_epochs=every, schedule={"epochs": 4, "evaluate_every": 100})
     # at the start, then after each `every` epochs; no prediction uses the divergence but the last
     assert len(wanted) == 1 + 4 // every
-    order = loop(tmp_path / "order", refresh_epochs=every).task.order
+    order = task(tmp_path / "order", refresh_epochs=every).order
     for epoch in range(4):
         rows = order(8 + epoch, 0)
         for step, indices in enumerate(rows):
@@ -250,39 +227,38 @@ def test_targets_are_those_of_all_images_and_held_for_whole_epochs(
 
 def test_rows_of_targets_are_those_of_the_trained_splits(tmp_path: Path) -> None:
     sizes = {"train": 100, "unlabeled": 150, "test": 50}
-    one = loop(tmp_path, splits=sizes, evaluation={"test": ["test"], "mapping": ["test"]})
-    assert network(one).targets.shape == (300, 10)
+    one = task(tmp_path, splits=sizes, evaluation={"test": ["test"], "mapping": ["test"]})
+    assert one.network.targets.shape == (300, 10)
     made = context(tmp_path, splits=sizes)
     object.__setattr__(
         made, "settings", made.settings.model_copy(update={"splits": ("test", "train")})
     )
-    named = DECLoop(DECTask(made, device=CPU), made.settings, deterministic=True)
-    task = named._dec
-    assert len(task._training) == 150
-    torch.testing.assert_close(task._training[task._rows[task._training]], task._training)
-    task.start_clustering()
+    named = DECTask(made, CPU)
+    assert len(named.training) == 150
+    torch.testing.assert_close(named.training[named.rows[named.training]], named.training)
+    named.start_clustering()
     with torch.no_grad():
-        codes = network(named).encoder(task._images(torch.tensor([260, 3])))
-        q = soft_assignment(codes, network(named).centres)
-    rows = task._rows[torch.tensor([260, 3])]
-    assert torch.equal(network(named).labels[rows].long(), q.argmax(dim=1))
+        codes = named.network.encoder(named.inputs(torch.tensor([260, 3])))
+        q = soft_assignment(codes, named.network.centres)
+    rows = named.rows[torch.tensor([260, 3])]
+    assert torch.equal(named.network.labels[rows].long(), q.argmax(dim=1))
 
 
 def test_it_ends_when_few_labels_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Shares that change: 5, 2 and 1 of 300; the end is the first below the tolerance."""
     shares = iter([5, 2, 1, 0])
-    own = DECTask._refresh
+    own = DECTask._set_targets
 
     def refresh(self: DECTask) -> None:
-        started = bool(self._dec.labels.any())
-        before = self._dec.labels.clone()
+        started = bool(self.network.labels.any())
+        before = self.network.labels.clone()
         own(self)
         if started:
-            self._dec.labels.copy_(before)
+            self.network.labels.copy_(before)
             changed = next(shares)
-            self._dec.labels[:changed] = (before[:changed] + 1) % 10
+            self.network.labels[:changed] = (before[:changed] + 1) % 10
 
-    monkeypatch.setattr(DECTask, "_refresh", refresh)
+    monkeypatch.setattr(DECTask, "_set_targets", refresh)
     outcome = run(tmp_path, tolerance=1.5 / 300, schedule={"epochs": 20})
     assert outcome.last.epoch == 8 + 3
     assert outcome.steps == (8 + 3) * 5
@@ -316,17 +292,19 @@ def test_stopped_between_two_epochs_and_resumed_gives_the_same_bytes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = run(tmp_path / "whole")
-    own = DECLoop.begin_epoch
+    own = DECTask.begin_epoch
     for epoch in (2, 8, 9):
         folder = tmp_path / str(epoch)
         with monkeypatch.context() as patch:
 
-            def begin(self: DECLoop, number: int, stop: int = epoch) -> None:
+            def begin(
+                self: DECTask, number: int, optimiser: torch.optim.Optimizer, stop: int = epoch
+            ) -> None:
                 if number == stop:
                     raise KeyboardInterrupt
-                own(self, number)
+                own(self, number, optimiser)
 
-            patch.setattr(DECLoop, "begin_epoch", begin)
+            patch.setattr(DECTask, "begin_epoch", begin)
             with pytest.raises(KeyboardInterrupt):
                 run(folder)
         same(whole, run(folder))
@@ -351,16 +329,18 @@ def test_a_loss_that_is_not_finite_stops_before_the_targets_are_made_of_it(tmp_p
 
 
 def test_predictions_before_and_after_the_centres_are_set(tmp_path: Path) -> None:
-    one = loop(tmp_path)
-    before = one._dec.predict(100, probabilities=True)
+    one = task(tmp_path)
+    before = one.predict(probabilities=True)
     assert before.probabilities is None and before.clusters.shape == (300, 1)
-    one._dec.start_clustering()
-    found = one._dec.predict(100, probabilities=True)
+    one.start_clustering()
+    found = one.predict(probabilities=True)
     with torch.no_grad():
-        q = soft_assignment(codes_of(one), network(one).centres).numpy()
+        q = soft_assignment(codes_of(one), one.network.centres).numpy()
     np.testing.assert_array_equal(found.clusters[:, 0], q.argmax(axis=1))
     assert found.clusters.dtype == np.uint8 and found.probabilities is not None
     np.testing.assert_allclose(found.probabilities[:, 0], q, atol=1e-3)
     p = target_distribution(torch.from_numpy(q).double()).numpy()
-    (loss,) = one._dec.selection_losses()
+    losses = one.selection_losses()
+    assert losses is not None
+    (loss,) = losses
     assert loss == pytest.approx(float((p * np.log(p / q)).sum(axis=1).mean()), rel=1e-4)

@@ -18,7 +18,6 @@ from iic.data.prepare_maps import prepare_maps
 from iic.engine.clustering.whitening import Whitening
 from iic.engine.context import Interrupted, Outcome
 from iic.engine.map_context import MapContext
-from iic.engine.task import HeadPass
 from iic.methods.deepcluster import maps as deepcluster_segmentation
 from iic.methods.deepcluster.map_network import PseudoLabelledMaps, whiten
 from iic.methods.deepcluster.map_task import (
@@ -44,6 +43,11 @@ def task(folder: Path, **changes: Any) -> DeepClusterMapTask:
     return DeepClusterMapTask(context(folder, NAME, **changes), CPU)
 
 
+def recluster(one: DeepClusterMapTask, epoch: int) -> None:
+    """What comes before an epoch."""
+    one.begin_epoch(epoch, one.optimiser())
+
+
 def same(one: Outcome, other: Outcome, but: str = "best_label.") -> None:
     assert one.tensors is not None and other.tensors is not None
     for name, tensor in one.tensors.items():
@@ -63,8 +67,8 @@ def test_what_is_reported_are_the_weights_clusters_and_teacher_of_the_end(tmp_pa
 
 def test_labels_are_those_of_whitening_and_k_means(tmp_path: Path) -> None:
     one = task(tmp_path)
-    one.recluster(0)
-    module = one.module
+    recluster(one, 0)
+    module = one.network
     windows = one.images.crops(torch.arange(4), torch.Generator().manual_seed(0))
     images = one.images.transforms.original(windows.pixels)
     found = module.labels(images)
@@ -80,28 +84,28 @@ def test_labels_are_those_of_whitening_and_k_means(tmp_path: Path) -> None:
 
 def test_the_teacher_stays_as_it_was_before_the_epoch(tmp_path: Path) -> None:
     one = task(tmp_path)
-    before = {name: value.clone() for name, value in one.module.trunk.state_dict().items()}
-    one.recluster(0)
+    before = {name: value.clone() for name, value in one.network.trunk.state_dict().items()}
+    recluster(one, 0)
     optimiser = torch.optim.SGD(one.parameter_groups(), lr=0.1)
     one.network.train()
-    assert not one.module.teacher.training
+    assert not one.network.teacher.training
     for step in range(2):
-        loss = one.loss(HeadPass("x"), torch.arange(5), torch.Generator().manual_seed(step))
+        loss = one.loss("x", torch.arange(5), torch.Generator().manual_seed(step))
         loss.sum().backward()  # type: ignore[no-untyped-call]
         optimiser.step()
-    for name, value in one.module.teacher.state_dict().items():
+    for name, value in one.network.teacher.state_dict().items():
         assert torch.equal(value, before[name]), name
     assert not torch.equal(
-        one.module.trunk.state_dict()["layers.0.weight"], before["layers.0.weight"]
+        one.network.trunk.state_dict()["layers.0.weight"], before["layers.0.weight"]
     )
-    top = one.module.top.weight.clone()
-    one.recluster(1)
+    top = one.network.top.weight.clone()
+    recluster(one, 1)
     assert torch.equal(
-        one.module.teacher.state_dict()["layers.0.weight"],
-        one.module.trunk.state_dict()["layers.0.weight"],
+        one.network.teacher.state_dict()["layers.0.weight"],
+        one.network.trunk.state_dict()["layers.0.weight"],
     )
-    assert not torch.equal(one.module.top.weight, top)
-    assert one.module.top.bias is not None and not one.module.top.bias.any()
+    assert not torch.equal(one.network.top.weight, top)
+    assert one.network.top.bias is not None and not one.network.top.bias.any()
 
 
 def test_a_mirrored_image_has_mirrored_labels(
@@ -116,15 +120,15 @@ def test_a_mirrored_image_has_mirrored_labels(
     monkeypatch.setattr("iic.methods.deepcluster.map_task.pseudo_label_loss", keep)
     for probability in (0.0, 1.0):
         one = task(tmp_path, augmentation={"flip_probability": probability})
-        one.recluster(0)
-        one.loss(HeadPass("x"), torch.arange(4), torch.Generator().manual_seed(3))
+        recluster(one, 0)
+        one.loss("x", torch.arange(4), torch.Generator().manual_seed(3))
     assert (seen[0] >= 0).any() and (seen[0] == LEFT_OUT).any()
     assert torch.equal(seen[0].flip(-1), seen[1])
 
 
 def test_a_position_of_the_map_is_mirrored_with_the_image(tmp_path: Path) -> None:
     """With kernels that are their own mirror image, maps are mirrored exactly."""
-    trunk = task(tmp_path).module.trunk.eval()
+    trunk = task(tmp_path).network.trunk.eval()
     with torch.no_grad():
         for module in trunk.modules():
             if isinstance(module, torch.nn.Conv2d):
@@ -215,14 +219,14 @@ def test_directions_are_found_on_as_many_images_as_are_needed(tmp_path: Path) ->
 def test_labels_are_told_in_full_precision(tmp_path: Path) -> None:
     """In bfloat16 only the teacher's features are rounded, not their distances to centres."""
     one = task(tmp_path)
-    one.recluster(0)
+    recluster(one, 0)
     image = torch.rand(2, 5, 24, 24, generator=torch.Generator().manual_seed(0))
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        features, found = one.module.teacher(image), one.module.labels(image)
+        features, found = one.network.teacher(image), one.network.labels(image)
     assert features.dtype == torch.bfloat16
-    maps = whiten(features.float(), one.module.mean, one.module.projection)
-    products = torch.einsum("nchw,kc->nkhw", maps, one.module.centres)
-    far = one.module.centres.square().sum(1)[:, None, None] - 2 * products
+    maps = whiten(features.float(), one.network.mean, one.network.projection)
+    products = torch.einsum("nchw,kc->nkhw", maps, one.network.centres)
+    far = one.network.centres.square().sum(1)[:, None, None] - 2 * products
     assert torch.equal(found, far.argmin(1))
     outcome = train(tmp_path, compute={"precision": "bfloat16", "channels_last": True})
     assert outcome.precision == "bfloat16" and outcome.steps == 6

@@ -14,7 +14,7 @@ from torch.nn.functional import cross_entropy
 from iic.engine.clustering.kmeans import kmeans
 from iic.engine.clustering.whitening import fit_whitening
 from iic.engine.seeding import derive
-from iic.methods.deepcluster.task import DeepClusterLoop, DeepClusterTask, unscaled
+from iic.methods.deepcluster.task import DeepClusterTask, unscaled
 from iic.methods.deepcluster.uniform import uniform_over_clusters
 from iic.params.errors import IICError
 from tests.methods.feature_helpers import context, train
@@ -26,23 +26,28 @@ def task(folder: Path, **arguments: Any) -> DeepClusterTask:
     return DeepClusterTask(context(folder, "deepcluster", **arguments), CPU)
 
 
+def recluster(one: DeepClusterTask, epoch: int) -> None:
+    """What comes before an epoch."""
+    one.begin_epoch(epoch, one.optimiser())
+
+
 def features(one: DeepClusterTask, images: torch.Tensor) -> np.ndarray:
     """Features in evaluation mode, at once."""
     one.network.eval()
     with torch.no_grad():
-        found = one.module(one.augmentation.evaluation(one.store.batch(images)))
+        found = one.network(one.augmentation.evaluation(one.store.batch(images)))
     one.network.train()
     return np.asarray(found.numpy())
 
 
 def test_pseudo_labels_are_k_means_of_the_whitened_features_of_all_images(tmp_path: Path) -> None:
     one = task(tmp_path, splits={"train": 200, "test": 100}, evaluation={"test": ["test"]})
-    one.recluster(4)
+    recluster(one, 4)
     every = features(one, torch.arange(300))
     points = fit_whitening([every], 16, "tests")(every)
     seed = derive(0, "pseudo-labels", 4)
     expected = kmeans(points, 30, seed=seed, restarts=1, max_iterations=20).clusters
-    found = one.module.pseudo_labels.numpy()
+    found = one.network.pseudo_labels.numpy()
     assert found.shape == (300,) and set(found) == set(range(30))
     assert (found == expected).mean() > 0.98  # batches round otherwise than all at once
     assert one.network.training
@@ -50,7 +55,7 @@ def test_pseudo_labels_are_k_means_of_the_whitened_features_of_all_images(tmp_pa
 
 def test_whitened_features_are_what_is_clustered_at_the_end(tmp_path: Path) -> None:
     whitened, principal = (
-        task(tmp_path, evaluate_on=kind).points(100) for kind in ("whitened", "principal")
+        task(tmp_path, evaluate_on=kind).points() for kind in ("whitened", "principal")
     )
     for points in (whitened, principal):
         assert points.shape == (300, 16) and points.dtype == np.float32
@@ -71,22 +76,21 @@ def test_directions_are_found_on_as_many_images_as_asked_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[int] = []
-    original = DeepClusterTask.features
+    original = DeepClusterTask.evaluations
 
-    def noting(self: DeepClusterTask, indices: torch.Tensor, batch: int, **more: Any) -> Any:
+    def noting(self: DeepClusterTask, indices: torch.Tensor) -> Any:
         seen.append(len(indices))
-        assert batch == 100
-        return original(self, indices, batch, **more)
+        return original(self, indices)
 
-    monkeypatch.setattr(DeepClusterTask, "features", noting)
-    task(tmp_path, directions_images=120).recluster(0)
-    task(tmp_path, directions_images=None).recluster(0)
+    monkeypatch.setattr(DeepClusterTask, "evaluations", noting)
+    recluster(task(tmp_path, directions_images=120), 0)
+    recluster(task(tmp_path, directions_images=None), 0)
     assert seen == [120, 300, 300, 300]
 
 
 def test_features_come_in_batches_and_are_never_held_together(tmp_path: Path) -> None:
-    chunks = task(tmp_path).features(torch.arange(300), 70)
-    assert [len(one) for one in chunks] == [70, 70, 70, 70, 20]
+    chunks = task(tmp_path, schedule={"evaluation_batch": 70}).evaluations(torch.arange(300))
+    assert [len(chunk) for chunk in chunks] == [70, 70, 70, 70, 20]
 
 
 def test_sampling_is_uniform_over_clusters() -> None:
@@ -112,10 +116,10 @@ def test_shares_that_do_not_come_out_even_are_cut() -> None:
 
 def test_batches_are_sampled_from_the_pseudo_labels(tmp_path: Path) -> None:
     one = task(tmp_path)
-    one.module.pseudo_labels.copy_(torch.arange(300) // 200)
+    one.network.pseudo_labels.copy_(torch.arange(300) // 200)
     batches = one.order(0, 0)
     assert [len(batch) for batch in batches] == [60] * 5 and one.steps(one.passes_of(0)[0]) == 5
-    chosen = torch.bincount(one.module.pseudo_labels[torch.cat(batches)])
+    chosen = torch.bincount(one.network.pseudo_labels[torch.cat(batches)])
     assert chosen.tolist() == [150, 150]
     again, later = one.order(0, 0), one.order(1, 0)
     assert torch.equal(torch.cat(batches), torch.cat(again))
@@ -125,13 +129,13 @@ def test_batches_are_sampled_from_the_pseudo_labels(tmp_path: Path) -> None:
 def test_the_loss_is_cross_entropy_of_the_pseudo_labels(tmp_path: Path) -> None:
     """Of the right images, where the training splits are not the first ones."""
     one = task(tmp_path)
-    one._training = torch.arange(100, 300)
-    one.module.pseudo_labels = torch.arange(200, dtype=torch.int32) % 30
+    one.training = torch.arange(100, 300)
+    one.network.pseudo_labels = torch.arange(200, dtype=torch.int32) % 30
     chosen = torch.tensor([5, 0, 199])
     loss = one.loss(one.passes_of(0)[0], chosen, torch.Generator().manual_seed(1))
     images = one.store.batch(chosen + 100)
     seen = one.augmentation.transformed(images, 1, torch.Generator().manual_seed(1))
-    logits = one.module.top(one.module(seen).relu())
+    logits = one.network.top(one.network(seen).relu())
     expected = cross_entropy(logits, torch.tensor([5, 0, 199 % 30]))
     torch.testing.assert_close(loss, expected.reshape(1))
 
@@ -142,19 +146,20 @@ def test_the_top_layer_is_forgotten_before_each_epoch_and_has_no_momentum(
     starts: list[torch.Tensor] = []
     ends: list[torch.Tensor] = []
     feature: list[torch.Tensor] = []
-    original = DeepClusterLoop.begin_epoch
+    original = DeepClusterTask.begin_epoch
 
-    def noting(self: DeepClusterLoop, epoch: int) -> None:
-        ends.append(self.task.module.top.weight.detach().clone())
-        original(self, epoch)
-        starts.append(self.task.module.top.weight.detach().clone())
-        feature.append(self.task.module.feature.weight.detach().clone())
-        assert not self.task.module.top.bias.any()
-        kept = {id(one) for one in self.optimiser.state}
-        assert not kept & {id(one) for one in self.task.module.top.parameters()}
+    def noting(self: DeepClusterTask, epoch: int, optimiser: torch.optim.Optimizer) -> None:
+        top = self.network.top
+        ends.append(top.weight.detach().clone())
+        original(self, epoch, optimiser)
+        starts.append(top.weight.detach().clone())
+        feature.append(self.network.feature.weight.detach().clone())
+        assert not top.bias.any()
+        kept = {id(parameter) for parameter in optimiser.state}
+        assert not kept & {id(parameter) for parameter in top.parameters()}
         assert bool(kept) == (epoch > 0)
 
-    monkeypatch.setattr(DeepClusterLoop, "begin_epoch", noting)
+    monkeypatch.setattr(DeepClusterTask, "begin_epoch", noting)
     outcome = train(tmp_path, "deepcluster")
     assert len(starts) == 3
     for first, second in pairwise(starts):

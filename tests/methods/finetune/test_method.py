@@ -136,7 +136,7 @@ def test_a_fold_trains_on_its_own_images_and_each_part_at_its_own_rate(tmp_path:
     assert sorted(torch.cat(task.order(0, 0)).tolist()) == list(FOLDS[1])
     assert [group["lr"] for group in task.parameter_groups()] == [2e-3, 4e-3]
     trunk = {id(parameter) for parameter in task.parameter_groups()[0]["params"]}
-    assert trunk == {id(parameter) for parameter in task._classifier.trunk.parameters()}
+    assert trunk == {id(parameter) for parameter in task.network.trunk.parameters()}
 
 
 def seen_by(context: RunContext[Any]) -> ClassificationTask:
@@ -160,7 +160,7 @@ def test_ten_crops_are_averaged(tmp_path: Path) -> None:
     task.network.eval()
     with torch.no_grad():
         by_hand = torch.stack([task.network(crop) for crop in task._augmentation.ten_crops(images)])
-        found = task.predict(50, probabilities=True).probabilities
+        found = task.predict(probabilities=True).probabilities
     assert found is not None
     expected = by_hand.mean(0).softmax(1).numpy()
     np.testing.assert_allclose(found[:4, 0].astype(float), expected, atol=2e-3)

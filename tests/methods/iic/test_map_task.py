@@ -14,33 +14,16 @@ import torch
 from iic.data.maps import IGNORED, UNLABELLED
 from iic.engine.context import Interrupted
 from iic.engine.map_context import MapContext
-from iic.engine.task import HeadPass
 from iic.evaluate.matching import match
 from iic.methods.iic.map_task import SegmentationTask
 from iic.methods.iic.maps import train
 from tests.engine.scenes import SIDE, context
 
 
-def task(one: MapContext[Any], **changes: Any) -> SegmentationTask:
-    settings = one.settings
-    return SegmentationTask(
-        one,
-        **{
-            "network": settings.network,
-            "heads": {"A": settings.head_a.k, "B": settings.head_b.k},
-            "splits": {"A": settings.head_a.splits, "B": settings.head_b.splits},
-            "sub_heads": settings.sub_heads,
-            "augmentation": settings.augmentation,
-            "shifts": settings.shifts,
-            "maps": settings.maps,
-            "pairs": settings.pairs,
-            "passes": lambda epoch: [HeadPass("B")],
-            "report_head": "B",
-            "compute": settings.compute,
-            "device": torch.device("cpu"),
-            **changes,
-        },
-    )
+def task(one: MapContext[Any], evaluation_batch: int = 5) -> SegmentationTask:
+    made = SegmentationTask(one, torch.device("cpu"))
+    made.evaluation_batch = evaluation_batch
+    return made
 
 
 def test_one_head_an_epoch_in_turns_or_both(tmp_path: Path) -> None:
@@ -63,7 +46,7 @@ def test_one_head_an_epoch_in_turns_or_both(tmp_path: Path) -> None:
 def test_counts_are_those_of_the_maps(tmp_path: Path) -> None:
     """Predicted maps and labels, pixel by pixel, give the counts that are stored."""
     one = context(tmp_path, maps={"examples": 10})
-    found = task(one).predict(3, probabilities=True)
+    found = task(one, 3).predict(probabilities=True)
     assert found.probabilities is not None
     assert found.clusters.shape == (10, 1, 3, 3)
     assert found.probabilities.shape == (10, 1, 3, SIDE, SIDE)
@@ -80,13 +63,13 @@ def test_counts_are_those_of_the_maps(tmp_path: Path) -> None:
 
 
 def test_unlabelled_pixels_as_sky_or_not_at_all(tmp_path: Path) -> None:
-    plain = task(context(tmp_path)).predict(5).clusters
-    as_sky = task(context(tmp_path, maps={"unlabelled_as_sky": True})).predict(5).clusters
+    plain = task(context(tmp_path)).predict().clusters
+    as_sky = task(context(tmp_path, maps={"unlabelled_as_sky": True})).predict().clusters
     # the rows without label lie outside of the central window, but for none
     assert np.array_equal(plain, as_sky)
     whole = {"evaluation_area": "whole"}
-    plain = task(context(tmp_path, maps=whole)).predict(5).clusters
-    as_sky = task(context(tmp_path, maps={**whole, "unlabelled_as_sky": True})).predict(5).clusters
+    plain = task(context(tmp_path, maps=whole)).predict().clusters
+    as_sky = task(context(tmp_path, maps={**whole, "unlabelled_as_sky": True})).predict().clusters
     assert np.array_equal(as_sky[..., 1:], plain[..., 1:])
     assert (as_sky[..., 0].sum((1, 2)) - plain[..., 0].sum((1, 2)) == 2 * 32).all()
 
@@ -94,7 +77,7 @@ def test_unlabelled_pixels_as_sky_or_not_at_all(tmp_path: Path) -> None:
 def test_whole_images_of_different_sizes(tmp_path: Path) -> None:
     sizes = np.tile([[28, 32], [26, 30]], (5, 1))
     one = context(tmp_path, sizes=sizes, maps={"evaluation_area": "whole", "examples": 10})
-    found = task(one).predict(3, probabilities=True)
+    found = task(one, 3).predict(probabilities=True)
     assert found.probabilities is not None
     assert found.probabilities.shape == (10, 1, 3, 28, 32)
     for index, (height, width) in enumerate(sizes):
@@ -103,7 +86,7 @@ def test_whole_images_of_different_sizes(tmp_path: Path) -> None:
         outside = found.probabilities[index].copy()
         outside[..., :height, :width] = 0
         assert not outside.any()
-    alone = task(one).predict(1).clusters
+    alone = task(one, 1).predict().clusters
     assert np.abs(alone - found.clusters).sum() <= 4
 
 
@@ -111,15 +94,15 @@ def test_the_loss_does_not_see_masked_pixels(tmp_path: Path) -> None:
     one = task(context(tmp_path, augmentation={"flip_probability": 0.0}))
     indices = torch.arange(4)
     draw = torch.Generator().manual_seed(1)
-    mask = one._mask(indices, one.transforms.random(one._sizes[indices], draw))
+    mask = one.images.crops(indices, draw).mask
     assert 0.5 < mask.float().mean() < 1
-    predict, values = one._probabilities, []
+    predict, values = one.assignments, []
     for where in (~mask, mask):
         noise = where[:, None, None] * torch.rand(4, 1, 3, SIDE, SIDE)
         for changed in (torch.zeros_like(noise), noise):
-            one._probabilities = lambda *a, more=changed: predict(*a) + more  # type: ignore[method-assign,misc]
+            one.assignments = lambda *a, more=changed: predict(*a) + more  # type: ignore[method-assign,misc]
             draw = torch.Generator().manual_seed(1)
-            values.append(float(one.loss(HeadPass("B"), indices, draw).detach()))
+            values.append(float(one.loss("B", indices, draw).detach()))
     outside, inside = values[:2], values[2:]
     assert outside[0] == pytest.approx(outside[1], abs=1e-6)
     assert inside[0] != pytest.approx(inside[1], abs=3e-4)
@@ -139,9 +122,9 @@ def test_flips_are_undone_before_maps_are_compared(tmp_path: Path, repeats: int)
                 shifts={"half_side": 0},
             )
         )
-        one._probabilities = lambda images, head: (30 * images[:, None, :3]).softmax(dim=2)  # type: ignore[method-assign]
+        one.assignments = lambda images, head: (30 * images[:, None, :3]).softmax(dim=2)  # type: ignore[method-assign]
         draw = torch.Generator().manual_seed(3)
-        values.append(float(one.loss(HeadPass("B"), torch.arange(4), draw)))
+        values.append(float(one.loss("B", torch.arange(4), draw)))
     assert values[0] < -0.05
     assert values[1:] == pytest.approx([values[0]] * 2, abs=1e-6)
 
@@ -162,9 +145,7 @@ def test_a_batch_without_a_pixel_is_passed_over_and_told(
 def test_every_pixel_counts_without_a_mask(tmp_path: Path) -> None:
     one = context(tmp_path, maps={"training_mask": False})
     one.data.labels[:] = UNLABELLED
-    mask = task(one)._mask(
-        torch.arange(3), task(one).transforms.centred(torch.tensor([[28, 32]] * 3))
-    )
+    mask = task(one).images.crops(torch.arange(3), torch.Generator()).mask
     assert mask.shape == (3, SIDE, SIDE) and bool(mask.all())
 
 

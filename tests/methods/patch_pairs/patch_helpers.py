@@ -14,7 +14,7 @@ import torch
 
 from iic.engine.context import Outcome
 from iic.engine.map_context import MapContext
-from iic.methods.patch_pairs.task import PatchContextTask, Pretext
+from iic.methods.patch_pairs.task import PatchPairTask
 from iic.params.loading import validate
 from iic.params.resolve import merged
 from tests.engine.scenes import CLASSES, SIDE, scenes
@@ -64,22 +64,17 @@ def train(folder: Path, name: str, seed: int = 0, **arguments: Any) -> Outcome:
     return outcome
 
 
-def pretext_of(run: MapContext[Any], name: str) -> Pretext:
-    """What the method hands to the engine."""
-    caught: list[Pretext] = []
+def task(run: MapContext[Any], name: str) -> PatchPairTask:
+    """The task that the method hands to the engine."""
+    caught: list[PatchPairTask] = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            "iic.methods.patch_pairs.run.train_patch_context",
-            lambda _, pretext: caught.append(pretext),
+            "iic.engine.run.run",
+            lambda context, build: caught.append(build(context, torch.device("cpu"))),
         )
         module(name).train(run)
-    (pretext,) = caught
-    return pretext
-
-
-def task(run: MapContext[Any], name: str) -> PatchContextTask:
-    """The task of the method's run."""
-    return PatchContextTask(run, pretext=pretext_of(run, name), device=torch.device("cpu"))
+    (made,) = caught
+    return made
 
 
 def hits(run: MapContext[Any], name: str, outcome: Outcome | None, rounds: int = 40) -> float:

@@ -14,8 +14,8 @@ from iic.data.maps import IGNORED
 from iic.data.prepare_maps import prepare_maps
 from iic.engine.map_context import MapContext
 from iic.methods.patch_pairs import doersch, isola
-from iic.methods.patch_pairs import run as train_patch_context
 from iic.methods.patch_pairs.network import build_patch_pairs
+from iic.methods.patch_pairs.task import PatchPairTask
 from iic.params.datasets import LabelMaps
 from iic.params.errors import SettingsError
 from iic.params.runs import plan
@@ -54,7 +54,7 @@ def test_it_learns_what_it_is_asked(
 ) -> None:
     """Sky lies over plants and these over ground: new pairs are told apart, untrained ones not."""
     # new pairs are put to the head, which a run does not keep
-    monkeypatch.setattr(train_patch_context, "without_head", lambda outcome: outcome)
+    monkeypatch.setattr(PatchPairTask, "kept", lambda task, tensors: tensors)
     name, changes, chance, margin = LEARNT[case]
     settings = {**LEARNING, **changes}
     outcome = train(tmp_path, name, seed, **settings)

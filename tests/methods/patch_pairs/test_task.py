@@ -17,8 +17,7 @@ from iic.engine.clustering.pixels import cluster_pixels
 from iic.engine.context import Interrupted, NonFiniteLoss
 from iic.engine.map_context import MapContext
 from iic.methods.patch_pairs.colour_dropping import colour_statistics
-from iic.methods.patch_pairs.network import PatchPairNetwork
-from iic.methods.patch_pairs.task import PatchContextTask
+from iic.methods.patch_pairs.task import PatchPairTask
 from tests.engine.scenes import SIDE
 from tests.methods.autoencoders.test_task import interrupt, same
 from tests.methods.patch_pairs.patch_helpers import NAMES, PATCH, context, task, train
@@ -30,12 +29,12 @@ OWN = {"patches": {"shared_place": False}}
 class Shown:
     """Stands for the network: keeps what it is shown, and answers zeros."""
 
-    def __init__(self, one: PatchContextTask) -> None:
+    def __init__(self, one: PatchPairTask) -> None:
         self.calls: list[tuple[Tensor, Tensor, Tensor]] = []
-        self.outputs = one._pretext.outputs
-        one._forward = self  # type: ignore[assignment]
+        self.outputs = one.pretext.outputs
+        one.forward = self  # type: ignore[assignment]
 
-    def __call__(self, images: Tensor, centre: Tensor, other: Tensor) -> Tensor:
+    def __call__(self, part: Any, images: Tensor, centre: Tensor, other: Tensor) -> Tensor:
         self.calls.append((images, centre, other))
         return torch.zeros(len(images), self.outputs)
 
@@ -50,16 +49,16 @@ def draw(seed: int) -> torch.Generator:
 def test_interrupted_and_resumed_gives_the_same_bytes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, after: int
 ) -> None:
-    original, done = PatchContextTask.loss, 0
+    original, done = PatchPairTask.loss, 0
 
-    def loss(self: PatchContextTask, *arguments: Any) -> Tensor:
+    def loss(self: PatchPairTask, *arguments: Any) -> Tensor:
         nonlocal done
         done += 1
         found = original(self, *arguments)
         return interrupt(found) if done == after else found
 
     with monkeypatch.context() as patch:
-        patch.setattr(PatchContextTask, "loss", loss)
+        patch.setattr(PatchPairTask, "loss", loss)
         with pytest.raises(Interrupted, match=f"SIGTERM after step {after}"):
             train(tmp_path / "a", name)
     resumed = train(tmp_path / "a", name)
@@ -69,8 +68,8 @@ def test_interrupted_and_resumed_gives_the_same_bytes(
 
 
 def test_a_loss_that_is_not_finite_stops(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    original = PatchContextTask.loss
-    monkeypatch.setattr(PatchContextTask, "loss", lambda *a: original(*a) * float("nan"))
+    original = PatchPairTask.loss
+    monkeypatch.setattr(PatchPairTask, "loss", lambda *a: original(*a) * float("nan"))
     with pytest.raises(NonFiniteLoss, match="the loss is nan in epoch 1"):
         train(tmp_path, "isola")
 
@@ -91,7 +90,7 @@ def test_only_the_named_splits_are_trained_on_and_only_those_asked_for_are_score
     run = context(tmp_path, "isola", parts={"train": 7, "val": 3}, **settings)
     one = task(run, "isola")
     assert set(torch.cat(one.order(0, 0)).tolist()) == set(range(7))
-    assert one.predict(2).clusters.shape == (3, 1, 3, 3)
+    assert one.predict().clusters.shape == (3, 1, 3, 3)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -211,16 +210,15 @@ def test_the_evaluation_sees_all_colours(tmp_path: Path) -> None:
     for drop in (True, False):
         one = task(context(tmp_path, "doersch", colour_dropping=drop), "doersch")
         if drop:
-            first = one.predict(5).clusters
-    assert np.array_equal(first, one.predict(5).clusters)
+            first = one.predict().clusters
+    assert np.array_equal(first, one.predict().clusters)
 
 
-def features(one: PatchContextTask, run: MapContext[Any]) -> Tensor:
+def features(one: PatchPairTask, run: MapContext[Any]) -> Tensor:
     """Stretched features of the central windows, (n, d, S, S)."""
-    assert isinstance(one.network, PatchPairNetwork)
     windows = torch.from_numpy(run.data.images[:, :, 2:-2, 4:-4])
     with torch.no_grad():
-        small = one.network.eval().trunk(one._images.transforms.original(windows))
+        small = one.network.eval().trunk(one.images.transforms.original(windows))
     one.network.train()
     return functional.interpolate(small, size=SIDE, mode="bilinear", align_corners=False)
 
@@ -229,12 +227,12 @@ def features(one: PatchContextTask, run: MapContext[Any]) -> Tensor:
 def test_every_scored_pixel_goes_to_the_nearest_centre(tmp_path: Path, name: str) -> None:
     run = context(tmp_path, name)
     one = task(run, name)
-    found = one.predict(10)
+    found = one.predict()
     assert found.probabilities is None and one.network.training
     one.network.eval()
     with torch.no_grad():
         centres = cluster_pixels(
-            one._images, one._embed, 3, run.settings.evaluation_clusters, name="test", seed=0,
+            one.images, one.evaluate, 3, run.settings.evaluation_clusters, name="test", seed=0,
             threads=1, batch=10,
         ).centres  # fmt: skip
     whole = features(one, run).movedim(1, -1)
@@ -254,19 +252,18 @@ def test_released_sampling_sees_one_pixel_a_batch(tmp_path: Path) -> None:
     found = {}
     for sampling in ("uniform", "released"):
         settings = {"evaluation_clusters": {"feature_sampling": sampling}}
-        found[sampling] = task(context(tmp_path, "isola", **settings), "isola").predict(2).clusters
+        found[sampling] = task(context(tmp_path, "isola", **settings), "isola").predict().clusters
     assert found["uniform"].sum() == found["released"].sum()
     assert not np.array_equal(found["uniform"], found["released"])
 
 
 def test_evaluation_leaves_statistics_alone_and_a_refresh_moves_the_trunks(tmp_path: Path) -> None:
     one = task(context(tmp_path, "doersch"), "doersch")
-    assert isinstance(one.network, PatchPairNetwork)
     before = {key: value.clone() for key, value in one.network.state_dict().items()}
-    one.predict(4)
+    one.predict()
     for key, value in one.network.state_dict().items():
         assert torch.equal(value, before[key]), key
-    one.refresh_statistics(4)
+    one.refresh_statistics()
     moved = {
         k for k, value in one.network.state_dict().items() if not torch.equal(value, before[k])
     }
@@ -279,4 +276,4 @@ def test_bfloat16_and_channels_last(tmp_path: Path) -> None:
     one = task(context(tmp_path, "doersch", compute=compute, **OWN), "doersch")
     loss = one.loss(one.passes_of(0)[0], torch.arange(10), draw(0))
     assert loss.dtype == torch.float32 and bool(loss.isfinite().all())
-    assert one.predict(5).clusters.sum() > 0
+    assert one.predict().clusters.sum() > 0

@@ -88,10 +88,10 @@ def test_clusters_are_k_means_of_the_raw_outputs(tmp_path: Path) -> None:
     one.network.eval()
     with torch.no_grad():
         outputs = one.network(one.augmentation.evaluation(one.store.batch(torch.arange(300))))
-    np.testing.assert_allclose(one.points(300), outputs.numpy(), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(one.points(), outputs.numpy(), rtol=1e-5, atol=1e-6)
     for whole, restarts in ((False, 2), (True, 4)):
-        expected = kmeans(one.points(100), 10, seed=derive(0, "kmeans"), restarts=restarts)
-        found = one.predict(100, probabilities=whole)
+        expected = kmeans(one.points(), 10, seed=derive(0, "kmeans"), restarts=restarts)
+        found = one.predict(probabilities=whole)
         np.testing.assert_array_equal(found.clusters[:, 0], expected.clusters)
         assert found.probabilities is None
         assert one.selection_losses() == (expected.inertia,)
