@@ -57,6 +57,8 @@ def test_rooms_import_only_from_floors_below() -> None:
         ("methods/kmeans.py", "iic.methods.spectral.graph"),
         ("methods/autoencoders/task.py", "iic.methods.dec.loss"),
         ("methods/dec/task.py", "iic.methods.spectral.graph"),
+        ("methods/_template/task.py", "iic.methods.triplets.loss"),
+        ("methods/_template/settings.py", "torch"),
         ("params/cost.py", "torch"),
         ("methods/triplets/settings.py", "sklearn.cluster"),
         ("methods/autoencoders/network_settings.py", "torchvision"),

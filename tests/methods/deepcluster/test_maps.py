@@ -206,9 +206,11 @@ def test_directions_are_found_on_as_many_images_as_are_needed(tmp_path: Path) ->
     assert run.settings.directions_images(1000, 10) == 3
     assert context(tmp_path, NAME, samples=1000).settings.directions_images(1000, 10) == 10
     one = task(tmp_path, **changes)
-    points = np.concatenate(list(one._sampled(1000, 3, 4, "a")))
+    one.evaluation_batch = 4
+    points = np.concatenate(list(one._sampled(1000, 3, "a")))
     assert points.shape == (300, 16)
-    assert np.array_equal(points, np.concatenate(list(one._sampled(1000, 10, 3, "a")))[:300])
+    one.evaluation_batch = 3
+    assert np.array_equal(points, np.concatenate(list(one._sampled(1000, 10, "a")))[:300])
     with counted() as macs:
         outcome = deepcluster_segmentation.train(run)
     cost = run.settings.cost(catalogue())
