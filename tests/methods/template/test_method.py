@@ -13,7 +13,7 @@ import torch
 from iic.evaluate.metrics import accuracy_per_sub_head
 from iic.methods._template.loss import agreement_loss
 from iic.methods._template.method import Settings, train
-from iic.params.catalogue import find_dataset
+from iic.params.datasets import find_dataset
 from iic.params.loading import validate
 from iic.params.resolve import merged
 from tests.engine.test_loop import same
