@@ -60,7 +60,7 @@ class RunContext(Generic[S]):
     def protocol(self) -> Protocol:
         """Which images get assignments, and which of them are scored."""
         data = self.data
-        splits = {one.name: slice(one.start, one.stop) for one in data.manifest.splits}
+        splits = {split.name: slice(split.start, split.stop) for split in data.manifest.splits}
         return protocol(self.settings.evaluation, splits, len(data.images), data.labels)
 
     @property

@@ -24,7 +24,7 @@ POLL_SECONDS = 2.0
 
 @contextlib.contextmanager
 def leased_device(
-    wanted: bool, count: int | None = None, folder: Path | None = None
+    needed: bool, count: int | None = None, folder: Path | None = None
 ) -> Iterator[torch.device]:
     """The device to train on, held for the time of the block.
 
@@ -33,15 +33,15 @@ def leased_device(
     one. A scheduler that shows a job exactly one device has assigned it, and nothing is locked.
 
     Args:
-        wanted: Whether the run's settings ask for a GPU; without, it runs on the CPU even where
+        needed: Whether the run's settings ask for a GPU; without, it runs on the CPU even where
             there is one, since the device changes the last bits.
         count: Number of GPUs; found by torch if None (a test gives its own).
         folder: Where the lock files lie; the system's temporary folder if None.
 
     Raises:
-        IICError: A GPU is wanted and there is none.
+        IICError: A GPU is needed and there is none.
     """
-    if not wanted:
+    if not needed:
         yield torch.device("cpu")
         return
     gpus = torch.cuda.device_count() if count is None else count
@@ -50,7 +50,7 @@ def leased_device(
             "the run's settings say gpu: true, but torch sees no GPU here: run it where there is "
             "one, or set gpu: false in params/scales/ (on a CPU it may take weeks)"
         )
-    visible = [one for one in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if one]
+    visible = [name for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name]
     if len(visible) == 1:
         yield torch.device("cuda", 0)
         return

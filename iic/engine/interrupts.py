@@ -21,10 +21,10 @@ class InterruptFlag:
     def __enter__(self) -> Self:
         # only the main thread may set handlers; elsewhere a run cannot be interrupted this way
         if threading.current_thread() is threading.main_thread():
-            for one in self.SIGNALS:
+            for number in self.SIGNALS:
                 # nohup: whoever lets a signal be ignored wants the run to go on
-                if signal.getsignal(one) is not signal.SIG_IGN:
-                    self._before[one] = signal.signal(one, self._note)
+                if signal.getsignal(number) is not signal.SIG_IGN:
+                    self._before[number] = signal.signal(number, self._note)
         return self
 
     def __exit__(
@@ -33,8 +33,8 @@ class InterruptFlag:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        for one, handler in self._before.items():
-            signal.signal(one, handler)  # type: ignore[arg-type]
+        for number, handler in self._before.items():
+            signal.signal(number, handler)  # type: ignore[arg-type]
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         self.name = signal.Signals(number).name

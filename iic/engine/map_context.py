@@ -33,7 +33,7 @@ class MapContext(RunContext[S]):
     def protocol(self) -> MapProtocol:
         """Which images are evaluated, and what each is used for."""
         data = self.data
-        splits = {one.name: slice(one.start, one.stop) for one in data.manifest.splits}
+        splits = {split.name: slice(split.start, split.stop) for split in data.manifest.splits}
         return map_protocol(protocol(self.settings.evaluation, splits, len(data.images), None))
 
     def classes_of(self, maps: MapSettings) -> NDArray[np.int64]:
@@ -58,7 +58,9 @@ class MapContext(RunContext[S]):
         if not number:
             return np.zeros(0, dtype=np.int64)
         scored = self.protocol.images[self.protocol.scoring]
-        last = next(one for one in reversed(self.data.manifest.splits) if one.start <= scored[-1])
+        last = next(
+            split for split in reversed(self.data.manifest.splits) if split.start <= scored[-1]
+        )
         scored = scored[scored >= last.start]
         spread = scored[np.linspace(0, len(scored) - 1, min(number, len(scored))).astype(np.int64)]
         if self.data.manifest.maps.tiles is None:
@@ -76,7 +78,7 @@ class MapContext(RunContext[S]):
             maps: Whether that is the whole image or its centre.
             side: Side of the network's input.
         """
-        height, width = (int(one) for one in self.data.sizes[index])
+        height, width = (int(side) for side in self.data.sizes[index])
         if maps.evaluation_area == "whole":
             return slice(0, height), slice(0, width)
         top, left = (height - side) // 2, (width - side) // 2

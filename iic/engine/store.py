@@ -27,11 +27,11 @@ class ImageStore:
         needed: npt.NDArray[np.int64] | None = None,
     ) -> None:
         self.device = device
-        self._place: torch.Tensor | None = None
+        self._positions: torch.Tensor | None = None
         if needed is not None and len(needed) < len(images):
             images = images[needed]
-            self._place = torch.full((int(needed[-1]) + 1,), -1)
-            self._place[torch.from_numpy(needed)] = torch.arange(len(needed))
+            self._positions = torch.full((int(needed[-1]) + 1,), -1)
+            self._positions[torch.from_numpy(needed)] = torch.arange(len(needed))
         # a copy in memory: random access to a mapped file would wait for the disk at every step
         host = torch.from_numpy(np.array(images, order="C"))
         if device.type == "cpu":
@@ -44,8 +44,8 @@ class ImageStore:
 
     def batch(self, indices: torch.Tensor) -> torch.Tensor:
         """Images at `indices` (U,), int64 on the host: (U, C, H, W) uint8 on the device."""
-        if self._place is not None:
-            indices = self._place[indices]
+        if self._positions is not None:
+            indices = self._positions[indices]
         if self._images.device == self.device:
             return self._images[indices.to(self.device)]
         return self._images[indices].pin_memory().to(self.device, non_blocking=True)

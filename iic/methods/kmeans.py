@@ -49,7 +49,7 @@ def train(context: RunContext[Settings]) -> Outcome:
 
     settings = context.settings
     images = context.data.images[context.protocol.images]
-    found = kmeans(
+    clustering = kmeans(
         images.reshape(len(images), -1).astype(np.float32) / 255,
         settings.k,
         seed=context.seed,
@@ -57,11 +57,11 @@ def train(context: RunContext[Settings]) -> Outcome:
         restarts=settings.restarts,
         max_iterations=settings.max_iterations,
     )
-    checkpoint = Checkpoint(0, found.clusters[:, None], (found.inertia,))
+    checkpoint = Checkpoint(0, clustering.clusters[:, None], (clustering.inertia,))
     return Outcome(
         last=checkpoint,
         best_label=None if context.data.labels is None else checkpoint,
         k=settings.k,
         precision="float32",
-        tensors={"centres": found.centres},
+        tensors={"centres": clustering.centres},
     )

@@ -95,10 +95,14 @@ def train(context: RunContext[Settings]) -> Outcome:
 
     assert isinstance(context, MapContext)
     settings = context.settings
-    found = streamed_kmeans(
-        in_chunks(_sample(context), CHUNK), settings.k, name=context.name, seed=context.seed,
-        threads=settings.threads, restarts=settings.restarts,
-    )  # fmt: skip
+    clustering = streamed_kmeans(
+        in_chunks(_sample(context), CHUNK),
+        settings.k,
+        name=context.name,
+        seed=context.seed,
+        threads=settings.threads,
+        restarts=settings.restarts,
+    )
     counts = np.zeros((len(context.protocol.images), 1, settings.k, context.classes), np.int32)
     areas = scored_areas(context, settings.maps, settings.input_size)
     for row, (pixels, classes) in enumerate(areas):
@@ -106,15 +110,15 @@ def train(context: RunContext[Settings]) -> Outcome:
         if not len(scored):
             continue
         colours = pixels.reshape(len(pixels), -1)[:, scored].T.astype(np.float32)
-        clusters = found.assign(colours, settings.threads)
+        clusters = clustering.assign(colours, settings.threads)
         counts[row, 0] = count(clusters, classes.ravel()[scored], settings.k, context.classes)
-    checkpoint = Checkpoint(0, counts, (found.inertia,))
+    checkpoint = Checkpoint(0, counts, (clustering.inertia,))
     return Outcome(
         last=checkpoint,
         best_label=checkpoint,
         k=settings.k,
         precision="float32",
-        tensors={"centres": found.centres},
+        tensors={"centres": clustering.centres},
     )
 
 

@@ -207,8 +207,12 @@ def test_a_task_can_end_the_training(tmp_path: Path) -> None:
 
 def test_an_ended_training_does_not_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The checkpoint knows of the end, though nothing in the network does."""
+
+    def killed(*_: Any) -> None:
+        raise KeyboardInterrupt
+
     with monkeypatch.context() as patch:
-        patch.setattr("iic.engine.loop.finish", lambda *_: signal.raise_signal(signal.SIGINT))
+        patch.setattr("iic.engine.loop.finish", killed)
         with pytest.raises(KeyboardInterrupt):
             run(context(tmp_path / "a"), Stopping)
     again = run(context(tmp_path / "a"), Stopping)

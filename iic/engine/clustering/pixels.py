@@ -199,9 +199,13 @@ def cluster_pixels(
         first = spread_first(images, embed, settings.samples, batch, seed, "evaluation")
         points = chain(first, points)
     return streamed_kmeans(
-        points, k, name=name, seed=derive(seed, "kmeans") % 2**32, threads=threads,
+        points,
+        k,
+        name=name,
+        seed=derive(seed, "kmeans") % 2**32,
+        threads=threads,
         restarts=settings.restarts,
-    )  # fmt: skip
+    )
 
 
 def count_clusters(
@@ -222,10 +226,10 @@ def count_clusters(
         for rows, windows in images.areas(images.evaluated, batch):
             height, width = windows.classes.shape[1:]
             clusters = nearest_maps(embed(windows.pixels), centres, (height, width))
-            place = torch.arange(len(rows), device=clusters.device)[:, None, None]
-            cell = (place * k + clusters) * classes + windows.classes.clamp(min=0)
-            found = torch.bincount(cell[windows.classes >= 0], minlength=len(rows) * k * classes)
-            counts[rows, 0] = found.view(len(rows), k, classes).cpu().numpy()
+            start = torch.arange(len(rows), device=clusters.device)[:, None, None]
+            cell = (start * k + clusters) * classes + windows.classes.clamp(min=0)
+            counted = torch.bincount(cell[windows.classes >= 0], minlength=len(rows) * k * classes)
+            counts[rows, 0] = counted.view(len(rows), k, classes).cpu().numpy()
     return counts
 
 
@@ -247,12 +251,12 @@ def nearest_maps(features: Tensor, centres: Points, size: tuple[int, int]) -> Te
 
 def distances(features: Tensor, centres: Points) -> Tensor:
     """Squared distance of features (b, d, h, w) to centres (k, d), (b, k, h, w), up to |f|^2."""
-    known = torch.from_numpy(centres).to(features.device)
+    points = torch.from_numpy(centres).to(features.device)
     # about their mean, since large numbers in common would drown the differences
-    middle = known.mean(dim=0)
-    known = known - middle
-    products = torch.einsum("bdhw,kd->bkhw", features - middle[:, None, None], known)
-    return known.square().sum(dim=1)[:, None, None] - 2 * products
+    middle = points.mean(dim=0)
+    points = points - middle
+    products = torch.einsum("bdhw,kd->bkhw", features - middle[:, None, None], points)
+    return points.square().sum(dim=1)[:, None, None] - 2 * products
 
 
 def _neighbours(pixel: Tensor, source: int, target: int) -> list[tuple[Tensor, Tensor]]:

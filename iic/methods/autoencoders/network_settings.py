@@ -109,7 +109,7 @@ def encoder_macs(settings: AutoencoderSettings, code_outputs: int | None = None)
     outputs = settings.code if code_outputs is None else code_outputs
     if settings.family == "dense":
         widths = (settings.inputs, *settings.layers, outputs)
-        return sum(one * other for one, other in pairwise(widths))
+        return sum(narrow * wide for narrow, wide in pairwise(widths))
     return _convolutions(settings) + settings.map_side**2 * settings.layers[-1] * outputs
 
 

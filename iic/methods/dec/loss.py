@@ -14,14 +14,14 @@ from torch import Tensor, nn
 Layer = Callable[[Tensor], Tensor]
 
 
-def mean_error(output: Tensor, wanted: Tensor) -> Tensor:
+def mean_error(output: Tensor, target: Tensor) -> Tensor:
     """Half the mean square of the difference, over all numbers: scalar.
 
     Args:
         output: Reconstructions, (N, ...).
-        wanted: What they should be, of the same shape.
+        target: What they should be, of the same shape.
     """
-    return (output - wanted).square().mean() / 2
+    return (output - target).square().mean() / 2
 
 
 def dropped(values: Tensor, share: float, draw: torch.Generator) -> Tensor:

@@ -27,9 +27,9 @@ def uniform_over_clusters(labels: Tensor, draw: torch.Generator) -> Tensor:
     for cluster in present:
         members = (labels == cluster).nonzero().flatten()
         if len(members) >= share:
-            places = torch.randperm(len(members), generator=draw)[:share]
+            positions = torch.randperm(len(members), generator=draw)[:share]
         else:
-            places = torch.randint(len(members), (share,), generator=draw)
-        chosen.append(members[places])
-    places = torch.cat(chosen)
-    return places[torch.randperm(len(places), generator=draw)][: len(labels)]
+            positions = torch.randint(len(members), (share,), generator=draw)
+        chosen.append(members[positions])
+    positions = torch.cat(chosen)
+    return positions[torch.randperm(len(positions), generator=draw)][: len(labels)]

@@ -65,9 +65,9 @@ def dense_sift(grey: NDArray[np.float32]) -> NDArray[np.uint8]:
     # (8, n, bins of all rows, W), then (8, n, bins of all rows, bins of all columns)
     sums = (down @ gradients) @ across.T
     bins = sums.reshape(ORIENTATIONS, number, rows, BINS, columns, BINS)
-    found = bins.transpose(1, 2, 4, 3, 5, 0).reshape(number, rows, columns, NUMBERS)
-    found = np.minimum(_unit(found), LARGEST)
-    descriptors: NDArray[np.uint8] = np.minimum(SCALE * _unit(found), 255).astype(np.uint8)
+    histograms = bins.transpose(1, 2, 4, 3, 5, 0).reshape(number, rows, columns, NUMBERS)
+    histograms = np.minimum(_unit(histograms), LARGEST)
+    descriptors: NDArray[np.uint8] = np.minimum(SCALE * _unit(histograms), 255).astype(np.uint8)
     return descriptors
 
 
@@ -87,9 +87,9 @@ def orientation_maps(grey: NDArray[np.float32]) -> NDArray[np.float32]:
     low = np.floor(turn)
     share = turn - low
     maps = np.zeros((ORIENTATIONS, *grey.shape), np.float32)
-    for one in range(ORIENTATIONS):
-        maps[one] = np.where(low % ORIENTATIONS == one, (1 - share) * length, 0)
-        maps[one] += np.where((low + 1) % ORIENTATIONS == one, share * length, 0)
+    for orientation in range(ORIENTATIONS):
+        maps[orientation] = np.where(low % ORIENTATIONS == orientation, (1 - share) * length, 0)
+        maps[orientation] += np.where((low + 1) % ORIENTATIONS == orientation, share * length, 0)
     return maps
 
 

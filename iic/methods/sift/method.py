@@ -107,24 +107,28 @@ def train(context: RunContext[Settings]) -> Outcome:
     settings = context.settings
     counts = np.zeros((len(context.protocol.images), 1, settings.k, context.classes), np.int32)
     with threadpool_limits(settings.threads):
-        found = streamed_kmeans(
-            in_chunks(_training(context), CHUNK), settings.k, name=context.name,
-            seed=context.seed, threads=settings.threads, restarts=settings.restarts,
-        )  # fmt: skip
+        clustering = streamed_kmeans(
+            in_chunks(_training(context), CHUNK),
+            settings.k,
+            name=context.name,
+            seed=context.seed,
+            threads=settings.threads,
+            restarts=settings.restarts,
+        )
         areas = scored_areas(context, settings.maps, settings.input_size)
         for row, (pixels, classes) in enumerate(areas):
             descriptors, truth = described(pixels, classes)
             scored = truth >= 0
             if scored.any():
-                clusters = found.assign(descriptors[scored], settings.threads)
+                clusters = clustering.assign(descriptors[scored], settings.threads)
                 counts[row, 0] = count(clusters, truth[scored], settings.k, context.classes)
-    checkpoint = Checkpoint(0, counts, (found.inertia,))
+    checkpoint = Checkpoint(0, counts, (clustering.inertia,))
     return Outcome(
         last=checkpoint,
         best_label=checkpoint,
         k=settings.k,
         precision="float32",
-        tensors={"centres": found.centres},
+        tensors={"centres": clustering.centres},
     )
 
 

@@ -31,7 +31,7 @@ def triplet_loss(
     """
     wide = torch.promote_types(anchor.dtype, torch.float32)
     of_anchor, of_positive, of_negative = (
-        log_softmax(one.to(wide), dim=1) for one in (anchor, positive, negative)
+        log_softmax(outputs.to(wide), dim=1) for outputs in (anchor, positive, negative)
     )
     difference = _divergence(of_positive, of_anchor) - _divergence(of_negative, of_anchor)
     if margin is not None:
