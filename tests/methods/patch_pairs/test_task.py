@@ -227,6 +227,7 @@ def features(one: PatchPairTask, run: MapContext[Any]) -> Tensor:
 def test_every_scored_pixel_goes_to_the_nearest_centre(tmp_path: Path, name: str) -> None:
     run = context(tmp_path, name)
     one = task(run, name)
+    one.evaluation_batch = 10
     found = one.predict()
     assert found.probabilities is None and one.network.training
     one.network.eval()
@@ -252,7 +253,9 @@ def test_released_sampling_sees_one_pixel_a_batch(tmp_path: Path) -> None:
     found = {}
     for sampling in ("uniform", "released"):
         settings = {"evaluation_clusters": {"feature_sampling": sampling}}
-        found[sampling] = task(context(tmp_path, "isola", **settings), "isola").predict().clusters
+        one = task(context(tmp_path, "isola", **settings), "isola")
+        one.evaluation_batch = 2
+        found[sampling] = one.predict().clusters
     assert found["uniform"].sum() == found["released"].sum()
     assert not np.array_equal(found["uniform"], found["released"])
 
