@@ -7,14 +7,14 @@ import shutil
 from pathlib import Path
 
 import pytest
+from iic.provenance.partial import make
+from iic.publish.partial import discard
 
 from iic.params.errors import SettingsError
 from iic.params.runs import Plan, plan
 from iic.provenance import fingerprint
-from iic.provenance.partial import make
 from iic.provenance.status import status
 from iic.provenance.unfinished import Standing, end_of, standings
-from iic.publish.partial import discard
 from iic.records import paths
 from iic.records.files import read_record
 from iic.records.paths import RunPaths, partial_table

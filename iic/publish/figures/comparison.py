@@ -28,8 +28,6 @@ LINE = 0.13
 """Height of the line that gives a run's accuracy."""
 TITLES = 0.2
 MARGIN = 0.08
-METHODS = {"iic": "IIC", "iic_star": "IIC*", "kmeans": "K-means", "random": "random CNN"}
-"""Method -> the paper's name of it."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +80,7 @@ def draw(plan: Plan, name: str, root: Path) -> Drawn:
     )
     x = MARGIN
     for one, width, of_half in zip(halves, widths, keys, strict=True):
-        _half(sheet, plan, one, Box(x, top, width, side))
+        _half(sheet, plan, name, one, Box(x, top, width, side))
         draw_keys(sheet, of_half, x, bottom, width)
         x += width + GAP
     series: list[Series] = [of_run for one in halves for run in one.found for of_run in run.series]
@@ -116,12 +114,7 @@ def half(found: Sequence[Segmentation]) -> Half:
     )
 
 
-def method(run: Run) -> str:
-    """The method of a run as the paper calls it."""
-    return METHODS.get(run.name, run.name)
-
-
-def _half(sheet: Sheet, plan: Plan, one: Half, box: Box) -> None:
+def _half(sheet: Sheet, plan: Plan, name: str, one: Half, box: Box) -> None:
     """A dataset's columns; `box` is the place of the first row."""
     side = box.height
     first = one.found[0]
@@ -130,7 +123,10 @@ def _half(sheet: Sheet, plan: Plan, one: Half, box: Box) -> None:
         run = f"{found.run.id}{stand_in_note(plan, found.run)}, {seed}"
         score = f"{run}: {found.of.accuracy:.1f} %"
         sheet.text(box.x, HEADING + (line + 0.6) * LINE, score, width=box.width, color=PALE)
-    titles = ["image", *(method(found.run) for found in one.found), "true classes"]
+    methods = [
+        plan.figures[name].method_of(found.run.name) or found.run.name for found in one.found
+    ]
+    titles = ["image", *methods, "true classes"]
     colours = palette(first.classes)
     for place, title in enumerate(titles):
         x = box.x + place * (side + INSIDE)

@@ -119,7 +119,9 @@ def _references(plan: Plan, tables: Sequence[TableView], root: Path) -> list[tup
     """Short reference, what it is of, and the BibTeX entry; of all that ran, each once."""
     entries = load_references(root / REFERENCES)
     found: dict[str, list[str]] = {}
-    for name in dict.fromkeys(name for view in tables for name in view.origins):
+    for name in dict.fromkeys(
+        name for view in tables if view.layout is not None for name in view.layout.origins
+    ):
         if name in plan.datasets:
             texts = [plan.datasets[name].citation.strip()]
         else:

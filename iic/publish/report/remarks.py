@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from iic.params.runs import Plan
-from iic.publish.layout import titled
 from iic.publish.pages.markdown import to_html
 from iic.publish.report.chains import Chains
 from iic.publish.report.files import FIDELITY
 from iic.publish.report.tables import TableView
+from iic.publish.wording import titled
 from iic.records import paths
 from iic.records.table import COLUMNS
 
