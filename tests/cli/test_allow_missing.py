@@ -1,4 +1,4 @@
-"""``iic tabulate --allow-missing``: tables that do not wait for what failed, apart from the results."""
+"""``iic tabulate --allow-missing``: tables that do not wait for what failed."""
 
 from __future__ import annotations
 
