@@ -31,12 +31,12 @@ FILL = 0.78
 
 def kinds(predictions: Predictions, row: int) -> list[Kind]:
     """The kind of bar of each class for one image."""
-    found: list[Kind] = ["other classes"] * len(predictions.classes)
+    bars: list[Kind] = ["other classes"] * len(predictions.classes)
     predicted = int(predictions.predicted[row])
     if predicted >= 0:
-        found[predicted] = "wrong prediction"
-    found[int(predictions.labels[row])] = "true class"
-    return found
+        bars[predicted] = "wrong prediction"
+    bars[int(predictions.labels[row])] = "true class"
+    return bars
 
 
 def upright(sheet: Sheet, predictions: Predictions, row: int, box: Box) -> None:
@@ -44,8 +44,8 @@ def upright(sheet: Sheet, predictions: Predictions, row: int, box: Box) -> None:
     step = box.width / len(predictions.classes)
     bottom = box.y + box.height
     heights = predictions.class_probabilities(row) * box.height
-    for place, (height, kind) in enumerate(zip(heights, kinds(predictions, row), strict=True)):
-        left = box.x + (place + (1 - FILL) / 2) * step
+    for position, (height, kind) in enumerate(zip(heights, kinds(predictions, row), strict=True)):
+        left = box.x + (position + (1 - FILL) / 2) * step
         bar = Box(left, bottom - height, FILL * step, height)
         sheet.rectangle(bar, **STYLES[kind])
         if kind == "true class":
@@ -61,12 +61,12 @@ def lying(sheet: Sheet, predictions: Predictions, row: int, box: Box) -> None:
     length = box.width - names
     left, top = box.x + names, box.y + (box.height - step * len(predictions.classes)) / 2
     shares = predictions.class_probabilities(row)
-    for place, (share, kind) in enumerate(zip(shares, kinds(predictions, row), strict=True)):
-        y = top + place * step
+    for position, (share, kind) in enumerate(zip(shares, kinds(predictions, row), strict=True)):
+        y = top + position * step
         bar = Box(left, y + (1 - FILL) / 2 * step, share * length, FILL * step)
         sheet.rectangle(bar, **STYLES[kind])
         sheet.text(
-            left - 0.04, y + step / 2, readable(predictions.classes[place]), ha="right",
+            left - 0.04, y + step / 2, readable(predictions.classes[position]), ha="right",
             va="center_baseline", width=names - 0.05, size=NAME,
             weight="normal" if kind == "other classes" else "bold",
             color={"true class": TRUE, "wrong prediction": WRONG}.get(kind, INK),
