@@ -19,10 +19,13 @@ Kind = Literal["true class", "wrong prediction", "other classes"]
 STYLES: dict[Kind, dict[str, Any]] = {
     "true class": {"facecolor": TRUE, "edgecolor": INK, "linewidth": 0.7},
     "wrong prediction": {
-        "facecolor": "white", "edgecolor": WRONG, "linewidth": 0.7, "hatch": "//////",
+        "facecolor": "white",
+        "edgecolor": WRONG,
+        "linewidth": 0.7,
+        "hatch": "//////",
     },
     "other classes": {"facecolor": OTHER, "edgecolor": "none", "linewidth": 0},
-}  # fmt: skip
+}
 NAME = 6.0
 """Points: the name of a class beside its bar."""
 FILL = 0.78
@@ -66,11 +69,16 @@ def lying(sheet: Sheet, predictions: Predictions, row: int, box: Box) -> None:
         bar = Box(left, y + (1 - FILL) / 2 * step, share * length, FILL * step)
         sheet.rectangle(bar, **STYLES[kind])
         sheet.text(
-            left - 0.04, y + step / 2, readable(predictions.classes[position]), ha="right",
-            va="center_baseline", width=names - 0.05, size=NAME,
+            left - 0.04,
+            y + step / 2,
+            readable(predictions.classes[position]),
+            ha="right",
+            va="center_baseline",
+            width=names - 0.05,
+            size=NAME,
             weight="normal" if kind == "other classes" else "bold",
             color={"true class": TRUE, "wrong prediction": WRONG}.get(kind, INK),
-        )  # fmt: skip
+        )
     sheet.axes.plot(
         [left, left], [top, top + step * len(predictions.classes)], color=PALE, linewidth=0.5
     )
@@ -85,6 +93,10 @@ def _names(classes: tuple[str, ...], width: float) -> float:
 def legend(sheet: Sheet) -> None:
     """What the three kinds of bar mean, at the foot of the page."""
     sheet.figure.legend(
-        [Patch(**style) for style in STYLES.values()], [*STYLES], loc="lower center", ncols=3,
-        fontsize=SMALL + 0.5, borderaxespad=0.3,
-    )  # fmt: skip
+        [Patch(**style) for style in STYLES.values()],
+        [*STYLES],
+        loc="lower center",
+        ncols=3,
+        fontsize=SMALL + 0.5,
+        borderaxespad=0.3,
+    )

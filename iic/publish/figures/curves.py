@@ -206,9 +206,16 @@ def _accuracies(
         # a single sub-head is best and mean
         for values, marker, what in kinds if best != mean else [(mean, "o", "")]:
             (line,) = axes.plot(
-                epochs, values, color=INK, linestyle=":", marker=marker, ms=4, mfc="none", lw=0.8,
+                epochs,
+                values,
+                color=INK,
+                linestyle=":",
+                marker=marker,
+                ms=4,
+                mfc="none",
+                lw=0.8,
                 clip_on=False,
-            )  # fmt: skip
+            )
             line.set_label(f"authors' model {logged[0].model}{what}")
             handles.append(line)
     axes.set_ylim(0, 100)

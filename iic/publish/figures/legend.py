@@ -83,8 +83,10 @@ def draw_keys(sheet: Sheet, keys: Sequence[Key], x: float, y: float, width: floa
         for key in of_line:
             sheet.rectangle(
                 Box(left, middle - PATCH / 2, PATCH, PATCH),
-                facecolor=web(key.colour), edgecolor=INK, linewidth=0.4,
-            )  # fmt: skip
+                facecolor=web(key.colour),
+                edgecolor=INK,
+                linewidth=0.4,
+            )
             sheet.text(left + PATCH + 0.04, middle, key.text, size=SIZE, va="center_baseline")
             left += _width(key) + GAP
 

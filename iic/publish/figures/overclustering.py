@@ -257,17 +257,29 @@ def _plot(axes: Axes, curves: list[Curve]) -> None:
     if not curves:
         axes.set_xticks([])
         axes.set_yticks([])
-        axes.text(0.5, 0.5, "no such run\nat this scale", ha="center", va="center", color=PALE,
-                  transform=axes.transAxes)  # fmt: skip
+        axes.text(
+            0.5,
+            0.5,
+            "no such run\nat this scale",
+            ha="center",
+            va="center",
+            color=PALE,
+            transform=axes.transAxes,
+        )
         return
     for curve in curves:
         axes.errorbar(
             [point.x for point in curve.points],
             [100 * point.accuracy / curve.maximum for point in curve.points],
             [100 * point.std / curve.maximum for point in curve.points],
-            label=f"{curve.name}: {curve.maximum:.1f} %", color=curve.colour,
-            marker=curve.marker, ms=4, capsize=2, elinewidth=0.8, lw=1.1,
-        )  # fmt: skip
+            label=f"{curve.name}: {curve.maximum:.1f} %",
+            color=curve.colour,
+            marker=curve.marker,
+            ms=4,
+            capsize=2,
+            elinewidth=0.8,
+            lw=1.1,
+        )
     ticks = sorted({point.x for curve in curves for point in curve.points})
     axes.set_xscale("log")
     axes.xaxis.set_major_locator(FixedLocator(ticks))
@@ -277,6 +289,9 @@ def _plot(axes: Axes, curves: list[Curve]) -> None:
     axes.yaxis.set_major_locator(MaxNLocator(nbins=8, steps=[1, 2, 5, 10]))
     axes.grid(True, axis="y")
     axes.legend(
-        loc="upper left", bbox_to_anchor=(-0.05, -0.2), handlelength=1.6, fontsize=7,
+        loc="upper left",
+        bbox_to_anchor=(-0.05, -0.2),
+        handlelength=1.6,
+        fontsize=7,
         borderaxespad=0.0,
-    )  # fmt: skip
+    )
