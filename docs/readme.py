@@ -15,14 +15,16 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from pandas import isna
+
 from iic.params.runs import Plan, plan
 from iic.publish.figures.curves import LOGS
+from iic.publish.frames import cells
 from iic.publish.learning_curves import read_learning_curves
 from iic.records.files import read_record
 from iic.records.history import read_history
-from iic.records.paths import RunPaths, table
+from iic.records.paths import RunPaths
 from iic.records.receipt import Receipt
-from iic.records.table import TableRow, read_table
 
 SCALE, REFERENCE, PHOTOGRAPHS = "mini", "laptop", "laptop_cifar10"
 README = Path("README.md")
@@ -67,20 +69,17 @@ def measured() -> str:
 
 def _rows(name: str) -> list[str]:
     """The measured rows of a table at scale mini, one column a dataset."""
-    rows = [row for row in read_table(table(SCALE, name)) if row.status == "measured"]
-    columns = list(dict.fromkeys(row.column for row in rows))
-    entries: dict[tuple[str, str | None, str | None], dict[str, TableRow]] = {}
-    for row in rows:
-        entries.setdefault((row.row, row.selection, row.fidelity), {})[row.column] = row
-    heads = [f"`{column}`" for column in columns]
+    measured = cells(SCALE).query("table == @name and status == 'measured'")
+    values = measured.assign(value=measured.apply(_value, axis=1))
+    by_row = values.set_index(["row", "selection", "fidelity", "column"])["value"]
+    table = by_row.unstack(fill_value="", sort=False)
+    heads = [f"`{column}`" for column in table.columns]
     return [
         f"| method | how the model is picked | settings | {' | '.join(heads)} |",
-        "|---|---|---|" + "---:|" * len(columns),
+        "|---|---|---|" + "---:|" * len(heads),
         *(
-            f"| {row} | `{selection}` | `{fidelity}` | "
-            + " | ".join(_value(cells.get(column)) for column in columns)
-            + " |"
-            for (row, selection, fidelity), cells in entries.items()
+            f"| {row} | `{selection}` | `{fidelity}` | {' | '.join(texts)} |"
+            for (row, selection, fidelity), texts in zip(table.index, table.values, strict=True)
         ),
     ]
 
@@ -92,7 +91,7 @@ def _seeds(whole: Plan) -> str:
 
 def reference() -> str:
     """Table 1's MNIST column at scale laptop beside the paper's, and the learning curve."""
-    rows = [row for row in read_table(table(REFERENCE, "table_1")) if row.column == "mnist"]
+    rows = cells(REFERENCE).query("table == 'table_1' and column == 'mnist'")
     run = plan(REFERENCE).run("mnist/iic")
     history = [
         epoch
@@ -103,7 +102,7 @@ def reference() -> str:
     lines = [
         "| method | published | how ours is picked | ours | over sub-heads | seeds | verdict |",
         "|---|---:|---|---:|---:|---:|---|",
-        *(_reference_line(row) for row in rows if row.status == "measured"),
+        *(_reference_line(row) for row in rows.query("status == 'measured'").itertuples()),
         "",
         f"Table 1, column MNIST, all 70,000 images, accuracy in percent. IIC: {run.note}. "
         f"{_machine(REFERENCE)} Every row of the table, those that were not run among them: "
@@ -128,7 +127,7 @@ def reference() -> str:
 
 def photographs() -> str:
     """What scale laptop_cifar10 measured: it compares with no number of the paper."""
-    rows = [row for row in read_table(table(PHOTOGRAPHS, "table_1")) if row.status == "measured"]
+    rows = cells(PHOTOGRAPHS).query("table == 'table_1' and status == 'measured'")
     run = plan(PHOTOGRAPHS).run("cifar10_test/iic")
     epochs = read_history(RunPaths(PHOTOGRAPHS, run.id, run.seeds[0]).history)
     untrained, first, last = epochs[0], epochs[1], epochs[-1]
@@ -136,10 +135,8 @@ def photographs() -> str:
         "| method | how the model is picked | ours | over sub-heads |",
         "|---|---|---:|---:|",
         *(
-            f"| {row.row} | `{row.selection}` | {_value(row)} | "
-            + ("" if row.ours_std_heads is None else f"± {row.ours_std_heads}")
-            + " |"
-            for row in rows
+            f"| {row.row} | `{row.selection}` | {_value(row)} | {_spread(row.ours_std_heads)} |"
+            for row in rows.itertuples()
         ),
         "",
         f"Accuracy in percent, seed {run.seeds[0]}. IIC: {run.note}. Mean loss of the passes of "
@@ -154,21 +151,21 @@ def _losses(epoch: dict[str, Any]) -> str:
     return " and ".join(f"{value:.3f}" for value in epoch["loss"])
 
 
-def _reference_line(row: TableRow) -> str:
-    published = "–" if row.published is None else f"{row.published}"
-    if row.published_std is not None:
-        published += f" ± {row.published_std}"
-    heads = "" if row.ours_std_heads is None else f"± {row.ours_std_heads}"
+def _reference_line(row: Any) -> str:
+    published = "–" if isna(row.published) else f"{row.published} {_spread(row.published_std, '')}"
     return (
-        f"| {row.row} | {published} | `{row.selection}` | {_value(row)} | {heads} | "
-        f"{row.n_seeds} | {row.verdict or ''} |"
+        f"| {row.row} | {published.strip()} | `{row.selection}` | {_value(row)} | "
+        f"{_spread(row.ours_std_heads)} | {row.n_seeds} | {row.verdict or ''} |"
     )
 
 
-def _value(row: TableRow | None) -> str:
-    if row is None:
-        return ""
-    return f"**{row.ours_mean}**" + (f" ± {row.ours_std}" if row.ours_std is not None else "")
+def _value(row: Any) -> str:
+    return f"**{row.ours_mean:.2f}** {_spread(row.ours_std)}".strip()
+
+
+def _spread(value: float, form: str = ".2f") -> str:
+    """A standard deviation; as the paper prints it where there is no form."""
+    return "" if isna(value) else f"± {value:{form}}"
 
 
 def _machine(scale: str) -> str:

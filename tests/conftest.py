@@ -51,7 +51,9 @@ for dataset in whole.datasets:
     with job("evaluate", f"evaluate {dataset}"):
         verb("evaluate", "--scale", scale, "--dataset", dataset)
 for name in (*whole.tables, *whole.listings):
-    own = [f"{whole.listings[name].module}.write"] if name in whole.listings else []
+    own = []
+    if name in whole.listings:
+        own = [f"{whole.listings[name].module}.build", "iic.publish.built.write_files"]
     with job("tabulate", f"tabulate {name}", *own):
         verb("tabulate", "--scale", scale, "--name", name)
 for name in whole.figures:

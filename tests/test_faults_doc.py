@@ -32,4 +32,4 @@ def test_every_fault_has_a_test() -> None:
 def test_the_verbs_that_the_page_names_exist() -> None:
     verbs = {(one.name or one.callback.__name__) for one in app.registered_commands if one.callback}
     named = set(re.findall(r"`iic (\w+)", PAGE))
-    assert {"partial", "status"} <= named <= verbs
+    assert {"tabulate", "status"} <= named <= verbs

@@ -15,11 +15,11 @@ from iic.cli import (
     cite,
     export,
     jobs,
-    partial,
     provenance,
     prune,
     report,
     status,
+    tabulate,
     workflow,
 )
 from iic.cli.own_clone import use_own_code
@@ -30,7 +30,7 @@ PANELS = {
     "Run": ("run", "restore", "accept", "prune", "dvc"),
     "Share": ("cite", "export"),
     "Called by the workflow, one verb a rule": (
-        "download", "prepare", "train", "evaluate", "tabulate", "draw", "report", "partial",
+        "download", "prepare", "train", "evaluate", "tabulate", "draw", "report",
     ),
 }  # fmt: skip
 """How ``iic --help`` groups the verbs."""
@@ -43,7 +43,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 jobs.register(app)
-partial.register(app)
+tabulate.register(app)
 report.register(app)
 provenance.register(app)
 prune.register(app)

@@ -1,8 +1,10 @@
-"""The verbs that the workflow's rules call, one a rule. Each can be run by hand as well."""
+"""The verbs that the workflow's rules call, one a rule. Each can be run by hand as well.
+
+`tabulate` and `report` stand in modules of their own.
+"""
 
 from __future__ import annotations
 
-import importlib
 import logging
 import shutil
 from pathlib import Path
@@ -35,7 +37,7 @@ LogOption = Annotated[Path | None, typer.Option("--log", help="File to log to as
 
 def register(app: typer.Typer) -> None:
     """Add the verbs of this module."""
-    for verb in (download, prepare, train, evaluate, tabulate, draw):
+    for verb in (download, prepare, train, evaluate, draw):
         app.command()(verb)
 
 
@@ -122,7 +124,7 @@ def train(
         place = RunPaths(scale, run, seed)
         one = planned.train(scale, run, seed)
         current = fingerprints.train(scale, run)
-        inputs = _inputs(whole, one)
+        inputs = inputs_of(whole, one)
         with alone(place):
             with job(
                 one.rule,
@@ -131,7 +133,7 @@ def train(
                 planned_fingerprint=fingerprint,
                 receipt_path=one.receipt,
                 inputs=inputs,
-                parents=_parents(whole, one),
+                parents=parents_of(whole, one),
                 threads=chosen.settings.threads,
                 seed=seed,
                 stand_in=entry.stand_in,
@@ -167,10 +169,15 @@ def evaluate(
         check_plan(fingerprint, fingerprints.evaluate(scale, dataset).value, f"evaluate {dataset}")
         for run in whole.runs.values():
             for seed in run.seeds if run.dataset == dataset else ():
-                _evaluate_one(whole, run, seed)
+                evaluate_one(whole, run, seed)
 
 
-def _evaluate_one(whole: Plan, run: Run, seed: int) -> None:
+def evaluate_one(whole: Plan, run: Run, seed: int) -> None:
+    """Score one training, as a job of its own.
+
+    Raises:
+        IICError: It has no result, or its files are not what the training wrote.
+    """
     from iic.evaluate.run import evaluate_run
     from iic.records.files import write_record
 
@@ -182,8 +189,8 @@ def _evaluate_one(whole: Plan, run: Run, seed: int) -> None:
         one.wildcards,
         fingerprint=fingerprints.evaluate_run(scale, run.id),
         receipt_path=one.receipt,
-        inputs=_inputs(whole, one),
-        parents=_parents(whole, one),
+        inputs=inputs_of(whole, one),
+        parents=parents_of(whole, one),
         seed=seed,
         stand_in=whole.datasets[run.dataset].stand_in,
     ) as work:
@@ -193,35 +200,6 @@ def _evaluate_one(whole: Plan, run: Run, seed: int) -> None:
         chosen = evaluation.selections["label_free"]
         if chosen is not None and chosen.acc is not None:
             log.info("%s seed %d: accuracy %.2f %% (label-free)", run.id, seed, chosen.acc)
-
-
-def tabulate(
-    name: Annotated[str, typer.Option(help="Name of the table, e.g. table_1.")],
-    scale: ScaleOption = "mini",
-    fingerprint: FingerprintOption = None,
-    log_file: LogOption = None,
-) -> None:
-    """Write one table as csv, md and tex, with the sources of each cell."""
-    with logged_to(log_file):
-        whole = plan(scale)
-        whole.check("table", name, (*whole.tables, *whole.listings))
-        one = planned.tabulate(scale, name)
-        with job(
-            one.rule,
-            one.wildcards,
-            fingerprint=fingerprints.tabulate(scale, name),
-            planned_fingerprint=fingerprint,
-            receipt_path=one.receipt,
-            inputs=_inputs(whole, one),
-            parents=_parents(whole, one),
-        ) as work:
-            if name in whole.listings:
-                builder = importlib.import_module(whole.listings[name].module)
-            else:
-                builder = importlib.import_module("iic.publish.tables")
-            work.output(*builder.write(whole, name, Path()))
-            log.info("%s written to %s", name, paths.table(scale, name))
-        importlib.import_module("iic.publish.partial").discard(scale, name)
 
 
 def draw(
@@ -241,8 +219,8 @@ def draw(
             fingerprint=fingerprints.draw(scale, name),
             planned_fingerprint=fingerprint,
             receipt_path=one.receipt,
-            inputs=_inputs(whole, one),
-            parents=_parents(whole, one),
+            inputs=inputs_of(whole, one),
+            parents=parents_of(whole, one),
         ) as work:
             from iic.publish.figures.saving import write
 
@@ -250,12 +228,12 @@ def draw(
             log.info("%s written to %s", name, paths.figure(scale, name))
 
 
-def _parents(whole: Plan, one: planned.Job) -> list[Path]:
+def parents_of(whole: Plan, one: planned.Job) -> list[Path]:
     """Receipts of the jobs that wrote what a job reads."""
     return [parent.receipt for parent in graph.parents(whole, one)]
 
 
-def _inputs(whole: Plan, one: planned.Job) -> list[Path]:
+def inputs_of(whole: Plan, one: planned.Job) -> list[Path]:
     """What a job reads; its data are looked at first, and may be without labels."""
     inputs = graph.inputs(whole, one)
     for parent in graph.parents(whole, one):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from fnmatch import fnmatchcase
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
@@ -166,7 +167,22 @@ class Table(Model):
         return self
 
 
-class Figure(Model):
+class Named(Model):
+    """What a display calls the methods and datasets that it shows."""
+
+    methods: dict[str, str] = {}
+    """Pattern of runs' names, such as ``iic_star*`` -> the paper's name of their method."""
+    datasets: dict[Annotated[str, Field(pattern=ID)], str] = {}
+    """The paper's dataset -> its name in print."""
+
+    def method_of(self, run: str) -> str | None:
+        """The paper's name of the method of a run, by the run's name without its dataset."""
+        return next(
+            (name for pattern, name in self.methods.items() if fnmatchcase(run, pattern)), None
+        )
+
+
+class Figure(Named):
     """One figure: the module that draws it and what it draws from."""
 
     title: str
@@ -174,6 +190,9 @@ class Figure(Model):
     module: str = Field(pattern=DOTTED)
     runs: tuple[Annotated[str, Field(pattern=RUN_OF_DATASET)], ...] = ()
     """Runs it is drawn from, as ``<paper's dataset>/<run>``."""
+    main: tuple[Annotated[str, Field(pattern=RUN_OF_DATASET)], ...] = ()
+    """Of `runs`, those that stand for their datasets where a panel has one run a dataset; of other
+    datasets it is the first."""
     seeds: Literal["first", "all"] = "first"
     reads: tuple[Reads, ...] = ()
     """What it reads of each of these runs besides the evaluation; `data` are prepared images and
@@ -188,6 +207,8 @@ class Figure(Model):
                 raise ValueError(f"{key}: {twice!r} stands twice")
         if self.reads and not self.runs:
             raise ValueError("reads: there are no runs to read it of")
+        if other := sorted({*self.main} - {*self.runs}):
+            raise ValueError(f"main: {other[0]!r} is none of runs")
         return self
 
     @property
@@ -196,7 +217,7 @@ class Figure(Model):
         return not {"probabilities", "snapshots"}.isdisjoint(self.reads)
 
 
-class Listing(Model):
+class Listing(Named):
     """A table that is computed from the code, the settings or the data, not from runs' results."""
 
     title: str

@@ -76,8 +76,8 @@ def evaluate(scale: str, run: str, seed: int) -> Job:
 def tabulate(scale: str, name: str) -> Job:
     """One table."""
     csv = paths.table(scale, name)
-    outputs = (csv, csv.with_suffix(".md"), csv.with_suffix(".tex"), paths.sources_of(csv))
-    return Job("tabulate", {"scale": scale, "name": name}, paths.receipt_of(csv), outputs)
+    wildcards = {"scale": scale, "name": name}
+    return Job("tabulate", wildcards, paths.receipt_of(csv), paths.table_files(csv))
 
 
 def draw(scale: str, name: str) -> Job:

@@ -61,8 +61,11 @@ def used(whole: Plan) -> dict[str, Any]:
     runs = {}
     for run in whole.runs.values():
         settings = run.settings.model_dump(mode="json")
-        heads = {name: settings.get(name) for name in ("head_a", "head_b", "head")}
-        splits = {name: one["splits"] for name, one in heads.items() if isinstance(one, dict)}
+        splits = {
+            name: part["splits"]
+            for name, part in settings.items()
+            if isinstance(part, dict) and "splits" in part
+        }
         runs[run.id] = {**splits, "test": settings["evaluation"]["test"]}
     datasets = {name: prepared(entry) for name, entry in whole.datasets.items()}
     return {"places": dict(whole.scale.datasets), "datasets": datasets, "runs": runs}

@@ -1,21 +1,19 @@
 """Supplementary table 1: the networks' layers, read off the networks themselves.
 
 The csv has one line per layer of each of the paper's networks, then the totals of the trunk, of
-each head and of everything; the columns are `COLUMNS`. Sizes are those of the paper's runs,
-whatever the scale. The supplement names only convolutions, blocks and most poolings; what it
-leaves out (the padded max-pooling of A's stem, the dilation in C and the padding of its heads) is
-listed here.
+each head and of everything; the columns are `COLUMNS`. Sizes are those of the listing's runs at
+the paper's values, whatever the scale. The supplement names only convolutions, blocks and most
+poolings; what it leaves out (the padded max-pooling of A's stem, the dilation in C and the padding
+of its heads) is listed here.
 """
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import Literal
+from typing import Any
 
 import torch
 from torch import nn
@@ -23,22 +21,21 @@ from torch import nn
 from iic.networks.build import build as build_network
 from iic.networks.describe import LayerRow, describe
 from iic.networks.segmentation import build_segmentation
+from iic.params.errors import SettingsError
 from iic.params.networks import NetworkSettings
 from iic.params.runs import Plan
 from iic.params.segmentation import SegmentationNetworkSettings
-from iic.publish.built import Built
-from iic.publish.latex import booktabs
-from iic.publish.layout import titled
-from iic.records.sources import Series, Sources
+from iic.publish.built import Built, build_listing
+from iic.publish.wording import Grid
+from iic.records.sources import Series
 
 COLUMNS = (
-    "network", "position", "layer", "channels", "kernel", "stride", "padding", "dilation",
-    "output_size", "parameters",
-)  # fmt: skip
+    "network position layer channels kernel stride padding dilation output_size parameters"
+).split()
 MODULES = ["iic.networks.build", "iic.networks.describe", "iic.networks.segmentation"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Design:
     """A network as the paper used it for some dataset."""
 
@@ -47,7 +44,7 @@ class Design:
     settings: NetworkSettings | SegmentationNetworkSettings
     heads: dict[str, int]
     """Clusters of each sub-head: A the overclustering head, B the main one."""
-    sub_heads: int = 5
+    sub_heads: int
     """Sub-heads of each head."""
 
     @property
@@ -56,54 +53,45 @@ class Design:
         return f"{self.settings.family}, {self.paper}"
 
 
-def _clustering(
-    paper: str, family: Literal["A", "B"], side: int, channels: int, k_a: int, k_b: int
-) -> Design:
-    settings = NetworkSettings(family=family, input_size=side, in_channels=channels)
-    return Design(paper, settings, {"A": k_a, "B": k_b})
-
-
-def _segmentation(paper: str, side: int, channels: int, k_a: int, k_b: int) -> Design:
-    settings = SegmentationNetworkSettings(input_size=side, in_channels=channels)
-    return Design(paper, settings, {"A": k_a, "B": k_b}, sub_heads=1)
-
-
-DESIGNS = (
-    _clustering("STL10", "A", 64, 2, 70, 10),
-    _clustering("CIFAR10", "A", 32, 2, 70, 10),
-    _clustering("CFR100-20", "A", 32, 2, 140, 20),
-    _clustering("MNIST", "B", 24, 1, 50, 10),
-    _segmentation("COCO-Stuff-3", 128, 5, 15, 3),
-    _segmentation("COCO-Stuff", 128, 5, 45, 15),
-    _segmentation("Potsdam-3", 200, 4, 24, 3),
-    _segmentation("Potsdam", 200, 4, 36, 6),
-)
-"""The paper's networks (supplement, Tables 1 and 2)."""
-
-
 def build(plan: Plan, name: str, root: Path = Path()) -> Built:
     """The table's files; nothing is read from disk.
 
     Args:
-        plan: What the scale holds.
+        plan: What the scale holds; the listing names runs of two heads, one a network.
         name: Name of the listing.
         root: Not needed.
+
+    Raises:
+        SettingsError: A run of the listing has no network of two heads.
     """
-    rows = {design.name: layers(design) for design in DESIGNS}
+    networks = {design: layers(design) for design in _designs(plan, name)}
+    families = dict.fromkeys(design.settings.family for design in networks)
+    grids = [_trunk(networks, family) for family in families]
+    series = [Series(name=design.name, modules=MODULES) for design in networks]
+    return build_listing(plan, name, COLUMNS, _lines(networks), [*grids, _heads(networks)], series)
+
+
+def _designs(plan: Plan, name: str) -> list[Design]:
     listing = plan.listings[name]
-    title = titled(name, listing.title)
-    series = [Series(name=network, modules=MODULES) for network in rows]
-    return Built(
-        csv=_csv(rows),
-        md=_markdown(title, listing.caption, rows),
-        tex=_latex(name, f"{title}. {listing.caption}", rows),
-        sources=Sources(scale=plan.scale.name, name=name, series=series),
-    )
+    designs = []
+    for run in listing.runs:
+        definition = plan.definitions[run]
+        settings: Any = definition.settings
+        try:
+            heads = {"A": settings.head_a.k, "B": settings.head_b.k}
+            paper = listing.datasets.get(definition.paper_dataset, definition.paper_dataset)
+            designs.append(Design(paper, settings.network, heads, settings.sub_heads))
+        except AttributeError:
+            raise SettingsError(
+                "params/figures.yaml",
+                f"listings.{name}.runs",
+                f"{run!r} is of {definition.method}, which trains no network of two heads",
+                allowed="runs with network, head_a, head_b and sub_heads in their settings",
+            ) from None
+    return designs
 
 
-def write(plan: Plan, name: str, root: Path = Path()) -> list[Path]:
-    """Write the table's files and list them relative to `root`."""
-    return build(plan, name, root).write(plan.scale.name, name, root)
+Networks = dict[Design, list[LayerRow]]
 
 
 def layers(design: Design) -> list[LayerRow]:
@@ -138,98 +126,64 @@ def _layer(row: LayerRow) -> str:
     return row.kind if _part(row) == "trunk" else f"{row.kind}, {_part(row)}"
 
 
-def _csv(networks: dict[str, list[LayerRow]]) -> bytes:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for network, rows in networks.items():
+def _lines(networks: Networks) -> Iterator[dict[str, object]]:
+    """The lines of the csv: layer by layer, then the totals."""
+    for design, rows in networks.items():
         for position, row in enumerate(rows, start=1):
             shape = (row.channels, row.kernel, row.stride, row.padding, row.dilation, row.size)
-            writer.writerow([network, position, _layer(row), *shape, row.parameters])
+            values = (design.name, position, _layer(row), *shape, row.parameters)
+            yield dict(zip(COLUMNS, values, strict=True))
         for part, number in totals(rows).items():
             label = part if part == "total" else f"total of {part}"
-            writer.writerow([network, "", label, *[""] * (len(COLUMNS) - 4), number])
-    return text.getvalue().encode()
+            yield {"network": design.name, "layer": label, "parameters": number}
 
 
-TRUNK_HEAD = ("layer", "channels", "kernel", "stride", "padding", "dilation")
-
-
-def _trunk(networks: dict[str, list[LayerRow]], family: str) -> tuple[list[str], list[list[str]]]:
-    """Head and body of a family's trunk; equal neighbours are one line, sizes one column each."""
+def _trunk(networks: Networks, family: str) -> Grid:
+    """A family's trunk; equal neighbours are one line, sizes one column each."""
     designs: dict[int, list[Design]] = {}
-    for design in DESIGNS:
+    for design in networks:
         if design.settings.family == family:
             designs.setdefault(design.settings.input_size, []).append(design)
     sizes = {
-        side: [row for row in networks[same[0].name] if _part(row) == "trunk"]
+        side: [row for row in networks[same[0]] if _part(row) == "trunk"]
         for side, same in designs.items()
     }
     outputs = [
         f"output, {side} px ({', '.join(design.paper for design in same)})"
         for side, same in designs.items()
     ]
-    head = [*TRUNK_HEAD, *outputs, "parameters"]
     lines = []
     for rows in zip(*sizes.values(), strict=True):
         row = rows[0]
         # the last pooling covers the whole map, so its kernel depends on the size
-        kernel = ", ".join(dict.fromkeys(_text(one.kernel) for one in rows))
+        kernel = ", ".join(dict.fromkeys(_text(same.kernel) for same in rows))
         numbers = (row.channels, row.stride, row.padding, row.dilation)
         channels, *others = (_text(number) for number in numbers)
-        shape = (row.kind, channels, kernel, *others, *(str(one.size) for one in rows))
+        shape = (row.kind, channels, kernel, *others, *(str(same.size) for same in rows))
         # the first convolution has more where the images have more channels
-        lines.append((shape, [one.parameters for one in rows]))
+        lines.append((shape, [same.parameters for same in rows]))
     body = []
     for (kind, *rest), group in groupby(lines, key=lambda line: line[0]):
         parameters = [numbers for _, numbers in group]
         name = f"{len(parameters)} × {kind}" if len(parameters) > 1 else kind
         sums = dict.fromkeys(f"{sum(column):,}" for column in zip(*parameters, strict=True))
         body.append([name, *rest, " or ".join(sums)])
-    return head, body
+    shape = ("layer", "channels", "kernel", "stride", "padding", "dilation")
+    title = f"Network {family}"
+    return Grid([*shape, *outputs, "parameters"], body, 1, title, f"{title}.", family.lower())
 
 
-def _heads(networks: dict[str, list[LayerRow]]) -> tuple[list[str], list[list[str]]]:
-    """Head and body of the totals."""
+def _heads(networks: Networks) -> Grid:
+    """The totals."""
     body = []
-    for design in DESIGNS:
-        numbers = totals(networks[design.name])
+    for design, rows in networks.items():
+        numbers = totals(rows)
         cells = [design.name, f"{numbers['trunk']:,}"]
         for letter, k in design.heads.items():
             cells += [f"{design.sub_heads} × {k}", f"{numbers[f'head {letter}']:,}"]
         body.append([*cells, f"{numbers['total']:,}"])
     head = ["network", "trunk", "head A", "parameters", "head B", "parameters", "total"]
-    return head, body
-
-
-def _families() -> list[str]:
-    return list(dict.fromkeys(design.settings.family for design in DESIGNS))
-
-
-def _markdown(title: str, caption: str, networks: dict[str, list[LayerRow]]) -> bytes:
-    parts = [f"# {title}", caption]
-    for family in _families():
-        parts += [f"## Network {family}", _pipes(*_trunk(networks, family))]
-    parts += ["## Parameters with both heads", _pipes(*_heads(networks))]
-    return ("\n\n".join(parts) + "\n").encode()
-
-
-def _pipes(head: list[str], body: list[list[str]]) -> str:
-    rule = ["---"] + ["---:"] * (len(head) - 1)
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in [head, rule, *body])
-
-
-def _latex(name: str, caption: str, networks: dict[str, list[LayerRow]]) -> bytes:
-    tables = []
-    for family in _families():
-        head, body = _trunk(networks, family)
-        label = f"{name}_{family.lower()}"
-        columns = "l" + "r" * (len(head) - 1)
-        tables.append(booktabs(label, f"{caption} Network {family}.", columns, head, body))
-    head, body = _heads(networks)
-    columns = "l" + "r" * (len(head) - 1)
-    tables.append(booktabs(name, f"{caption} Parameters.", columns, head, body))
-    return b"\n".join(tables)
+    return Grid(head, body, 1, "Parameters with both heads", "Parameters.")
 
 
 def _text(value: int | None) -> str:

@@ -8,9 +8,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from iic.params.runs import Plan
+from iic.publish.latex import grids_to_latex
+from iic.publish.markdown import grids_to_markdown
+from iic.publish.wording import Grid, titled
 from iic.records import paths
 from iic.records.files import dump_json, write_bytes
-from iic.records.sources import Sources
+from iic.records.sources import Series, Sources
 
 
 @dataclass(frozen=True)
@@ -22,36 +26,53 @@ class Built:
     tex: bytes
     sources: Sources
 
-    def files(self, scale: str, name: str) -> dict[Path, bytes]:
-        """Path relative to the root of the clone -> content."""
-        csv = paths.table(scale, name)
-        return {
-            csv: self.csv,
-            csv.with_suffix(".md"): self.md,
-            csv.with_suffix(".tex"): self.tex,
-            paths.sources_of(csv): dump_json(self.sources.model_dump(mode="json")).encode(),
-        }
-
-    def write(self, scale: str, name: str, root: Path) -> list[Path]:
-        """Write the files, each whole or not at all, and list them relative to `root`."""
-        files = self.files(scale, name)
-        for path, content in files.items():
-            write_bytes(root / path, content)
-        return list(files)
+    def files(self, csv: Path) -> dict[Path, bytes]:
+        """Path -> content of the files of a table whose csv has the path `csv`."""
+        sources = dump_json(self.sources.model_dump(mode="json")).encode()
+        contents = (self.csv, self.md, self.tex, sources)
+        return dict(zip(paths.table_files(csv), contents, strict=True))
 
 
-def dump_lines(columns: Sequence[str], lines: Iterable[Mapping[str, str]]) -> bytes:
-    """A listing's csv: a header, LF line ends, UTF-8.
+def write_files(built: Built, csv: Path, root: Path = Path()) -> list[Path]:
+    """Write a table's files, each whole or not at all, and list them relative to `root`."""
+    files = built.files(csv)
+    for path, content in files.items():
+        write_bytes(root / path, content)
+    return list(files)
+
+
+def build_listing(
+    plan: Plan,
+    name: str,
+    columns: Sequence[str],
+    lines: Iterable[Mapping[str, object]],
+    grids: Sequence[Grid],
+    series: Sequence[Series],
+    notes: Sequence[str] = (),
+) -> Built:
+    """A table that no run feeds.
 
     Args:
-        columns: Names, in order.
-        lines: Column -> text; every line has all of them.
+        plan: What the scale holds.
+        name: Name of the listing.
+        columns: Columns of the csv, in order.
+        lines: Its lines, by column; empty in what a line lacks.
+        grids: What the other forms show.
+        series: What it is computed from.
+        notes: Sentences below it.
 
     Raises:
         ValueError: A line has a column that is not one of `columns`.
     """
+    listing = plan.listings[name]
+    title = titled(name, listing.title)
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()
     writer.writerows(lines)
-    return text.getvalue().encode()
+    return Built(
+        csv=text.getvalue().encode(),
+        md=grids_to_markdown(title, listing.caption, grids, notes),
+        tex=grids_to_latex(name, f"{title}. {listing.caption}", grids, notes),
+        sources=Sources(scale=plan.scale.name, name=name, series=list(series)),
+    )

@@ -7,18 +7,21 @@ again and compare bytes.
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from iic.params.errors import SettingsError
 from iic.params.experiments import Column, Row, Selection, Table
 from iic.params.runs import Plan, Run
-from iic.publish.measured import Measured, find, measure
+from iic.publish.measured import Measured, measure, read_evaluations
 from iic.publish.published import Number, Published
 from iic.publish.verdicts import verdict
 from iic.records.sources import Cell
 from iic.records.table import Status, TableRow, cents
+
+Missing = Mapping[tuple[str, int], str]
+"""Run and seed of each training without a result that counts -> what became of it."""
 
 
 @dataclass(frozen=True)
@@ -35,9 +38,17 @@ class Line:
     """Standard deviations that have no column in the csv, e.g. ``folds ± 0.41``."""
     notes: tuple[str, ...]
     """What a reader must know about this number, or why there is none."""
+    unfinished: bool
+    """Whether all of its trainings are missing, so that its number is still to come."""
 
 
-def gather(plan: Plan, name: str, published: Published, root: Path = Path()) -> list[Line]:
+def gather(
+    plan: Plan,
+    name: str,
+    published: Published,
+    root: Path = Path(),
+    missing: Missing | None = None,
+) -> list[Line]:
     """All lines of a table: rows as in its file, columns as in the paper.
 
     Every row has a line for every column, where the scale covers the dataset of the cell. Where the
@@ -49,119 +60,134 @@ def gather(plan: Plan, name: str, published: Published, root: Path = Path()) -> 
         name: Name of the table.
         published: What the paper prints there.
         root: Root of the clone.
+        missing: Trainings whose evaluations are left out, if any, which their cells say.
 
     Raises:
         SettingsError: Two rows of the table's file say the same.
         RecordError: An evaluation or its receipt is damaged, or an evaluation has no receipt.
     """
     table = plan.tables[name]
+    gathering = _Gathering(plan, table, published, root, missing or {})
     lines: dict[tuple[object, ...], Line] = {}
     for position, row in enumerate(table.rows):
         for column in table.columns:
-            for line in _lines(plan, table, row, column, published, root):
+            for line in gathering.lines(row, column):
                 # a row's name says all in the paper, so its dataset is no part of the key
                 key = (row.row, column.paper, line.record.selection, line.record.fidelity)
                 if key in lines:
                     raise SettingsError(
-                        f"params/experiments/{name}.yaml", f"rows.{position}.row",
+                        f"params/experiments/{name}.yaml",
+                        f"rows.{position}.row",
                         f"{row.row!r} is given twice",
                         allowed="rows of one name that differ in selections or fidelity",
-                    )  # fmt: skip
+                    )
                 lines[key] = line
     return list(lines.values())
 
 
-def _lines(
-    plan: Plan, table: Table, row: Row, column: Column, published: Published, root: Path
-) -> Iterator[Line]:
-    number = published.number(row.row, column.paper)
-    paper_dataset = table.dataset_of(row, column)
-    running = plan.scale.datasets.get(paper_dataset)
-    selections: tuple[Selection | None, ...] = row.selections if row.run else (None,)
-    if running is None:
-        if plan.scale.real:
-            place = _Place(table, row, column, paper_dataset, paper_dataset, number, number, False)
-            for selection in selections:
-                yield place.line(selection, "published_only" if number else "not_run")
-        return
-    # beside a number measured on other data, the paper's would invite a wrong comparison
-    comparable = number if plan.scale.real and running == paper_dataset else None
-    stand_in = plan.datasets[running].stand_in
-    place = _Place(table, row, column, paper_dataset, running, number, comparable, stand_in)
-    if row.run is None:
-        assert row.status is not None and row.reason is not None
-        yield place.line(None, row.status, (row.reason,))
-        return
-    wanted = [f"{running}/{name}" for name in row.runs]
-    runs = [plan.runs[identifier] for identifier in wanted if identifier in plan.runs]
-    if not runs:
-        reason = _why_absent(plan, wanted, row)
+@dataclass(frozen=True)
+class _Gathering:
+    """What all lines of a table come from."""
+
+    plan: Plan
+    table: Table
+    published: Published
+    root: Path
+    missing: Missing
+
+    def lines(self, row: Row, column: Column) -> Iterator[Line]:
+        """The lines of a cell, one a selection."""
+        number = self.published.number(row.row, column.paper)
+        paper_dataset = self.table.dataset_of(row, column)
+        running = self.plan.scale.datasets.get(paper_dataset)
+        selections: tuple[Selection | None, ...] = row.selections if row.run else (None,)
+        if running is None:
+            if self.plan.scale.real:
+                cell = _Cell(self.table, row, column, paper_dataset, paper_dataset, number, number)
+                for selection in selections:
+                    yield cell.line(selection, "published_only" if number else "not_run")
+            return
+        # beside a number measured on other data, the paper's would invite a wrong comparison
+        comparable = number if self.plan.scale.real and running == paper_dataset else None
+        stand_in = self.plan.datasets[running].stand_in
+        cell = _Cell(self.table, row, column, paper_dataset, running, number, comparable, stand_in)
+        if row.run is None:
+            assert row.status is not None and row.reason is not None
+            yield cell.line(None, row.status, (row.reason,))
+            return
+        identifiers = [f"{running}/{name}" for name in row.runs]
+        runs = [self.plan.runs[each] for each in identifiers if each in self.plan.runs]
+        if runs:
+            yield from self._measured(cell, runs)
+            return
         for selection in selections:
-            yield place.line(selection, "not_run", (reason,))
-        return
-    yield from _measured(place, runs, published, root)
+            yield cell.line(selection, "not_run", (self._why_absent(identifiers, row),))
 
+    def _why_absent(self, identifiers: list[str], row: Row) -> str:
+        scale = self.plan.scale
+        if any(scale.skips(identifier) for identifier in identifiers):
+            return scale.skip_reason or f"left out at scale {scale.name}"
+        # the same words for every dataset, so that they make one footnote
+        if row.fidelity == "corrected":
+            return "nothing to correct on this dataset: as published is what the paper describes"
+        return "not defined on this dataset"
 
-def _why_absent(plan: Plan, identifiers: list[str], row: Row) -> str:
-    if any(plan.scale.skips(identifier) for identifier in identifiers):
-        return plan.scale.skip_reason or f"left out at scale {plan.scale.name}"
-    # the same words for every dataset, so that they make one footnote
-    if row.fidelity == "corrected":
-        return "nothing to correct on this dataset: as published is what the paper describes"
-    return "not defined on this dataset"
-
-
-def _measured(place: _Place, runs: list[Run], published: Published, root: Path) -> Iterator[Line]:
-    row = place.row
-    found = find(runs, root)
-    for selection in row.selections:
-        measured = measure(
-            runs,
-            found,
-            selection,
-            place.table.metric,
-            fraction=place.column.fraction,
-            folds=row.folds,
-        )
-        if measured is None:
-            reason = "no result of this run"
-            if found:
-                share = "" if place.column.fraction is None else " with this share of the labels"
+    def _measured(self, cell: _Cell, runs: list[Run]) -> Iterator[Line]:
+        row, fraction = cell.row, cell.column.fraction
+        seeds = [(run, seed) for run in runs for seed in run.seeds]
+        gaps = [self.missing[run.id, seed] for run, seed in seeds if (run.id, seed) in self.missing]
+        present = [(run, seed) for run, seed in seeds if (run.id, seed) not in self.missing]
+        evaluations = read_evaluations(present, self.root)
+        for selection in row.selections:
+            measured = measure(
+                runs,
+                evaluations,
+                selection,
+                self.table.metric,
+                fraction=fraction,
+                folds=row.folds,
+            )
+            if measured is not None:
+                yield self._line(cell, selection, measured, tuple(gaps))
+            elif evaluations:
+                share = "" if fraction is None else " with this share of the labels"
                 reason = f"no selection {selection}{share} in this run"
-            yield place.line(selection, "not_run", (reason,))
-        else:
-            yield _line(place, selection, measured, published)
+                yield cell.line(selection, "not_run", (reason, *gaps))
+            else:
+                reasons = tuple(gaps) or ("no result of this run",)
+                yield cell.line(selection, "not_run", reasons, unfinished=bool(gaps))
 
-
-def _line(place: _Place, selection: Selection, measured: Measured, published: Published) -> Line:
-    values, comparable = measured.values, place.comparable
-    mean = cents(statistics.fmean(values))
-    std = cents(statistics.stdev(values)) if len(values) > 1 else None
-    spreads = {"folds": measured.folds, "draws": measured.draws}
-    return place.line(
-        selection,
-        "measured",
-        measured.notes,
-        measured,
-        tuple(f"{name} ± {cents(one)}" for name, one in spreads.items() if one is not None),
-        ours_mean=mean,
-        ours_std=std,
-        ours_std_heads=None if measured.heads is None else cents(measured.heads),
-        n_seeds=len(values),
-        verdict=verdict(
-            comparable.value if comparable else None,
-            published.tolerances[place.paper_dataset],
-            mean,
-            std,
-            # a seed without all its folds is no answer to the paper's number
-            len(values) if measured.complete else 0,
-            real=not place.stand_in,
-        ),
-    )
+    def _line(
+        self, cell: _Cell, selection: Selection, measured: Measured, gaps: tuple[str, ...]
+    ) -> Line:
+        values, comparable = measured.values, cell.comparable
+        mean = cents(statistics.fmean(values))
+        std = cents(statistics.stdev(values)) if len(values) > 1 else None
+        spreads = {"folds": measured.folds, "draws": measured.draws}
+        return cell.line(
+            selection,
+            "measured",
+            (*measured.notes, *gaps),
+            measured,
+            tuple(f"{of} ± {cents(value)}" for of, value in spreads.items() if value is not None),
+            ours_mean=mean,
+            ours_std=std,
+            ours_std_heads=None if measured.heads is None else cents(measured.heads),
+            n_seeds=len(values),
+            verdict=verdict(
+                comparable.value if comparable else None,
+                self.published.tolerances[cell.paper_dataset],
+                mean,
+                std,
+                # a seed without all its folds is no answer to the paper's number
+                len(values) if measured.complete else 0,
+                real=not cell.stand_in,
+            ),
+        )
 
 
 @dataclass(frozen=True)
-class _Place:
+class _Cell:
     """A row and a column: what all lines of the cell have in common."""
 
     table: Table
@@ -171,7 +197,7 @@ class _Place:
     dataset: str
     number: Number | None
     comparable: Number | None
-    stand_in: bool
+    stand_in: bool = False
 
     def line(
         self,
@@ -180,6 +206,8 @@ class _Place:
         notes: tuple[str, ...] = (),
         measured: Measured | None = None,
         spreads: tuple[str, ...] = (),
+        *,
+        unfinished: bool = False,
         **ours: object,
     ) -> Line:
         number = self.comparable
@@ -212,4 +240,4 @@ class _Place:
             seeds=list(measured.sources) if measured else [],
             published=number.source if number else None,
         )
-        return Line(record, cell, self.paper_dataset, self.number, spreads, notes)
+        return Line(record, cell, self.paper_dataset, self.number, spreads, notes, unfinished)

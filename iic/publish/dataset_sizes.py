@@ -2,7 +2,7 @@
 
 The csv has one line per dataset and method; the columns are `COLUMNS`. What a dataset holds comes
 from ``data/prepared/<dataset>/data.json``, which splits a method trains and tests on from its runs
-at this scale. IIC's count of training images is of those that any of its two heads is trained on.
+at this scale. A method's training images are those that any of its heads is trained on.
 Datasets for segmentation have a table of their own, `iic.publish.map_sizes`.
 """
 
@@ -12,33 +12,22 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from iic.params.experiments import Listing
 from iic.params.runs import Plan, Run
 from iic.params.splits import UNLABELLED
-from iic.publish.built import Built, dump_lines
+from iic.publish.built import Built, build_listing
 from iic.publish.evidence import file_record
-from iic.publish.hyper_parameters import DATASETS
-from iic.publish.latex import booktabs
-from iic.publish.layout import titled
+from iic.publish.wording import NOTHING, Grid
 from iic.records.files import read_record
 from iic.records.paths import prepared_manifest
 from iic.records.prepared import PreparedManifest
 from iic.records.prepared_maps import MapManifest
-from iic.records.sources import Series, Sources
+from iic.records.sources import Series
 
 COLUMNS = (
-    "paper_dataset", "dataset", "data", "height", "width", "channels", "classes", "method", "run",
-    "train_splits", "train", "test_splits", "test", "status",
-)  # fmt: skip
-METHODS = ("IIC", "IIC*")
-"""As the supplement calls them."""
-HEAD = [
-    "Dataset", "data", "image", "classes",
-    *(f"{method} {part}" for method in METHODS for part in ("train", "test")),
-]  # fmt: skip
-"""Heads of the printed columns."""
-ALIGNED = "lll" + "r" * 5
-HEADS = {"IIC": ("head_a", "head_b"), "IIC*": ("head",)}
-"""Method -> the settings of its heads, each with the splits that it is trained on."""
+    "paper_dataset dataset data height width channels classes "
+    "method run train_splits train test_splits test status"
+).split()
 MODULES = ["iic.publish.dataset_sizes"]
 
 Manifest = PreparedManifest | MapManifest
@@ -67,8 +56,6 @@ def build(plan: Plan, name: str, root: Path = Path()) -> Built:
     Raises:
         RecordError: A dataset is not prepared, or its description is damaged.
     """
-    listing = plan.listings[name]
-    title = titled(name, listing.title)
     lines: list[dict[str, str]] = []
     series, body = [], []
     for paper, dataset in plan.scale.datasets.items():
@@ -76,22 +63,23 @@ def build(plan: Plan, name: str, root: Path = Path()) -> Built:
             continue
         path = prepared_manifest(dataset)
         manifest = read_record(root / path, PreparedManifest)
-        labelled = tuple(one.name for one in manifest.splits if one.name != UNLABELLED)
-        shares = find_shares(plan, manifest, labelled)
+        labelled = tuple(split.name for split in manifest.splits if split.name != UNLABELLED)
+        shares = find_shares(plan, name, manifest, labelled)
         lines += [line_of(paper, manifest, share) for share in shares]
-        body.append(_row(paper, manifest, shares))
+        body.append(row_of(plan.listings[name], paper, manifest, _images(manifest), shares))
         series.append(Series(name=dataset, modules=MODULES, files=[file_record(path, root)]))
-    return Built(
-        csv=dump_lines(COLUMNS, lines),
-        md=markdown(title, listing.caption, HEAD, body),
-        tex=booktabs(name, f"{title}. {listing.caption}", ALIGNED, HEAD, body),
-        sources=Sources(scale=plan.scale.name, name=name, series=series),
-    )
+    grid = grid_of(plan.listings[name], body)
+    return build_listing(plan, name, COLUMNS, lines, [grid], series)
 
 
-def write(plan: Plan, name: str, root: Path = Path()) -> list[Path]:
-    """Write the table's files and list them relative to `root`."""
-    return build(plan, name, root).write(plan.scale.name, name, root)
+def grid_of(listing: Listing, body: list[list[str]]) -> Grid:
+    """The table as it is printed: rows from `row_of`, two columns for each method."""
+    methods = [f"{method} {part}" for method in _names(listing) for part in ("train", "test")]
+    return Grid(["Dataset", "data", "image", "classes", *methods], body, words=3)
+
+
+def _names(listing: Listing) -> list[str]:
+    return list(dict.fromkeys(listing.methods.values()))
 
 
 def segmented(plan: Plan, dataset: str) -> bool:
@@ -100,39 +88,39 @@ def segmented(plan: Plan, dataset: str) -> bool:
     return entry is not None and entry.maps is not None
 
 
-def find_shares(plan: Plan, manifest: Manifest, labelled: tuple[str, ...]) -> list[Share]:
-    """Each different use that a method's runs make of a dataset, by its first run; IIC first.
+def find_shares(
+    plan: Plan, name: str, manifest: Manifest, labelled: tuple[str, ...]
+) -> list[Share]:
+    """Each different use that a method's runs make of a dataset, by its first run.
 
     Args:
         plan: What the scale holds.
+        name: Name of the listing, which says which runs are of which method.
         manifest: The dataset.
         labelled: Its splits with labels.
     """
-    return [share for method in METHODS for share in _of_method(plan, method, manifest, labelled)]
-
-
-def _of_method(
-    plan: Plan, method: str, manifest: Manifest, labelled: tuple[str, ...]
-) -> list[Share]:
-    found: dict[tuple[tuple[str, ...], tuple[str, ...]], Share] = {}
+    listing = plan.listings[name]
+    shares: dict[str, dict[tuple[str, ...], Share]] = {method: {} for method in _names(listing)}
     for run in plan.runs.values():
-        # IIC's variants are ablations, which may leave data out; those of IIC* differ in k
-        wanted = run.name == "iic" if method == "IIC" else run.name.split("-")[0] == "iic_star"
-        if run.dataset == manifest.dataset and wanted:
-            train = tuple(_trained(run, method, manifest))
+        method = listing.method_of(run.name)
+        if run.dataset == manifest.dataset and method is not None:
+            train = tuple(_trained(run, manifest))
             # no splits in the settings: all that have labels
             test = tuple(run.settings.evaluation.test) or labelled
-            found.setdefault((train, test), Share(method, run.id, train, test))
-    return list(found.values()) or [Share(method)]
+            shares[method].setdefault((*train, "", *test), Share(method, run.id, train, test))
+    return [
+        share
+        for method, of_method in shares.items()
+        for share in of_method.values() or [Share(method)]
+    ]
 
 
-def _trained(run: Run, method: str, manifest: Manifest) -> Iterator[str]:
+def _trained(run: Run, manifest: Manifest) -> Iterator[str]:
     """Splits that any head is trained on, in the order of the dataset."""
-    heads = [getattr(run.settings, head, None) for head in HEADS[method]]
-    used = [tuple(getattr(head, "splits", ())) for head in heads]
+    heads = [part for part in vars(run.settings).values() if hasattr(part, "splits")]
     for split in manifest.splits:
         # no splits: all of them
-        if any(not splits or split.name in splits for splits in used):
+        if any(not head.splits or split.name in head.splits for head in heads):
             yield split.name
 
 
@@ -164,47 +152,40 @@ def line_of(paper: str, manifest: Manifest, share: Share) -> dict[str, str]:
     return {column: str(value) for column, value in shown.items()}
 
 
-def _row(paper: str, manifest: PreparedManifest, shares: Sequence[Share]) -> list[str]:
+def _images(manifest: PreparedManifest) -> str:
+    """Size and colours, e.g. ``96×96 RGB``."""
     image = manifest.image
     colour = {1: "grey", 3: "RGB"}.get(image.channels, f"{image.channels} channels")
-    return row_of(paper, manifest, f"{image.height}×{image.width} {colour}", shares)
+    return f"{image.height}×{image.width} {colour}"
 
 
-def row_of(paper: str, manifest: Manifest, image: str, shares: Sequence[Share]) -> list[str]:
-    """A dataset as it is printed, both methods side by side.
+def row_of(
+    listing: Listing, paper: str, manifest: Manifest, images: str, shares: Sequence[Share]
+) -> list[str]:
+    """A dataset as it is printed, the methods side by side.
 
     Args:
+        listing: The table.
         paper: The paper's dataset in whose place it is.
         manifest: The dataset.
-        image: What its images are.
+        images: What its images are.
         shares: What the methods use of it.
     """
-    name = DATASETS.get(paper, paper)
+    name = listing.datasets.get(paper, paper)
     cells = [
         name if manifest.dataset == paper else f"{name}: {manifest.dataset}",
         kind(manifest),
-        image,
+        images,
         str(len(manifest.classes)),
     ]
-    for method in METHODS:
+    for method in _names(listing):
         of_method = [share for share in shares if share.method == method and share.run]
         for part in ("train", "test"):
             counts = (f"{count(manifest, getattr(share, part)):,}" for share in of_method)
-            cells.append(" / ".join(dict.fromkeys(counts)) or "–")
+            cells.append(" / ".join(dict.fromkeys(counts)) or NOTHING)
     return cells
 
 
 def kind(manifest: Manifest) -> str:
     """Whether the data is real."""
     return "stand-in" if manifest.stand_in else "real"
-
-
-def markdown(
-    title: str, caption: str, head: list[str], body: list[list[str]], notes: Sequence[str] = ()
-) -> bytes:
-    """The table in Markdown, `notes` below it."""
-    rows = [head, ["---"] * 3 + ["---:"] * 5, *body]
-    table = "\n".join(f"| {' | '.join(cells)} |" for cells in rows)
-    parts = [f"# {title}", caption, table, *notes]
-    text = "\n\n".join(parts).replace("*", "\\*").replace("_", "\\_")
-    return (text + "\n").encode()

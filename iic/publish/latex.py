@@ -1,64 +1,46 @@
-"""A table in LaTeX, for the package booktabs."""
+"""Tables in LaTeX, for the package booktabs: how they look, not what they say."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 
-from iic.publish.cells import Line
 from iic.publish.latex_text import escape, row_start
-from iic.publish.layout import Head, Layout, count, score
-from iic.publish.published import Published
+from iic.publish.layout import Layout
+from iic.publish.wording import CellText, Grid, Legend
 
 
-def to_latex(layout: Layout, name: str, published: Published) -> bytes:
+def to_latex(layout: Layout, name: str) -> bytes:
     """The table as a ``table*`` environment, published numbers beside ours.
 
     Args:
         layout: The arranged table.
         name: Name of the table, which becomes its label.
-        published: What the paper prints there.
     """
-    several = bool(layout.used_fidelities)
-    text_columns = 3 if several else 2
-    first, second = [""] * text_columns, ["Method", "Selection"] + ["Fidelity"] * several
-    rules, position = [], text_columns + 1
+    words = layout.first_heads
+    first, second = [""] * len(words), [*words]
+    rules = []
     for head in layout.heads:
-        subheads = _subheads(head)
-        first.append(f"\\multicolumn{{{len(subheads)}}}{{c}}{{{escape(head.text)}}}")
-        second += subheads
-        rules.append(f"\\cmidrule(lr){{{position}-{position + len(subheads) - 1}}}")
-        position += len(subheads)
-    rows = [_cells(first), "".join(rules), _cells(second), r"\midrule"]
-    for entry in layout.entries:
-        cells = [
-            escape(f"{entry.name} {entry.mark}".strip()) + _note(layout, entry.notes),
-            escape(entry.selection or "–"),
-        ]
-        if several:
-            cells.append(escape(entry.fidelity or "–"))
-        for head in layout.heads:
-            line = entry.lines[head.paper]
-            if head.published:
-                cells.append(_published(line, published))
-            if head.ours:
-                cells.append(_ours(line, _note(layout, entry.cell_notes(line))))
-        rows.append(_cells(cells))
-    return _environment(
-        name,
-        caption=f"{layout.title}. {layout.caption}",
-        columns="l" * text_columns + "r" * (position - text_columns - 1),
-        rows=rows,
-        explanations=_explanations(layout),
-    )
+        start = len(second) + 1
+        first.append(f"\\multicolumn{{{len(head.parts)}}}{{c}}{{{escape(head.text)}}}")
+        second += head.parts
+        rules.append(f"\\cmidrule(lr){{{start}-{len(second)}}}")
+    rows = [_row(first), "".join(rules), _row(second), r"\midrule"]
+    rows += [_row(map(_cell, layout.row(entry))) for entry in layout.entries]
+    caption, columns = f"{layout.title}. {layout.caption}", _columns(len(words), len(second))
+    return _environment(name, caption, columns, rows, _explanations(layout))
 
 
-def booktabs(
-    name: str, caption: str, columns: str, head: Iterable[str], body: Iterable[Iterable[str]]
-) -> bytes:
-    """A plain table of text cells, escaped here, with one line of heads."""
-    rows = [_cells(map(escape, head)), r"\midrule"]
-    rows += [_cells(map(escape, cells)) for cells in body]
-    return _environment(name, caption, columns, rows, [])
+def grids_to_latex(name: str, caption: str, grids: Sequence[Grid], notes: Sequence[str]) -> bytes:
+    """Grids of text, each an environment of its own with the caption and the notes."""
+    environments = []
+    for grid in grids:
+        rows = [_row(map(escape, grid.head)), r"\midrule"]
+        rows += [_row(map(escape, cells)) for cells in grid.body]
+        label = f"{name}_{grid.label}" if grid.label else name
+        text = " ".join(part for part in (caption, grid.caption, *notes) if part)
+        columns = _columns(grid.words, len(grid.head))
+        environments.append(_environment(label, text, columns, rows, []))
+    return b"\n".join(environments)
 
 
 def _environment(
@@ -82,37 +64,24 @@ def _environment(
     return ("\n".join(lines) + "\n").encode()
 
 
-def _subheads(head: Head) -> list[str]:
-    return ["published"] * head.published + ["ours"] * head.ours
+def _columns(words: int, columns: int) -> str:
+    return "l" * words + "r" * (columns - words)
 
 
-def _published(line: Line, published: Published) -> str:
-    number = line.published
-    if number is None:
-        return escape("–")
-    marks = published.number_marks(number)
-    return escape(score(number.value, number.std)) + (f"$^{{{escape(marks)}}}$" if marks else "")
+def _row(cells: Iterable[str]) -> str:
+    return row_start(" & ".join(cells)) + r" \\"
 
 
-def _note(layout: Layout, notes: Iterable[str]) -> str:
-    letters = layout.letters_of(notes)
-    return f"\\textsuperscript{{{letters}}}" if letters else ""
-
-
-def _ours(line: Line, note: str) -> str:
-    record = line.record
-    if record.ours_mean is None:
-        return escape("–") + note
-    text = f"{score(record.ours_mean, record.ours_std)} ({count(line)})"
-    return escape(text) + note + (f", {escape(record.verdict)}" if record.verdict else "")
+def _cell(cell: CellText) -> str:
+    text = escape(f"{cell.text} ({cell.detail})" if cell.detail else cell.text)
+    marks = f"$^{{{escape(cell.marks)}}}$" if cell.marks else ""
+    notes = f"\\textsuperscript{{{cell.notes}}}" if cell.notes else ""
+    verdict = f", {escape(cell.verdict)}" if cell.verdict else ""
+    return f"{text}{marks}{notes}{verdict}"
 
 
 def _explanations(layout: Layout) -> list[str]:
-    texts = [layout.spread] if _any_ours(layout) else []
-    marks = {f"{sign}": text for sign, text in layout.marks.items()}
-    texts += [_legend(items) for items in (
-        marks, layout.used_selections, layout.used_fidelities, layout.used_verdicts
-    )]  # fmt: skip
+    texts = [layout.spread, *map(_legend, layout.legends)]
     lines = [escape(text) for text in texts if text]
     lines += [
         f"\\textsuperscript{{{letter}}} {escape(note)}." for letter, note in layout.notes.items()
@@ -121,13 +90,5 @@ def _explanations(layout: Layout) -> list[str]:
     return [line + r"\\" for line in lines[:-1]] + lines[-1:]
 
 
-def _any_ours(layout: Layout) -> bool:
-    return any(head.ours for head in layout.heads)
-
-
-def _legend(items: Mapping[str, str]) -> str:
-    return "; ".join(f"{name}: {text}" for name, text in items.items()) + "." if items else ""
-
-
-def _cells(cells: Iterable[str]) -> str:
-    return row_start(" & ".join(cells)) + r" \\"
+def _legend(legend: Legend) -> str:
+    return "; ".join(f"{name}: {text}" for name, text in legend.texts.items()) + "."

@@ -49,8 +49,10 @@ def read_learning_curves(path: Path) -> dict[str, list[LoggedEpoch]]:
         curve = curves.setdefault(run, [])
         if not (0 <= point.mean <= point.best <= 100) or (curve and curve[-1].epoch >= point.epoch):
             raise SettingsError(
-                str(path), f"line {number}", f"{','.join(fields)} does not fit",
+                str(path),
+                f"line {number}",
+                f"{','.join(fields)} does not fit",
                 allowed="ascending epochs, and 0 <= mean <= best <= 100",
-            )  # fmt: skip
+            )
         curve.append(point)
     return curves

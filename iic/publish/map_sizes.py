@@ -11,30 +11,28 @@ from pathlib import Path
 
 from iic.params.runs import Plan
 from iic.publish import dataset_sizes
-from iic.publish.built import Built, dump_lines
+from iic.publish.built import Built, build_listing
 from iic.publish.dataset_sizes import (
-    ALIGNED,
-    HEAD,
     Share,
     count,
     find_shares,
+    grid_of,
     line_of,
-    markdown,
     row_of,
     segmented,
 )
 from iic.publish.evidence import file_record
-from iic.publish.latex import booktabs
-from iic.publish.layout import titled
 from iic.records.files import read_record
 from iic.records.paths import prepared_manifest
 from iic.records.prepared_maps import MapManifest
-from iic.records.sources import Series, Sources
+from iic.records.sources import Series
 
-COLUMNS = (
-    *dataset_sizes.COLUMNS[:6], "smallest", "largest", *dataset_sizes.COLUMNS[6:-1],
-    "test_without_class", "status",
-)  # fmt: skip
+COLUMNS = [
+    *dataset_sizes.COLUMNS[:6],
+    *("smallest", "largest"),
+    *dataset_sizes.COLUMNS[6:-1],
+    *("test_without_class", "status"),
+]
 """Height and width are those of the canvas; the smallest and the largest height, and likewise
 width, are of the images in it."""
 MODULES = ["iic.publish.map_sizes", "iic.publish.dataset_sizes"]
@@ -52,8 +50,6 @@ def build(plan: Plan, name: str, root: Path = Path()) -> Built:
     Raises:
         RecordError: A dataset is not prepared, or its description is damaged.
     """
-    listing = plan.listings[name]
-    title = titled(name, listing.title)
     lines: list[dict[str, str]] = []
     series, body, notes = [], [], []
     for paper, dataset in plan.scale.datasets.items():
@@ -61,36 +57,28 @@ def build(plan: Plan, name: str, root: Path = Path()) -> Built:
             continue
         path = prepared_manifest(dataset)
         manifest = read_record(root / path, MapManifest)
-        shares = find_shares(plan, manifest, labelled(manifest))
+        shares = find_shares(plan, name, manifest, labelled(manifest))
         lines += [_line(paper, manifest, share) for share in shares]
-        body.append(row_of(paper, manifest, _images(manifest), shares))
+        body.append(row_of(plan.listings[name], paper, manifest, _images(manifest), shares))
         notes += _note(manifest, shares)
         series.append(Series(name=dataset, modules=MODULES, files=[file_record(path, root)]))
-    caption = " ".join([f"{title}. {listing.caption}", *notes])
-    return Built(
-        csv=dump_lines(COLUMNS, lines),
-        md=markdown(title, listing.caption, HEAD, body, notes),
-        tex=booktabs(name, caption, ALIGNED, HEAD, body),
-        sources=Sources(scale=plan.scale.name, name=name, series=series),
-    )
-
-
-def write(plan: Plan, name: str, root: Path = Path()) -> list[Path]:
-    """Write the table's files and list them relative to `root`."""
-    return build(plan, name, root).write(plan.scale.name, name, root)
+    grid = grid_of(plan.listings[name], body)
+    return build_listing(plan, name, COLUMNS, lines, [grid], series, notes)
 
 
 def labelled(manifest: MapManifest) -> tuple[str, ...]:
     """Splits in which any image has a pixel of a class."""
     return tuple(
-        one.name for one in manifest.splits if _empty(manifest, [one.name]) < one.stop - one.start
+        split.name
+        for split in manifest.splits
+        if _empty(manifest, [split.name]) < split.stop - split.start
     )
 
 
 def _empty(manifest: MapManifest, splits: Sequence[str]) -> int:
     """Images of these splits without a pixel of a class."""
     parts = [manifest.split(name) for name in splits]
-    return sum(part.start <= place < part.stop for part in parts for place in manifest.empty)
+    return sum(part.start <= index < part.stop for part in parts for index in manifest.empty)
 
 
 def _sizes(manifest: MapManifest) -> tuple[tuple[int, int], tuple[int, int]]:

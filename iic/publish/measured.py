@@ -23,7 +23,7 @@ from iic.records.paths import RunPaths
 from iic.records.sources import SeedSource
 
 
-class Found(NamedTuple):
+class SeedEvaluation(NamedTuple):
     """The evaluation of one run and seed, as it lies on disk."""
 
     run: Run
@@ -50,25 +50,25 @@ class Measured:
     """What a reader must know about these numbers."""
 
 
-def find(runs: Iterable[Run], root: Path) -> list[Found]:
-    """The evaluations that there are of these runs.
+def read_evaluations(trainings: Iterable[tuple[Run, int]], root: Path) -> list[SeedEvaluation]:
+    """The evaluations that there are of these trainings, given as runs with their seeds.
 
     Raises:
         RecordError: An evaluation or its receipt is damaged, or an evaluation has no receipt.
     """
-    found = []
-    for run in runs:
-        for seed in run.seeds:
-            paths = RunPaths(run.scale, run.id, seed)
-            if (root / paths.evaluation).exists():
-                evaluation = read_record(root / paths.evaluation, Evaluation)
-                found.append(Found(run, evaluation, evaluation_source(paths, root)))
-    return found
+    evaluations = []
+    for run, seed in trainings:
+        paths = RunPaths(run.scale, run.id, seed)
+        if (root / paths.evaluation).exists():
+            evaluation = read_record(root / paths.evaluation, Evaluation)
+            source = evaluation_source(paths, root)
+            evaluations.append(SeedEvaluation(run, evaluation, source))
+    return evaluations
 
 
 def measure(
     runs: Sequence[Run],
-    found: Iterable[Found],
+    evaluations: Iterable[SeedEvaluation],
     selection: Selection,
     metric: str,
     *,
@@ -79,7 +79,7 @@ def measure(
 
     Args:
         runs: The cell's runs at this scale: one, or those of its folds that are run.
-        found: Their evaluations.
+        evaluations: Those that there are of them.
         selection: How the reported model is picked.
         metric: ``acc``, ``miou``, ``nmi`` or ``ari``; accuracy alone for a fraction.
         fraction: Share of the labels that clusters are mapped with; None for all, as evaluated.
@@ -88,7 +88,7 @@ def measure(
     scores: dict[int, dict[str, _Score]] = {}
     sources = []
     draws = set()
-    for run, evaluation, source in found:
+    for run, evaluation, source in evaluations:
         score = _score(evaluation, selection, metric, fraction)
         if score is not None:
             scores.setdefault(source.seed, {})[run.name] = score
@@ -96,25 +96,25 @@ def measure(
             draws.add(score.drawn)
     if not scores:
         return None
-    wanted = list(dict.fromkeys(seed for run in runs for seed in run.seeds))
-    by_seed = [list(scores[seed].values()) for seed in wanted if seed in scores]
-    missing = [str(seed) for seed in wanted if seed not in scores]
+    seeds = list(dict.fromkeys(seed for run in runs for seed in run.seeds))
+    by_seed = [list(scores[seed].values()) for seed in seeds if seed in scores]
+    missing = [str(seed) for seed in seeds if seed not in scores]
     notes = list(dict.fromkeys(run.note for run in runs if run.note))
     if missing:
         notes.append(f"no result of seed {', '.join(missing)}")
     if folds is not None:
         notes += _fold_notes(scores, runs, folds)
-    notes += [one for one in sorted(draws) if one]
+    notes += sorted(draws - {""})
     return Measured(
-        values=tuple(statistics.fmean(one.value for one in seed) for seed in by_seed),
+        values=tuple(statistics.fmean(score.value for score in seed) for seed in by_seed),
         sources=tuple(sources),
-        heads=_mean(one.heads for seed in by_seed for one in seed),
+        heads=_mean(score.heads for seed in by_seed for score in seed),
         folds=_mean(
-            statistics.stdev(one.value for one in seed) if len(seed) > 1 else None
+            statistics.stdev(score.value for score in seed) if len(seed) > 1 else None
             for seed in by_seed
             if folds is not None
         ),
-        draws=_mean(one.draws for seed in by_seed for one in seed),
+        draws=_mean(score.draws for seed in by_seed for score in seed),
         complete=all(len(seed) == (folds or 1) for seed in by_seed),
         notes=tuple(notes),
     )
@@ -155,7 +155,7 @@ def _over_heads(evaluation: Evaluation, chosen: Chosen, metric: str) -> float | 
         return None
     if metric == "acc":
         return chosen.acc_std_heads
-    values = [value for one in heads if (value := getattr(one, metric)) is not None]
+    values = [value for head in heads if (value := getattr(head, metric)) is not None]
     return statistics.pstdev(values) if values else None
 
 
@@ -182,5 +182,5 @@ def _fold(name: str) -> str:
 
 
 def _mean(values: Iterable[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return statistics.fmean(known) if known else None
+    present = [value for value in values if value is not None]
+    return statistics.fmean(present) if present else None

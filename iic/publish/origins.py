@@ -39,22 +39,22 @@ def origins(plan: Plan, name: str, root: Path = Path()) -> dict[str, list[str]]:
     runs = {run.id: run for run in plan.table_runs(name)}
     rows = [run for row in plan.tables[name].rows for run in row.runs]
     ordered = sorted(runs.values(), key=lambda run: rows.index(run.name))
-    found: dict[str, list[str]] = {}
+    references_of: dict[str, list[str]] = {}
     for run in ordered:
         method = method_name(run.method)
-        texts = [short(one.text) for one in references if method in one.methods]
-        found.setdefault(run.name.split("-")[0], texts)
+        texts = [short(reference.text) for reference in references if method in reference.methods]
+        references_of.setdefault(run.name.split("-")[0], texts)
     for dataset in dict.fromkeys(run.dataset for run in ordered):
         citation = plan.datasets[dataset].citation
-        found[dataset] = [short(citation)]
-    return {one: texts for one, texts in found.items() if texts}
+        references_of[dataset] = [short(citation)]
+    return {name: texts for name, texts in references_of.items() if texts}
 
 
 def short(entry: str) -> str:
     """A BibTeX entry in a line: names, title and year."""
     fields = {key.lower(): _plain(value) for key, value in FIELD.findall(entry)}
     authors = fields.get("author", "").split(" and ")
-    names = [one.split(",")[0].strip() for one in authors if one.strip()]
+    names = [name.split(",")[0].strip() for name in authors if name.strip()]
     if len(names) > MOST_NAMES:
         names = [f"{names[0]} et al."]
     who = " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
@@ -63,4 +63,4 @@ def short(entry: str) -> str:
 
 def _plain(value: str) -> str:
     """Text of a BibTeX value: accented letters lose their accents, and braces go."""
-    return re.sub(r"[{}]", "", ACCENT.sub(lambda found: found[1] or found[2], value))
+    return re.sub(r"[{}]", "", ACCENT.sub(lambda match: match[1] or match[2], value))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -65,11 +65,12 @@ class Published:
 
     def row_marks(self, row: str) -> str:
         """The marks printed beside the name of a row, without those that are part of the name."""
-        used = {mark for (name, _), one in self.numbers.items() if name == row for mark in one.mark}
+        numbers = (number for (name, _), number in self.numbers.items() if name == row)
+        used = {mark for number in numbers for mark in number.mark}
         return "".join(
             mark
-            for mark, known in self.marks.items()
-            if mark in used and known.place == "row" and mark not in row
+            for mark, meaning in self.marks.items()
+            if mark in used and meaning.place == "row" and mark not in row
         )
 
     def number_marks(self, number: Number) -> str:
@@ -105,10 +106,10 @@ def load_published(table: Table, root: Path = Path()) -> Published:
     # no file: the paper prints nothing of this table
     for line, fields in _lines(numbers_file, NUMBERS) if numbers_file.exists() else ():
         where = _Where(numbers_file, line)
-        where.known("row", fields["row"], rows, experiments)
-        where.known("column", fields["column"], columns, experiments)
+        where.require("row", fields["row"], rows, experiments)
+        where.require("column", fields["column"], columns, experiments)
         for mark in fields["mark"]:
-            where.known("mark", mark, marks, str(marks_file))
+            where.require("mark", mark, marks, str(marks_file))
         cell = (fields["row"], fields["column"])
         if table.metric != "acc":
             raise where.error(
@@ -130,9 +131,13 @@ def load_published(table: Table, root: Path = Path()) -> Published:
     for dataset in table.datasets:
         if dataset not in tolerances and DEFAULT not in tolerances:
             raise SettingsError(
-                str(tolerances_file), "dataset", f"no tolerance for dataset {dataset!r}",
-                allowed=", ".join(tolerances), candidates=tolerances, given=dataset,
-            )  # fmt: skip
+                str(tolerances_file),
+                "dataset",
+                f"no tolerance for dataset {dataset!r}",
+                allowed=", ".join(tolerances),
+                candidates=tolerances,
+                given=dataset,
+            )
     of_table = {
         dataset: tolerances[dataset if dataset in tolerances else DEFAULT]
         for dataset in table.datasets
@@ -158,9 +163,12 @@ def check_published(
     for path in sorted((root / FOLDER).glob("*.csv")):
         if path.stem not in names:
             raise SettingsError(
-                str(path), "", f"{path.stem!r} is no table of params/experiments",
-                candidates=names, given=path.stem,
-            )  # fmt: skip
+                str(path),
+                "",
+                f"{path.stem!r} is no table of params/experiments",
+                candidates=names,
+                given=path.stem,
+            )
     for table in tables.values():
         load_published(table, root)
 
@@ -171,7 +179,7 @@ def _marks(file: Path, table: str) -> dict[str, Mark]:
         where = _Where(file, line)
         if len(fields["mark"]) != 1:
             raise where.error("mark", f"{fields['mark']!r} is not one character")
-        where.known("place", fields["place"], PLACES, "the marks")
+        where.require("place", fields["place"], PLACES, "the marks")
         if fields["table"] == table:
             marks[fields["mark"]] = Mark(fields["place"], fields["meaning"])
     return marks
@@ -195,18 +203,21 @@ class _Where:
     line: int
 
     def error(
-        self, key: str, problem: str, known: Iterable[str] = (), given: str | None = None
+        self, key: str, problem: str, names: Sequence[str] = (), given: str | None = None
     ) -> SettingsError:
-        known = list(known)
         return SettingsError(
-            str(self.file), f"line {self.line}, {key}", problem,
-            allowed=", ".join(known) or None, candidates=known, given=given,
-        )  # fmt: skip
+            str(self.file),
+            f"line {self.line}, {key}",
+            problem,
+            allowed=", ".join(names) or None,
+            candidates=names,
+            given=given,
+        )
 
-    def known(self, key: str, given: str, known: Iterable[str], origin: str) -> None:
-        known = list(known)
-        if given not in known:
-            raise self.error(key, f"{given!r} is no {key} of {origin}", known, given)
+    def require(self, key: str, given: str, names: Iterable[str], origin: str) -> None:
+        names = list(names)
+        if given not in names:
+            raise self.error(key, f"{given!r} is no {key} of {origin}", names, given)
 
     def decimal(self, key: str, text: str) -> Decimal:
         try:
@@ -235,14 +246,18 @@ def _lines(file: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, dict[str
             if reader.line_num == 1:
                 if tuple(fields) != columns:
                     raise SettingsError(
-                        str(file), "line 1", f"columns {', '.join(fields)}",
+                        str(file),
+                        "line 1",
+                        f"columns {', '.join(fields)}",
                         allowed=", ".join(columns),
-                    )  # fmt: skip
+                    )
             elif len(fields) != len(columns):
                 raise SettingsError(
-                    str(file), f"line {reader.line_num}", f"{len(fields)} fields",
+                    str(file),
+                    f"line {reader.line_num}",
+                    f"{len(fields)} fields",
                     allowed=f"{len(columns)}: {', '.join(columns)}",
-                )  # fmt: skip
+                )
             else:
                 yield reader.line_num, dict(zip(columns, fields, strict=True))
     except csv.Error as error:

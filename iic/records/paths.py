@@ -134,6 +134,11 @@ def partial_table(scale: str, name: str) -> Path:
     return RESULTS / scale / "partial" / f"{name}.csv"
 
 
+def table_files(csv: Path) -> tuple[Path, Path, Path, Path]:
+    """The csv of a table with its other forms: md, tex and the list of sources."""
+    return csv, csv.with_suffix(".md"), csv.with_suffix(".tex"), sources_of(csv)
+
+
 def data_log(rule: str, dataset: str) -> Path:
     """Log of ``download`` or ``prepare`` of a dataset, where the workflow runs it."""
     return LOGS / rule / f"{dataset}.log"

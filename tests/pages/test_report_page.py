@@ -48,6 +48,14 @@ def test_every_measured_cell_of_the_csv_stands_in_the_page_in_its_order(shown: E
     assert verdicts == [line.verdict for line in measured]
 
 
+def test_every_table_and_figure_stands_in_the_page_with_its_whole_caption(shown: Element) -> None:
+    page = " ".join(shown.text.split())
+    displays = [*LAPTOP.tables.values(), *LAPTOP.listings.values(), *LAPTOP.figures.values()]
+    assert len(displays) > 4
+    for display in displays:
+        assert display.title in page and " ".join(display.caption.split()) in page
+
+
 def test_a_cells_chain_is_the_one_in_its_sources_and_closes_on_raw_files(shown: Element) -> None:
     sources = read_record((ROOT / TABLE).with_suffix(".sources.json"), Sources)
     measured = [cell for cell in sources.cells if cell.seeds]

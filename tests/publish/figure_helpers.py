@@ -66,6 +66,8 @@ def figures_plan(
         name: Figure(
             title=name, caption="", module=f"iic.publish.figures.{module}", runs=runs,
             seeds="all" if name == "figure_6" else "first",
+            main=("mnist/iic_star-pct25",) if name == "figure_6" else (),
+            datasets={"stl10": "STL10", "cifar10": "CIFAR10", "mnist": "MNIST"},
         )
         for name, (module, runs) in MODULES.items()
     }  # fmt: skip

@@ -101,7 +101,13 @@ def maps_plan(
 ) -> Plan:
     """A plan with the figures of segmentations; `without` are runs that the scale lacks."""
     displays = {
-        name: Figure(title=name, caption="", module=f"iic.publish.figures.{module}", runs=runs)
+        name: Figure(
+            title=name,
+            caption="",
+            module=f"iic.publish.figures.{module}",
+            methods={"iic": "IIC", "iic_star": "IIC*"},
+            runs=runs,
+        )
         for name, (module, runs) in (figures or FIGURES).items()
     }
     places = {name: f"{name}_standin" if stand_in else name for name in CLASSES}

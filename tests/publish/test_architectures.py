@@ -2,17 +2,20 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 
-from iic.params.experiments import Listing
+import pytest
+
+from iic.params.errors import SettingsError
+from iic.params.runs import plan
 from iic.publish.tables import build
-from tests.publish.publish_helpers import make_plan
 
-LISTING = Listing(title="Networks", caption="Layers.", module="iic.publish.architectures")
+NAME = "supp_table_1"
 COLUMNS = "network,position,layer,channels,kernel,stride,padding,dilation,output_size,parameters"
 
 
 def test_layers_and_totals_are_the_papers() -> None:
-    built = build(make_plan(listings={"supp_table_1": LISTING}), "supp_table_1")
+    built = build(plan("laptop"), NAME)
     assert built.csv.decode().splitlines()[0] == COLUMNS
     rows = list(csv.DictReader(io.StringIO(built.csv.decode())))
     totals = {(row["network"], row["layer"]): row["parameters"] for row in rows}
@@ -40,7 +43,7 @@ def test_layers_and_totals_are_the_papers() -> None:
         parts = [row for row in rows if row["network"] == network and row["position"]]
         assert sum(int(row["parameters"]) for row in parts) == int(totals[network, "total"])
     text = built.md.decode()
-    assert text.startswith("# Supplementary table 1. Networks\n")
+    assert text.startswith("# Supplementary table 1. Network architectures\n")
     assert "| 5 × BasicBlock | 256 | 3 | 1 | 1 | 1 | 9 | 5 | 5,903,360 |" in text
     # trunks of two numbers of input channels stand in one line
     assert "| Conv | 64 | 3 | 1 | 1 | 1 | 128 | 200 | 2,880 or 2,304 |" in text
@@ -51,4 +54,11 @@ def test_layers_and_totals_are_the_papers() -> None:
         ("1", "62"), ("1", "62"), ("1", "98"), ("1", "98")
     ]  # fmt: skip
     assert built.tex.count(rb"\begin{table*}") == built.tex.count(rb"\end{table*}") == 4
-    assert built == build(make_plan(listings={"supp_table_1": LISTING}), "supp_table_1")
+    assert built == build(plan("laptop"), NAME)
+
+
+def test_a_run_without_two_heads_is_refused() -> None:
+    whole = plan("laptop")
+    listing = whole.listings[NAME].model_copy(update={"runs": ("mnist/kmeans",)})
+    with pytest.raises(SettingsError, match=r"supp_table_1\.runs: 'mnist/kmeans' is of iic\.meth"):
+        build(replace(whole, listings={NAME: listing}), NAME)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,11 +13,19 @@ import pytest
 from iic.params.datasets import ImageShape
 from iic.params.experiments import Listing
 from iic.params.runs import Plan
-from iic.publish.dataset_sizes import build, write
+from iic.publish.built import write_files
+from iic.publish.dataset_sizes import build
 from iic.records.files import RecordError, write_record
 from iic.records.prepared import ImagesRecord, LabelsRecord, PreparedManifest, Split
 
-LISTING = Listing(title="Sizes", caption="Images.", module="iic.publish.dataset_sizes")
+NAMES: dict[str, Any] = {
+    "methods": {"iic": "IIC", "iic_star*": "IIC*"},
+    "datasets": {
+        "stl10": "STL10", "mnist": "MNIST", "cocostuff3": "COCO-Stuff-3",
+        "cocostuff15": "COCO-Stuff", "potsdam3": "Potsdam-3",
+    },
+}  # fmt: skip
+LISTING = Listing(title="Sizes", caption="Images.", module="iic.publish.dataset_sizes", **NAMES)
 RECORD: dict[str, Any] = {"path": "x", "sha256": "0" * 64, "size": 1}
 STL10 = {"train": 5000, "unlabeled": 100_000, "test": 8000}
 
@@ -106,9 +115,9 @@ def test_sizes_are_the_papers(root: Path) -> None:
 
 
 def test_sources_are_the_descriptions(root: Path) -> None:
-    files = write(PLAN, "supp_table_5", root)
-    assert [one.suffix for one in files] == [".csv", ".md", ".tex", ".json"]
-    assert all((root / one).is_file() for one in files)
+    files = write_files(build(PLAN, "supp_table_5", root), Path("results/sizes.csv"), root)
+    assert [file.suffix for file in files] == [".csv", ".md", ".tex", ".json"]
+    assert all((root / file).is_file() for file in files)
     for series in build(PLAN, "supp_table_5", root).sources.series:
         (file,) = series.files
         assert file.path == f"data/prepared/{series.name}/data.json"
@@ -124,6 +133,15 @@ def test_runs_that_differ_are_both_shown(root: Path) -> None:
     )
     text = build(plan, "supp_table_5", root).md.decode()
     assert "| – | – | 5,000 / 105,000 | 8,000 |" in text
+
+
+def test_a_method_is_shown_for_a_line_in_the_params_alone(root: Path) -> None:
+    plan = plan_of({"stl10": "stl10"}, run("stl10/new-b", ("test",), main_head=("train",)))
+    new = LISTING.model_copy(update={"methods": {"new*": "New"}})
+    built = build(replace(plan, listings={"supp_table_5": new}), "supp_table_5", root)
+    text = built.md.decode()
+    assert "| Dataset | data | image | classes | New train | New test |" in text
+    assert "| STL10 | real | 96×96 RGB | 10 | 5,000 | 8,000 |" in text
 
 
 def test_dataset_that_is_not_prepared(root: Path) -> None:

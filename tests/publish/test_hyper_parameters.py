@@ -59,24 +59,10 @@ def test_what_is_not_so_is_said_beside_it() -> None:
     built = build(plan("paper"), "supp_table_2")
     for text in (built.md.decode(), built.tex.decode()):
         assert "the released code never trains this head" in text
-        assert "Not run yet" not in text
     rows = [line for line in built.md.decode().splitlines() if line.startswith("|")]
     assert len({line.count("|") for line in rows}) == 1
     assert built.sources.series[0].name == "stl10/iic"
     assert built == build(plan("paper"), "supp_table_2")
-
-
-def test_what_no_run_is_named_for_is_not_run() -> None:
-    whole = plan("paper")
-    listing = whole.listings["supp_table_2"]
-    kept = tuple(run for run in listing.runs if run not in ("cocostuff15/iic", "potsdam6/iic_star"))
-    fewer = replace(whole, listings={"supp_table_2": listing.model_copy(update={"runs": kept})})
-    built = build(fewer, "supp_table_2")
-    rows = list(csv.DictReader(io.StringIO(built.csv.decode())))
-    absent = [(row["method"], row["dataset"]) for row in rows if row["status"] == "not_run"]
-    assert absent == [("IIC", "COCO-Stuff"), ("IIC*", "Potsdam")]
-    assert "Not run yet: COCO-Stuff, Potsdam." in built.md.decode()
-    assert len(rows) == 16
 
 
 def test_a_run_that_it_cannot_show_is_refused() -> None:

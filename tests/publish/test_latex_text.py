@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iic.publish.latex import booktabs
+from iic.publish.latex import grids_to_latex
 from iic.publish.latex_text import GREEK, SIGNS, escape, row_start
+from iic.publish.wording import Grid
 
 ENGINES = [name for name in ("tectonic", "pdflatex") if shutil.which(name)]
 TOKEN = re.compile(
@@ -74,7 +75,8 @@ def test_signs(text: str, tex: str) -> None:
 
 
 def test_a_cell_is_no_part_of_the_row_before() -> None:
-    text = booktabs("t", "[a]", "ll", ["[h]", "x"], [["a", "b"], ["[12] X", "*"], ["* X", ""]])
+    grid = Grid(["[h]", "x"], [["a", "b"], ["[12] X", "*"], ["* X", ""]], words=2)
+    text = grids_to_latex("t", "[a]", [grid], [])
     rows = text.decode().splitlines()
     for before, row in pairwise(rows):
         assert not (before.endswith(r"\\") and row.startswith(("[", "*"))), row
@@ -84,7 +86,8 @@ def test_a_cell_is_no_part_of_the_row_before() -> None:
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_table_of_hostile_text_compiles(engine: str, tmp_path: Path) -> None:
     rows = [[text, text] for text in [*HOSTILE, *GREEK, *SIGNS]]
-    table = booktabs("t", " ".join(HOSTILE), "ll", HOSTILE[:2], rows).decode()
+    grid = Grid(HOSTILE[:2], rows, words=2)
+    table = grids_to_latex("t", " ".join(HOSTILE), [grid], []).decode()
     (tmp_path / "t.tex").write_text(
         "\\documentclass{article}\\usepackage{booktabs}\\begin{document}\n"
         f"{table}\\end{{document}}\n"

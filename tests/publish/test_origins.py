@@ -8,7 +8,7 @@ from pathlib import Path
 from iic.params.modules import method_name
 from iic.params.references import load_references
 from iic.params.runs import plan
-from iic.publish.layout import lay_out
+from iic.publish.arrange import lay_out
 from iic.publish.markdown import to_markdown
 from iic.publish.origins import FILE, origins, short
 from iic.publish.published import load_published
@@ -42,8 +42,7 @@ def test_each_method_and_dataset_that_runs_is_named_once_with_all_its_references
 def test_the_markdown_lists_them_and_what_does_not_run_is_not_there() -> None:
     whole = plan("laptop")
     published = load_published(whole.tables["table_1"], ROOT)
-    layout = lay_out(whole, "table_1", [], published)
-    layout = replace(layout, entries=[], heads=[])
-    text = to_markdown(layout, "table_1", published, origins(whole, "table_1", ROOT)).decode()
+    layout = lay_out(whole, "table_1", [], published, origins(whole, "table_1", ROOT))
+    text = to_markdown(replace(layout, entries=[], heads=[]), "table_1").decode()
     assert "- `spectral`: Zelnik-Manor and Perona, Self-Tuning Spectral Clustering, 2004" in text
     assert "- `mnist`: LeCun" in text and "`stl10`" not in text

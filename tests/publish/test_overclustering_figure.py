@@ -155,7 +155,9 @@ def test_the_same_bytes_twice(tmp_path: Path) -> None:
 def test_a_scale_without_any_run_says_so(tmp_path: Path) -> None:
     figure = figures_plan().figures["figure_6"]
     plan = figures_plan(without=figure.runs)
-    with pytest.raises(FigureError, match=r"scale tiny has none of the runs .*\n  remedy: take"):
+    with pytest.raises(
+        FigureError, match=r"scale tiny has no run stl10/iic_star-pct100, .*\n  remedy: take"
+    ):
         draw(plan, "figure_6", tmp_path)
 
 
@@ -213,3 +215,4 @@ def test_the_figures_of_the_params_are_those_tested_here() -> None:
         f"{dataset}/iic_star-pct{share}" for dataset in datasets for share in shares
     )
     assert figures["figure_6"].seeds == "all"
+    assert figures["figure_6"].main == ("mnist/iic_star-pct25",)

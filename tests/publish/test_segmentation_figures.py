@@ -105,7 +105,7 @@ def test_figure_7_compares_runs_on_the_images_that_all_are_scored_on(
         iic, star = (
             load_segmentation(plan, plan.runs[f"{name}/{run}"], root) for run in ("iic", "iic_star")
         )
-        half = comparison.half([iic, star])
+        half = comparison.make_half([iic, star])
         indices = iic.indices[list(half.rows[0])]
         assert len(indices) == rows
         np.testing.assert_array_equal(indices, star.indices[list(half.rows[1])])

@@ -12,9 +12,7 @@ rule audit:
         # of figures the receipt alone, since Snakemake compares large files by time
         graph.audited(PLAN),
     output:
-        report=report(
-            f"{RESULTS}/audit.json", caption="../report/audit.rst", category="Audit"
-        ),
+        report=f"{RESULTS}/audit.json",
         page=f"{RESULTS}/audit.html",
     params:
         fp=fp("audit", scale=SCALE),

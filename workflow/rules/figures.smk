@@ -18,11 +18,7 @@ rule draw:
         small=lambda wildcards: small_inputs(jobs.draw(SCALE, wildcards.name)),
         large=ancient(lambda wildcards: large_inputs(jobs.draw(SCALE, wildcards.name))),
     output:
-        svg=report(
-            f"{RESULTS}/figures/{{name}}.svg",
-            caption="../report/figure.rst",
-            category="Figures",
-        ),
+        svg=f"{RESULTS}/figures/{{name}}.svg",
         png=f"{RESULTS}/figures/{{name}}.png",
         sources=f"{RESULTS}/figures/{{name}}.sources.json",
         receipt=f"{RESULTS}/figures/{{name}}.run.json",

@@ -24,11 +24,7 @@ rule tabulate:
     input:
         small=lambda wildcards: small_inputs(jobs.tabulate(SCALE, wildcards.name)),
     output:
-        csv=report(
-            f"{RESULTS}/tables/{{name}}.csv",
-            caption="../report/table.rst",
-            category="Tables",
-        ),
+        csv=f"{RESULTS}/tables/{{name}}.csv",
         md=f"{RESULTS}/tables/{{name}}.md",
         tex=f"{RESULTS}/tables/{{name}}.tex",
         sources=f"{RESULTS}/tables/{{name}}.sources.json",

@@ -41,7 +41,7 @@ def check(tree: Tree) -> Iterator[Finding]:
             path=str(partial),
             message="tables of a run in which jobs failed: nothing is made from them, and nothing "
             "here was verified",
-            remedy=f"run the workflow again, or: iic partial --scale {tree.scale}",
+            remedy=f"run the workflow again, or: iic tabulate --allow-missing --scale {tree.scale}",
         )
     folders: dict[str, list[str]] = {}
     for name in strangers(tree):

@@ -46,7 +46,7 @@ class Rebuild:
             )
             return
         try:
-            files = build(self.tree.plan, name, self.tree.root).files(scale, name)
+            files = build(self.tree.plan, name, self.tree.root).files(paths.table(scale, name))
         except IICError as error:
             yield Finding(
                 level="drift" if stale else "failure",

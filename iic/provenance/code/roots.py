@@ -90,8 +90,8 @@ def table(methods: Iterable[str]) -> Identity:
 
 
 def listing(module: str, methods: Iterable[str]) -> Identity:
-    """The code that writes a listing: ``write`` of `module`, and ``build`` for the audit."""
-    return _display((f"{module}.write", f"{module}.build"), methods)
+    """The code that writes a listing: ``build`` of `module`."""
+    return _display((f"{module}.build", "iic.publish.built.write_files"), methods)
 
 
 def figure(module: str, methods: Iterable[str]) -> Identity:

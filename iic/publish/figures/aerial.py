@@ -26,7 +26,7 @@ FOOT = 0.06
 class Aerial:
     """A source image all of whose tiles have predictions."""
 
-    found: Segmentation
+    segmentation: Segmentation
     source: Source
 
     def height(self, width: float) -> float:
@@ -35,21 +35,23 @@ class Aerial:
 
     def fill(self, sheet: Sheet, plan: Plan, box: Box) -> None:
         """Draw image and prediction beside each other, with the meaning of the colours below."""
-        found, colours = self.found, palette(self.found.classes)
-        stand_in = plan.datasets[found.run.dataset].stand_in
-        sheet.heading(found.heading(plan), stand_in=stand_in, y=box.y)
+        segmentation, colours = self.segmentation, palette(self.segmentation.classes)
+        stand_in = plan.datasets[segmentation.run.dataset].stand_in
+        sheet.heading(segmentation.heading(plan), stand_in=stand_in, y=box.y)
         side = self._side(box.width)
         top = box.y + HEADING + TITLE
         rows = self.source.rows
         parts = {
-            f"image {self.source.name}": [found.picture(row)[:3] for row in rows],
-            "prediction": [paint(found.prediction(row, masked=False), colours) for row in rows],
+            f"image {self.source.name}": [segmentation.picture(row)[:3] for row in rows],
+            "prediction": [
+                paint(segmentation.prediction(row, masked=False), colours) for row in rows
+            ],
         }
-        for place, (title, tiles) in enumerate(parts.items()):
-            x = box.x + place * (side + GAP)
+        for position, (title, tiles) in enumerate(parts.items()):
+            x = box.x + position * (side + GAP)
             sheet.text(x, top - 0.06, title, width=side, size=7, weight="bold")
-            whole = assemble(tiles, self.source.side, TRIM)
-            sheet.image(whole, Box(x, top, side, side), classes=place > 0)
+            joined = assemble(tiles, self.source.side, TRIM)
+            sheet.image(joined, Box(x, top, side, side), classes=position > 0)
         draw_keys(sheet, self._keys, box.x, top + side + 0.03, box.width)
         count = f"{self.source.side}×{self.source.side} tiles"
         sheet.text(
@@ -58,7 +60,7 @@ class Aerial:
 
     @property
     def _keys(self) -> list[Key]:
-        return class_keys(self.found, scores=False, masked=False)
+        return class_keys(self.segmentation, scores=False, masked=False)
 
     @staticmethod
     def _side(width: float) -> float:
@@ -71,5 +73,5 @@ def load_aerial(plan: Plan, run: Run, root: Path) -> Aerial:
     Raises:
         FigureError: There is none, or the run's files lack something or do not agree.
     """
-    found = load_segmentation(plan, run, root)
-    return Aerial(found, find_source(found))
+    segmentation = load_segmentation(plan, run, root)
+    return Aerial(segmentation, find_source(segmentation))

@@ -19,10 +19,13 @@ Kind = Literal["true class", "wrong prediction", "other classes"]
 STYLES: dict[Kind, dict[str, Any]] = {
     "true class": {"facecolor": TRUE, "edgecolor": INK, "linewidth": 0.7},
     "wrong prediction": {
-        "facecolor": "white", "edgecolor": WRONG, "linewidth": 0.7, "hatch": "//////",
+        "facecolor": "white",
+        "edgecolor": WRONG,
+        "linewidth": 0.7,
+        "hatch": "//////",
     },
     "other classes": {"facecolor": OTHER, "edgecolor": "none", "linewidth": 0},
-}  # fmt: skip
+}
 NAME = 6.0
 """Points: the name of a class beside its bar."""
 FILL = 0.78
@@ -31,12 +34,12 @@ FILL = 0.78
 
 def kinds(predictions: Predictions, row: int) -> list[Kind]:
     """The kind of bar of each class for one image."""
-    found: list[Kind] = ["other classes"] * len(predictions.classes)
+    bars: list[Kind] = ["other classes"] * len(predictions.classes)
     predicted = int(predictions.predicted[row])
     if predicted >= 0:
-        found[predicted] = "wrong prediction"
-    found[int(predictions.labels[row])] = "true class"
-    return found
+        bars[predicted] = "wrong prediction"
+    bars[int(predictions.labels[row])] = "true class"
+    return bars
 
 
 def upright(sheet: Sheet, predictions: Predictions, row: int, box: Box) -> None:
@@ -44,8 +47,8 @@ def upright(sheet: Sheet, predictions: Predictions, row: int, box: Box) -> None:
     step = box.width / len(predictions.classes)
     bottom = box.y + box.height
     heights = predictions.class_probabilities(row) * box.height
-    for place, (height, kind) in enumerate(zip(heights, kinds(predictions, row), strict=True)):
-        left = box.x + (place + (1 - FILL) / 2) * step
+    for position, (height, kind) in enumerate(zip(heights, kinds(predictions, row), strict=True)):
+        left = box.x + (position + (1 - FILL) / 2) * step
         bar = Box(left, bottom - height, FILL * step, height)
         sheet.rectangle(bar, **STYLES[kind])
         if kind == "true class":
@@ -61,16 +64,21 @@ def lying(sheet: Sheet, predictions: Predictions, row: int, box: Box) -> None:
     length = box.width - names
     left, top = box.x + names, box.y + (box.height - step * len(predictions.classes)) / 2
     shares = predictions.class_probabilities(row)
-    for place, (share, kind) in enumerate(zip(shares, kinds(predictions, row), strict=True)):
-        y = top + place * step
+    for position, (share, kind) in enumerate(zip(shares, kinds(predictions, row), strict=True)):
+        y = top + position * step
         bar = Box(left, y + (1 - FILL) / 2 * step, share * length, FILL * step)
         sheet.rectangle(bar, **STYLES[kind])
         sheet.text(
-            left - 0.04, y + step / 2, readable(predictions.classes[place]), ha="right",
-            va="center_baseline", width=names - 0.05, size=NAME,
+            left - 0.04,
+            y + step / 2,
+            readable(predictions.classes[position]),
+            ha="right",
+            va="center_baseline",
+            width=names - 0.05,
+            size=NAME,
             weight="normal" if kind == "other classes" else "bold",
             color={"true class": TRUE, "wrong prediction": WRONG}.get(kind, INK),
-        )  # fmt: skip
+        )
     sheet.axes.plot(
         [left, left], [top, top + step * len(predictions.classes)], color=PALE, linewidth=0.5
     )
@@ -85,6 +93,10 @@ def _names(classes: tuple[str, ...], width: float) -> float:
 def legend(sheet: Sheet) -> None:
     """What the three kinds of bar mean, at the foot of the page."""
     sheet.figure.legend(
-        [Patch(**style) for style in STYLES.values()], [*STYLES], loc="lower center", ncols=3,
-        fontsize=SMALL + 0.5, borderaxespad=0.3,
-    )  # fmt: skip
+        [Patch(**style) for style in STYLES.values()],
+        [*STYLES],
+        loc="lower center",
+        ncols=3,
+        fontsize=SMALL + 0.5,
+        borderaxespad=0.3,
+    )

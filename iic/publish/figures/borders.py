@@ -68,11 +68,11 @@ def draw(plan: Plan, name: str, root: Path) -> Drawn:
     stand_in = any(plan.datasets[run.dataset].stand_in for run in runs)
     tiles = f"{sources[0].side}×{sources[0].side} tiles, none trimmed"
     sheet.heading(f"Source image {sources[0].name}, {tiles}", stand_in=stand_in)
-    for place, (found, source) in enumerate(zip(every, sources, strict=True)):
-        y = HEADING + place * pitch
-        _row(sheet, plan, found, source, Box(MARGIN, y, width, side), whole=place == 0)
+    for position, (segmentation, source) in enumerate(zip(every, sources, strict=True)):
+        y = HEADING + position * pitch
+        _row(sheet, plan, segmentation, source, Box(MARGIN, y, width, side), whole=position == 0)
     draw_keys(sheet, keys, MARGIN, HEADING + len(every) * pitch, width)
-    series = [one for found in every for one in found.series]
+    series = [one for segmentation in every for one in segmentation.series]
     return Drawn(sheet.figure, Sources(scale=plan.scale.name, name=name, series=series))
 
 
@@ -82,26 +82,27 @@ def shared_source(every: Sequence[Segmentation]) -> list[Source]:
     Raises:
         FigureError: There is none.
     """
-    own = [find_source(found) for found in every]
-    common = set.intersection(*(set(complete_sources(found)) for found in every))
+    own = [find_source(segmentation) for segmentation in every]
+    common = set.intersection(*(set(complete_sources(segmentation)) for segmentation in every))
     if not common:
         names = ", ".join(
-            f"{source.name} in {found.run.id}" for source, found in zip(own, every, strict=True)
+            f"{source.name} in {segmentation.run.id}"
+            for source, segmentation in zip(own, every, strict=True)
         )
         raise FigureError(
             f"no source image is whole in all runs: {names}\n  remedy: train them on the same data"
         )
-    return [find_source(found, common) for found in every]
+    return [find_source(segmentation, common) for segmentation in every]
 
 
-def measure(found: Segmentation, rows: tuple[int, ...]) -> Border:
+def measure(segmentation: Segmentation, rows: tuple[int, ...]) -> Border:
     """What is predicted along the border of these tiles.
 
     Args:
-        found: The segmentations of one run.
+        segmentation: The segmentations of one run.
         rows: Tiles.
     """
-    z, clusters = found.probabilities[list(rows)], found.clusters[list(rows)]
+    z, clusters = segmentation.probabilities[list(rows)], segmentation.clusters[list(rows)]
     ring = np.ones(clusters.shape[1:], dtype=np.bool_)
     ring[1:-1, 1:-1] = False
     uniform = z.max(axis=1) == z.min(axis=1)
@@ -132,14 +133,14 @@ def certainty(z: NDArray[np.float16]) -> NDArray[np.uint8]:
 
 
 def _row(
-    sheet: Sheet, plan: Plan, found: Segmentation, source: Source, box: Box, *, whole: bool
+    sheet: Sheet, plan: Plan, segmentation: Segmentation, source: Source, box: Box, *, whole: bool
 ) -> None:
     """One run; the first column shows the whole image, or the enlarged part of it."""
     side, top = box.height, box.y + TITLE
-    colours = palette(found.classes)
-    padding = getattr(getattr(found.run.settings, "network", None), "head_padding", None)
+    colours = palette(segmentation.classes)
+    padding = getattr(getattr(segmentation.run.settings, "network", None), "head_padding", None)
     kind = "" if padding is None else f", heads padded by {padding}"
-    text = f"{found.which(plan)}{kind}"
+    text = f"{segmentation.which(plan)}{kind}"
     sheet.text(box.x, box.y + 0.12, text, width=box.width, size=7.5, weight="bold")
     zoom = min(ZOOM, source.side)
     start = (source.side - zoom) // 2
@@ -148,16 +149,22 @@ def _row(
         for line in range(start, start + zoom)
         for column in range(start, start + zoom)
     ]
-    prediction = {row: paint(found.prediction(row, masked=False), colours) for row in source.rows}
-    pictures = [found.picture(row)[:3] for row in (source.rows if whole else near)]
+    prediction = {
+        row: paint(segmentation.prediction(row, masked=False), colours) for row in source.rows
+    }
+    pictures = [segmentation.picture(row)[:3] for row in (source.rows if whole else near)]
     panels = (
         ("image" if whole else "image, enlarged", pictures, False),
         ("prediction", list(prediction.values()), True),
         ("prediction, enlarged", [prediction[row] for row in near], True),
-        ("largest probability", [certainty(found.probabilities[row]) for row in near], False),
+        (
+            "largest probability",
+            [certainty(segmentation.probabilities[row]) for row in near],
+            False,
+        ),
     )
-    for place, (title, tiles, classes) in enumerate(panels):
-        x = box.x + place * (side + GAP)
+    for position, (title, tiles, classes) in enumerate(panels):
+        x = box.x + position * (side + GAP)
         sheet.text(x, top - 0.05, title, width=side)
         along = source.side if len(tiles) == len(source.rows) else zoom
         shown = sheet.image(assemble(tiles, along, 0), Box(x, top, side, side), classes=classes)
@@ -165,9 +172,9 @@ def _row(
             step = shown.width / source.side
             part = Box(shown.x + start * step, shown.y + start * step, zoom * step, zoom * step)
             sheet.rectangle(part, facecolor="none", edgecolor=INK, linewidth=0.9)
-    border = measure(found, source.rows)
-    label = int(found.of.mapping[0])
-    name = words(found.classes[label]) if label >= 0 else "of no class"
+    border = measure(segmentation, source.rows)
+    label = int(segmentation.of.mapping[0])
+    name = words(segmentation.classes[label]) if label >= 0 else "of no class"
     numbers = (
         f"outermost pixels of each tile ({border.share:.1f} % of all): {border.uniform:.1f} % "
         f"uniform, {border.first:.1f} % cluster 0; inside, {border.first_inside:.1f} % cluster 0, "

@@ -51,7 +51,7 @@ def draw(plan: Plan, name: str, root: Path) -> Drawn:
         series += above.series
     if below is not None:
         below.fill(sheet, plan, Box(MARGIN, first, width, second))
-        series += below.found.series
+        series += below.segmentation.series
     return Drawn(sheet.figure, Sources(scale=plan.scale.name, name=name, series=series))
 
 
@@ -88,10 +88,10 @@ def _pitch(width: float) -> float:
 
 def _groups(sheet: Sheet, predictions: Predictions, box: Box) -> None:
     side = _side(box.width)
-    for place, cluster in enumerate(order(predictions.mapping)):
+    for position, cluster in enumerate(order(predictions.mapping)):
         corner = (
-            box.x + place % COLUMNS * (side + GAP),
-            box.y + place // COLUMNS * _pitch(box.width),
+            box.x + position % COLUMNS * (side + GAP),
+            box.y + position // COLUMNS * _pitch(box.width),
         )
         _group(sheet, predictions, cluster, Box(*corner, side, side))
 
@@ -106,8 +106,8 @@ def _group(sheet: Sheet, predictions: Predictions, cluster: int, box: Box) -> No
     size = f"cluster {cluster}, {number:,} image{'' if number == 1 else 's'}"
     sheet.text(box.x, box.y + 0.27, size, width=box.width, color=PALE)
     step = box.width / SIDE
-    for place, row in enumerate(predictions.sample(members, SIDE * SIDE, cluster)):
-        x, y = box.x + place % SIDE * step, box.y + TITLE + place // SIDE * step
+    for position, row in enumerate(predictions.sample(members, SIDE * SIDE, cluster)):
+        x, y = box.x + position % SIDE * step, box.y + TITLE + position // SIDE * step
         shown = sheet.image(predictions.image(row), Box(x, y, step * 0.96, step * 0.96))
         if not predictions.right[row]:
             sheet.rectangle(shown, facecolor="none", edgecolor=WRONG, linewidth=1.4)

@@ -28,8 +28,6 @@ LINE = 0.13
 """Height of the line that gives a run's accuracy."""
 TITLES = 0.2
 MARGIN = 0.08
-METHODS = {"iic": "IIC", "iic_star": "IIC*", "kmeans": "K-means", "random": "random CNN"}
-"""Method -> the paper's name of it."""
 
 
 @dataclass(frozen=True)
@@ -37,17 +35,17 @@ class Half:
     """One dataset: runs on the same images.
 
     Args:
-        found: The segmentations of each run.
-        rows: The images to show, by run: their rows in it.
+        segmentations: Those of each run.
+        rows: The images to show, by run: their rows in its segmentations.
     """
 
-    found: tuple[Segmentation, ...]
+    segmentations: tuple[Segmentation, ...]
     rows: tuple[tuple[int, ...], ...]
 
     @property
     def parts(self) -> int:
         """Pictures beside each other: image, a prediction of each run, truth."""
-        return len(self.found) + 2
+        return len(self.segmentations) + 2
 
 
 def draw(plan: Plan, name: str, root: Path) -> Drawn:
@@ -64,15 +62,17 @@ def draw(plan: Plan, name: str, root: Path) -> Drawn:
     for run in runs:
         by_dataset.setdefault(run.dataset, []).append(run)
     halves = [
-        half(load_segmentations(plan, of_dataset, root)) for of_dataset in by_dataset.values()
+        make_half(load_segmentations(plan, of_dataset, root)) for of_dataset in by_dataset.values()
     ]
-    parts = sum(one.parts for one in halves)
+    parts = sum(half.parts for half in halves)
     inner = (parts - len(halves)) * INSIDE + (len(halves) - 1) * GAP
     side = min(LARGEST, (TEXT_WIDTH - 2 * MARGIN - inner) / parts)
-    top = HEADING + max(len(one.found) for one in halves) * LINE + TITLES
-    down = max(len(one.rows[0]) for one in halves)
-    widths = [one.parts * side + (one.parts - 1) * INSIDE for one in halves]
-    keys = [class_keys(one.found[0], scores=False, masked=_masked(one)) for one in halves]
+    top = HEADING + max(len(half.segmentations) for half in halves) * LINE + TITLES
+    down = max(len(half.rows[0]) for half in halves)
+    widths = [half.parts * side + (half.parts - 1) * INSIDE for half in halves]
+    keys = [
+        class_keys(half.segmentations[0], scores=False, masked=_masked(half)) for half in halves
+    ]
     foot = max(height(*both) for both in zip(keys, widths, strict=True))
     bottom = top + down * (side + INSIDE) + 0.04
     sheet = Sheet(TEXT_WIDTH, bottom + foot + 0.06)
@@ -81,79 +81,78 @@ def draw(plan: Plan, name: str, root: Path) -> Drawn:
         "Segmentations, with the share of scored pixels whose class is right", stand_in=stand_in
     )
     x = MARGIN
-    for one, width, of_half in zip(halves, widths, keys, strict=True):
-        _half(sheet, plan, one, Box(x, top, width, side))
+    for half, width, of_half in zip(halves, widths, keys, strict=True):
+        _draw_half(sheet, plan, name, half, Box(x, top, width, side))
         draw_keys(sheet, of_half, x, bottom, width)
         x += width + GAP
-    series: list[Series] = [of_run for one in halves for run in one.found for of_run in run.series]
+    series: list[Series] = [
+        of_run
+        for half in halves
+        for segmentation in half.segmentations
+        for of_run in segmentation.series
+    ]
     return Drawn(sheet.figure, Sources(scale=plan.scale.name, name=name, series=series))
 
 
-def half(found: Sequence[Segmentation]) -> Half:
+def make_half(segmentations: Sequence[Segmentation]) -> Half:
     """Images that all runs of a dataset are scored on and kept maps of, evenly spread over them.
 
     Raises:
         FigureError: There is none, or the runs evaluate different parts of an image.
     """
-    common = found[0].indices[found[0].scored]
-    for one in found[1:]:
-        common = np.intersect1d(common, one.indices[one.scored])
-        if one.clusters.shape[1:] != found[0].clusters.shape[1:]:
+    first, *others = segmentations
+    common = first.indices[first.scored]
+    for other in others:
+        common = np.intersect1d(common, other.indices[other.scored])
+        if other.clusters.shape[1:] != first.clusters.shape[1:]:
             raise FigureError(
-                f"{one.run.id}: maps of {_size(one)} pixels, but those of {found[0].run.id} are of "
-                f"{_size(found[0])}\n  remedy: give both one maps.evaluation_area and input_size"
+                f"{other.run.id}: maps of {_size(other)} pixels, but those of {first.run.id} are "
+                f"of {_size(first)}\n  remedy: give both one maps.evaluation_area and input_size"
             )
     if not len(common):
-        names = " and ".join(one.run.id for one in found)
+        names = " and ".join(segmentation.run.id for segmentation in segmentations)
         raise FigureError(
             f"{names}: no image that all are scored on and kept the maps of\n"
             "  remedy: train them again with more maps.examples"
         )
-    shown = found[0].evenly([int(index) for index in common], ROWS)
-    return Half(
-        tuple(found),
-        tuple(tuple(int(row) for row in np.searchsorted(one.indices, shown)) for one in found),
-    )
+    shown = first.evenly([int(index) for index in common], ROWS)
+    rows = (np.searchsorted(segmentation.indices, shown) for segmentation in segmentations)
+    return Half(tuple(segmentations), tuple(tuple(map(int, of_run)) for of_run in rows))
 
 
-def method(run: Run) -> str:
-    """The method of a run as the paper calls it."""
-    return METHODS.get(run.name, run.name)
-
-
-def _half(sheet: Sheet, plan: Plan, one: Half, box: Box) -> None:
-    """A dataset's columns; `box` is the place of the first row."""
+def _draw_half(sheet: Sheet, plan: Plan, name: str, half: Half, box: Box) -> None:
+    """A dataset's columns; `box` is where its first row goes."""
     side = box.height
-    first = one.found[0]
-    for line, found in enumerate(one.found):
-        seed = f"seed {found.seed}"
-        run = f"{found.run.id}{stand_in_note(plan, found.run)}, {seed}"
-        score = f"{run}: {found.of.accuracy:.1f} %"
+    first = half.segmentations[0]
+    for line, segmentation in enumerate(half.segmentations):
+        run = f"{segmentation.run.id}{stand_in_note(plan, segmentation.run)}"
+        score = f"{run}, seed {segmentation.seed}: {segmentation.of.accuracy:.1f} %"
         sheet.text(box.x, HEADING + (line + 0.6) * LINE, score, width=box.width, color=PALE)
-    titles = ["image", *(method(found.run) for found in one.found), "true classes"]
+    runs = [segmentation.run.name for segmentation in half.segmentations]
+    methods = [plan.figures[name].method_of(run) or run for run in runs]
     colours = palette(first.classes)
-    for place, title in enumerate(titles):
-        x = box.x + place * (side + INSIDE)
+    for column, title in enumerate(["image", *methods, "true classes"]):
+        x = box.x + column * (side + INSIDE)
         sheet.text(
             x + side / 2, box.y - 0.06, title, ha="center", width=side, size=7, weight="bold"
         )
-        for line, rows in enumerate(zip(*one.rows, strict=True)):
+        for line, rows in enumerate(zip(*half.rows, strict=True)):
             here = Box(x, box.y + line * (side + INSIDE), side, side)
-            if place == 0:
+            if column == 0:
                 sheet.image(first.picture(rows[0]), here)
-            elif place <= len(one.found):
-                found, row = one.found[place - 1], rows[place - 1]
-                shown = paint(found.prediction(row, masked=True), colours)
+            elif column <= len(half.segmentations):
+                segmentation, row = half.segmentations[column - 1], rows[column - 1]
+                shown = paint(segmentation.prediction(row, masked=True), colours)
                 sheet.image(shown, here, classes=True)
             else:
                 sheet.image(paint(first.truth(rows[0]), colours), here, classes=True)
 
 
-def _masked(one: Half) -> bool:
+def _masked(half: Half) -> bool:
     """Whether any pixel that is shown is not scored."""
-    found = one.found[0]
-    return any((found.truth(row) < 0).any() for row in one.rows[0])
+    first = half.segmentations[0]
+    return any((first.truth(row) < 0).any() for row in half.rows[0])
 
 
-def _size(found: Segmentation) -> str:
-    return "x".join(map(str, found.clusters.shape[1:]))
+def _size(segmentation: Segmentation) -> str:
+    return "x".join(map(str, segmentation.clusters.shape[1:]))

@@ -74,9 +74,9 @@ def draw(plan: Plan, name: str, root: Path) -> Drawn:
     curves: dict[str, tuple[Run, list[_Curve]]] = {}
     levels: list[_Level] = []
     for run in plan.figure_runs(plan.figures[name]):
-        found = _curves(run, root)
-        if found:
-            curves[run.id] = (run, found)
+        seeds = _curves(run, root)
+        if seeds:
+            curves[run.id] = (run, seeds)
         elif (level := _level(run, root)) is not None:
             levels.append(level)
     if not curves:
@@ -87,24 +87,24 @@ def draw(plan: Plan, name: str, root: Path) -> Drawn:
     figure = Figure(figsize=(TEXT_WIDTH, ROW_HEIGHT * len(curves)), layout="constrained")
     panels = figure.subplots(len(curves), 2, squeeze=False)
     series = []
-    for (left, right), (run, found) in zip(panels, curves.values(), strict=True):
+    for (left, right), (run, seeds) in zip(panels, curves.values(), strict=True):
         stand_in = stand_in_note(plan, run)
         near = [level for level in levels if level.run.dataset == run.dataset]
         epoch = "epoch, of one head each" if _one_head(run) else "epoch"
-        _losses(left, found, epoch)
-        end = max(1, *(epoch["epoch"] for curve in found for epoch in curve.epochs))
+        _losses(left, seeds, epoch)
+        end = max(1, *(epoch["epoch"] for curve in seeds for epoch in curve.epochs))
         own = plan.scale.real and run.dataset == run.paper_dataset and _as_long(plan, run)
         theirs = read_learning_curves(root / LOGS).get(run.id, []) if own else []
         segmented = plan.datasets[run.dataset].maps is not None
         what = "pixel accuracy (%)" if segmented else "accuracy (%)"
-        _accuracies(right, found, near, [one for one in theirs if one.epoch <= end])
+        _accuracies(right, seeds, near, [one for one in theirs if one.epoch <= end])
         _frame(right, what, epoch)
         for axes in (left, right):
             axes.set_xlim(-0.03 * end, 1.03 * end)
         left.set_title(f"{run.id}{stand_in}: loss", loc="left")
         # the name itself says stand-in, and the whole would be too long for the panel
         right.set_title(f"{run.id}: accuracy", loc="left")
-        series.append(Series(name=run.id, seeds=[curve.source for curve in found]))
+        series.append(Series(name=run.id, seeds=[curve.source for curve in seeds]))
     series += [Series(name=level.run.id, seeds=level.sources) for level in levels]
     return Drawn(figure, Sources(scale=plan.scale.name, name=name, series=series))
 
@@ -120,15 +120,15 @@ def _as_long(plan: Plan, run: Run) -> bool:
 
 
 def _curves(run: Run, root: Path) -> list[_Curve]:
-    found = []
+    curves = []
     for seed in run.seeds:
         paths = RunPaths(run.scale, run.id, seed)
         if not (root / paths.history).exists():
             continue
         epochs = read_history(root / paths.history)
         if any(epoch.get("loss") for epoch in epochs):
-            found.append(_Curve(seed, epochs, training_source(paths, paths.history, root)))
-    return found
+            curves.append(_Curve(seed, epochs, training_source(paths, paths.history, root)))
+    return curves
 
 
 def _level(run: Run, root: Path) -> _Level | None:
@@ -206,9 +206,16 @@ def _accuracies(
         # a single sub-head is best and mean
         for values, marker, what in kinds if best != mean else [(mean, "o", "")]:
             (line,) = axes.plot(
-                epochs, values, color=INK, linestyle=":", marker=marker, ms=4, mfc="none", lw=0.8,
+                epochs,
+                values,
+                color=INK,
+                linestyle=":",
+                marker=marker,
+                ms=4,
+                mfc="none",
+                lw=0.8,
                 clip_on=False,
-            )  # fmt: skip
+            )
             line.set_label(f"authors' model {logged[0].model}{what}")
             handles.append(line)
     axes.set_ylim(0, 100)

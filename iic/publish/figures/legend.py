@@ -29,23 +29,25 @@ class Key:
     text: str
 
 
-def class_keys(found: Segmentation, *, scores: bool, masked: bool = True) -> list[Key]:
+def class_keys(segmentation: Segmentation, *, scores: bool, masked: bool = True) -> list[Key]:
     """The classes of a segmentation, with the intersection over union of each.
 
     Args:
-        found: The segmentations of one run.
+        segmentation: The segmentations of one run.
         scores: Whether to give the intersection over union on all images that are scored.
         masked: Whether black is explained.
     """
-    of_class = found.of.scores.classes
+    of_class = segmentation.of.scores.classes
     keys = []
-    for place, (name, colour) in enumerate(zip(found.classes, palette(found.classes), strict=True)):
+    for position, (name, colour) in enumerate(
+        zip(segmentation.classes, palette(segmentation.classes), strict=True)
+    ):
         text = words(name)
-        iou = of_class[place].iou if of_class else None
+        iou = of_class[position].iou if of_class else None
         if scores and iou is not None:
             text += f", IoU {iou:.1f} %"
         keys.append(Key(colour, text))
-    if (found.of.mapping < 0).any():
+    if (segmentation.of.mapping < 0).any():
         keys.append(Key(WHITE, "cluster without class"))
     return [*keys, Key(BLACK, "not scored")] if masked else keys
 
@@ -57,16 +59,16 @@ def words(name: str) -> str:
 
 def lines(keys: Sequence[Key], width: float) -> list[list[Key]]:
     """The entries of each line of at most `width` inches."""
-    found: list[list[Key]] = [[]]
+    rows: list[list[Key]] = [[]]
     left = width
     for key in keys:
         need = _width(key)
-        if need > left and found[-1]:
-            found.append([])
+        if need > left and rows[-1]:
+            rows.append([])
             left = width
-        found[-1].append(key)
+        rows[-1].append(key)
         left -= need + GAP
-    return found
+    return rows
 
 
 def height(keys: Sequence[Key], width: float) -> float:
@@ -81,8 +83,10 @@ def draw_keys(sheet: Sheet, keys: Sequence[Key], x: float, y: float, width: floa
         for key in of_line:
             sheet.rectangle(
                 Box(left, middle - PATCH / 2, PATCH, PATCH),
-                facecolor=web(key.colour), edgecolor=INK, linewidth=0.4,
-            )  # fmt: skip
+                facecolor=web(key.colour),
+                edgecolor=INK,
+                linewidth=0.4,
+            )
             sheet.text(left + PATCH + 0.04, middle, key.text, size=SIZE, va="center_baseline")
             left += _width(key) + GAP
 

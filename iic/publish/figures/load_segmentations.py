@@ -48,11 +48,11 @@ def load_segmentations(plan: Plan, runs: Sequence[Run], root: Path) -> list[Segm
         DataError: A dataset is not prepared, or not as it was prepared.
     """
     data: dict[str, PreparedMaps] = {}
-    found = []
+    segmentations = []
     for run in runs:
-        found.append(load_segmentation(plan, run, root, data.get(run.dataset)))
-        data[run.dataset] = found[-1].data
-    return found
+        segmentations.append(load_segmentation(plan, run, root, data.get(run.dataset)))
+        data[run.dataset] = segmentations[-1].data
+    return segmentations
 
 
 def load_segmentation(
@@ -84,7 +84,7 @@ def load_segmentation(
         raise FigureError(f"{paths.assignments}: index: none of the images to score is in it")
     check_accuracy(100.0 * correct(total, of.mapping) / int(total.sum()), of, paths)
     probabilities = maps.probabilities[of.head]
-    found = Segmentation(
+    segmentation = Segmentation(
         run=run,
         seed=seed,
         of=of,
@@ -98,8 +98,8 @@ def load_segmentation(
         sky=_sky(run, plan.datasets[run.dataset]),
         series=_series(paths, root, of.head),
     )
-    _check_clusters(found, counts, paths)
-    return found
+    _check_clusters(segmentation, counts, paths)
+    return segmentation
 
 
 def _sky(run: Run, dataset: Dataset) -> int | None:
@@ -171,25 +171,28 @@ def _check_sizes(maps: KeptMaps, data: PreparedMaps, paths: RunPaths) -> None:
             )
 
 
-def _check_clusters(found: Segmentation, counts: Counts, paths: RunPaths) -> None:
+def _check_clusters(segmentation: Segmentation, counts: Counts, paths: RunPaths) -> None:
     """Whether the maps' most probable clusters are those that the assignments count.
 
     Rounding to float16 keeps the order but makes ties, so each count is held between the pixels
     where a cluster is the only most probable one, and those where it is among them.
     """
-    of_image = counts.counts[np.searchsorted(counts.indices, found.indices), found.of.head]
+    of_image = counts.counts[
+        np.searchsorted(counts.indices, segmentation.indices), segmentation.of.head
+    ]
     for row, expected in enumerate(of_image):
-        truth = found.truth(row)
+        truth = segmentation.truth(row)
         rows, columns = truth.shape
-        z = found.probabilities[row, :, :rows, :columns]
+        z = segmentation.probabilities[row, :, :rows, :columns]
         top = z == z.max(axis=0)
         alone = top & (top.sum(axis=0) == 1)
         least, most = (_meetings(one, truth, expected.shape[1]) for one in (alone, top))
         if (expected < least).any() or (expected > most).any():
             raise FigureError(
-                f"{paths.probabilities}: image {found.indices[row]} ({found.name(row)}): its most "
-                f"probable clusters meet the classes of data/prepared/{found.run.dataset} in other "
-                f"numbers than {paths.assignments} counts: probabilities or data are others"
+                f"{paths.probabilities}: image {segmentation.indices[row]} "
+                f"({segmentation.name(row)}): its most probable clusters meet the classes of "
+                f"data/prepared/{segmentation.run.dataset} in other numbers than "
+                f"{paths.assignments} counts: probabilities or data are others"
                 f"{train_again(paths)}"
             )
 

@@ -51,10 +51,16 @@ def draw(plan: Plan, name: str, root: Path) -> Drawn:
     axes.set_axis_off()
     for row, column, token, kind in highlighted(text):
         axes.text(
-            MARGIN + column * ADVANCE, MARGIN + (row + 0.76) * LEADING, token,
-            family=FONT, fontsize=SIZE, color=COLOURS[kind], va="baseline",
-            weight="bold" if kind == "keyword" else "normal", parse_math=False,
-        )  # fmt: skip
+            MARGIN + column * ADVANCE,
+            MARGIN + (row + 0.76) * LEADING,
+            token,
+            family=FONT,
+            fontsize=SIZE,
+            color=COLOURS[kind],
+            va="baseline",
+            weight="bold" if kind == "keyword" else "normal",
+            parse_math=False,
+        )
     series = [Series(name=function, modules=[MODULE]) for function in FUNCTIONS]
     return Drawn(figure, Sources(scale=plan.scale.name, name=name, series=series))
 

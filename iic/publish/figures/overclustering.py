@@ -19,11 +19,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 
+from iic.params.experiments import Figure as Definition
 from iic.params.runs import Plan, Run
 from iic.publish.evidence import evaluation_source
+from iic.publish.figures.chosen import no_run
 from iic.publish.figures.sheet import HEADING, label_stand_in
 from iic.publish.figures.style import PALE, SERIES, TEXT_WIDTH, Drawn, FigureError, colour
-from iic.publish.hyper_parameters import DATASETS
 from iic.records.evaluation import Evaluation, SelectionName
 from iic.records.files import read_record
 from iic.records.paths import RunPaths
@@ -33,10 +34,6 @@ SELECTION: SelectionName = "label_free"
 HEIGHT = 3.35
 SHARE = re.compile(r"-pct(\d+(?:_\d+)?)$")
 """Part of a run's name that says its k in percent of the largest."""
-BY_K = "stl10"
-"""The paper's dataset whose values of k the left panel compares."""
-CENTRE_SHARE = {"mnist": 25.0}
-"""Whose k the centre panel shows, in percent of the largest, where that is not 100."""
 MARKERS = ("o", "s", "^", "D", "v", "P")
 
 
@@ -84,27 +81,23 @@ def draw(plan: Plan, name: str, root: Path) -> Drawn:
             where its panel shows those.
         RecordError: An evaluation is missing or damaged, or has no receipt.
     """
-    figure = plan.figures[name]
-    runs = [_measured(name, run, root) for run in plan.figure_runs(figure)]
+    definition = plan.figures[name]
+    runs = [_measured(name, run, root) for run in plan.figure_runs(definition)]
     if not runs:
-        raise FigureError(
-            f"{name}: scale {plan.scale.name} has none of the runs {', '.join(figure.runs)}\n"
-            f"  remedy: take {name} out of figures in params/scales/{plan.scale.name}.yaml, or put "
-            "a table with such runs into tables"
-        )
+        raise no_run(plan, name)
     stand_in = any(plan.datasets[one.run.dataset].stand_in for one in runs)
     panels = {
-        "left": _by_clusters(runs),
-        "centre": _by_dataset(runs),
-        "right": _over_clusters(runs),
+        "left": _by_clusters(definition, runs),
+        "centre": _by_dataset(definition, runs),
+        "right": _over_clusters(definition, runs),
     }
     drawn = Figure(figsize=(TEXT_WIDTH, HEIGHT + HEADING * stand_in))
     drawn.set_layout_engine("constrained", rect=(0, 0, 1, HEIGHT / drawn.get_figheight()))
     if stand_in:
         label_stand_in(drawn, TEXT_WIDTH)
-    first = next((one.run for one in runs if one.run.paper_dataset == BY_K), None)
+    first = next(iter(_of_first_dataset(definition, runs)), None)
     titles = {
-        "left": "each k" if first is None else f"{_title(first)}, each k",
+        "left": "each k" if first is None else f"{_title(definition, first.run)}, each k",
         "centre": "each dataset, one k",
         "right": "each dataset, all labels",
     }
@@ -150,48 +143,60 @@ def _measured(name: str, run: Run, root: Path) -> _Measured:
     return _Measured(run, share, evaluations, sources)
 
 
-def _by_clusters(runs: Iterable[_Measured]) -> list[Curve]:
-    """One curve for each k on STL10."""
-    chosen = [one for one in runs if one.run.paper_dataset == BY_K]
+def _of_first_dataset(definition: Definition, runs: Iterable[_Measured]) -> list[_Measured]:
+    """Those on the dataset that the figure names first."""
+    first = _datasets(definition)[0]
+    return [measured for measured in runs if measured.run.paper_dataset == first]
+
+
+def _by_clusters(definition: Definition, runs: Iterable[_Measured]) -> list[Curve]:
+    """One curve for each k on the first dataset."""
+    chosen = sorted(_of_first_dataset(definition, runs), key=lambda one: -one.percent)
     return [
         _curve(
-            f"{one.percent:g} %, k = {one.evaluations[0].k_clusters}", place, _fractions(one), [one]
+            f"{measured.percent:g} %, k = {measured.evaluations[0].k_clusters}",
+            position,
+            _fractions(measured),
+            [measured],
         )
-        for place, one in enumerate(sorted(chosen, key=lambda one: -one.percent))
+        for position, measured in enumerate(chosen)
     ]
 
 
-def _by_dataset(runs: Iterable[_Measured]) -> list[Curve]:
+def _by_dataset(definition: Definition, runs: Iterable[_Measured]) -> list[Curve]:
     """One curve for each dataset, at one k."""
-    chosen = [one for one in runs if one.percent == CENTRE_SHARE.get(one.run.paper_dataset, 100.0)]
+    # of a dataset that has none in `main`, the first
+    main = {run.split("/")[0]: run for run in reversed((*definition.main, *definition.runs))}
     return [
         _curve(
-            f"{_title(one.run)}, k = {one.evaluations[0].k_clusters}",
-            _place(one.run),
-            _fractions(one),
-            [one],
+            f"{_title(definition, run)}, k = {measured.evaluations[0].k_clusters}",
+            _datasets(definition).index(run.paper_dataset),
+            _fractions(measured),
+            [measured],
         )
-        for one in chosen
+        for measured in runs
+        if f"{(run := measured.run).paper_dataset}/{run.name}" in main.values()
     ]
 
 
-def _over_clusters(runs: Iterable[_Measured]) -> list[Curve]:
+def _over_clusters(definition: Definition, runs: Iterable[_Measured]) -> list[Curve]:
     """One curve for each dataset, over all k."""
     by_dataset: dict[str, list[_Measured]] = {}
-    for one in runs:
-        by_dataset.setdefault(one.run.dataset, []).append(one)
+    for measured in runs:
+        by_dataset.setdefault(measured.run.paper_dataset, []).append(measured)
     curves = []
-    for chosen in by_dataset.values():
-        chosen.sort(key=lambda one: one.percent)
-        points = [_point(one.percent, one, _accuracy) for one in chosen]
-        run = chosen[0].run
-        curves.append(_curve(_title(run), _place(run), points, chosen))
+    for dataset, chosen in by_dataset.items():
+        chosen.sort(key=lambda measured: measured.percent)
+        points = [_point(measured.percent, measured, _accuracy) for measured in chosen]
+        # the same colour in every panel and at every scale
+        position = _datasets(definition).index(dataset)
+        curves.append(_curve(_title(definition, chosen[0].run), position, points, chosen))
     return curves
 
 
-def _curve(name: str, place: int, points: list[Point], runs: list[_Measured]) -> Curve:
-    sources = [source for one in runs for source in one.sources]
-    return Curve(name, colour(SERIES, place), colour(MARKERS, place), points, sources)
+def _curve(name: str, position: int, points: list[Point], runs: list[_Measured]) -> Curve:
+    sources = [source for measured in runs for source in measured.sources]
+    return Curve(name, colour(SERIES, position), colour(MARKERS, position), points, sources)
 
 
 def _fractions(measured: _Measured) -> list[Point]:
@@ -237,15 +242,14 @@ def _point(
     return Point(x, statistics.fmean(accuracies), math.sqrt(between + within))
 
 
-def _place(run: Run) -> int:
-    """The place of a dataset among colours and markers, the same in every panel and scale."""
-    names = [*DATASETS]
-    return names.index(run.paper_dataset) if run.paper_dataset in names else len(names)
+def _datasets(definition: Definition) -> list[str]:
+    """The paper's datasets in the order in which the figure names them."""
+    return list(dict.fromkeys(run.split("/")[0] for run in definition.runs))
 
 
-def _title(run: Run) -> str:
+def _title(definition: Definition, run: Run) -> str:
     if run.dataset == run.paper_dataset:
-        return DATASETS.get(run.dataset, run.dataset)
+        return definition.datasets.get(run.dataset, run.dataset)
     return run.dataset
 
 
@@ -253,17 +257,29 @@ def _plot(axes: Axes, curves: list[Curve]) -> None:
     if not curves:
         axes.set_xticks([])
         axes.set_yticks([])
-        axes.text(0.5, 0.5, "no such run\nat this scale", ha="center", va="center", color=PALE,
-                  transform=axes.transAxes)  # fmt: skip
+        axes.text(
+            0.5,
+            0.5,
+            "no such run\nat this scale",
+            ha="center",
+            va="center",
+            color=PALE,
+            transform=axes.transAxes,
+        )
         return
     for curve in curves:
         axes.errorbar(
             [point.x for point in curve.points],
             [100 * point.accuracy / curve.maximum for point in curve.points],
             [100 * point.std / curve.maximum for point in curve.points],
-            label=f"{curve.name}: {curve.maximum:.1f} %", color=curve.colour,
-            marker=curve.marker, ms=4, capsize=2, elinewidth=0.8, lw=1.1,
-        )  # fmt: skip
+            label=f"{curve.name}: {curve.maximum:.1f} %",
+            color=curve.colour,
+            marker=curve.marker,
+            ms=4,
+            capsize=2,
+            elinewidth=0.8,
+            lw=1.1,
+        )
     ticks = sorted({point.x for curve in curves for point in curve.points})
     axes.set_xscale("log")
     axes.xaxis.set_major_locator(FixedLocator(ticks))
@@ -273,6 +289,9 @@ def _plot(axes: Axes, curves: list[Curve]) -> None:
     axes.yaxis.set_major_locator(MaxNLocator(nbins=8, steps=[1, 2, 5, 10]))
     axes.grid(True, axis="y")
     axes.legend(
-        loc="upper left", bbox_to_anchor=(-0.05, -0.2), handlelength=1.6, fontsize=7,
+        loc="upper left",
+        bbox_to_anchor=(-0.05, -0.2),
+        handlelength=1.6,
+        fontsize=7,
         borderaxespad=0.0,
-    )  # fmt: skip
+    )

@@ -90,9 +90,9 @@ class Predictions:
 
     def class_probabilities(self, row: int) -> NDArray[np.float64]:
         """Of one image: for each class the sum over the clusters mapped to it, (classes,)."""
-        known = self.mapping != UNMATCHED
+        matched = self.mapping != UNMATCHED
         return np.bincount(
-            self.mapping[known], self.probabilities[row, known], minlength=len(self.classes)
+            self.mapping[matched], self.probabilities[row, matched], minlength=len(self.classes)
         ).astype(np.float64)
 
     def image(self, row: int) -> NDArray[np.uint8]:
@@ -143,7 +143,7 @@ def load_predictions(plan: Plan, name: str, root: Path) -> Predictions:
     )
     if not len(scored):
         raise FigureError(f"{paths.assignments}: index: none of the images to score is in it")
-    found = Predictions(
+    predictions = Predictions(
         run=run,
         seed=seed,
         head=head,
@@ -156,8 +156,8 @@ def load_predictions(plan: Plan, name: str, root: Path) -> Predictions:
         classes=plan.datasets[run.dataset].classes,
         series=_series(paths, root, head),
     )
-    check_accuracy(found.accuracy, of, paths)
-    return found
+    check_accuracy(predictions.accuracy, of, paths)
+    return predictions
 
 
 def _probabilities(

@@ -168,9 +168,15 @@ def _panels(
         for position in range(len(classes))
     ]
     figure.legend(
-        handles, classes, title="true class", loc="outside lower center", ncols=len(classes),
-        handletextpad=0.0, columnspacing=1.0, title_fontsize=7.5,
-    )  # fmt: skip
+        handles,
+        classes,
+        title="true class",
+        loc="outside lower center",
+        ncols=len(classes),
+        handletextpad=0.0,
+        columnspacing=1.0,
+        title_fontsize=7.5,
+    )
     return figure
 
 
@@ -181,9 +187,14 @@ def _panel(axes: Axes, z: Floats, vertex: NDArray[np.int64], images: _Images) ->
     axes.fill(np.cos(angles), np.sin(angles), facecolor="none", edgecolor="#d0d0d0", lw=0.6)
     size = max(0.4, min(7.0, 9000 / len(points)))
     axes.scatter(
-        points[:, 0], points[:, 1], c=paints[images.labels], s=size,
-        alpha=0.75, linewidths=0, rasterized=True,
-    )  # fmt: skip
+        points[:, 0],
+        points[:, 1],
+        c=paints[images.labels],
+        s=size,
+        alpha=0.75,
+        linewidths=0,
+        rasterized=True,
+    )
     winner = z.argmax(axis=1)
     for cluster, place in enumerate(vertex):
         angle = 2 * np.pi * place / len(vertex)
@@ -196,8 +207,9 @@ def _panel(axes: Axes, z: Floats, vertex: NDArray[np.int64], images: _Images) ->
         axes.plot(
             [extent[0], extent[1], extent[1], extent[0], extent[0]],
             [extent[2], extent[2], extent[3], extent[3], extent[2]],
-            color=INK, linewidth=0.4,
-        )  # fmt: skip
+            color=INK,
+            linewidth=0.4,
+        )
     axes.set(xlim=(-LIMIT, LIMIT), ylim=(-LIMIT, LIMIT), aspect="equal")
     axes.set_axis_off()
 

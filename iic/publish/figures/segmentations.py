@@ -91,8 +91,8 @@ class Segmentation:
 
     def evenly(self, rows: Sequence[int], number: int) -> list[int]:
         """At most `number` of `rows`, evenly spread over them: chosen by place, not by looks."""
-        places = np.linspace(0, len(rows) - 1, min(number, len(rows))).round().astype(int)
-        return [rows[place] for place in places]
+        positions = np.linspace(0, len(rows) - 1, min(number, len(rows))).round().astype(int)
+        return [rows[position] for position in positions]
 
     def which(self, plan: Plan) -> str:
         """The run, its seed and, where there are several, its sub-head."""

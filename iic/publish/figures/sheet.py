@@ -68,9 +68,15 @@ class Sheet:
         self.text(0.08, y + HEADING / 2, text, width=room, size=8, va="center")
 
     def text(
-        self, x: float, y: float, text: str, *, width: float | None = None, size: float = SMALL,
+        self,
+        x: float,
+        y: float,
+        text: str,
+        *,
+        width: float | None = None,
+        size: float = SMALL,
         **style: Any,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Words at a point, shortened where they would be wider than `width`."""
         shown = text if width is None else shortened(text, width, size, style.get("weight"))
         settings: dict[str, Any] = {"color": INK, "parse_math": False} | style
@@ -92,10 +98,14 @@ class Sheet:
         shown = pixels[0] if len(pixels) < 3 else pixels[:3].transpose(1, 2, 0)
         enlarged = scale * PNG_DPI > 1
         self.axes.imshow(
-            shown, cmap="gray", vmin=0, vmax=255, aspect="auto",
+            shown,
+            cmap="gray",
+            vmin=0,
+            vmax=255,
+            aspect="auto",
             interpolation="nearest" if classes and enlarged else "antialiased",
             extent=(place.x, place.x + width, place.y + height, place.y),
-        )  # fmt: skip
+        )
         return place
 
     def rectangle(self, box: Box, **style: Any) -> None:
@@ -111,10 +121,16 @@ def label_stand_in(figure: Figure, width: float, y: float = 0) -> None:
     """Print "stand-in data" on the right of a figure of this width, on the line below `y`."""
     height = figure.get_figheight()
     figure.text(
-        1 - 0.1 / width, 1 - (y + HEADING / 2) / height, "stand-in data", ha="right", va="center",
-        fontsize=8, weight="bold", color=WRONG,
+        1 - 0.1 / width,
+        1 - (y + HEADING / 2) / height,
+        "stand-in data",
+        ha="right",
+        va="center",
+        fontsize=8,
+        weight="bold",
+        color=WRONG,
         bbox={"boxstyle": "round,pad=0.25", "facecolor": "white", "edgecolor": WRONG, "lw": 0.8},
-    )  # fmt: skip
+    )
 
 
 def shortened(text: str, width: float, size: float, weight: str | None = None) -> str:

@@ -34,57 +34,64 @@ def draw(plan: Plan, name: str, root: Path) -> Drawn:
     runs = runs_of(plan, name, maps=True)
     if not runs:
         raise no_run(plan, name)
-    found = load_segmentation(plan, runs[0], root)
-    shown = shown_rows(found)
+    segmentation = load_segmentation(plan, runs[0], root)
+    shown = shown_rows(segmentation)
     room = (TEXT_WIDTH - 2 * MARGIN - (COLUMNS - 1) * GAP) / COLUMNS
     side = (room - (len(PARTS) - 1) * INSIDE) / len(PARTS)
     down = -(-len(shown) // COLUMNS)
-    keys = class_keys(found, scores=True)
+    keys = class_keys(segmentation, scores=True)
     width = TEXT_WIDTH - 2 * MARGIN
     top = HEADING + TITLES
     bottom = top + down * (side + LABEL)
     sheet = Sheet(TEXT_WIDTH, bottom + height(keys, width) + 0.08)
-    sheet.heading(found.heading(plan), stand_in=plan.datasets[found.run.dataset].stand_in)
-    for place, row in enumerate(shown):
+    sheet.heading(
+        segmentation.heading(plan), stand_in=plan.datasets[segmentation.run.dataset].stand_in
+    )
+    for position, row in enumerate(shown):
         # down the first column, then down the next
-        column, line = divmod(place, down)
+        column, line = divmod(position, down)
         x = MARGIN + column * (room + GAP)
         if line == 0:
             for part, title in enumerate(PARTS):
                 middle = x + part * (side + INSIDE) + side / 2
                 sheet.text(middle, top - 0.06, title, ha="center", size=7, weight="bold")
-        _pictures(sheet, found, row, Box(x, top + line * (side + LABEL), room, side))
+        _pictures(sheet, segmentation, row, Box(x, top + line * (side + LABEL), room, side))
     draw_keys(sheet, keys, MARGIN, bottom, width)
-    return Drawn(sheet.figure, Sources(scale=plan.scale.name, name=name, series=found.series))
+    return Drawn(
+        sheet.figure, Sources(scale=plan.scale.name, name=name, series=segmentation.series)
+    )
 
 
-def shown_rows(found: Segmentation) -> list[int]:
+def shown_rows(segmentation: Segmentation) -> list[int]:
     """The images to show.
 
     Raises:
         FigureError: Of no scored image the maps were kept.
     """
-    rows = [row for row in range(len(found.indices)) if found.scored[row]]
+    rows = [row for row in range(len(segmentation.indices)) if segmentation.scored[row]]
     if not rows:
         raise FigureError(
-            f"{found.run.id}, seed {found.seed}: none of the {len(found.indices)} images whose "
-            "maps were kept is scored\n  remedy: train it again with more maps.examples"
+            f"{segmentation.run.id}, seed {segmentation.seed}: none of the "
+            f"{len(segmentation.indices)} images whose maps were kept is scored\n"
+            "  remedy: train it again with more maps.examples"
         )
-    return found.evenly(rows, COLUMNS * ROWS)
+    return segmentation.evenly(rows, COLUMNS * ROWS)
 
 
-def _pictures(sheet: Sheet, found: Segmentation, row: int, box: Box) -> None:
+def _pictures(sheet: Sheet, segmentation: Segmentation, row: int, box: Box) -> None:
     """Image, prediction and truth beside each other, over the image's name and accuracy."""
-    colours = palette(found.classes)
+    colours = palette(segmentation.classes)
     parts = (
-        found.picture(row),
-        paint(found.prediction(row, masked=True), colours),
-        paint(found.truth(row), colours),
+        segmentation.picture(row),
+        paint(segmentation.prediction(row, masked=True), colours),
+        paint(segmentation.truth(row), colours),
     )
     side = box.height
-    for place, (pixels, what) in enumerate(zip(parts, PARTS, strict=True)):
-        here = Box(box.x + place * (side + INSIDE), box.y, side, side)
+    for position, (pixels, what) in enumerate(zip(parts, PARTS, strict=True)):
+        here = Box(box.x + position * (side + INSIDE), box.y, side, side)
         sheet.image(pixels, here, classes=what != PARTS[0])
-    accuracy = found.accuracy(row)
+    accuracy = segmentation.accuracy(row)
     right = "" if accuracy is None else f": {accuracy:.0f} % of pixels right"
-    sheet.text(box.x, box.y + side + 0.11, f"{found.name(row)}{right}", width=box.width, color=PALE)
+    sheet.text(
+        box.x, box.y + side + 0.11, f"{segmentation.name(row)}{right}", width=box.width, color=PALE
+    )

@@ -46,9 +46,9 @@ PALE = "#8a8a8a"
 SERIES = ("#0077BB", "#EE7733", "#009988", "#CC3311", "#33BBEE", "#EE3377")
 """Lines (Paul Tol's vibrant scheme)."""
 CLASSES = (
-    "#332288", "#88CCEE", "#44AA99", "#117733", "#999933",
-    "#DDCC77", "#CC6677", "#882255", "#AA4499", "#777777",
-)  # fmt: skip
+    *("#332288", "#88CCEE", "#44AA99", "#117733", "#999933"),
+    *("#DDCC77", "#CC6677", "#882255", "#AA4499", "#777777"),
+)
 """Classes (Paul Tol's muted scheme, and grey)."""
 
 

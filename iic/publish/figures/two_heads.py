@@ -39,9 +39,14 @@ def draw(plan: Plan, name: str, root: Path) -> Drawn:
         _arrow(axes, (12.9, y), (18.2, y))
         _head(axes, y, y + mirrored * SPREAD, "main head", "$k = k_{gt}$", MAIN, MAIN_BARS)
         _head(
-            axes, y, y - mirrored * SPREAD, "auxiliary head", "$k > k_{gt}$", AUXILIARY,
+            axes,
+            y,
+            y - mirrored * SPREAD,
+            "auxiliary head",
+            "$k > k_{gt}$",
+            AUXILIARY,
             AUXILIARY_BARS,
-        )  # fmt: skip
+        )
     axes.plot([25, 25], [LOWER + 4.8, UPPER - 4.8], color=BASE, linestyle=":", linewidth=1.3)
     axes.text(26, middle, "same\nweights", va="center", color=BASE)
     axes.text(46, middle, "each head: $h$ sub-heads", ha="center", va="center", color=INK)
@@ -54,20 +59,31 @@ def draw(plan: Plan, name: str, root: Path) -> Drawn:
 def _box(axes: Axes, x: float, y: float, width: float, height: float, text: str, c: str) -> None:
     axes.add_patch(
         FancyBboxPatch(
-            (x - width / 2, y - height / 2), width, height,
-            boxstyle="round,pad=0,rounding_size=1", facecolor="white", edgecolor=c, linewidth=1.1,
+            (x - width / 2, y - height / 2),
+            width,
+            height,
+            boxstyle="round,pad=0,rounding_size=1",
+            facecolor="white",
+            edgecolor=c,
+            linewidth=1.1,
         )
-    )  # fmt: skip
+    )
     axes.text(x, y, text, ha="center", va="center", color=c, linespacing=1.35)
 
 
 def _arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float], c: str = INK) -> None:
     axes.add_patch(
         FancyArrowPatch(
-            start, end, arrowstyle="-|>", mutation_scale=8, shrinkA=0, shrinkB=0, color=c,
+            start,
+            end,
+            arrowstyle="-|>",
+            mutation_scale=8,
+            shrinkA=0,
+            shrinkB=0,
+            color=c,
             linewidth=1.0,
         )
-    )  # fmt: skip
+    )
 
 
 def _head(
@@ -94,5 +110,11 @@ def _objective(axes: Axes, x: float, inwards: float, c: str, formula: str, use: 
         _arrow(axes, (x, y), (x, end), c)
     _box(axes, x, middle, 14.5, 9, f"maximise\n${formula}$", c)
     axes.text(
-        67.6, LOWER + inwards - 1.0, use, va="top", color=c, fontsize=7.5, linespacing=1.3,
-    )  # fmt: skip
+        67.6,
+        LOWER + inwards - 1.0,
+        use,
+        va="top",
+        color=c,
+        fontsize=7.5,
+        linespacing=1.3,
+    )

@@ -99,22 +99,22 @@ class Chains:
         """Trainings of the plan that have a receipt."""
         for run in self.plan.runs.values():
             for seed in run.seeds:
-                place = RunPaths(self.plan.scale.name, run.id, seed)
-                receipt = self.receipt(place.receipt)
+                run_paths = RunPaths(self.plan.scale.name, run.id, seed)
+                receipt = self.receipt(run_paths.receipt)
                 if receipt is not None:
-                    yield place, receipt
+                    yield run_paths, receipt
 
-    def of_run(self, place: RunPaths, training: Receipt) -> Chain:
+    def of_run(self, run_paths: RunPaths, training: Receipt) -> Chain:
         """Evaluation, training, what it started from, prepared data, raw files."""
         steps, problems = [], []
-        evaluated = paths.receipt_of(place.evaluation)
+        evaluated = paths.receipt_of(run_paths.evaluation)
         evaluation = self.receipt(evaluated)
         if evaluation is not None:
             steps.append(_step("Evaluation", evaluated, evaluation))
             problems += self._broken(evaluated)
-        steps.append(_step("Training", place.receipt, training))
-        problems += self._broken(place.receipt)
-        prepared = tuple(one for one in training.inputs if one.path.startswith(PREPARED))
+        steps.append(_step("Training", run_paths.receipt, training))
+        problems += self._broken(run_paths.receipt)
+        prepared = tuple(file for file in training.inputs if file.path.startswith(PREPARED))
         for parent in training.parents:
             if parent.path.startswith(PREPARED):
                 receipt = (Fact("receipt", parent.path), Fact("digest", parent.digest, mono=True))
@@ -124,18 +124,20 @@ class Chains:
                     Step(
                         "Starting weights",
                         (Fact("from", f"{base.run}, seed {base.seed}"),),
-                        tuple(one for one in training.inputs if not one.path.startswith(PREPARED)),
+                        tuple(
+                            file for file in training.inputs if not file.path.startswith(PREPARED)
+                        ),
                         link=chain_id(base.run, base.seed),
                     )
                 )
         raw = tuple(Raw(*one) for one in training.fingerprint.data.items())
         steps.append(Step("Raw files", raw=raw))
         if not prepared or not raw:
-            problems.append(f"{place.receipt} names no prepared data or no raw files")
+            problems.append(f"{run_paths.receipt} names no prepared data or no raw files")
         return Chain(
-            chain_id(place.run, place.seed),
-            f"{place.run}, seed {place.seed}",
-            place.run,
+            chain_id(run_paths.run, run_paths.seed),
+            f"{run_paths.run}, seed {run_paths.seed}",
+            run_paths.run,
             training.stand_in,
             tuple(steps),
             tuple(problems),
@@ -145,17 +147,17 @@ class Chains:
         """The job that made a table or figure at `path`, and what is computed without a run."""
         made = paths.receipt_of(path)
         steps = [_step(title, made, receipt)]
-        modules = tuple(dict.fromkeys(one for each in sources.series for one in each.modules))
+        modules = tuple(dict.fromkeys(module for each in sources.series for module in each.modules))
         files = {file.path: file for each in sources.series for file in each.files}
         if modules or files:
             steps.append(Step("Computed from", files=tuple(files.values()), modules=modules))
         problems = self._broken(made)
-        every = [*(cell.seeds for cell in sources.cells), *(one.seeds for one in sources.series)]
+        every = [*(cell.seeds for cell in sources.cells), *(each.seeds for each in sources.series)]
         for seeds in every:
-            problems += [f"{paths.sources_of(path)}: {one}" for one in self.sources(seeds)]
+            problems += [f"{paths.sources_of(path)}: {problem}" for problem in self.sources(seeds)]
         identifier = display_id(sources.name)
-        found = tuple(dict.fromkeys(problems))
-        return Chain(identifier, title, "", receipt.stand_in, tuple(steps), found)
+        distinct = tuple(dict.fromkeys(problems))
+        return Chain(identifier, title, "", receipt.stand_in, tuple(steps), distinct)
 
     def sources(self, seeds: Iterable[SeedSource]) -> list[str]:
         """What of a cell's sources is not as its table says."""
@@ -164,12 +166,14 @@ class Chains:
     def _broken(self, path: Path) -> list[str]:
         """What of a receipt, or between it and its parents, is not as it was written."""
         edited = [] if self._receipts.sealed(str(path)) else ["was edited after it was written"]
-        return [f"{path}: {one}" for one in (*edited, *broken_links(str(path), self._receipts))]
+        return [
+            f"{path}: {problem}" for problem in (*edited, *broken_links(str(path), self._receipts))
+        ]
 
     def _place_of(self, receipt: Path) -> RunPaths | None:
-        for place, _ in self.trainings():
-            if place.receipt == receipt:
-                return place
+        for run_paths, _ in self.trainings():
+            if run_paths.receipt == receipt:
+                return run_paths
         return None
 
 

@@ -53,7 +53,7 @@ class CurveView:
     @property
     def alternative(self) -> str:
         """What the chart shows, in words."""
-        ends = ", ".join(f"seed {one.seed}: {one.last}" for one in self.seeds)
+        ends = ", ".join(f"seed {seed.seed}: {seed.last}" for seed in self.seeds)
         return f"{self.run}: {self.what} over {self.epochs} epochs, at the end {ends}{self.unit}."
 
 
@@ -72,15 +72,15 @@ def curve_views(plan: Plan, chains: Chains) -> list[CurveView]:
         RecordError: A history is damaged.
     """
     places: dict[str, list[RunPaths]] = {}
-    for place, _ in chains.trainings():
-        if (chains.root / place.history).exists():
-            places.setdefault(place.run, []).append(place)
+    for paths, _ in chains.trainings():
+        if (chains.root / paths.history).exists():
+            places.setdefault(paths.run, []).append(paths)
     charts = (_chart(plan.run(run), plan, here, chains) for run, here in places.items())
     return [chart for chart in charts if chart is not None]
 
 
 def _chart(run: Run, plan: Plan, places: Sequence[RunPaths], chains: Chains) -> CurveView | None:
-    histories = {place.seed: read_history(chains.root / place.history) for place in places}
+    histories = {paths.seed: read_history(chains.root / paths.history) for paths in places}
     accuracies = {seed: _points(entries, "accuracy") for seed, entries in histories.items()}
     losses = {seed: _points(entries, "loss") for seed, entries in histories.items()}
     longest = max(map(len, accuracies.values()))
@@ -90,9 +90,9 @@ def _chart(run: Run, plan: Plan, places: Sequence[RunPaths], chains: Chains) -> 
     if not shown:
         return None
     every = [point for points in shown.values() for point in points]
-    low, high = min(one.low for one in every), max(one.high for one in every)
-    epochs = max(one.epoch for one in every)
-    scale = _Scale(min(one.epoch for one in every), epochs, low, high)
+    low, high = min(point.low for point in every), max(point.high for point in every)
+    epochs = max(point.epoch for point in every)
+    scale = _Scale(min(point.epoch for point in every), epochs, low, high)
     form = "{:.3g}" if by_loss else "{:.1f}"
     return CurveView(
         run.id,
@@ -105,7 +105,7 @@ def _chart(run: Run, plan: Plan, places: Sequence[RunPaths], chains: Chains) -> 
         tuple(
             SeedCurve(
                 seed,
-                " ".join(scale.place(one.epoch, one.mean) for one in points),
+                " ".join(scale.place(point.epoch, point.mean) for point in points),
                 _area(points, scale),
                 form.format(points[-1].mean),
             )
@@ -119,7 +119,9 @@ def _points(entries: Sequence[dict[str, Any]], key: str) -> list[_Point]:
     """Epochs that have the value; of several passes or sub-heads the lowest, mean and highest."""
     points = []
     for entry in entries:
-        values = [one for one in entry.get(key) or () if one is not None and math.isfinite(one)]
+        values = [
+            value for value in entry.get(key) or () if value is not None and math.isfinite(value)
+        ]
         if values:
             # of an epoch's passes the last is what it ended with; sub-heads stand side by side
             many = values if key == "accuracy" else values[-1:]
@@ -141,8 +143,8 @@ class _Scale:
 
 
 def _area(points: Sequence[_Point], scale: _Scale) -> str:
-    if all(one.low == one.high for one in points):
+    if all(point.low == point.high for point in points):
         return ""
-    there = [scale.place(one.epoch, one.high) for one in points]
-    back = [scale.place(one.epoch, one.low) for one in reversed(points)]
+    there = [scale.place(point.epoch, point.high) for point in points]
+    back = [scale.place(point.epoch, point.low) for point in reversed(points)]
     return " ".join([*there, *back])

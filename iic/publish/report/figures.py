@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from PIL import Image
 
 from iic.params.runs import Plan
-from iic.publish.layout import titled
 from iic.publish.pages.render import data_uri
 from iic.publish.report.chains import Chain, Chains, chain_id, display_id
+from iic.publish.wording import titled
 from iic.records import paths
 from iic.records.files import RecordError, read_record
 from iic.records.sources import Sources

@@ -46,7 +46,7 @@ def build(
     chains = Chains(plan, root)
     tables, figures = table_views(plan, chains), figure_views(plan, chains)
     trained = list(chains.trainings())
-    runs = [chains.of_run(place, receipt) for place, receipt in trained]
+    runs = [chains.of_run(run_paths, receipt) for run_paths, receipt in trained]
     made = [view.made for view in tables] + [view.made for view in figures]
     times = [receipt.timing for _, receipt in trained]
     newest = _newest(chains, receipts)
@@ -91,14 +91,14 @@ def write(
 
 def _newest(chains: Chains, receipts: Sequence[Path]) -> datetime | None:
     """When the last of the jobs ended that the page shows."""
-    found = (chains.receipt(path) for path in receipts)
-    return max((one.timing.end for one in found if one is not None), default=None)
+    receipts_there = (chains.receipt(path) for path in receipts)
+    return max((one.timing.end for one in receipts_there if one is not None), default=None)
 
 
 def _commits(chains: Chains) -> list[tuple[str, int]]:
     """Commit that trainings ran from, and how many did."""
-    found = Counter(receipt.code.commit or "no commit" for _, receipt in chains.trainings())
-    return sorted(found.items(), key=lambda pair: (-pair[1], pair[0]))
+    commits = Counter(receipt.code.commit or "no commit" for _, receipt in chains.trainings())
+    return sorted(commits.items(), key=lambda pair: (-pair[1], pair[0]))
 
 
 def _verdicts(tables: Sequence[TableView]) -> list[tuple[str, int]]:
@@ -118,12 +118,14 @@ def _grouped(chains: Sequence[Chain]) -> list[tuple[str, list[Chain]]]:
 def _references(plan: Plan, tables: Sequence[TableView], root: Path) -> list[tuple[str, str, str]]:
     """Short reference, what it is of, and the BibTeX entry; of all that ran, each once."""
     entries = load_references(root / REFERENCES)
-    found: dict[str, list[str]] = {}
-    for name in dict.fromkeys(name for view in tables for name in view.origins):
+    names_of: dict[str, list[str]] = {}
+    for name in dict.fromkeys(
+        name for view in tables if view.layout is not None for name in view.layout.origins
+    ):
         if name in plan.datasets:
             texts = [plan.datasets[name].citation.strip()]
         else:
             texts = [one.text for one in entries if name in one.methods]
         for text in texts:
-            found.setdefault(text, []).append(name)
-    return [(short(text), ", ".join(names), text) for text, names in found.items()]
+            names_of.setdefault(text, []).append(name)
+    return [(short(text), ", ".join(names), text) for text, names in names_of.items()]

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from iic.params.runs import Plan
-from iic.publish.layout import titled
 from iic.publish.pages.markdown import to_html
 from iic.publish.report.chains import Chains
 from iic.publish.report.files import FIDELITY
 from iic.publish.report.tables import TableView
+from iic.publish.wording import titled
 from iic.records import paths
 from iic.records.table import COLUMNS
 
@@ -48,17 +48,17 @@ def differences(plan: Plan, chains: Chains) -> list[Difference] | None:
     path = chains.root / FIDELITY
     if not path.is_file():
         return None
-    known = {*plan.runs, *COLUMNS, *ALWAYS}
+    settings = {*plan.runs, *COLUMNS, *ALWAYS}
     for run in plan.runs.values():
-        known |= {f"{run.paper_dataset}/{run.name}", *_keys(run.settings_json)}
-    found = []
+        settings |= {f"{run.paper_dataset}/{run.name}", *_keys(run.settings_json)}
+    sections = []
     for part, title, body in _sections(path.read_text(encoding="utf-8")):
         # where a section says by what it is switched, that decides; its examples are others' runs
         _, switch, deciding = body.partition("- **Switch:**")
         named = CODE.findall(deciding if switch else body)
-        if _concerns(part, title, plan) and not known.isdisjoint(named):
-            found.append(Difference(title, to_html(body, 5)))
-    return found
+        if _concerns(part, title, plan) and not settings.isdisjoint(named):
+            sections.append(Difference(title, to_html(body, 5)))
+    return sections
 
 
 def _sections(text: str) -> Iterator[tuple[str, str, str]]:
@@ -77,9 +77,9 @@ def _sections(text: str) -> Iterator[tuple[str, str, str]]:
 
 def _concerns(part: str, title: str, plan: Plan) -> bool:
     """Whether the scale has the tables in the title, and runs of the kind that a part is about."""
-    if found := TABLES.search(title):
-        prefix = "supp_table_" if found[1] else "table_"
-        if not any(f"{prefix}{number}" in plan.tables for number in re.findall(r"\d+", found[2])):
+    if match := TABLES.search(title):
+        prefix = "supp_table_" if match[1] else "table_"
+        if not any(f"{prefix}{number}" in plan.tables for number in re.findall(r"\d+", match[2])):
             return False
     kinds = {plan.datasets[run.dataset].maps is not None for run in plan.runs.values()}
     return ("Segmentation" not in part or True in kinds) and (
@@ -99,18 +99,18 @@ def _keys(settings: object, place: str = "") -> Iterator[str]:
 
 def absent(plan: Plan, tables: Sequence[TableView], chains: Chains) -> list[Absent]:
     """Cells without a number of ours, and what has no receipt, by reason."""
-    found: dict[str, dict[str, dict[str, list[str]]]] = {}
+    absent: dict[str, dict[str, dict[str, list[str]]]] = {}
     for view in tables:
         for line in view.layout.lines if view.layout is not None else ():
             if line.record.ours_mean is None:
                 elsewhere = f"its dataset does not run at scale {plan.scale.name}"
-                rows = found.setdefault("; ".join(line.notes) or elsewhere, {})
+                rows = absent.setdefault("; ".join(line.notes) or elsewhere, {})
                 columns = rows.setdefault(view.title, {}).setdefault(line.record.row, [])
                 if line.record.paper_column not in columns:
                     columns.append(line.record.paper_column)
     listed = [
         Absent(reason, tuple(f"{title}: {_together(rows)}" for title, rows in titles.items()))
-        for reason, titles in found.items()
+        for reason, titles in absent.items()
     ]
     if missing := list(_without_receipt(plan, chains)):
         listed.append(Absent("not made yet, or its job failed", tuple(missing)))

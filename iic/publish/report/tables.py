@@ -7,7 +7,7 @@ that no number of the page can be another than the table's, nor lead to another'
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import groupby
 from pathlib import Path
@@ -16,19 +16,19 @@ from markupsafe import Markup
 
 from iic.params.experiments import Table
 from iic.params.runs import Plan
-from iic.publish.cells import Line, gather
-from iic.publish.layout import Entry, Head, Layout, count, lay_out, score, titled
+from iic.publish.arrange import lay_out
+from iic.publish.cells import gather
+from iic.publish.layout import Entry, Head, Layout
 from iic.publish.origins import origins
 from iic.publish.pages.markdown import to_html
-from iic.publish.published import Published, load_published
+from iic.publish.published import load_published
 from iic.publish.report.chains import Chain, Chains, chain_id, display_id
+from iic.publish.wording import NOTHING, titled
 from iic.records import paths
 from iic.records.files import RecordError, read_record
 from iic.records.receipt import Receipt
 from iic.records.sources import Cell, Sources
 from iic.records.table import TableRow, dump_table
-
-NOTHING = "–"
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,6 @@ class TableView:
     made: Chain
     layout: Layout | None = None
     """None for a listing."""
-    origins: dict[str, list[str]] = field(default_factory=dict)
     rows: tuple[tuple[CellView, ...], ...] = ()
     body: Markup | None = None
     """A listing, as its Markdown form has it."""
@@ -133,7 +132,7 @@ def _table(plan: Plan, name: str, path: Path, receipt: Receipt, chains: Chains) 
         )
     # the receipts that the table was made from, which may have been replaced since
     lines = [replace(line, cell=cell) for line, cell in zip(lines, sources.cells, strict=True)]
-    layout = lay_out(plan, name, lines, published)
+    layout = lay_out(plan, name, lines, published, origins(plan, name, root))
     made = chains.of_display(path, layout.title, sources, receipt)
     return TableView(
         name,
@@ -141,8 +140,7 @@ def _table(plan: Plan, name: str, path: Path, receipt: Receipt, chains: Chains) 
         layout.caption,
         made,
         layout,
-        origins(plan, name, root),
-        tuple(_rows(layout, table, published, chains)),
+        tuple(_rows(layout, table, chains)),
         files=_files(path),
     )
 
@@ -154,13 +152,10 @@ def _shown_in(cell: Cell) -> tuple[object, ...]:
 
 
 def _files(path: Path) -> tuple[str, ...]:
-    beside = (path, path.with_suffix(".md"), path.with_suffix(".tex"), paths.sources_of(path))
-    return tuple(f"tables/{one.name}" for one in beside)
+    return tuple(f"tables/{file.name}" for file in paths.table_files(path))
 
 
-def _rows(
-    layout: Layout, table: Table, published: Published, chains: Chains
-) -> list[tuple[CellView, ...]]:
+def _rows(layout: Layout, table: Table, chains: Chains) -> list[tuple[CellView, ...]]:
     """Lines in their order; what neighbours of one name have in common stands there once."""
     rows = []
     for _, group in groupby(layout.entries, key=lambda entry: (entry.name, entry.mark)):
@@ -169,11 +164,11 @@ def _rows(
             span = len(entries) if position == 0 else 0
             cells = _first_cells(layout, entries, entry, span)
             for head in layout.heads:
-                line = entry.lines[head.paper]
                 if head.published and span:
-                    cells.append(CellView(_published(line, published), "published", span))
+                    cell = layout.published_cell(entry, head)
+                    cells.append(CellView(cell.text + cell.marks, "published", span))
                 if head.ours:
-                    cells.append(_ours(layout, table, entry, head, line, chains))
+                    cells.append(_ours(layout, table, entry, head, chains))
             rows.append(tuple(cells))
     return rows
 
@@ -182,36 +177,26 @@ def _first_cells(layout: Layout, entries: list[Entry], entry: Entry, span: int) 
     shared = [note for note in entry.notes if all(note in one.notes for one in entries)]
     cells = []
     if span:
-        name = f"{entry.name} {entry.mark}".strip()
-        cells.append(CellView(name, "name", span, layout.letters_of(shared)))
+        cells.append(CellView(entry.title, "name", span, layout.letters_of(shared)))
     own = [note for note in entry.notes if note not in shared]
-    fidelity = (entry.fidelity or "") if layout.used_fidelities else ""
+    fidelity = (entry.fidelity or "") if layout.several_fidelities else ""
     note = layout.letters_of(own)
     cells.append(CellView(entry.selection or NOTHING, "word", note=note, small=fidelity))
     return cells
 
 
-def _published(line: Line, published: Published) -> str:
-    number = line.published
-    if number is None:
-        return NOTHING
-    return score(number.value, number.std) + published.number_marks(number)
-
-
-def _ours(
-    layout: Layout, table: Table, entry: Entry, head: Head, line: Line, chains: Chains
-) -> CellView:
+def _ours(layout: Layout, table: Table, entry: Entry, head: Head, chains: Chains) -> CellView:
+    line, cell = entry.lines[head.paper], layout.ours_cell(entry, head)
     record = line.record
-    note = layout.letters_of(entry.cell_notes(line))
     if record.ours_mean is None:
-        return CellView(NOTHING, "ours", note=note)
-    seeds = dict.fromkeys(chain_id(one.run, one.seed) for one in line.cell.seeds)
+        return CellView(cell.text, "ours", note=cell.notes)
+    seeds = dict.fromkeys(chain_id(source.run, source.seed) for source in line.cell.seeds)
     return CellView(
-        score(record.ours_mean, record.ours_std),
+        cell.text,
         "ours",
-        note=note,
-        small="; ".join([count(line), *_difference(record)]),
-        verdict=record.verdict or "",
+        note=cell.notes,
+        small="; ".join([cell.detail, *_difference(record)]),
+        verdict=cell.verdict,
         stand_in=record.data == "stand-in",
         heading=_heading(layout, entry, head, record),
         chain=(display_id(table.name), *seeds),
@@ -231,6 +216,6 @@ def _heading(layout: Layout, entry: Entry, head: Head, record: TableRow) -> str:
     parts = [f"{entry.name} × {head.text}"]
     if record.selection:
         parts.append(f"selection {record.selection}")
-    if record.fidelity and layout.used_fidelities:
+    if record.fidelity and layout.several_fidelities:
         parts.append(f"fidelity {record.fidelity}")
     return ", ".join(parts)

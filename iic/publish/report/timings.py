@@ -57,16 +57,16 @@ def timings(plan: Plan, chains: Chains) -> Timings:
         RecordError: A history is damaged.
     """
     rows = []
-    for place, receipt in chains.trainings():
-        history = chains.root / place.history
+    for paths, receipt in chains.trainings():
+        history = chains.root / paths.history
         entries = read_history(history) if history.exists() else []
-        rates = [one["pairs_per_second"] for one in entries if one.get("pairs_per_second")]
-        last = max((int(one["epoch"]) for one in entries), default=0)
+        rates = [epoch["pairs_per_second"] for epoch in entries if epoch.get("pairs_per_second")]
+        last = max((int(epoch["epoch"]) for epoch in entries), default=0)
         rows.append(
             TimingView(
-                place.run,
-                place.seed,
-                plan.datasets[place.run.split("/")[0]].stand_in,
+                paths.run,
+                paths.seed,
+                plan.datasets[paths.run.split("/")[0]].stand_in,
                 _seconds(receipt),
                 f"{last:,}" if last else "",
                 f"{median(rates):,.0f}" if rates else "",
@@ -74,7 +74,7 @@ def timings(plan: Plan, chains: Chains) -> Timings:
                 _hardware(receipt),
                 receipt.precision or "",
                 f"{receipt.timing.end:%Y-%m-%d}",
-                (chain_id(place.run, place.seed),),
+                (chain_id(paths.run, paths.seed),),
             )
         )
     return Timings(tuple(rows))

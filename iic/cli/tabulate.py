@@ -1,0 +1,164 @@
+"""``iic tabulate``: one table, or after a failure all that are unfinished, as far as they go."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import logging
+from dataclasses import replace
+from typing import Annotated
+
+import typer
+
+from iic.cli.job import job
+from iic.cli.jobs import (
+    FingerprintOption,
+    LogOption,
+    ScaleOption,
+    evaluate_one,
+    inputs_of,
+    parents_of,
+)
+from iic.cli.logs import logged_to
+from iic.params.errors import IICError
+from iic.params.runs import Plan, plan
+from iic.provenance import fingerprint as fingerprints
+from iic.provenance import jobs as planned
+from iic.provenance.status import status
+from iic.provenance.unfinished import Standing, standings
+from iic.provenance.why import why
+from iic.records import paths
+
+log = logging.getLogger(__name__)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb of this module."""
+    app.command()(tabulate)
+
+
+def tabulate(
+    name: Annotated[str | None, typer.Option(help="Name of the table, e.g. table_1.")] = None,
+    scale: ScaleOption = "mini",
+    allow_missing: Annotated[
+        bool,
+        typer.Option(
+            "--allow-missing",
+            help="Do not wait for trainings without a result: write tables that are not finished "
+            "to results/SCALE/partial/, `not run` where a number is missing, and why. Without "
+            "--name all of which something was measured or failed.",
+        ),
+    ] = False,
+    fingerprint: FingerprintOption = None,
+    log_file: LogOption = None,
+) -> None:
+    """Write one table as csv, md and tex, with the sources of each cell."""
+    if name is None and not allow_missing:
+        raise typer.BadParameter("name a table, or give --allow-missing", param_hint="--name")
+    with logged_to(log_file):
+        whole = plan(scale)
+        if allow_missing:
+            if name is not None:
+                whole.check("table", name, whole.tables)
+            write_unfinished_tables(whole, name)
+            return
+        assert name is not None
+        whole.check("table", name, (*whole.tables, *whole.listings))
+        one = planned.tabulate(scale, name)
+        with job(
+            one.rule,
+            one.wildcards,
+            fingerprint=fingerprints.tabulate(scale, name),
+            planned_fingerprint=fingerprint,
+            receipt_path=one.receipt,
+            inputs=inputs_of(whole, one),
+            parents=parents_of(whole, one),
+        ) as work:
+            if name in whole.listings:
+                from iic.publish.built import write_files
+
+                listing = importlib.import_module(whole.listings[name].module)
+                work.output(*write_files(listing.build(whole, name), paths.table(scale, name)))
+            else:
+                from iic.publish.tables import write
+
+                work.output(*write(whole, name))
+            log.info("%s written to %s", name, paths.table(scale, name))
+        _discard(scale, name)
+
+
+def write_unfinished_tables(whole: Plan, name: str | None = None) -> list[str]:
+    """Write tables from the trainings that have a result, scoring those first.
+
+    One job scores all runs of a dataset, so a single failed training holds back every number of
+    its dataset: here each run is scored by itself. That is a job like any other, with its receipt.
+    The tables have none: they are no results, and go when the tables themselves are made.
+
+    Args:
+        whole: The scale's plan.
+        name: The table; by default all of which something was measured or has failed.
+
+    Returns:
+        The tables that were written; a finished one is not.
+
+    Raises:
+        SettingsError: The settings are wrong.
+        RecordError: A file cannot be written.
+    """
+    from iic.publish.tables import write_unfinished
+
+    scale = whole.scale.name
+    look = status(whole)
+    finished = {
+        display.name
+        for display in look.displays
+        if display.state == "done" and paths.table(scale, display.name).exists()
+    }
+    standing = standings(whole, look)
+    written = []
+    for table in whole.tables if name is None else (name,):
+        trainings = [(run.id, seed) for run in whole.table_runs(table) for seed in run.seeds]
+        states = {standing[training].state for training in trainings}
+        if table in finished or (name is None and states == {"not reached"}):
+            _discard(scale, table)
+            continue
+        for training in trainings:
+            standing[training] = _scored(whole, standing[training])
+        missing = {
+            training: standing[training].note
+            for training in trainings
+            if standing[training].state != "measured"
+        }
+        write_unfinished(whole, table, missing)
+        path = paths.partial_table(scale, table).with_suffix(".md")
+        measured = len(trainings) - len(missing)
+        log.info("%s: %d of %d trainings", path, measured, len(trainings))
+        for note in dict.fromkeys(missing.values()):
+            log.info("  %s", note)
+        written.append(table)
+    if not written:
+        log.info("%s: no table to write in part", name or scale)
+    return written
+
+
+def _scored(whole: Plan, training: Standing) -> Standing:
+    """The training once it is scored, or why it cannot be."""
+    if training.state != "measured":
+        return training
+    scale = whole.scale.name
+    try:
+        if not why(planned.evaluate(scale, training.run, training.seed)).fresh:
+            evaluate_one(whole, whole.run(training.run), training.seed)
+    except IICError as error:
+        reason = f"it cannot be scored: {str(error).splitlines()[0]}"
+        return replace(training, state="failed", reason=reason)
+    return training
+
+
+def _discard(scale: str, name: str) -> None:
+    """Delete the partial form of a table; what cannot be deleted is in nobody's way."""
+    partial = paths.partial_table(scale, name)
+    with contextlib.suppress(OSError):
+        for path in paths.table_files(partial):
+            path.unlink(missing_ok=True)
+        partial.parent.rmdir()
