@@ -62,10 +62,12 @@ def _operations(way: NetworkPass) -> Operations:
     """From the file; those of a network that is in no committed scale are counted now."""
     try:
         return committed(way)
-    except NotCounted:
-        # takes torch, and seconds
-        from iic.networks.operations import count
-
+    except NotCounted as unknown:
+        try:
+            # takes torch, and seconds
+            from iic.networks.operations import count
+        except ImportError:
+            raise unknown from None
         print(f"counting {way.key}: `iic export operations` keeps it", file=sys.stderr)
         return count(way)
 
@@ -139,7 +141,7 @@ def _remarks(found: ScaleStatus) -> str:
     """What the hours are, and what they leave out."""
     rates = found.assumed_rates
     gpu, core = (
-        ", ".join(f"{value / 1e12:.2g} {name}" for name, value in some.items())
+        ", ".join(f"{value / 1e12:.3g} {name}" for name, value in some.items())
         for some in (rates.gpu, {**rates.core, "k-means": rates.clustering})
     )
     lines = [

@@ -44,7 +44,8 @@ def _count(way: NetworkPass) -> Operations:
         for part in way.route or ("__call__",):
             values = getattr(network, part)(values)
         forward = counter.get_total_flops()
-        torch.autograd.backward(values.sum())
+        if values.requires_grad:
+            torch.autograd.backward(values.sum())
     return Operations(forward // IMAGES, counter.get_total_flops() // IMAGES)
 
 

@@ -14,6 +14,7 @@ import psutil
 import pytest
 import yaml
 
+from iic.params.operations import committed
 from iic.params.runs import plan
 from iic.records.files import read_record
 from iic.records.paths import RunPaths
@@ -201,7 +202,7 @@ def test_a_run_that_wants_a_gpu_asks_for_one_and_others_do_not(
     assert re.search(r"gpus?=[1-9]", on_gpu) and not re.search(r"gpus?=[1-9]", elsewhere)
     # time as estimated, with room: a batch system would end a long training half-way
     whole = plan("mixed", clone / "params")
-    cost = whole.run("digits/iic").settings.cost(whole.datasets["digits"])
+    cost = whole.run("digits/iic").settings.cost(whole.datasets["digits"], committed)
     minutes = int(re.search(r" -t (\d+) |$", on_gpu)[1] or asked(on_gpu)[2] // 60)
     assert max(48, 3 * cost.hours(gpu=True)) < minutes / 60 < cost.steps / 3600
 

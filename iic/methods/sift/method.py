@@ -38,8 +38,6 @@ if TYPE_CHECKING:
 
 LEAST_SIDE = 10
 """Pixels of the smallest image with a descriptor."""
-NUMBERS = 128
-"""Of a descriptor."""
 CHUNK = 16_384
 """Descriptors that are clustered together."""
 LUMA = (0.299, 0.587, 0.114)
@@ -65,15 +63,16 @@ class Settings(MethodSettings):
         looked_at = images + evaluated_images(self.evaluation, dataset)
         side, rows = self.input_size, self.input_size // LEAST_SIDE
         # 8 orientations, summed into 4 bins a descriptor along columns, then along rows
+        length = 8 * 4**2
         describing = 16.0 * (4 * rows * side**2 + (4 * rows) ** 2 * side)
         first = kmeans_operations(
             min(images * rows**2, FIRST_POINTS),
-            NUMBERS,
+            length,
             self.k,
             restarts=self.restarts,
             iterations=300,
         )
-        later = kmeans_operations(looked_at * rows**2, NUMBERS, self.k)
+        later = kmeans_operations(looked_at * rows**2, length, self.k)
         return Cost(clustering=looked_at * describing + first + later)
 
     def problems(self, dataset: Dataset) -> Iterator[Problem]:
@@ -168,7 +167,7 @@ def described(
     """
     import numpy as np
 
-    from iic.methods.sift.descriptors import box_centres, dense_sift
+    from iic.methods.sift.descriptors import NUMBERS, box_centres, dense_sift
 
     grey = np.tensordot(np.array(LUMA, np.float32), pixels[: len(LUMA)].astype(np.float32), axes=1)
     descriptors = dense_sift(grey[None])[0].reshape(-1, NUMBERS).astype(np.float32)
