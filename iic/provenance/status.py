@@ -23,6 +23,7 @@ from iic.provenance.audit.orphans import strangers
 from iic.provenance.audit.tree import Tree
 from iic.provenance.changes import stands
 from iic.provenance.fingerprint import fingerprint
+from iic.provenance.runtime import hours_computed
 from iic.records.links import Receipts, standing
 from iic.records.receipt import Fingerprint, Receipt
 
@@ -180,10 +181,7 @@ class _Look:
         """Hours of the GPU, or of all cores together, that the receipt gives for a training."""
         receipt = self._receipt(jobs.train(self.scale, run.id, seed).receipt)
         assert receipt is not None
-        # the job's own time is that of the last process; a run that was interrupted had others
-        earlier = [(one.end - one.start).total_seconds() for one in receipt.sessions[:-1]]
-        seconds = receipt.timing.seconds + sum(earlier)
-        return seconds / 3600 * (1 if run.settings.gpu else receipt.environment.threads)
+        return hours_computed(receipt, run.settings.gpu)
 
     def _estimate(self, run: Run, measured: list[float]) -> tuple[float | None, Basis | None]:
         if measured:

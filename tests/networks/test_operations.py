@@ -40,7 +40,7 @@ def test_the_file_is_true() -> None:
 def test_the_count_is_that_of_the_layers_and_of_the_spec(
     network: NetworkSettings, millions: float | None
 ) -> None:
-    """Two counts of one network; docs/spec has the paper's (spec, section 2)."""
+    """Two counts of one network, and those of docs/spec/images.md#networks."""
     shape = (network.in_channels, network.input_size, network.input_size)
     layers = describe(build_trunk(network), shape)
     operations = count(NetworkPass(TRUNK, network))
