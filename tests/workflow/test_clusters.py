@@ -210,7 +210,7 @@ def test_a_run_that_wants_a_gpu_asks_for_one_and_others_do_not(
 
 def test_a_dry_run_shows_what_would_be_asked_for(clone: Path) -> None:
     said = snakemake(
-        clone, "--dry-run", "--profile", str(PROFILES / "slurm"), str(LONG.receipt), scale="long"
+        clone, "--dry-run", f"--profile={PROFILES / 'slurm'}", str(LONG.receipt), scale="long"
     ).said
     (line,) = re.findall(r"^Job \d+: Training iic on digits .*$", said, flags=re.MULTILINE)
     whole = plan("long", clone / "params")
