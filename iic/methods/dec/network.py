@@ -73,16 +73,14 @@ class DECNetwork(Autoencoder):
         return inputs
 
 
-def layer(settings: AutoencoderSettings, layer: int) -> Callable[[Tensor], Tensor]:
+def layer_pass(settings: AutoencoderSettings, layer: int) -> Callable[[Tensor], Tensor]:
     """An image's way while one layer is pretrained, for its operations (`iic.params.operations`).
 
     Args:
         settings: The autoencoder.
         layer: Of the encoder, counted from 0.
     """
-    network = DECNetwork(
-        Autoencoder(settings), k=1, code=settings.code, images=1, deviation=None, scale=1.0
-    )
+    network = DECNetwork(settings, k=1, images=1, scale=1.0)
     encode, decode = network.pair(layer)
 
     def reconstruct(images: Tensor) -> Tensor:

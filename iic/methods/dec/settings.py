@@ -111,7 +111,11 @@ class DECSettings(ReconstructionSettings):
         coding = count(NetworkPass(autoencoder, self.autoencoder, route=("encoder",)))
         finetuning = count(NetworkPass(autoencoder, self.autoencoder)).training
         layers = [
-            count(NetworkPass("iic.methods.dec.network.layer", self.autoencoder, {"layer": layer}))
+            count(
+                NetworkPass(
+                    "iic.methods.dec.network.layer_pass", self.autoencoder, {"layer": layer}
+                )
+            )
             for layer in range(self.layers)
         ]
         phases: list[tuple[int, float]] = [
