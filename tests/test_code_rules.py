@@ -21,6 +21,7 @@ BY_NAME = {
     "iic/data/prepare.py": "a dataset's reader, which is a root",
     "iic/data/prepare_maps.py": "a dataset's reader, which is a root",
     "iic/data/download.py": "a stand-in's generator: raw files are known by their checksums",
+    "iic/networks/operations.py": "networks whose operations are counted, which no result has",
     "iic/params/method.py": "settings, which count by value",
     "iic/params/modules.py": "only looks whether a module is there",
     "iic/publish/tables.py": "a listing's module, which is a root",

@@ -46,6 +46,32 @@ def schemas(
 
 
 @export.command()
+def operations(
+    check: Annotated[
+        bool, typer.Option("--check", help="Change nothing; fail where the file is out of date.")
+    ] = False,
+) -> None:
+    """Count the operations of all scales' networks, from which `iic status` estimates hours.
+
+    Networks are built without numbers, so this takes no memory, and about half a minute.
+    """
+    from iic.networks.operations import counted
+    from iic.params.operations import FILE, text
+    from iic.params.runs import plan, scale_names
+    from iic.records.files import write_text
+
+    content = text(counted(plan(scale) for scale in scale_names()))
+    if not check:
+        write_text(FILE, content)
+        print(FILE)
+    elif not FILE.is_file() or FILE.read_text(encoding="utf-8") != content:
+        raise IICError(
+            f"{FILE}: out of date with networks or params\n"
+            "  remedy: run `iic export operations` and commit what it writes"
+        )
+
+
+@export.command()
 def rocrate(
     folder: Annotated[Path, typer.Argument(help="Folder of results, e.g. results/mini.")],
     out: Annotated[

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from functools import cache
 from typing import Annotated
 
 import typer
@@ -9,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from iic.params.cost import GPU_RATES, MEASURED_CORES, MEASURED_PAIRS
+from iic.params.operations import NetworkPass, NotCounted, Operations, committed
 from iic.params.runs import plan
 from iic.provenance.status import Hours, ScaleStatus, State, Summary
 from iic.provenance.status import status as look
@@ -42,7 +44,7 @@ def status(
 
     Reads receipts only: `iic audit` verifies what they say, `iic why` says why something is stale.
     """
-    found = look(plan(scale))
+    found = look(plan(scale), count=_operations)
     if as_json:
         print(dump_json(found.model_dump(mode="json")), end="")
         return
@@ -53,6 +55,21 @@ def status(
     else:
         print(_plain(found))
         print(_remarks(found))
+
+
+@cache
+def _operations(way: NetworkPass) -> Operations:
+    """From the file; those of a network that is in no committed scale are counted now."""
+    try:
+        return committed(way)
+    except NotCounted as unknown:
+        try:
+            # takes torch, and seconds
+            from iic.networks.operations import count
+        except ImportError:
+            raise unknown from None
+        print(f"counting {way.key}: `iic export operations` keeps it", file=sys.stderr)
+        return count(way)
 
 
 def _rows(found: ScaleStatus) -> list[tuple[str, State | None, list[str]]]:
@@ -122,15 +139,15 @@ def _plain(found: ScaleStatus) -> str:
 
 def _remarks(found: ScaleStatus) -> str:
     """What the hours are, and what they leave out."""
-    gpu, pairs = (
-        ", ".join(f"{value / unit:,.0f} {name}" for name, value in rates.items())
-        for rates, unit in ((GPU_RATES, 1e12), (MEASURED_PAIRS, 1))
+    rates = found.assumed_rates
+    gpu, core = (
+        ", ".join(f"{value / 1e12:.3g} {name}" for name, value in some.items())
+        for some in (rates.gpu, {**rates.core, "k-means": rates.clustering})
     )
     lines = [
         "Hours left are an estimate: what other seeds of the same run took or, where none is done, "
-        "the networks' multiplications",
-        f"at an assumed rate (TFLOP/s of one GPU: {gpu}; on {MEASURED_CORES} CPU cores as where "
-        f"MNIST's network trained {pairs} pairs/s).",
+        "counted operations",
+        f"at an assumed rate (TFLOP/s of one GPU: {gpu}; of one CPU core: {core}).",
         "GPU-h: hours of one GPU; core-h: hours of one CPU core, for runs without gpu: true. "
         "All together counts each training once.",
     ]

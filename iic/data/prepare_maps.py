@@ -104,8 +104,11 @@ def prepare_maps(
     if empty:
         log.info(
             "%s: %s of %s images have no pixel of a class, the first of them %s",
-            name, f"{len(empty):,}", f"{dataset.count:,}", reader.names[empty[0]],
-        )  # fmt: skip
+            name,
+            f"{len(empty):,}",
+            f"{dataset.count:,}",
+            reader.names[empty[0]],
+        )
     return manifest
 
 

@@ -55,14 +55,14 @@ class Folder:
     def __str__(self) -> str:
         return str(self.path)
 
-    def fetch(self, wanted: KnownFile, part: Path, progress: Progress) -> None:
+    def fetch(self, expected: KnownFile, part: Path, progress: Progress) -> None:
         """Copy a file to `part`.
 
         Raises:
             SourceFailure: The folder has no such file, or not the right one.
             DownloadError: `part` cannot be written.
         """
-        copy_checked(self.path / wanted.name, wanted, part, progress)
+        copy_checked(self.path / expected.name, expected, part, progress)
 
 
 @dataclass(frozen=True)
@@ -75,14 +75,14 @@ class Server:
     def __str__(self) -> str:
         return self.prefix
 
-    def fetch(self, wanted: KnownFile, part: Path, progress: Progress) -> None:
+    def fetch(self, expected: KnownFile, part: Path, progress: Progress) -> None:
         """Bring a file to `part`, going on from what `part` holds already.
 
         Raises:
             SourceFailure: The server does not have the file, not the right one, or is too slow.
             DownloadError: `part` cannot be written.
         """
-        url = self.prefix + quote(wanted.name)
+        url = self.prefix + quote(expected.name)
         furthest, fruitless, restarted = size_of(part), 0, False
         with requests.Session() as session:
             # a server that compresses on the way would make sizes and ranges meaningless
@@ -90,20 +90,20 @@ class Server:
             while True:
                 resumed = size_of(part) > 0
                 try:
-                    if not wanted.size:
-                        wanted = _sized(wanted, self._announced(session, url))
-                    self._attempt(session, url, wanted, part, progress)
+                    if not expected.size:
+                        expected = _sized(expected, self._announced(session, url))
+                    self._attempt(session, url, expected, part, progress)
                 except _BrokenOff as error:
                     fruitless = fruitless + 1 if size_of(part) <= furthest else 0
                     furthest = max(furthest, size_of(part))
                     if fruitless >= self.patience.attempts:
                         raise SourceFailure(
-                            f"{error}; {furthest:,} of {wanted.size:,} bytes arrived, "
+                            f"{error}; {furthest:,} of {expected.size:,} bytes arrived, "
                             f"the last {fruitless} attempts brought no more"
                         ) from error
                     time.sleep(self.patience.backoff * 2 ** max(fruitless - 1, 0))
                     continue
-                problem = problem_of(part, wanted)
+                problem = problem_of(part, expected)
                 if problem is None:
                     return
                 discard(part)
@@ -116,23 +116,23 @@ class Server:
         self,
         session: requests.Session,
         url: str,
-        wanted: KnownFile,
+        expected: KnownFile,
         part: Path,
         progress: Progress,
     ) -> None:
-        if size_of(part) > wanted.size:
+        if size_of(part) > expected.size:
             discard(part)
         offset = size_of(part)
-        if offset == wanted.size:
+        if offset == expected.size:
             return
         with self._ask(session, url, offset) as response:
-            offset = _accepted_offset(response, offset, wanted, part)
+            offset = _accepted_offset(response, offset, expected, part)
             chunks = self._chunks(response)
             first = next(chunks, b"")
             if offset == 0:
-                _refuse_other_content(response, first, wanted)
-            store(_chain(first, chunks), part, wanted, progress, append=offset > 0)
-        if size_of(part) < wanted.size:
+                _refuse_other_content(response, first, expected)
+            store(_chain(first, chunks), part, expected, progress, append=offset > 0)
+        if size_of(part) < expected.size:
             raise _BrokenOff("the connection ended early")
 
     def _ask(self, session: requests.Session, url: str, offset: int) -> requests.Response:
@@ -170,7 +170,7 @@ class Server:
             raise _BrokenOff(f"the connection broke off: {_root_cause(error)}") from error
 
 
-def copy_checked(source: Path, wanted: KnownFile, part: Path, progress: Progress) -> None:
+def copy_checked(source: Path, expected: KnownFile, part: Path, progress: Progress) -> None:
     """Copy the file `source` to `part` and check it.
 
     Raises:
@@ -185,16 +185,16 @@ def copy_checked(source: Path, wanted: KnownFile, part: Path, progress: Progress
         raise SourceFailure(f"{source}: {error.strerror}") from error
     if page:
         raise SourceFailure(f"{source}: {page} in place of the file")
-    if wanted.size and size != wanted.size:
-        raise SourceFailure(f"{source}: {wrong_size(size, wanted)}")
-    store(read_chunks(source), part, _sized(wanted, size), progress)
-    if problem := problem_of(part, wanted):
+    if expected.size and size != expected.size:
+        raise SourceFailure(f"{source}: {wrong_size(size, expected)}")
+    store(read_chunks(source), part, _sized(expected, size), progress)
+    if problem := problem_of(part, expected):
         discard(part)
         raise SourceFailure(f"{source}: {problem}")
 
 
-def _sized(wanted: KnownFile, size: int) -> KnownFile:
-    return wanted.model_copy(update={"size": size})
+def _sized(expected: KnownFile, size: int) -> KnownFile:
+    return expected.model_copy(update={"size": size})
 
 
 class _BrokenOff(Exception):
@@ -202,7 +202,7 @@ class _BrokenOff(Exception):
 
 
 def _accepted_offset(
-    response: requests.Response, offset: int, wanted: KnownFile, part: Path
+    response: requests.Response, offset: int, expected: KnownFile, part: Path
 ) -> int:
     """Where the bytes of this answer belong: at `offset` when the range was granted, else at 0."""
     status = response.status_code
@@ -210,7 +210,7 @@ def _accepted_offset(
         return 0
     if status == 206 and offset:
         granted = response.headers.get("Content-Range", "")
-        if re.fullmatch(rf"bytes {offset}-\d+/({wanted.size}|\*)", granted.strip()):
+        if re.fullmatch(rf"bytes {offset}-\d+/({expected.size}|\*)", granted.strip()):
             return offset
         # the file there has another length, or the server miscounts: nothing to append
         discard(part)
@@ -229,13 +229,13 @@ def _refusal(response: requests.Response) -> Exception:
     return SourceFailure(text)
 
 
-def _refuse_other_content(response: requests.Response, first: bytes, wanted: KnownFile) -> None:
+def _refuse_other_content(response: requests.Response, first: bytes, expected: KnownFile) -> None:
     """Refuse a page, or a file of another length, before it replaces what has arrived."""
     if page := _html_page(first):
         raise SourceFailure(f"{page} with status 200 in place of the file")
     announced = response.headers.get("Content-Length", "")
-    if announced.isdigit() and int(announced) != wanted.size:
-        raise SourceFailure(wrong_size(int(announced), wanted))
+    if announced.isdigit() and int(announced) != expected.size:
+        raise SourceFailure(wrong_size(int(announced), expected))
 
 
 def _html_page(first: bytes) -> str | None:

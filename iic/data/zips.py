@@ -52,8 +52,13 @@ class Members:
         except KeyError:
             raise self.wrong(f"holds no {name}") from None
         except (
-            zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError,
-        ) as error:  # fmt: skip
+            zipfile.BadZipFile,
+            zlib.error,
+            EOFError,
+            OSError,
+            NotImplementedError,
+            RuntimeError,
+        ) as error:
             raise self.wrong(f"{name}: cut or damaged: {error}") from error
 
     def wrong(self, problem: str) -> DataError:

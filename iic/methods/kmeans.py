@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
+from iic.params.cost import Cost, evaluated_images, kmeans_operations
 from iic.params.datasets import Dataset
 from iic.params.method import MethodSettings, Problem
+from iic.params.operations import Count
 from iic.params.splits import image_count
 
 if TYPE_CHECKING:
@@ -27,6 +29,17 @@ class Settings(MethodSettings):
     """Clusters."""
     restarts: int = Field(10, ge=1)
     max_iterations: int = Field(300, ge=1)
+
+    def cost(self, dataset: Dataset, count: Count) -> Cost:
+        """Operations of k-means."""
+        operations = kmeans_operations(
+            evaluated_images(self.evaluation, dataset),
+            dataset.image.height * dataset.image.width * dataset.image.channels,
+            self.k,
+            restarts=self.restarts,
+            iterations=self.max_iterations,
+        )
+        return Cost(clustering=operations)
 
     def problems(self, dataset: Dataset) -> Iterator[Problem]:
         """Whether there are enough images and classes for k clusters."""

@@ -19,10 +19,13 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
+from iic.engine.clustering.settings import FIRST_POINTS
+from iic.params.cost import Cost, evaluated_images, kmeans_operations
 from iic.params.datasets import Dataset
 from iic.params.method import MethodSettings, Problem
+from iic.params.operations import Count
 from iic.params.segmentation import SKY, MapSettings
-from iic.params.splits import split_problems
+from iic.params.splits import image_count, split_problems
 
 if TYPE_CHECKING:
     import numpy as np
@@ -46,6 +49,16 @@ class Settings(MethodSettings):
     """Most pixels that the centres are found on."""
     restarts: int = Field(3, ge=1)
     """Of the k-means of the pixels that come first; the run of lowest inertia is kept."""
+
+    def cost(self, dataset: Dataset, count: Count) -> Cost:
+        """Operations of k-means; the reading of images is not counted."""
+        crop, colours = self.input_size**2, dataset.image.channels
+        sampled = min(self.samples, image_count(self.splits, dataset) * crop)
+        scored = evaluated_images(self.evaluation, dataset) * crop
+        first = kmeans_operations(
+            min(sampled, FIRST_POINTS), colours, self.k, restarts=self.restarts, iterations=300
+        )
+        return Cost(clustering=first + kmeans_operations(sampled + scored, colours, self.k))
 
     def problems(self, dataset: Dataset) -> Iterator[Problem]:
         """Whether the dataset has label maps, and crops of this size."""

@@ -40,9 +40,13 @@ def read_config(values: Mapping[str, Any], params: Path = PARAMS) -> Config:
     names = scale_names(params)
     if config.scale not in names:
         raise SettingsError(
-            PLACE, "scale", f"{config.scale!r} is no scale",
-            allowed=", ".join(names), candidates=names, given=config.scale,
-        )  # fmt: skip
+            PLACE,
+            "scale",
+            f"{config.scale!r} is no scale",
+            allowed=", ".join(names),
+            candidates=names,
+            given=config.scale,
+        )
     return config
 
 
@@ -57,6 +61,8 @@ def check_mirror(config: Config) -> None:
         return
     if not Path(mirror.removeprefix("file://")).expanduser().is_dir():
         raise SettingsError(
-            PLACE, "mirror", f"{mirror!r} is no folder",
+            PLACE,
+            "mirror",
+            f"{mirror!r} is no folder",
             allowed="a folder that holds DATASET/FILE, or a URL (http://, https://)",
-        )  # fmt: skip
+        )

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from iic.params.datasets import Dataset
 from iic.params.errors import SettingsError
 from iic.params.experiments import Fidelity, Kind, Row, Table
-from iic.params.layers import Layer, few, flattened, known, origin
+from iic.params.layers import Layer, check_known, few, flattened, origin
 from iic.params.loading import read_yaml, validate
 from iic.params.method import MethodSettings, settings_model
 
@@ -70,9 +70,11 @@ def load_tables(params: Path) -> dict[str, Table]:
         table = validate(Table, read_yaml(path), str(path))
         if table.name != path.stem:
             raise SettingsError(
-                str(path), "name", f"{table.name!r} does not match the file's name",
+                str(path),
+                "name",
+                f"{table.name!r} does not match the file's name",
                 allowed=path.stem,
-            )  # fmt: skip
+            )
         tables[table.name] = table
     # the sort is stable: those without a position stay in the order of their names
     last = len(tables) + max((table.position or 0 for table in tables.values()), default=0)
@@ -96,15 +98,15 @@ def define(
     defined: dict[str, Definition] = {}
     for table in tables.values():
         for position in range(len(table.rows)):
-            for one in _of_row(tables, table, position, params):
-                if one.id in defined:
+            for definition in _of_row(tables, table, position, params):
+                if definition.id in defined:
                     raise SettingsError(
-                        *one.layers[-1].place(""),
-                        f"run {one.id} is already defined in {defined[one.id].file}",
+                        *definition.layers[-1].place(""),
+                        f"run {definition.id} is already defined in {defined[definition.id].file}",
                         allowed="one definition; refer to it by run alone",
                     )
-                _check(one, catalogue)
-                defined[one.id] = one
+                _check(definition, catalogue)
+                defined[definition.id] = definition
     for table in tables.values():
         _check_references(table, str(params / "experiments" / f"{table.name}.yaml"), defined)
     return defined
@@ -128,23 +130,25 @@ def _of_row(
     ]
     if not datasets:
         raise SettingsError(
-            file, f"{key}.datasets", f"run {row.run!r} is defined on no dataset",
+            file,
+            f"{key}.datasets",
+            f"run {row.run!r} is defined on no dataset",
             allowed="<dataset of a column>: {<settings>}",
-        )  # fmt: skip
+        )
     model = settings_model(base.row.method, base.file, f"{base.key}.method")
     result = []
     for dataset in datasets:
-        place = f"datasets.{dataset}"
-        known(dataset, table.datasets, (file, f"{key}.{place}"), "column's dataset")
+        column = f"datasets.{dataset}"
+        check_known(dataset, table.datasets, (file, f"{key}.{column}"), "column's dataset")
         layers = [
             Layer(base.file, f"{base.key}.settings", base.row.settings),
-            Layer(base.file, f"{base.key}.{place}", base.row.datasets.get(dataset, {})),
+            Layer(base.file, f"{base.key}.{column}", base.row.datasets.get(dataset, {})),
         ]
         different: list[Layer] = []
         if row.like is not None:
             different += [
                 Layer(file, f"{key}.settings", row.settings),
-                Layer(file, f"{key}.{place}", row.datasets.get(dataset, {})),
+                Layer(file, f"{key}.{column}", row.datasets.get(dataset, {})),
             ]
         for fold, name in enumerate(row.runs):
             of_fold = [] if row.folds is None else [Layer(file, f"{key}.folds", {"fold": fold})]
@@ -173,29 +177,31 @@ class _Base(NamedTuple):
 
 
 def _base(
-    tables: Mapping[str, Table], table: Table, row: Row, place: tuple[str, str], params: Path
+    tables: Mapping[str, Table], table: Table, row: Row, source: tuple[str, str], params: Path
 ) -> _Base:
     """The row that `like` names: of the same file if there is one, else of any with its datasets.
 
     Clustering and segmentation have runs of one name, which never share a dataset.
     """
     assert row.like is not None
-    wanted = set(row.datasets or table.datasets)
-    found: dict[str, _Base] = {}
-    for one in (*(other for other in tables.values() if other is not table), table):
-        file = str(params / "experiments" / f"{one.name}.yaml")
-        for index, candidate in enumerate(one.rows):
-            fits = one is table or not wanted.isdisjoint(candidate.datasets)
+    datasets = set(row.datasets or table.datasets)
+    bases: dict[str, _Base] = {}
+    others = [other for other in tables.values() if other is not table]
+    for other in (*others, table):
+        file = str(params / "experiments" / f"{other.name}.yaml")
+        for index, candidate in enumerate(other.rows):
+            fits = other is table or not datasets.isdisjoint(candidate.datasets)
             if fits and candidate.defines and candidate.run is not None and candidate is not row:
-                found[candidate.run] = _Base(file, f"rows.{index}", candidate)
-    found.pop(row.run or "", None)
-    known(row.like, found, place, "run of the experiments files")
-    base = found[row.like]
+                bases[candidate.run] = _Base(file, f"rows.{index}", candidate)
+    bases.pop(row.run or "", None)
+    check_known(row.like, bases, source, "run of the experiments files")
+    base = bases[row.like]
     if base.row.method is None:
         raise SettingsError(
-            *place, f"run {row.like!r} itself starts from another run",
+            *source,
+            f"run {row.like!r} itself starts from another run",
             allowed="a run that gives its method",
-        )  # fmt: skip
+        )
     return base
 
 
@@ -204,8 +210,8 @@ def _check(definition: Definition, catalogue: Mapping[str, Dataset]) -> None:
     settings = definition.settings
     dataset = catalogue.get(definition.paper_dataset)
     for problem in settings.problems(dataset) if dataset is not None else ():
-        place = origin(definition.layers, problem.key).place(problem.key)
-        raise SettingsError(*place, problem.message, allowed=problem.allowed)
+        source = origin(definition.layers, problem.key).place(problem.key)
+        raise SettingsError(*source, problem.message, allowed=problem.allowed)
 
 
 def _check_references(table: Table, file: str, defined: Mapping[str, Definition]) -> None:
@@ -213,20 +219,27 @@ def _check_references(table: Table, file: str, defined: Mapping[str, Definition]
     for position, row in enumerate(table.rows):
         datasets = (row.dataset,) if table.by_fraction else table.datasets
         if table.by_fraction:
-            every = sorted({one.paper_dataset for one in defined.values()})
-            known(row.dataset or "", every, (file, f"rows.{position}.dataset"), "dataset with runs")
-        here = [one for one in defined.values() if one.paper_dataset in datasets]
-        names = {one.id.split("/")[1] for one in here}
+            every = sorted({run.paper_dataset for run in defined.values()})
+            check_known(
+                row.dataset or "", every, (file, f"rows.{position}.dataset"), "dataset with runs"
+            )
+        here = [run for run in defined.values() if run.paper_dataset in datasets]
+        names = {run.id.split("/")[1] for run in here}
         for name in row.runs:
-            known(
-                name, sorted(names), (file, f"rows.{position}.run"), "run",
+            check_known(
+                name,
+                sorted(names),
+                (file, f"rows.{position}.run"),
+                "run",
                 allowed="a run that an experiments file defines "
                 f"({few(sorted(names))}), or a row that gives its method",
-            )  # fmt: skip
-            for one in here:
-                if one.id.split("/")[1] == name and one.fidelity != row.fidelity:
+            )
+            for run in here:
+                if run.id.split("/")[1] == name and run.fidelity != row.fidelity:
                     raise SettingsError(
-                        file, f"rows.{position}.fidelity",
-                        f"{row.fidelity!r}, but run {one.id} is defined as {one.fidelity!r} in "
-                        f"{one.file}", allowed=one.fidelity,
-                    )  # fmt: skip
+                        file,
+                        f"rows.{position}.fidelity",
+                        f"{row.fidelity!r}, but run {run.id} is defined as {run.fidelity!r} in "
+                        f"{run.file}",
+                        allowed=run.fidelity,
+                    )

@@ -53,9 +53,13 @@ def explained(
             path = f"{path}.{_discriminator(context)}"
             given = context["tag"]
         return SettingsError(
-            file, path, f"{show(given)} is none of the known values",
-            allowed=expected, candidates=words, given=str(given),
-        )  # fmt: skip
+            file,
+            path,
+            f"{show(given)} is none of the known values",
+            allowed=expected,
+            candidates=words,
+            given=str(given),
+        )
     if kind == "value_error":
         return SettingsError(file, path, f"{context.get('error', first['msg'])}")
     return SettingsError(file, path, f"{show(given)} does not fit", allowed=_words(first["msg"]))

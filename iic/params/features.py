@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 from pydantic import Field
 
 from iic.params.augmentation import AugmentationSettings
-from iic.params.cost import FORWARD, TRAINING, Cost, evaluated_images, scheduled
+from iic.params.cost import Cost, evaluated_images, scheduled
 from iic.params.datasets import Dataset
 from iic.params.fit import fit_problems
 from iic.params.method import MethodSettings, Problem
@@ -73,20 +74,23 @@ class FeatureSettings(MethodSettings):
 
         Args:
             dataset: Entry of the catalogue.
-            training: Multiplications with a weight that one training image takes in an epoch.
+            training: Operations that one training image takes in an epoch.
             features: Those of its features.
             predicted: Images whose features a prediction takes.
             between: Images whose features are computed before each epoch.
         """
         images = image_count(self.splits, dataset)
         steps = math.ceil(images / self.batch_images)
-        predicting = FORWARD * features * predicted
+        predicting = features * predicted
         # features are computed once more for the inertia of the last and of the best epoch
         checkpoints = 2 if steps and self.schedule.epochs else 1
-        whole = scheduled(
-            self.schedule, self.compute, steps, TRAINING * training * images,
-            predicting=predicting, finishing=predicting * checkpoints,
-        )  # fmt: skip
-        epochs = math.ceil(whole.steps / steps) if steps else 0
-        evaluation = whole.evaluation + FORWARD * features * between * epochs
-        return Cost(whole.training, evaluation, whole.steps, whole.precision)
+        cost = scheduled(
+            self.schedule,
+            self.compute,
+            steps,
+            training * images,
+            predicting=predicting,
+            finishing=predicting * checkpoints,
+        )
+        epochs = math.ceil(cost.steps / steps) if steps else 0
+        return replace(cost, evaluation=cost.evaluation + features * between * epochs)

@@ -62,22 +62,22 @@ def given(layers: Iterable[Layer], path: str) -> bool:
 def leaves(values: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
     """Dotted path and value of everything in `values` that is no mapping itself."""
     for key, value in values.items():
-        place = f"{path}.{key}" if path else key
+        below = f"{path}.{key}" if path else key
         if isinstance(value, Mapping):
-            yield from leaves(value, place)
+            yield from leaves(value, below)
         else:
-            yield place, value
+            yield below, value
 
 
-def known(
-    name: str, names: Iterable[str], place: tuple[str, str], kind: str, allowed: str | None = None
+def check_known(
+    name: str, names: Iterable[str], source: tuple[str, str], kind: str, allowed: str | None = None
 ) -> None:
     """Check that `name` is one of `names`.
 
     Args:
         name: What a file says.
         names: What it may say.
-        place: File and key that say it.
+        source: File and key that say it.
         kind: What `names` are, e.g. ``dataset``.
         allowed: What is allowed, where that is not simply one of `names`.
 
@@ -87,9 +87,12 @@ def known(
     names = list(names)
     if name not in names:
         raise SettingsError(
-            *place, f"{name!r} is no known {kind}",
-            allowed=allowed or few(names) or "none here", candidates=names, given=name,
-        )  # fmt: skip
+            *source,
+            f"{name!r} is no known {kind}",
+            allowed=allowed or few(names) or "none here",
+            candidates=names,
+            given=name,
+        )
 
 
 def few(names: Iterable[str], most: int = 12) -> str:

@@ -91,16 +91,20 @@ def _check_plain(value: Any, file: str, place: tuple[str, ...]) -> None:
         for name, part in value.items():
             if not isinstance(name, str):
                 raise SettingsError(
-                    file, key, f"key {show(name)} is no text",
+                    file,
+                    key,
+                    f"key {show(name)} is no text",
                     allowed=f'text, in quotes where YAML takes it for another thing: "{name}"',
-                )  # fmt: skip
+                )
             _check_plain(part, file, (*place, name))
     elif not isinstance(value, PLAIN):
         raise SettingsError(
-            file, key, f"{value} is a {type(value).__name__}",
+            file,
+            key,
+            f"{value} is a {type(value).__name__}",
             allowed="text, a number, true, false, null, a list or a mapping; text that looks like "
             "a date in quotes",
-        )  # fmt: skip
+        )
 
 
 def validate(model: type[M], value: Any, file: str, key: str = "") -> M:

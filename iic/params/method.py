@@ -19,6 +19,7 @@ from iic.params.datasets import Dataset
 from iic.params.errors import SettingsError
 from iic.params.evaluation import EvaluationSettings
 from iic.params.modules import check_module
+from iic.params.operations import Count
 
 __all__ = ["MethodSettings", "Problem", "settings_model"]
 
@@ -38,11 +39,18 @@ class MethodSettings(Model):
         """Run of the same dataset and seed whose weights this one starts from."""
         return None
 
-    def cost(self, dataset: Dataset) -> Cost | None:
+    def cost(self, dataset: Dataset, count: Count) -> Cost | None:
         """Operations of one training, for ``iic status``; None where nobody has counted them.
 
-        It names what ``train`` will do; how that is counted stands in `iic.params.cost`, an edit of
-        which makes no training stale.
+        It names what ``train`` will do. No result depends on it, so an edit makes no training
+        stale.
+
+        Args:
+            dataset: Entry of the catalogue, for how many images the splits have.
+            count: Gives the operations of a network's pass.
+
+        Raises:
+            NotCounted: `count` does not know a pass.
         """
         return None
 

@@ -22,9 +22,12 @@ def method_name(module: str) -> str:
 def method_modules() -> list[str]:
     """Dotted paths of the methods of this package: what lies in ``methods`` and can train."""
     trains = re.compile(r"^def train\(", re.MULTILINE)
-    paths = (path for path in sorted((PACKAGE / "methods").rglob("[!_]*.py"))
-             if not any(part.startswith("_") for part in path.relative_to(PACKAGE).parts)
-             if trains.search(path.read_text(encoding="utf-8")))  # fmt: skip
+    paths = (
+        path
+        for path in sorted((PACKAGE / "methods").rglob("[!_]*.py"))
+        if not any(part.startswith("_") for part in path.relative_to(PACKAGE).parts)
+        if trains.search(path.read_text(encoding="utf-8"))
+    )
     return [".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts) for path in paths]
 
 
@@ -40,9 +43,13 @@ def check_module(name: str, file: str, key: str) -> None:
         found = False
     if not found:
         raise SettingsError(
-            file, key, f"there is no module {name!r}",
-            allowed="the dotted path of a module", candidates=_modules(), given=name,
-        )  # fmt: skip
+            file,
+            key,
+            f"there is no module {name!r}",
+            allowed="the dotted path of a module",
+            candidates=_modules(),
+            given=name,
+        )
 
 
 def check_file(name: str, file: str, key: str) -> None:
@@ -53,9 +60,11 @@ def check_file(name: str, file: str, key: str) -> None:
     """
     if not (PACKAGE.parent / name).is_file():
         raise SettingsError(
-            file, key, f"there is no file {name!r}",
+            file,
+            key,
+            f"there is no file {name!r}",
             allowed="the path of a file of this repository, from its root",
-        )  # fmt: skip
+        )
 
 
 def _modules() -> list[str]:

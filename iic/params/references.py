@@ -12,7 +12,7 @@ from pathlib import Path
 from iic.params.datasets import load_catalogue
 from iic.params.definitions import define, load_tables
 from iic.params.errors import SettingsError
-from iic.params.layers import known
+from iic.params.layers import check_known
 from iic.params.modules import method_name
 
 REFERENCES = "references.bib"
@@ -60,10 +60,12 @@ def load_references(path: Path) -> list[Reference]:
             continue
         if bool(entry) == line.startswith("@") or (not entry and not START.fullmatch(line)):
             raise SettingsError(
-                file, f"line {number}", f"{line!r} is in no entry, or an entry is not closed",
+                file,
+                f"line {number}",
+                f"{line!r} is in no entry, or an entry is not closed",
                 allowed="@<type>{<key>, then one field a line, then } on a line of its own; % "
                 "before a comment",
-            )  # fmt: skip
+            )
         entry.append(line)
         if line == END:
             found.append(_reference(entry, file, number))
@@ -91,27 +93,32 @@ def citations(name: str, params: Path = Path("params")) -> list[str]:
     """
     catalogue = load_catalogue(params / "datasets.yaml")
     references = load_references(params / REFERENCES)
-    modules = {method: {method} for one in references for method in one.methods}
+    modules = {method: {method} for reference in references for method in reference.methods}
     runs: dict[str, set[str]] = {}
     for identifier, definition in define(load_tables(params), catalogue, params).items():
         run, module = identifier.split("/")[1], method_name(definition.method)
         for word in (run, run.split("-")[0]):
             runs.setdefault(word, set()).add(module)
     methods = sorted({*modules, *(run for run in runs if "-" not in run)})
-    known(
-        name, [*methods, *runs, *catalogue], (str(params), ""), "method or dataset",
+    check_known(
+        name,
+        [*methods, *runs, *catalogue],
+        (str(params), ""),
+        "method or dataset",
         allowed=f"a method ({', '.join(methods)}), a run, or a dataset ({', '.join(catalogue)})",
-    )  # fmt: skip
+    )
     if name in catalogue:
         return [catalogue[name].citation.strip()]
-    wanted = modules.get(name, set()) | runs.get(name, set())
-    missing = wanted - set(modules)
+    cited = modules.get(name, set()) | runs.get(name, set())
+    missing = cited - set(modules)
     if missing:
         raise SettingsError(
-            str(params / REFERENCES), "", f"no entry has the keyword {sorted(missing)[0]!r}",
+            str(params / REFERENCES),
+            "",
+            f"no entry has the keyword {sorted(missing)[0]!r}",
             allowed="one for each method in iic/methods/",
-        )  # fmt: skip
-    return [one.text for one in references if wanted & one.methods]
+        )
+    return [reference.text for reference in references if cited & reference.methods]
 
 
 def _reference(entry: list[str], file: str, number: int) -> Reference:
@@ -121,9 +128,11 @@ def _reference(entry: list[str], file: str, number: int) -> Reference:
     assert start is not None
     if len(keywords) != 1:
         raise SettingsError(
-            file, f"{start[1]}.keywords", f"given {len(keywords)} times before line {number}",
+            file,
+            f"{start[1]}.keywords",
+            f"given {len(keywords)} times before line {number}",
             allowed="keywords = {<method of iic/methods/>, ...}, once, on a line of its own",
-        )  # fmt: skip
+        )
     if text.count("{") != text.count("}"):
         raise SettingsError(file, start[1], "a brace is missing or too many")
     return Reference(start[1], frozenset(keywords[0].split(", ")), text)

@@ -12,7 +12,7 @@ from iic.params.definitions import Definition
 from iic.params.errors import SettingsError
 from iic.params.experiments import Fidelity, Table
 from iic.params.explain import show
-from iic.params.layers import Layer, few, flattened, given, known, leaves, merged, origin
+from iic.params.layers import Layer, check_known, few, flattened, given, leaves, merged, origin
 from iic.params.loading import validate
 from iic.params.method import MethodSettings
 from iic.params.scales import Scale
@@ -93,14 +93,15 @@ def resolve(
             or (_shortened(definition.settings, settings) if scale.real else None),
         )
     mentioned: dict[str, Iterable[str]] = {
-        "changes": scale.changes, "notes": scale.notes,
+        "changes": scale.changes,
+        "notes": scale.notes,
         "seeds": [name for name in scale.seeds if name != "default"],
-    }  # fmt: skip
+    }
     for key, names in mentioned.items():
         for name in names:
             path = f"{key}.{name}"
-            place = origin(layers, path).place(path)
-            known(name, resolved, place, "run of this scale")
+            source = origin(layers, path).place(path)
+            check_known(name, resolved, source, "run of this scale")
     kept = {name: run for name, run in resolved.items() if not scale.skips(name)}
     for run in kept.values():
         if run.settings.base is not None:
@@ -115,22 +116,28 @@ def _check_patterns(
     patterns = {f"skip.{position}": pattern for position, pattern in enumerate(scale.skip)}
     patterns |= {f"defaults.{pattern}": pattern for pattern in scale.defaults}
     for path, pattern in patterns.items():
-        fitting = [one for name, one in shown.items() if fnmatchcase(name, pattern)]
+        fitting = [definition for name, definition in shown.items() if fnmatchcase(name, pattern)]
         if not fitting:
             raise SettingsError(
-                *origin(layers, path).place(path), f"{pattern!r} fits no run of this scale",
-                allowed=few(shown), candidates=shown, given=pattern,
-            )  # fmt: skip
+                *origin(layers, path).place(path),
+                f"{pattern!r} fits no run of this scale",
+                allowed=few(shown),
+                candidates=shown,
+                given=pattern,
+            )
         if path.startswith("skip."):
             continue
-        fields = sorted({name for one in fitting for name in one.model.model_fields})
+        fields = sorted({name for definition in fitting for name in definition.model.model_fields})
         for key, value in scale.defaults[pattern].items():
             if key not in fields:
-                place = origin(layers, f"{path}.{key}").place(f"{path}.{key}")
+                source = origin(layers, f"{path}.{key}").place(f"{path}.{key}")
                 raise SettingsError(
-                    *place, f"unknown key {key!r} (value {show(value)})",
-                    allowed=", ".join(fields), candidates=fields, given=key,
-                )  # fmt: skip
+                    *source,
+                    f"unknown key {key!r} (value {show(value)})",
+                    allowed=", ".join(fields),
+                    candidates=fields,
+                    given=key,
+                )
 
 
 def _check_variant(definition: Definition, identifier: str, changes: tuple[Layer, ...]) -> None:
@@ -146,10 +153,11 @@ def _check_variant(definition: Definition, identifier: str, changes: tuple[Layer
                 continue
             meant, own = special[path]
             raise SettingsError(
-                *layer.place(path), f"{show(value)} would undo the {show(meant)} that makes run "
+                *layer.place(path),
+                f"{show(value)} would undo the {show(meant)} that makes run "
                 f"{identifier} what it is ({': '.join(own.place(path))})",
                 allowed=f"a pattern that does not fit this run, or {path} in its changes",
-            )  # fmt: skip
+            )
 
 
 def _check_base(run: Run, runs: Mapping[str, Run], layers: tuple[Layer, ...]) -> None:
@@ -157,44 +165,52 @@ def _check_base(run: Run, runs: Mapping[str, Run], layers: tuple[Layer, ...]) ->
     name = run.settings.base
     fields = type(run.settings).model_fields
     key = next((field for field in fields if getattr(run.settings, field) == name), "")
-    place = origin(layers, key).place(key)
+    source = origin(layers, key).place(key)
     base = runs.get(f"{run.dataset}/{name}")
     if base is None:
-        there = [one.name for one in runs.values() if one.dataset == run.dataset]
+        there = [other.name for other in runs.values() if other.dataset == run.dataset]
         raise SettingsError(
-            *place, f"run {run.id} starts from {name!r}, which this scale does not run",
-            allowed=few(there), candidates=there, given=name,
-        )  # fmt: skip
+            *source,
+            f"run {run.id} starts from {name!r}, which this scale does not run",
+            allowed=few(there),
+            candidates=there,
+            given=name,
+        )
     if missing := sorted(set(run.seeds) - set(base.seeds)):
         raise SettingsError(
-            *place, f"run {run.id} has seeds {missing}, but {base.id}, from which it starts, has "
-            f"{list(base.seeds)}", allowed=f"seeds of {base.id} for {run.id}, or none of these",
-        )  # fmt: skip
+            *source,
+            f"run {run.id} has seeds {missing}, but {base.id}, from which it starts, has "
+            f"{list(base.seeds)}",
+            allowed=f"seeds of {base.id} for {run.id}, or none of these",
+        )
     if base.settings.base is not None:
         raise SettingsError(
-            *place, f"run {run.id} starts from {base.id}, which itself starts from "
-            f"{base.settings.base!r}", allowed="a run that starts from none",
-        )  # fmt: skip
-    mine, theirs = (getattr(one.settings, "network", None) for one in (run, base))
+            *source,
+            f"run {run.id} starts from {base.id}, which itself starts from {base.settings.base!r}",
+            allowed="a run that starts from none",
+        )
+    mine, theirs = (getattr(each.settings, "network", None) for each in (run, base))
     if mine is None or theirs is None:
         raise SettingsError(
-            *place, f"run {run.id} starts from {base.id}, and one of them has no network",
+            *source,
+            f"run {run.id} starts from {base.id}, and one of them has no network",
             allowed="runs that both train one",
-        )  # fmt: skip
+        )
     for part in type(mine).model_fields:
-        one, other = getattr(mine, part), getattr(theirs, part)
-        if one != other:
-            place = origin(layers, f"network.{part}").place(f"network.{part}")
+        value, other = getattr(mine, part), getattr(theirs, part)
+        if value != other:
+            source = origin(layers, f"network.{part}").place(f"network.{part}")
             raise SettingsError(
-                *place, f"{one}, but run {run.id} starts from {base.id}, whose network has {other}",
+                *source,
+                f"{value}, but run {run.id} starts from {base.id}, whose network has {other}",
                 allowed=f"{other}",
-            )  # fmt: skip
+            )
 
 
 def _shortened(paper: MethodSettings, mine: MethodSettings) -> str | None:
     """A note on a training that is shorter than the paper's, for the tables."""
-    schedules = [getattr(one, "schedule", None) for one in (paper, mine)]
-    if not all(isinstance(one, ScheduleSettings) for one in schedules):
+    schedules = [getattr(settings, "schedule", None) for settings in (paper, mine)]
+    if not all(isinstance(schedule, ScheduleSettings) for schedule in schedules):
         return None
     theirs, ours = schedules
     assert isinstance(theirs, ScheduleSettings) and isinstance(ours, ScheduleSettings)
@@ -232,7 +248,7 @@ def _changes(
     The last of these layers is always that of the run's own changes, perhaps empty.
     """
     fields = definition.model.model_fields
-    found: list[Layer] = []
+    defaults: list[Layer] = []
     for pattern in scale.defaults:
         path = f"defaults.{pattern}"
         if fnmatchcase(identifier, pattern):
@@ -240,14 +256,14 @@ def _changes(
                 if given([layer], path):
                     values = layer.values["defaults"][pattern]
                     shared = {key: value for key, value in values.items() if key in fields}
-                    found.append(Layer(layer.file, path, shared))
+                    defaults.append(Layer(layer.file, path, shared))
     path = f"changes.{identifier}"
     own = [
         Layer(layer.file, path, layer.values["changes"][identifier])
         for layer in layers
         if given([layer], path)
     ]
-    return *found, *(own or [Layer(layers[-1].file, path, {})])
+    return *defaults, *(own or [Layer(layers[-1].file, path, {})])
 
 
 def _settings(
@@ -268,6 +284,6 @@ def _settings(
     for problem in settings.problems(catalogue[dataset]):
         unchecked = definition.paper_dataset not in catalogue
         blamed = definition.layers if unchecked and not given(changes, problem.key) else changes
-        place = origin(blamed, problem.key).place(problem.key)
-        raise SettingsError(*place, problem.message, allowed=problem.allowed)
+        source = origin(blamed, problem.key).place(problem.key)
+        raise SettingsError(*source, problem.message, allowed=problem.allowed)
     return settings

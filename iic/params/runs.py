@@ -16,7 +16,7 @@ from iic.params.datasets import Dataset, load_catalogue
 from iic.params.definitions import Definition, define, load_tables
 from iic.params.errors import SettingsError
 from iic.params.experiments import Displays, Figure, Kind, Listing, Table
-from iic.params.layers import Layer, few, flattened, known, origin
+from iic.params.layers import Layer, check_known, few, flattened, origin
 from iic.params.loading import read_yaml, validate
 from iic.params.modules import check_file, check_module
 from iic.params.resolve import Run, resolve
@@ -46,8 +46,10 @@ class Plan:
     def captions(self) -> dict[str, str]:
         """Title and caption of each table, listing and figure, for reStructuredText."""
         displays: dict[str, Table | Listing | Figure] = {
-            **self.tables, **self.listings, **self.figures,
-        }  # fmt: skip
+            **self.tables,
+            **self.listings,
+            **self.figures,
+        }
         texts = {name: f"{one.title}. {one.caption}" for name, one in displays.items()}
         return {name: re.sub(r"([\\*_`|])", r"\\\1", text) for name, text in texts.items()}
 
@@ -69,10 +71,13 @@ class Plan:
         names = list(names)
         if name not in names:
             raise SettingsError(
-                f"params/scales/{self.scale.name}.yaml", "",
+                f"params/scales/{self.scale.name}.yaml",
+                "",
                 f"scale {self.scale.name!r} has no {kind} {name!r}",
-                allowed=few(names), candidates=names, given=name,
-            )  # fmt: skip
+                allowed=few(names),
+                candidates=names,
+                given=name,
+            )
 
     def base_of(self, run: Run) -> Run | None:
         """The run whose weights `run` starts from, if any; it has the same seeds, and more."""
@@ -163,8 +168,8 @@ def plan(scale: str, params: Path = PARAMS) -> Plan:
     for kind, entries in (("figures", displays.figures), ("listings", displays.listings)):
         for name, entry in entries.items():
             for position, run in enumerate(entry.runs):
-                place = (str(params / "figures.yaml"), f"{kind}.{name}.runs.{position}")
-                known(run, definitions, place, "run")
+                source = (str(params / "figures.yaml"), f"{kind}.{name}.runs.{position}")
+                check_known(run, definitions, source, "run")
     shown = {name: tables[name] for name in chosen.chosen(chosen.tables, tables)}
     figures, listings = displays.figures, displays.listings
     return Plan(
@@ -195,7 +200,7 @@ def load_scale(scale: str, params: Path = PARAMS) -> Scale:
 def _scale_layers(scale: str, params: Path) -> tuple[Layer, ...]:
     """The scale's file and before it the one that it extends, if any."""
     names = scale_names(params)
-    known(scale, names, (str(params / "scales"), ""), "scale")
+    check_known(scale, names, (str(params / "scales"), ""), "scale")
     top = _layer(params / "scales" / f"{scale}.yaml")
     base = top.values.get("extends")
     if base is None:
@@ -203,13 +208,15 @@ def _scale_layers(scale: str, params: Path) -> tuple[Layer, ...]:
     if not isinstance(base, str):
         raise SettingsError(top.file, "extends", f"{base!r} does not fit", allowed="a scale's name")
     others = [name for name in names if name != scale]
-    known(base, others, (top.file, "extends"), "other scale")
+    check_known(base, others, (top.file, "extends"), "other scale")
     under = _layer(params / "scales" / f"{base}.yaml")
     if under.values.get("extends") is not None:
         raise SettingsError(
-            top.file, "extends", f"{base!r} itself extends another scale",
+            top.file,
+            "extends",
+            f"{base!r} itself extends another scale",
             allowed="a scale that extends none",
-        )  # fmt: skip
+        )
     return under, top
 
 
@@ -257,7 +264,7 @@ def _check_names(
         mentioned.append((f"datasets.{paper}", paper, sorted(columns), "column's dataset"))
         mentioned.append((f"datasets.{paper}", dataset, catalogue, "dataset"))
     for path, name, known_names, kind in mentioned:
-        known(name, known_names, origin(layers, path).place(path), kind)
+        check_known(name, known_names, origin(layers, path).place(path), kind)
 
 
 def _displays(path: Path) -> Displays:

@@ -12,16 +12,18 @@ from pathlib import Path
 from statistics import mean
 from typing import Literal
 
-from pydantic import Field, computed_field
+from pydantic import computed_field
 
 from iic.params.base import Model
-from iic.params.cost import GPU_RATES, core_rate
+from iic.params.cost import CLUSTERING_RATE, CORE_RATES, GPU_RATES
+from iic.params.operations import Count, NotCounted, committed
 from iic.params.runs import Plan, Run
 from iic.provenance import jobs
 from iic.provenance.audit.orphans import strangers
 from iic.provenance.audit.tree import Tree
 from iic.provenance.changes import stands
 from iic.provenance.fingerprint import fingerprint
+from iic.provenance.runtime import hours_computed
 from iic.records.links import Receipts, standing
 from iic.records.receipt import Fingerprint, Receipt
 
@@ -89,8 +91,10 @@ class DisplayStatus(Model):
 class Rates(Model):
     """What the estimates rest on: operations in a second, by precision."""
 
-    gpu: dict[str, float]
-    core: dict[str, float]
+    gpu: dict[str, float] = GPU_RATES
+    core: dict[str, float] = CORE_RATES
+    clustering: float = CLUSTERING_RATE
+    """Of one core, in methods without a network."""
 
 
 class ScaleStatus(Model):
@@ -103,32 +107,31 @@ class ScaleStatus(Model):
     trainings: tuple[TrainingStatus, ...]
     left_over: int
     """Files in the results that no job of the plan makes, as of a removed seed: ``iic prune``."""
-    assumed_rates: Rates = Field(
-        default_factory=lambda: Rates(
-            gpu=GPU_RATES, core={name: core_rate(name) for name in GPU_RATES}
-        )
-    )
+    assumed_rates: Rates = Rates()
 
 
-def status(whole: Plan, root: Path = Path()) -> ScaleStatus:
+def status(whole: Plan, root: Path = Path(), count: Count = committed) -> ScaleStatus:
     """Look at the receipts of a scale.
 
     Args:
         whole: The scale's plan.
         root: Root of the clone.
+        count: Gives the operations of a network's pass; what it does not know stays without an
+            estimate.
 
     Raises:
         SettingsError: The settings are wrong.
         CodeError: A module that a job needs does not exist or is no valid Python.
     """
-    return _Look(whole, root).status()
+    return _Look(whole, root, count).status()
 
 
 class _Look:
     """One look at a scale: each receipt is read once, each fingerprint computed once."""
 
-    def __init__(self, whole: Plan, root: Path) -> None:
+    def __init__(self, whole: Plan, root: Path, count: Count) -> None:
         self.whole = whole
+        self.count = count
         self.scale = whole.scale.name
         self.root = root
         self._receipts = Receipts(root)
@@ -178,15 +181,15 @@ class _Look:
         """Hours of the GPU, or of all cores together, that the receipt gives for a training."""
         receipt = self._receipt(jobs.train(self.scale, run.id, seed).receipt)
         assert receipt is not None
-        # the job's own time is that of the last process; a run that was interrupted had others
-        earlier = [(one.end - one.start).total_seconds() for one in receipt.sessions[:-1]]
-        seconds = receipt.timing.seconds + sum(earlier)
-        return seconds / 3600 * (1 if run.settings.gpu else receipt.environment.threads)
+        return hours_computed(receipt, run.settings.gpu)
 
     def _estimate(self, run: Run, measured: list[float]) -> tuple[float | None, Basis | None]:
         if measured:
             return mean(measured), "other seeds"
-        cost = run.settings.cost(self.whole.datasets[run.dataset])
+        try:
+            cost = run.settings.cost(self.whole.datasets[run.dataset], self.count)
+        except NotCounted:
+            cost = None
         return (None, None) if cost is None else (cost.hours(run.settings.gpu), "assumed rate")
 
     def _display(self, kind: Literal["table", "listing", "figure"], name: str) -> DisplayStatus:

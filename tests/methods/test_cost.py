@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,12 +18,13 @@ from iic.methods.finetune import method as finetune
 from iic.methods.iic import method as iic
 from iic.methods.iic import random_network
 from iic.methods.iic import star as iic_star
-from iic.params.cost import trunk_macs
 from iic.params.datasets import find_dataset
+from iic.params.operations import NetworkPass, Operations
 from tests.engine import tiny
 from tests.methods.finetune import test_method as classifiers
 from tests.methods.methods_helpers import IIC, RANDOM, context
 
+TRUNK = "iic.networks.build.build_trunk"
 SPLITS = {"train": 80, "test": 40}
 STAR: dict[str, Any] = {
     name: IIC[name] for name in ("network", "augmentation", "pairs", "sub_heads", "schedule")
@@ -38,14 +40,31 @@ def counted() -> Iterator[dict[bool, int]]:
     macs = {True: 0, False: 0}
 
     def hook(module: nn.Module, inputs: Any, output: Tensor) -> None:
-        if isinstance(module, nn.Conv2d | nn.Linear):
-            macs[torch.is_grad_enabled()] += output.numel() * module.weight[0].numel()
+        # a transposed convolution spreads each input number, the others gather each output number
+        if isinstance(module, nn.Conv2d | nn.Linear | nn.ConvTranspose2d):
+            numbers = inputs[0] if isinstance(module, nn.ConvTranspose2d) else output
+            macs[torch.is_grad_enabled()] += numbers.numel() * module.weight[0].numel()
 
     handle = register_module_forward_hook(hook)
     try:
         yield macs
     finally:
         handle.remove()
+
+
+def of_layers(way: NetworkPass) -> Operations:
+    """A pass through the real network, counted as `counted` counts a training.
+
+    So costs and trainings have the same unit, and can only differ in what is done how often.
+    """
+    module, _, name = way.builder.rpartition(".")
+    settings = way.settings
+    with torch.random.fork_rng(), counted() as macs:
+        network = getattr(importlib.import_module(module), name)(settings, **way.others)
+        values = torch.zeros(2, settings.in_channels, settings.input_size, settings.input_size)
+        for part in way.route or ("__call__",):
+            values = getattr(network, part)(values)
+    return Operations(macs[True] + macs[False], 3 * macs[True] + macs[False])
 
 
 def check(module: Any, run: RunContext[Any], comparison: float = 0) -> None:
@@ -57,12 +76,12 @@ def check(module: Any, run: RunContext[Any], comparison: float = 0) -> None:
     )
     with counted() as macs:
         outcome = module.train(run)
-    found = run.settings.cost(dataset)
+    found = run.settings.cost(dataset, of_layers)
     assert found.steps == outcome.steps
     assert found.training == 6 * macs[True]
     if module is not finetune:
         # one blank image, from which the engine learns the sizes of the maps
-        macs[False] -= trunk_macs(run.settings.network)
+        macs[False] -= of_layers(NetworkPass(TRUNK, run.settings.network)).forward // 2
     last_is_best = outcome.best_label.epoch == outcome.last.epoch
     assert found.evaluation == 2 * macs[False] + (comparison if last_is_best else 0)
 
@@ -111,7 +130,7 @@ def test_classifiers(tmp_path: Path, kind: dict[str, Any]) -> None:
 def test_a_fold_is_taken_for_a_fifth(tmp_path: Path) -> None:
     dataset = find_dataset("digits").model_copy(update={"splits": {"train": 5000, "test": 8000}})
     whole, fold = (
-        classifiers.run(tmp_path, fold=fold).settings.cost(dataset) for fold in (None, 0)
+        classifiers.run(tmp_path, fold=fold).settings.cost(dataset, of_layers) for fold in (None, 0)
     )
     assert fold.training == whole.training / 5
     assert fold.evaluation == whole.evaluation

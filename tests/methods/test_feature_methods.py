@@ -18,9 +18,9 @@ from iic.methods.deepcluster.task import DeepClusterTask
 from iic.methods.finetune import method as finetune
 from iic.methods.triplets.network import Representation
 from iic.methods.triplets.task import TripletTask
-from iic.params.cost import feature_count, trunk_macs
 from iic.params.datasets import find_dataset
 from iic.params.errors import IICError
+from iic.params.operations import NetworkPass
 from iic.records.paths import RunPaths
 from tests.methods.autoencoders.autoencoder_helpers import digits
 from tests.methods.autoencoders.test_methods import CHANCE
@@ -28,7 +28,7 @@ from tests.methods.autoencoders.test_task import same
 from tests.methods.feature_helpers import NAMES, context, module, train
 from tests.methods.finetune import test_method as classifiers
 from tests.methods.iic.test_methods import assert_same
-from tests.methods.test_cost import counted
+from tests.methods.test_cost import counted, of_layers
 
 TASKS: dict[str, type[FeatureTask[Any]]] = {
     "triplets": TripletTask, "deepcluster": DeepClusterTask,
@@ -198,14 +198,15 @@ def test_the_estimated_cost_is_what_is_computed(tmp_path: Path, name: str) -> No
     dataset = find_dataset("digits").model_copy(update={"splits": changes["splits"]})
     with counted() as macs:
         outcome = module(name).train(run)
-    found = run.settings.cost(dataset)
+    found = run.settings.cost(dataset, of_layers)
     assert (found.steps, found.training) == (outcome.steps, 6 * macs[True])
     done = 2 * macs[False]
     if outcome.best_label.epoch == outcome.last.epoch:
         # the features of one epoch in place of the last and the best epoch's
         outputs, images = (32, 100 + 100) if name == "deepcluster" else (20, 100)
-        network = run.settings.network
-        done += 2 * (trunk_macs(network) + feature_count(network) * outputs) * images
+        representation = "iic.methods.triplets.network.Representation"
+        way = NetworkPass(representation, run.settings.network, {"outputs": outputs})
+        done += of_layers(way).forward * images
     assert found.evaluation == done
 
 

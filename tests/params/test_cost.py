@@ -1,143 +1,64 @@
-"""Multiplications counted from settings alone, against the networks themselves and docs/spec."""
+"""Costs by hand: schedules, rates, and what every run of every scale says."""
 
 from __future__ import annotations
 
 import pytest
 
-from iic.networks.build import build, build_trunk
-from iic.networks.describe import describe
 from iic.params.cost import (
+    CLUSTERING_RATE,
+    CORE_RATES,
     GPU_RATES,
-    MEASURED_CORES,
-    MEASURED_NETWORK,
-    MEASURED_PAIRS,
     Cost,
-    clustering_cost,
-    core_rate,
     evaluated_images,
-    feature_count,
-    trunk_macs,
+    kmeans_operations,
+    scheduled,
 )
 from iic.params.datasets import Dataset, find_dataset
 from iic.params.evaluation import EvaluationSettings
 from iic.params.method import MethodSettings
 from iic.params.networks import NetworkSettings
+from iic.params.operations import NetworkPass, committed
 from iic.params.runs import plan, scale_names
-from iic.params.training import ComputeSettings, HeadSettings, PairSettings, ScheduleSettings
-
-NETWORKS = {
-    "A, CIFAR": NetworkSettings(family="A", input_size=32, in_channels=2),
-    "A, STL10": NetworkSettings(family="A", input_size=64, in_channels=2),
-    "A, odd maps": NetworkSettings(family="A", input_size=21, in_channels=5),
-    "A, small": NetworkSettings(
-        family="A", input_size=8, in_channels=1, channels=(4, 4, 8), blocks=(1, 2, 3)
-    ),
-    "A, narrow": NetworkSettings(family="A", input_size=16, in_channels=2, width=0.125),
-    "B, MNIST": NetworkSettings(family="B", input_size=24, in_channels=1),
-    "B, RGB and Sobel": NetworkSettings(family="B", input_size=24, in_channels=5),
-    "B, digits": NetworkSettings(family="B", input_size=12, in_channels=1, channels=(24, 48, 96)),
-}
-
-
-@pytest.mark.parametrize("name", NETWORKS)
-def test_the_count_is_that_of_the_network_itself(name: str) -> None:
-    network = NETWORKS[name]
-    trunk = build_trunk(network)
-    shape = (network.in_channels, network.input_size, network.input_size)
-    assert trunk_macs(network) == sum(row.macs for row in describe(trunk, shape))
-    assert feature_count(network) == trunk.out_features
-    if network.family == "A":
-        assert feature_count(network, last_stage=False) == trunk.penultimate_features
-        rows = describe(trunk, shape)
-        last = sum(
-            row.macs for row in rows if row.name.startswith(f"stages.{len(trunk.stages) - 1}.")
-        )
-        assert trunk_macs(network, last_stage=False) == trunk_macs(network) - last
-
-
-@pytest.mark.parametrize(
-    ("name", "millions"), [("A, CIFAR", 443.7), ("A, STL10", 1_447.3), ("B, MNIST", 89.4)]
-)
-def test_the_papers_networks(name: str, millions: float) -> None:
-    """As docs/spec/images.md#networks has them."""
-    assert trunk_macs(NETWORKS[name]) / 1e6 == pytest.approx(millions, abs=0.05)
+from iic.params.training import ComputeSettings, ScheduleSettings
 
 
 def mnist(**splits: int) -> Dataset:
     return find_dataset("mnist").model_copy(update={"splits": splits} if splits else {})
 
 
-def cost(dataset: Dataset, **changes: object) -> Cost:
-    settings: dict[str, object] = {
-        "network": MEASURED_NETWORK,
-        "heads": {"B": HeadSettings(k=10)},
-        "passes": ["B"] * 3,
-        "sub_heads": 5,
-        "pairs": PairSettings(),
-        "evaluation": EvaluationSettings(),
-        "schedule": ScheduleSettings(epochs=10),
-        "compute": ComputeSettings(),
-    }
-    return clustering_cost(dataset, **(settings | changes))  # type: ignore[arg-type]
+def cost(steps: int = 1500, **schedule: object) -> Cost:
+    """Of epochs of 60 operations; a prediction takes 7, and what follows the last epoch 5."""
+    settings = ScheduleSettings.model_validate({"epochs": 10} | schedule)
+    return scheduled(settings, ComputeSettings(), steps, 60.0, predicting=7.0, finishing=5.0)
 
 
-def test_mnist_by_hand() -> None:
-    """Model 685: 3 passes of 500 steps an epoch; each image as it is and 5 times transformed."""
-    head = 4608 * 5 * 10
-    one = cost(mnist())
-    assert one.steps == 10 * 3 * 500
-    assert one.training == 10 * 3 * 70_000 * 6 * (89_395_200 + head) * 6
-    # eleven evaluations, the last prediction, and the sub-heads compared at two checkpoints
-    assert one.evaluation == (12 * 70_000 + 2 * 70_000 * 6) * (89_395_200 + head) * 2
-    heads = build(MEASURED_NETWORK, {"B": 10}, 5).heads["B"]
-    assert head == sum(one.numel() for one in heads.parameters() if one.ndim == 2)
+def test_epochs_and_steps() -> None:
+    assert cost() == Cost(training=600, evaluation=12 * 7 + 5, steps=15_000, precision="float32")
+    assert cost(epochs=20).training == 2 * cost().training
+    half = cost(max_steps=7_500)
+    assert (half.steps, half.training) == (7_500, 300)
+    untrained = cost(0, epochs=0)
+    assert (untrained.steps, untrained.training, untrained.evaluation) == (0, 0, 2 * 7 + 5)
 
 
-def test_the_spec_says_the_same_of_a_step() -> None:
-    """Section 7.3: 0.75 TFLOP for MNIST, which counts the originals r times."""
-    one = cost(mnist())
-    unique = (1 + 1 / 5) / 2
-    assert one.training / one.steps / unique == pytest.approx(0.75e12, rel=0.01)
-
-
-def test_epochs_evaluations_and_steps() -> None:
-    whole = cost(mnist())
-    assert cost(mnist(), schedule=ScheduleSettings(epochs=20)).training == 2 * whole.training
-    half = cost(mnist(), schedule=ScheduleSettings(epochs=10, max_steps=7_500))
-    assert (half.steps, half.training) == (7_500, whole.training / 2)
-    untrained = cost(mnist(), passes=[], schedule=ScheduleSettings(epochs=0))
-    assert (untrained.steps, untrained.training) == (0, 0)
-    assert untrained.evaluation > 0
-
-    def evaluation(**schedule: object) -> float:
-        return cost(mnist(), schedule=ScheduleSettings(epochs=10, **schedule)).evaluation  # type: ignore[arg-type]
-
-    one = 70_000 * 2 * (89_395_200 + 4608 * 50)
-    assert evaluation(double_evaluation=True) - whole.evaluation == 11 * one
-    assert evaluation(snapshot_steps=(0, 100, 15_000, 15_001)) - whole.evaluation == 3 * one
+def test_evaluations_and_snapshots() -> None:
+    assert cost(double_evaluation=True).evaluation - cost().evaluation == 11 * 7
+    snapshots = cost(snapshot_steps=(0, 100, 15_000, 15_001))
+    assert snapshots.evaluation - cost().evaluation == 3 * 7
     # at epochs 0, 4, 8 and 10
-    assert whole.evaluation - evaluation(evaluate_every=4) == 7 * one
-
-
-def test_each_head_counts_with_its_own_images() -> None:
-    heads = {
-        "A": HeadSettings(k=70, splits=("train", "unlabeled")),
-        "B": HeadSettings(k=10, splits=("train",)),
-    }
-    dataset = mnist(train=700, unlabeled=7_000, test=70)
-    both = cost(dataset, heads=heads, passes=["A", "B"], schedule=ScheduleSettings(epochs=1))
-    assert both.steps == 55 + 5
-    features = 4608 * 5
-    assert both.training == 36 * (
-        7_700 * (89_395_200 + features * 70) + 700 * (89_395_200 + features * 10)
-    )
+    assert cost().evaluation - cost(evaluate_every=4).evaluation == 7 * 7
 
 
 @pytest.mark.parametrize(
     ("mapping", "test", "images"),
-    [((), (), 8), (("train",), ("test",), 8), (("test",), ("test",), 3), ((), ("unlabeled",), 8),
-     (("unlabeled",), ("unlabeled",), 0)],
-)  # fmt: skip
+    [
+        ((), (), 8),
+        (("train",), ("test",), 8),
+        (("test",), ("test",), 3),
+        ((), ("unlabeled",), 8),
+        (("unlabeled",), ("unlabeled",), 0),
+    ],
+)
 def test_images_that_get_assignments(
     mapping: tuple[str, ...], test: tuple[str, ...], images: int
 ) -> None:
@@ -145,25 +66,54 @@ def test_images_that_get_assignments(
     assert evaluated_images(settings, mnist(train=5, unlabeled=100, test=3)) == images
 
 
+def test_kmeans_by_hand() -> None:
+    # 6 points of 2 numbers, 3 centres: 36 differences squared and added
+    assert kmeans_operations(6, 2, 3) == 72
+    assert kmeans_operations(6, 2, 3, restarts=10, iterations=300) == 3000 * 72
+
+
 def test_hours_follow_from_the_stated_rates() -> None:
-    seconds = 3600.0
-    gpu = Cost(GPU_RATES["bfloat16"] * seconds, 0, 1, "bfloat16")
-    assert gpu.hours(gpu=True) == 1
-    assert gpu.hours(gpu=False) > 100
-    # by construction: the run that was measured takes as long as it took
-    for precision, pairs in MEASURED_PAIRS.items():
-        one = cost(mnist(), sub_heads=1, compute=ComputeSettings(precision=precision))  # type: ignore[arg-type]
-        without_head = one.training * 89_395_200 / (89_395_200 + 4608 * 10)
-        measured = 10 * 3 * 70_000 * 5 / pairs
-        assert without_head / core_rate(precision) / MEASURED_CORES == pytest.approx(measured)
+    hour = 3600.0
+    assert Cost(GPU_RATES["bfloat16"] * hour, precision="bfloat16").hours(gpu=True) == 1
+    assert Cost(0, CORE_RATES["float32"] * hour).hours(gpu=False) == 1
+    assert Cost(clustering=CLUSTERING_RATE * hour).hours(gpu=False) == 1
 
 
-def test_every_run_of_every_scale_tells_its_cost_unless_it_has_no_network() -> None:
+@pytest.mark.parametrize(("precision", "pairs"), [("bfloat16", 640), ("float32", 310)])
+def test_the_rate_of_a_core_is_what_was_measured(precision: str, pairs: float) -> None:
+    """Design, section 7: pairs a second on two cores; each image once for its five transforms."""
+    network = NetworkSettings(
+        family="B", input_size=24, in_channels=1, batchnorm_running_statistics=False
+    )
+    heads = {"heads": {"B": 10}, "sub_heads": 5}
+    image = committed(NetworkPass("iic.networks.build.build", network, heads)).training
+    assert CORE_RATES[precision] == pytest.approx(pairs * (1 + 1 / 5) * image / 2, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("run", "scale", "minutes"),
+    [
+        ("mnist/kmeans", "laptop", 3.9),
+        ("mnist/spectral", "laptop", 4.8),
+        ("cifar10_test/kmeans", "laptop_cifar10", 0.74),
+    ],
+)
+def test_the_rate_of_clustering_is_near_what_receipts_say(
+    run: str, scale: str, minutes: float
+) -> None:
+    """Minutes of a core, two times what results/ has of two."""
+    whole = plan(scale).run(run)
+    found = whole.settings.cost(plan(scale).datasets[whole.dataset], committed)
+    assert found is not None
+    assert 0.4 < found.hours(gpu=False) * 60 / minutes < 2.5
+
+
+def test_every_run_of_every_scale_tells_its_cost() -> None:
     for scale in scale_names():
         whole = plan(scale)
         for run in whole.runs.values():
-            found = run.settings.cost(whole.datasets[run.dataset])
-            trains = any(hasattr(run.settings, one) for one in ("network", "autoencoder"))
-            assert (found is None) == (not trains), run.id
-            assert found is None or found.evaluation > 0
-    assert MethodSettings().cost(mnist()) is None
+            found = run.settings.cost(whole.datasets[run.dataset], committed)
+            assert found is not None, run.id
+            trains = any(hasattr(run.settings, name) for name in ("network", "autoencoder"))
+            assert (found.evaluation > 0, found.clustering > 0) == (trains, not trains)
+    assert MethodSettings().cost(mnist(), committed) is None

@@ -14,6 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from iic.cli.app import app
+from iic.params.operations import committed
 from iic.params.runs import Plan, plan
 from iic.provenance import fingerprint as fingerprints
 from iic.provenance import jobs
@@ -66,14 +67,44 @@ def test_with_nothing_measured(tmp_path: Path) -> None:
     assert found.all_trainings.hours_left == found.all_trainings.hours_total
     for one in found.trainings:
         run = whole.run(one.run)
-        cost = run.settings.cost(whole.datasets[run.dataset])
-        if cost is None:
-            assert (one.hours, one.basis) == (None, None)
-        else:
-            assert one.hours is not None and one.basis == "assumed rate"
-            assert (one.hours.core, one.hours.gpu) == (cost.hours(gpu=False), 0)
-    unknown = sum(one.hours is None for one in found.trainings)
+        cost = run.settings.cost(whole.datasets[run.dataset], committed)
+        assert cost is not None and one.hours is not None and one.basis == "assumed rate"
+        assert (one.hours.core, one.hours.gpu) == (cost.hours(gpu=False), 0)
+    assert found.all_trainings.without_estimate == 0
+
+
+def with_other_network(whole: Plan, run: str) -> Plan:
+    """A plan in which a run has a network that is in no committed scale."""
+    settings = whole.run(run).settings
+    network = settings.network.model_copy(update={"channels": (3, 5, 7)})
+    changed = settings.model_copy(update={"network": network})
+    runs = {
+        name: type(one)(**vars(one) | {"settings": changed}) if name == run else one
+        for name, one in whole.runs.items()
+    }
+    return type(whole)(**vars(whole) | {"runs": runs})
+
+
+def test_a_network_that_nobody_counted_has_no_estimate(tmp_path: Path) -> None:
+    whole = with_other_network(plan("mini"), "digits/iic")
+    found = status(whole, tmp_path)
+    assert {one.run for one in found.trainings if one.hours is None} == {"digits/iic"}
+    unknown = len(whole.run("digits/iic").seeds)
     assert found.all_trainings.without_estimate == unknown > 0
+
+
+def test_the_verb_counts_what_the_file_does_not_have(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "iic.cli.status.plan", lambda scale: with_other_network(plan(scale), "digits/iic")
+    )
+    monkeypatch.setattr("iic.cli.status.look", lambda whole, count: status(whole, tmp_path, count))
+    said = CliRunner().invoke(app, ["status", "--scale", "mini", "--json"])
+    assert said.exit_code == 0 and said.stderr.count("counting iic.networks.build.build(") == 2
+    assert "channels: [3, 5, 7]" in said.stderr and "iic export operations" in said.stderr
+    content = json.loads(said.stdout)
+    assert content["all_trainings"]["without_estimate"] == 0
 
 
 def test_gpu_hours_and_core_hours_are_told_apart(tmp_path: Path) -> None:
@@ -129,8 +160,8 @@ def test_a_changed_setting_makes_its_run_and_what_shows_it_stale(whole: Plan, tr
     assert display(found, "table_1").state == "stale"
     assert display(found, "table_1").trainings.stale == left
     assert display(found, "figure_3").state == "done"
-    # what they once took says nothing of other settings, and k-means has no estimate
-    assert all(one.hours is None for one in found.trainings if one.run == RUN)
+    # what they once took says nothing of other settings
+    assert {one.basis for one in found.trainings if one.run == RUN} == {"assumed rate"}
 
 
 def test_what_is_thought_of_costs_makes_nothing_stale(whole: Plan, tree: Path) -> None:

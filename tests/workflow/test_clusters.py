@@ -14,6 +14,7 @@ import psutil
 import pytest
 import yaml
 
+from iic.params.operations import committed
 from iic.params.runs import plan
 from iic.records.files import read_record
 from iic.records.paths import RunPaths
@@ -27,6 +28,7 @@ from tests.workflow.workflow_helpers import (
     iic,
     planned,
     run,
+    snakemake,
     write_scale,
 )
 
@@ -180,8 +182,8 @@ def fake_slurm(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(
     ("profile", "gpu", "others"),
     [
-        ("cluster-generic", "ngpus=1", r"ncpus=1,mem=6\d{3}mb,walltime=86400,ngpus=0 "),
-        ("slurm", "--gpus=1", r" -t 1440 --mem 6\d{3} --requeue --ntasks=1 --cpus-per-task=1 "),
+        ("cluster-generic", "ngpus=1", r"ncpus=1,mem=6\d{3}mb,walltime=7200,ngpus=0 "),
+        ("slurm", "--gpus=1", r" -t 120 --mem 6\d{3} --requeue --ntasks=1 --cpus-per-task=1 "),
     ],
 )
 def test_a_run_that_wants_a_gpu_asks_for_one_and_others_do_not(
@@ -201,9 +203,21 @@ def test_a_run_that_wants_a_gpu_asks_for_one_and_others_do_not(
     assert re.search(r"gpus?=[1-9]", on_gpu) and not re.search(r"gpus?=[1-9]", elsewhere)
     # time as estimated, with room: a batch system would end a long training half-way
     whole = plan("mixed", clone / "params")
-    cost = whole.run("digits/iic").settings.cost(whole.datasets["digits"])
+    cost = whole.run("digits/iic").settings.cost(whole.datasets["digits"], committed)
     minutes = int(re.search(r" -t (\d+) |$", on_gpu)[1] or asked(on_gpu)[2] // 60)
     assert max(48, 3 * cost.hours(gpu=True)) < minutes / 60 < cost.steps / 3600
+
+
+def test_a_dry_run_shows_what_would_be_asked_for(clone: Path) -> None:
+    said = snakemake(
+        clone, "--dry-run", f"--profile={PROFILES / 'slurm'}", str(LONG.receipt), scale="long"
+    ).said
+    (line,) = re.findall(r"^Job \d+: Training iic on digits .*$", said, flags=re.MULTILINE)
+    whole = plan("long", clone / "params")
+    cost = whole.run("digits/iic").settings.cost(whole.datasets["digits"], committed)
+    hours = round(3 * cost.hours(gpu=False) + cost.steps / 20 / 3600)
+    limits = re.search(r" At most 1 threads, 6\d{3} MB, (\d+) minutes, 0 GPUs\.$", line)
+    assert int(limits[1]) == 60 * hours > 120, line
 
 
 @pytest.mark.parametrize("profile", sorted(path.parent.name for path in PROFILES.glob("*/*.yaml")))

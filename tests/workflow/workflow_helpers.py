@@ -97,7 +97,7 @@ def planned(
 ) -> list[str]:
     """Messages of the jobs that Snakemake would run, sorted."""
     said = snakemake(clone, "--dry-run", *targets, scale=scale, config=config).said
-    jobs = sorted(re.findall(r"^Job \d+: (.+)$", said, flags=re.MULTILINE))
+    jobs = sorted(re.findall(r"^Job \d+: (.+?\.)(?: At most .+)?$", said, flags=re.MULTILINE))
     assert bool(jobs) != (NOTHING in said), said[-2000:]
     return jobs
 

@@ -68,16 +68,9 @@ def training_memory(wildcards, attempt):
 
 
 def training_minutes(wildcards, attempt):
-    """Three times the estimate that `iic status` shows, which counts multiplications alone, and a
-    second for 20 steps, in whole hours; two hours at least, and a day where nobody can estimate.
-    A training that needs more goes on at the next attempt."""
-    run = trained(wildcards)
-    cost = run.settings.cost(PLAN.datasets[run.dataset])
-    if cost is None:
-        return 24 * 60 * attempt
-    workers = 1 if run.settings.gpu else run.settings.threads
-    hours = 3 * cost.hours(run.settings.gpu) / workers + cost.steps / 20 / 3600
-    return max(2, round(hours)) * 60 * attempt
+    """Three times what receipts of the same settings say, or what is estimated, in whole hours. A
+    training that needs more goes on at the next attempt."""
+    return 60 * runtime.hours_asked(PLAN, trained(wildcards)) * attempt
 
 
 def one_of(names):

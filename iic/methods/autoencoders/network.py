@@ -8,6 +8,7 @@ fade.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 
 from torch import Tensor, nn
@@ -37,6 +38,15 @@ class Autoencoder(nn.Module):
         """Reconstruction of images (N, C, s, s) where the encoder's output is the code itself."""
         reconstruction: Tensor = self.decoder(self.encoder(x))
         return reconstruction
+
+
+def reconstruction(settings: AutoencoderSettings, code_outputs: int) -> Callable[[Tensor], Tensor]:
+    """An image's way in training, for its operations (`iic.params.operations`).
+
+    Where the encoder gives more than a code, the first of its numbers stand for the code.
+    """
+    network = Autoencoder(settings, code_outputs)
+    return lambda images: network.decoder(network.encoder(images)[:, : settings.code])
 
 
 def _dense(settings: AutoencoderSettings, outputs: int) -> tuple[nn.Sequential, nn.Sequential]:

@@ -1,4 +1,4 @@
-"""Settings of the autoencoders of Table 1, and what a pass through one costs (torch-free).
+"""Settings of the networks of Table 1's autoencoders (torch-free).
 
 The architectures behind the quoted numbers were never published
 (docs/spec/baselines.md#quoted-rows), so one documented choice serves all four rows: for grey images
@@ -10,7 +10,6 @@ the encoder.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import pairwise
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -97,30 +96,3 @@ class AutoencoderSettings(Model):
                 f"{image.height} x {image.width}",
                 "a divisor of the side of square images",
             )
-
-
-def encoder_macs(settings: AutoencoderSettings, code_outputs: int | None = None) -> int:
-    """Multiplications with a weight of one image's way to its code.
-
-    Args:
-        settings: The autoencoder.
-        code_outputs: Numbers that the encoder gives, where it gives more than the code.
-    """
-    outputs = settings.code if code_outputs is None else code_outputs
-    if settings.family == "dense":
-        widths = (settings.inputs, *settings.layers, outputs)
-        return sum(narrow * wide for narrow, wide in pairwise(widths))
-    return _convolutions(settings) + settings.map_side**2 * settings.layers[-1] * outputs
-
-
-def decoder_macs(settings: AutoencoderSettings) -> int:
-    """Multiplications with a weight of one image's way back: the mirror of the way to the code."""
-    return encoder_macs(settings)
-
-
-def _convolutions(settings: AutoencoderSettings) -> int:
-    total, side = 0, settings.input_size
-    for narrow, wide in pairwise((settings.in_channels, *settings.layers)):
-        side //= 2
-        total += side**2 * narrow * wide * KERNEL**2
-    return total

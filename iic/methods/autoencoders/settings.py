@@ -8,15 +8,12 @@ from typing import Literal
 
 from pydantic import Field
 
-from iic.methods.autoencoders.network_settings import (
-    AutoencoderSettings,
-    decoder_macs,
-    encoder_macs,
-)
+from iic.methods.autoencoders.network_settings import AutoencoderSettings
 from iic.params.base import Model, Problem
-from iic.params.cost import FORWARD, TRAINING, Cost, evaluated_images, scheduled
+from iic.params.cost import Cost, evaluated_images, scheduled
 from iic.params.datasets import Dataset
 from iic.params.method import MethodSettings
+from iic.params.operations import Count, NetworkPass
 from iic.params.splits import image_count, split_problems
 from iic.params.training import ComputeSettings, OptimiserSettings, ScheduleSettings
 
@@ -56,19 +53,32 @@ class ReconstructionSettings(MethodSettings):
         """Numbers that the encoder gives for an image: those of its code."""
         return self.autoencoder.code
 
-    def cost(self, dataset: Dataset) -> Cost:
+    def cost(self, dataset: Dataset, count: Count) -> Cost:
         """Operations of one training; k-means is not counted."""
-        encoder = encoder_macs(self.autoencoder, self.code_outputs)
+        coding, training = (
+            count(
+                NetworkPass(
+                    f"iic.methods.autoencoders.network.{builder}",
+                    self.autoencoder,
+                    {"code_outputs": self.code_outputs},
+                    route,
+                )
+            )
+            for builder, route in (("Autoencoder", ("encoder",)), ("reconstruction", ()))
+        )
         images = image_count(self.splits, dataset)
         steps = math.ceil(images / self.batch_images)
-        predicting = FORWARD * encoder * evaluated_images(self.evaluation, dataset)
+        predicting = coding.forward * evaluated_images(self.evaluation, dataset)
         # codes are computed once more for the inertia of the last and of the best epoch
         checkpoints = 2 if steps and self.schedule.epochs else 1
         return scheduled(
-            self.schedule, self.compute, steps,
-            TRAINING * (encoder + decoder_macs(self.autoencoder)) * images,
-            predicting=predicting, finishing=predicting * checkpoints,
-        )  # fmt: skip
+            self.schedule,
+            self.compute,
+            steps,
+            training.training * images,
+            predicting=predicting,
+            finishing=predicting * checkpoints,
+        )
 
     def problems(self, dataset: Dataset) -> Iterator[Problem]:
         """Whether network, splits, batch and clusters fit the dataset."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
@@ -69,3 +71,22 @@ class DECNetwork(Autoencoder):
         # Flatten, and then two modules, Linear and ReLU, for each layer below
         inputs: Tensor = self.encoder[: 1 + 2 * layer](images)
         return inputs
+
+
+def layer_pass(settings: AutoencoderSettings, layer: int) -> Callable[[Tensor], Tensor]:
+    """An image's way while one layer is pretrained, for its operations (`iic.params.operations`).
+
+    Args:
+        settings: The autoencoder.
+        layer: Of the encoder, counted from 0.
+    """
+    network = DECNetwork(settings, k=1, images=1, scale=1.0)
+    encode, decode = network.pair(layer)
+
+    def reconstruct(images: Tensor) -> Tensor:
+        with torch.no_grad():
+            inputs = network.below(images, layer)
+        outputs: Tensor = decode(encode(inputs))
+        return outputs
+
+    return reconstruct

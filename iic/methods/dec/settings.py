@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import pairwise
+from dataclasses import replace
 from typing import Literal, NamedTuple
 
 from pydantic import Field
 
-from iic.methods.autoencoders.network_settings import decoder_macs, encoder_macs
 from iic.methods.autoencoders.settings import ReconstructionSettings
 from iic.params.base import Model, Problem
-from iic.params.cost import FORWARD, TRAINING, Cost, evaluated_images, scheduled
+from iic.params.cost import Cost, evaluated_images, scheduled
 from iic.params.datasets import Dataset
+from iic.params.operations import Count, NetworkPass
 from iic.params.optimisers import MomentumSettings
 from iic.params.splits import image_count
 
@@ -103,33 +103,40 @@ class DECSettings(ReconstructionSettings):
         own = self.pretraining
         return float(own.learning_rate * own.decay ** (phase.epoch // own.decay_epochs))
 
-    def cost(self, dataset: Dataset) -> Cost:
+    def cost(self, dataset: Dataset, count: Count) -> Cost:
         """Operations of one training that does not end early; k-means is not counted."""
         images = image_count(self.splits, dataset)
         steps = -(-images // self.batch_images)
-        encoder = encoder_macs(self.autoencoder)
-        predicting = FORWARD * encoder * evaluated_images(self.evaluation, dataset)
-        whole = self.schedule.model_copy(update={"epochs": self.total_epochs})
-        found = scheduled(
-            whole, self.compute, steps, 0, predicting=predicting, finishing=2 * predicting
-        )
-        training, left = 0.0, found.steps
-        for epochs, each in self._operations():
-            taken = min(epochs * steps, left)
-            training += images * each * (taken / steps if steps else 0)
-            left -= taken
-        return Cost(training, found.evaluation, found.steps, found.precision)
+        autoencoder = "iic.methods.autoencoders.network.Autoencoder"
+        layer_pass = "iic.methods.dec.network.layer_pass"
+        coding = count(NetworkPass(autoencoder, self.autoencoder, route=("encoder",)))
+        finetuning = count(NetworkPass(autoencoder, self.autoencoder)).training
+        layers = [
+            count(
+                NetworkPass(
+                    "iic.methods.dec.network.layer_pass", self.autoencoder, {"layer": layer}
+                )
+            )
+            for layer in range(self.layers)
+        ]
+        phases: list[tuple[int, float]] = [
+            (self.pretraining.layer_epochs, layer.training) for layer in layers
+        ]
+        phases.append((self.pretraining.finetuning_epochs, finetuning))
+        refreshing = coding.forward / self.refresh_epochs
+        phases.append((self.schedule.epochs, coding.training + refreshing))
 
-    def _operations(self) -> Iterator[tuple[int, float]]:
-        """Epochs of each phase in order, and one image's operations in one of them."""
-        own = self.autoencoder
-        below = 0
-        for narrow, wide in pairwise((own.inputs, *own.layers, own.code)):
-            pair = TRAINING * 2 * narrow * wide
-            yield self.pretraining.layer_epochs, FORWARD * below + pair
-            below += narrow * wide
-        yield self.pretraining.finetuning_epochs, TRAINING * (below + decoder_macs(own))
-        yield self.schedule.epochs, (TRAINING + FORWARD / self.refresh_epochs) * below
+        predicting = coding.forward * evaluated_images(self.evaluation, dataset)
+        schedule = self.schedule.model_copy(update={"epochs": self.total_epochs})
+        cost = scheduled(
+            schedule, self.compute, steps, 0, predicting=predicting, finishing=2 * predicting
+        )
+        training, left = 0.0, cost.steps
+        for epochs, operations in phases:
+            taken = min(epochs * steps, left)
+            training += images * operations * (taken / steps if steps else 0)
+            left -= taken
+        return replace(cost, training=training)
 
     def problems(self, dataset: Dataset) -> Iterator[Problem]:
         """Whether all fits the dataset, and is what DEC can be trained with."""

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Literal
 
 from pydantic import Field
 
 from iic.engine.clustering.settings import PixelClusterSettings, first_images, sample_problems
 from iic.params.base import Problem
-from iic.params.cost import FORWARD, TRAINING, Cost, evaluated_images, scheduled
+from iic.params.cost import Cost, evaluated_images, scheduled
 from iic.params.datasets import Dataset
-from iic.params.map_cost import segmentation_macs
 from iic.params.method import MethodSettings
+from iic.params.operations import Count, NetworkPass
 from iic.params.optimisers import MomentumSettings
 from iic.params.segmentation import (
-    SHRINKAGE,
     MapSettings,
     SegmentationAugmentation,
     SegmentationNetworkSettings,
@@ -76,35 +76,36 @@ class DeepClusterMapSettings(MethodSettings):
         each = max(1, samples // max(1, images))
         return min(images, samples, math.ceil(self.directions_samples / each))
 
-    def cost(self, dataset: Dataset) -> Cost:
+    def cost(self, dataset: Dataset, count: Count) -> Cost:
         """Operations of one training; clustering is not counted.
 
         The teacher's labels, and features of the images before each epoch, count as evaluation.
         """
-        trunk, positions = segmentation_macs(self.network), self.network.input_size // 2 - SHRINKAGE
-        top = positions**2 * self.network.channels[-1] * self.clusters
+        components = min(self.components, self.network.channels[-1])
+        others = {"components": components, "clusters": self.clusters}
+        builder = "iic.methods.deepcluster.map_network.PseudoLabelledMaps"
+        features, training = (
+            count(NetworkPass(builder, self.network, others, route)) for route in (("trunk",), ())
+        )
         images = image_count(self.splits, dataset)
+        steps = math.ceil(images / self.batch_images)
         sampled = self.evaluation_clusters.looks(images)
         if self.evaluate_on == "whitened":
             sampled += self.directions_images(self.evaluation_clusters.samples, images)
-        plain = scheduled(
-            self.schedule, self.compute, math.ceil(images / self.batch_images),
-            TRAINING * (trunk + top) * images,
-            predicting=FORWARD * trunk * (evaluated_images(self.evaluation, dataset)
-                                          + sampled),
+        cost = scheduled(
+            self.schedule,
+            self.compute,
+            steps,
+            training.training * images,
+            predicting=features.forward * (evaluated_images(self.evaluation, dataset) + sampled),
             finishing=0,
-        )  # fmt: skip
-        # features twice before an epoch, and labels of every crop
-        share = plain.training / (TRAINING * (trunk + top) * images) if images else 0.0
+        )
+        epochs = cost.steps / steps if steps else 0.0
+        # features before an epoch: for the clusters, for their first points, for the directions
         looks = min(images, self.samples) + first_images(self.samples, images)
         looks += self.directions_images(self.samples, images)
-        between = math.ceil(share) * looks + share * images
-        return Cost(
-            training=plain.training,
-            evaluation=plain.evaluation + FORWARD * trunk * between,
-            steps=plain.steps,
-            precision=plain.precision,
-        )
+        between = math.ceil(epochs) * looks + epochs * images
+        return replace(cost, evaluation=cost.evaluation + features.forward * between)
 
     def problems(self, dataset: Dataset) -> Iterator[Problem]:
         """Whether network, crops, batch, samples and clusters fit the dataset."""

@@ -7,10 +7,11 @@ from typing import Literal
 
 from pydantic import Field
 
-from iic.params.cost import Cost, evaluated_images, feature_count, trunk_macs
+from iic.params.cost import Cost, evaluated_images
 from iic.params.datasets import Dataset
 from iic.params.features import FeatureSettings
 from iic.params.method import Problem
+from iic.params.operations import Count, NetworkPass
 from iic.params.optimisers import MomentumSettings
 from iic.params.splits import image_count
 
@@ -37,19 +38,28 @@ class DeepClusterSettings(FeatureSettings):
         learning_rate=0.05, momentum=0.9, weight_decay=1e-5
     )
 
-    def cost(self, dataset: Dataset) -> Cost:
+    def cost(self, dataset: Dataset, count: Count) -> Cost:
         """Operations of one training: features of all images before each epoch among them."""
-        macs = trunk_macs(self.network) + feature_count(self.network) * self.features
-        images, evaluated = (
-            count + min(self.directions_images or count, count)
-            for count in (
-                image_count(self.splits, dataset), evaluated_images(self.evaluation, dataset)
-            )
-        )  # fmt: skip
+        builder = "iic.methods.deepcluster.network.DeepClusterNetwork"
+        others = {"features": self.features, "clusters": self.clusters, "images": 1}
+        features, training = (
+            count(NetworkPass(builder, self.network, others, route))
+            for route in (("forward",), ("forward", "classify"))
+        )
+        trained = image_count(self.splits, dataset)
+        evaluated = evaluated_images(self.evaluation, dataset)
+        # once more for the principal directions
+        between, predicted = (
+            images + min(self.directions_images or images, images)
+            for images in (trained, evaluated)
+        )
         return self._cost(
-            dataset, training=macs + self.features * self.clusters, features=macs,
-            predicted=evaluated, between=images,
-        )  # fmt: skip
+            dataset,
+            training=training.training,
+            features=features.forward,
+            predicted=predicted,
+            between=between,
+        )
 
     def problems(self, dataset: Dataset) -> Iterator[Problem]:
         """Whether there are images for so many pseudo-classes, and the rest fits."""

@@ -17,11 +17,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal
 
+from iic.methods.iic.cost import segmentation_cost
 from iic.methods.iic.map_settings import TrainedSegmentationSettings
 from iic.params.cost import Cost
 from iic.params.datasets import Dataset
-from iic.params.map_cost import segmentation_cost
 from iic.params.method import Problem
+from iic.params.operations import Count
 from iic.params.training import HeadSettings
 
 if TYPE_CHECKING:
@@ -51,21 +52,9 @@ class Settings(TrainedSegmentationSettings):
             turns.reverse()
         return turns[epoch % 2] if self.heads_per_epoch == "one" else turns[0] + turns[1]
 
-    def cost(self, dataset: Dataset) -> Cost:
+    def cost(self, dataset: Dataset, count: Count) -> Cost:
         """Operations of one training."""
-        return segmentation_cost(
-            dataset,
-            network=self.network,
-            heads={"A": self.head_a, "B": self.head_b},
-            passes=["A"] * self.head_a.passes + ["B"] * self.head_b.passes,
-            share=0.5 if self.heads_per_epoch == "one" else 1.0,
-            sub_heads=self.sub_heads,
-            pairs=self.pairs,
-            maps=self.maps,
-            evaluation=self.evaluation,
-            schedule=self.schedule,
-            compute=self.compute,
-        )
+        return segmentation_cost(self, self.schedule, self.pairs, dataset, count)
 
     def problems(self, dataset: Dataset) -> Iterator[Problem]:
         """Whether all fits together and fits the dataset."""

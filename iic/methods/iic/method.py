@@ -14,10 +14,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal
 
+from iic.methods.iic.cost import clustering_cost
 from iic.methods.iic.settings import ClusteringSettings
-from iic.params.cost import Cost, clustering_cost
+from iic.params.cost import Cost
 from iic.params.datasets import Dataset
 from iic.params.method import Problem
+from iic.params.operations import Count
 from iic.params.training import HeadSettings, OptimiserSettings, ScheduleSettings
 
 if TYPE_CHECKING:
@@ -48,20 +50,9 @@ class Settings(ClusteringSettings):
         main = ["B"] * self.head_b.passes
         return auxiliary + main if self.head_order == "A first" else main + auxiliary
 
-    def cost(self, dataset: Dataset) -> Cost:
+    def cost(self, dataset: Dataset, count: Count) -> Cost:
         """Operations of one training."""
-        auxiliary = "A" if self.overclustering_head else "B"
-        return clustering_cost(
-            dataset,
-            network=self.network,
-            heads={"A": self.head_a, "B": self.head_b},
-            passes=["B"] * self.head_b.passes + [auxiliary] * self.head_a.passes,
-            sub_heads=self.sub_heads,
-            pairs=self.pairs,
-            evaluation=self.evaluation,
-            schedule=self.schedule,
-            compute=self.compute,
-        )
+        return clustering_cost(self, self.schedule, dataset, count)
 
     def problems(self, dataset: Dataset) -> Iterator[Problem]:
         """Whether all fits together and fits the dataset."""

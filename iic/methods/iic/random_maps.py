@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
+from iic.methods.iic.cost import segmentation_cost
 from iic.methods.iic.map_settings import SegmentationSettings
 from iic.params.cost import Cost
 from iic.params.datasets import Dataset
-from iic.params.map_cost import segmentation_cost
 from iic.params.method import Problem
+from iic.params.operations import Count
 from iic.params.segmentation import ShiftSettings, map_problems
 from iic.params.training import HeadSettings, OptimiserSettings, PairSettings, ScheduleSettings
 
@@ -58,21 +59,9 @@ class Settings(SegmentationSettings):
         """One evaluation, and no epoch."""
         return ScheduleSettings(epochs=0, evaluation_batch=self.evaluation_batch)
 
-    def cost(self, dataset: Dataset) -> Cost:
+    def cost(self, dataset: Dataset, count: Count) -> Cost:
         """Operations of the evaluation: nothing is trained."""
-        return segmentation_cost(
-            dataset,
-            network=self.network,
-            heads={"B": HeadSettings(k=self.k)},
-            passes=[],
-            share=1.0,
-            sub_heads=self.sub_heads,
-            pairs=PAIRS,
-            maps=self.maps,
-            evaluation=self.evaluation,
-            schedule=self.schedule,
-            compute=self.compute,
-        )
+        return segmentation_cost(self, self.schedule, PAIRS, dataset, count)
 
     def problems(self, dataset: Dataset) -> Iterator[Problem]:
         """Whether the network fits the transforms and the dataset."""

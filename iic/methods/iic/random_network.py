@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
+from iic.methods.iic.cost import clustering_cost
 from iic.methods.iic.settings import ClusteringSettings
-from iic.params.cost import Cost, clustering_cost
+from iic.params.cost import Cost
 from iic.params.datasets import Dataset
 from iic.params.method import Problem
+from iic.params.operations import Count
 from iic.params.training import HeadSettings, OptimiserSettings, ScheduleSettings
 
 if TYPE_CHECKING:
@@ -54,19 +56,9 @@ class Settings(ClusteringSettings):
             double_evaluation=self.double_evaluation,
         )
 
-    def cost(self, dataset: Dataset) -> Cost:
+    def cost(self, dataset: Dataset, count: Count) -> Cost:
         """Operations of the evaluation: nothing is trained."""
-        return clustering_cost(
-            dataset,
-            network=self.network,
-            heads={"B": HeadSettings(k=self.k, splits=self.evaluation.test)},
-            passes=[],
-            sub_heads=self.sub_heads,
-            pairs=self.pairs,
-            evaluation=self.evaluation,
-            schedule=self.schedule,
-            compute=self.compute,
-        )
+        return clustering_cost(self, self.schedule, dataset, count)
 
     def problems(self, dataset: Dataset) -> Iterator[Problem]:
         """Whether the network fits the transforms and the dataset."""

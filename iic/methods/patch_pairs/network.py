@@ -8,8 +8,11 @@ map.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from iic.methods.patch_pairs.settings import PatchHeadSettings
 from iic.networks.layers import batch_norm, initialise
@@ -148,3 +151,21 @@ def build_patch_pairs(
         outputs=outputs,
         running_statistics=settings.batchnorm_running_statistics,
     )
+
+
+def pair_pass(
+    settings: SegmentationNetworkSettings, side: int, head: PatchHeadSettings, outputs: int
+) -> Callable[[Tensor], Tensor]:
+    """An image's way in training, for its operations (`iic.params.operations`).
+
+    Whatever two patches hold and wherever they lie, they take the same.
+    """
+    network = build_patch_pairs(settings, side, head, outputs)
+
+    def answer(images: Tensor) -> Tensor:
+        patch = functional.interpolate(network.trunk(images), size=side)
+        pair = [network.branch(patch).flatten(1) for _ in range(2)]
+        answers: Tensor = network.joint(torch.cat(pair, dim=1))
+        return answers
+
+    return answer

@@ -10,10 +10,10 @@ from pydantic import Field, model_validator
 
 from iic.engine.clustering.settings import PixelClusterSettings
 from iic.params.base import Model, Problem
-from iic.params.cost import FORWARD, TRAINING, Cost, evaluated_images, scheduled
+from iic.params.cost import Cost, evaluated_images, scheduled
 from iic.params.datasets import Dataset
-from iic.params.map_cost import segmentation_macs
 from iic.params.method import MethodSettings
+from iic.params.operations import Count, NetworkPass
 from iic.params.segmentation import (
     MapSettings,
     SegmentationAugmentation,
@@ -85,22 +85,26 @@ class PatchPairSettings(MethodSettings):
         """Numbers that the head gives for a pair."""
         raise NotImplementedError
 
-    def cost(self, dataset: Dataset) -> Cost:
-        """Operations of one training; k-means is not counted, nor is the stretching of maps."""
-        trunk, side, wide = segmentation_macs(self.network), self.patches.side, self.patch_head
-        branch = 9 * self.network.channels[-1] * wide.branch_channels * side**2
-        joint = wide.hidden * (2 * wide.branch_channels * side**2 + self.outputs)
+    def cost(self, dataset: Dataset, count: Count) -> Cost:
+        """Operations of one training; k-means is not counted."""
+        network = "iic.methods.patch_pairs.network"
+        others = {"side": self.patches.side, "head": self.patch_head, "outputs": self.outputs}
+        training = count(NetworkPass(f"{network}.pair_pass", self.network, others))
+        builder = f"{network}.build_patch_pairs"
+        features = count(NetworkPass(builder, self.network, others, ("trunk",)))
         images = image_count(self.splits, dataset)
         # k-means samples pixels of the training images; those of the evaluated ones are assigned
         looked_at = self.evaluation_clusters.looks(images) + evaluated_images(
             self.evaluation, dataset
         )
-        predicting = FORWARD * trunk * looked_at
         return scheduled(
-            self.schedule, self.compute, math.ceil(images / self.batch_images),
-            TRAINING * (trunk + 2 * branch + joint) * images,
-            predicting=predicting, finishing=0,
-        )  # fmt: skip
+            self.schedule,
+            self.compute,
+            math.ceil(images / self.batch_images),
+            training.training * images,
+            predicting=features.forward * looked_at,
+            finishing=0,
+        )
 
     def problems(self, dataset: Dataset) -> Iterator[Problem]:
         """Whether patches, crops, network, splits and clusters fit together and fit the dataset."""

@@ -21,8 +21,11 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
+from iic.engine.clustering.settings import FIRST_POINTS
+from iic.params.cost import Cost, evaluated_images, kmeans_operations
 from iic.params.datasets import Dataset
 from iic.params.method import MethodSettings, Problem
+from iic.params.operations import Count
 from iic.params.segmentation import SKY, MapSettings
 from iic.params.splits import image_count, split_problems
 
@@ -53,6 +56,24 @@ class Settings(MethodSettings):
     """Splits that descriptors are taken from; empty: the whole dataset."""
     restarts: int = Field(3, ge=1)
     """Of the k-means of the descriptors that come first; the run of lowest inertia is kept."""
+
+    def cost(self, dataset: Dataset, count: Count) -> Cost:
+        """Operations of descriptors and of k-means; the reading of images is not counted."""
+        images = image_count(self.splits, dataset)
+        looked_at = images + evaluated_images(self.evaluation, dataset)
+        side, rows = self.input_size, self.input_size // LEAST_SIDE
+        # 8 orientations, summed into 4 bins a descriptor along columns, then along rows
+        length = 8 * 4**2
+        describing = 16.0 * (4 * rows * side**2 + (4 * rows) ** 2 * side)
+        first = kmeans_operations(
+            min(images * rows**2, FIRST_POINTS),
+            length,
+            self.k,
+            restarts=self.restarts,
+            iterations=300,
+        )
+        later = kmeans_operations(looked_at * rows**2, length, self.k)
+        return Cost(clustering=looked_at * describing + first + later)
 
     def problems(self, dataset: Dataset) -> Iterator[Problem]:
         """Whether the dataset has label maps, and crops of this size with enough descriptors."""

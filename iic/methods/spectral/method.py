@@ -30,9 +30,11 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
+from iic.params.cost import Cost, evaluated_images, kmeans_operations
 from iic.params.datasets import Dataset
 from iic.params.errors import IICError
 from iic.params.method import MethodSettings, Problem
+from iic.params.operations import Count
 from iic.params.splits import image_count
 
 if TYPE_CHECKING:
@@ -52,6 +54,15 @@ class Settings(MethodSettings):
     restarts: int = Field(10, ge=1)
     """Of k-means, as `max_iterations`."""
     max_iterations: int = Field(300, ge=1)
+
+    def cost(self, dataset: Dataset, count: Count) -> Cost:
+        """Operations of all distances, and of k-means; eigenvectors are not counted."""
+        images = evaluated_images(self.evaluation, dataset)
+        pixels = dataset.image.height * dataset.image.width * dataset.image.channels
+        clustering = kmeans_operations(
+            images, self.k, self.k, restarts=self.restarts, iterations=self.max_iterations
+        )
+        return Cost(clustering=2.0 * images**2 * pixels + clustering)
 
     def problems(self, dataset: Dataset) -> Iterator[Problem]:
         """Whether there are enough images and classes for k clusters, and enough neighbours."""

@@ -7,10 +7,11 @@ from typing import Literal
 
 from pydantic import Field
 
-from iic.params.cost import Cost, evaluated_images, feature_count, trunk_macs
+from iic.params.cost import Cost, evaluated_images
 from iic.params.datasets import Dataset
 from iic.params.features import FeatureSettings
 from iic.params.method import Problem
+from iic.params.operations import Count, NetworkPass
 from iic.params.training import OptimiserSettings
 
 
@@ -27,13 +28,16 @@ class TripletSettings(FeatureSettings):
     """Of the anchors, as `PairSettings.order`; negatives are shuffled anew in each epoch."""
     optimiser: OptimiserSettings = OptimiserSettings(learning_rate=0.01)
 
-    def cost(self, dataset: Dataset) -> Cost:
+    def cost(self, dataset: Dataset, count: Count) -> Cost:
         """Operations of one training: three images a triplet."""
-        macs = trunk_macs(self.network) + feature_count(self.network) * self.outputs
+        builder = "iic.methods.triplets.network.Representation"
+        operations = count(NetworkPass(builder, self.network, {"outputs": self.outputs}))
         return self._cost(
-            dataset, training=3 * macs, features=macs,
+            dataset,
+            training=3 * operations.training,
+            features=operations.forward,
             predicted=evaluated_images(self.evaluation, dataset),
-        )  # fmt: skip
+        )
 
     def problems(self, dataset: Dataset) -> Iterator[Problem]:
         """Whether there are at least as many outputs as clusters, and the rest fits."""

@@ -11,9 +11,11 @@ from iic.methods.autoencoders.settings import ReconstructionSettings
 from iic.params.datasets import find_dataset
 from iic.params.errors import SettingsError
 from iic.params.loading import validate
+from iic.params.operations import committed
 from iic.params.resolve import merged
 from iic.params.runs import plan
 from tests.methods.autoencoders.autoencoder_helpers import MODULES
+from tests.methods.test_cost import of_layers
 
 ROWS = ("ae", "sparse_ae", "denoising_ae", "vae")
 SETTINGS: dict[str, Any] = {
@@ -61,7 +63,7 @@ def test_images_that_are_not_square_are_refused() -> None:
 
 def test_cost_by_hand() -> None:
     encoder = 784 * 30 + 30 * 20 + 20 * 10
-    one = settings(schedule={"evaluate_every": 2}).cost(MNIST)
+    one = settings(schedule={"evaluate_every": 2}).cost(MNIST, of_layers)
     assert one.steps == 4 * 274
     assert one.training == 4 * 70_000 * 6 * 2 * encoder
     # evaluated at epochs 0, 2 and 4, at the end, and the inertia of the last and the best epoch
@@ -76,7 +78,7 @@ def test_the_variational_encoder_gives_twice_the_code() -> None:
 
     plain, doubled = coding("ae"), coding("vae")
     assert (plain.code_outputs, doubled.code_outputs) == (10, 20)
-    more = doubled.cost(MNIST).training - plain.cost(MNIST).training
+    more = doubled.cost(MNIST, of_layers).training - plain.cost(MNIST, of_layers).training
     assert more == plain.schedule.epochs * 70_000 * 6 * 2000 * 10
 
 
@@ -92,7 +94,7 @@ def test_the_table_holds_the_documented_settings(name: str) -> None:
         assert values.optimiser.learning_rate == 1e-3
         assert 100 <= values.schedule.epochs <= 300
         entry = find_dataset(dataset)
-        steps = values.cost(entry).steps / values.schedule.epochs
+        steps = values.cost(entry, committed).steps / values.schedule.epochs
         assert steps == -(-trained // 256)
     grey = runs[f"mnist/{name}"].settings_json["autoencoder"]
     assert (grey["family"], grey["widths"], grey["code"]) == ("dense", None, 10)

@@ -10,8 +10,10 @@ from iic.methods.dec.settings import DECSettings
 from iic.params.datasets import find_dataset
 from iic.params.errors import SettingsError
 from iic.params.loading import validate
+from iic.params.operations import committed
 from iic.params.resolve import merged
 from iic.params.runs import plan
+from tests.methods.test_cost import of_layers
 
 SETTINGS: dict[str, Any] = {
     "autoencoder": {"family": "dense", "input_size": 28, "in_channels": 1, "widths": [30, 20]},
@@ -87,7 +89,7 @@ def test_values_that_cannot_be(changes: dict[str, Any], key: str) -> None:
 
 
 def test_cost_by_hand() -> None:
-    one = settings(schedule={"evaluate_every": 6}, refresh_epochs=2).cost(MNIST)
+    one = settings(schedule={"evaluate_every": 6}, refresh_epochs=2).cost(MNIST, of_layers)
     first, second, third = 784 * 30, 30 * 20, 20 * 10
     encoder = first + second + third
     assert one.steps == 18 * 274
@@ -102,7 +104,7 @@ def test_cost_by_hand() -> None:
 
 
 def test_cost_of_a_training_that_is_cut() -> None:
-    cut = settings(schedule={"max_steps": 2 * 274}).cost(MNIST)
+    cut = settings(schedule={"max_steps": 2 * 274}).cost(MNIST, of_layers)
     assert (cut.steps, cut.training) == (2 * 274, 2 * 70_000 * 12 * 784 * 30)
 
 
@@ -134,6 +136,6 @@ def test_smoke_reaches_the_clustering() -> None:
     whole = plan("smoke")
     run = whole.run("digits/dec")
     assert isinstance(run.settings, DECSettings)
-    cost = run.settings.cost(whole.datasets["digits"])
+    cost = run.settings.cost(whole.datasets["digits"], committed)
     assert cost.steps <= 20
     assert cost.steps / run.settings.total_epochs * run.settings.pretraining_epochs < cost.steps - 1

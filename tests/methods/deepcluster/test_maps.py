@@ -29,7 +29,7 @@ from iic.params.runs import plan
 from iic.records.paths import RunPaths
 from tests.data.standin_helpers import CATALOGUE, write_raw
 from tests.methods.iic.test_maps import catalogue, context
-from tests.methods.test_cost import counted
+from tests.methods.test_cost import counted, of_layers
 
 NAME = "deepcluster"
 CPU = torch.device("cpu")
@@ -192,7 +192,7 @@ def test_stopped_and_gone_on_with_gives_the_same_bytes(
 def test_the_estimate_counts_what_is_computed(tmp_path: Path) -> None:
     for on in ("features", "whitened"):
         run = context(tmp_path / on, NAME, evaluate_on=on)
-        cost = run.settings.cost(catalogue())
+        cost = run.settings.cost(catalogue(), of_layers)
         with counted() as macs:
             outcome = deepcluster_segmentation.train(run)
         assert cost.steps == outcome.steps
@@ -213,7 +213,7 @@ def test_directions_are_found_on_as_many_images_as_are_needed(tmp_path: Path) ->
     assert np.array_equal(points, np.concatenate(list(one._sampled(1000, 10, "a")))[:300])
     with counted() as macs:
         outcome = deepcluster_segmentation.train(run)
-    cost = run.settings.cost(catalogue())
+    cost = run.settings.cost(catalogue(), of_layers)
     assert (cost.training, cost.evaluation) == (6 * macs[True], 2 * macs[False])
     assert outcome.steps == 6
 

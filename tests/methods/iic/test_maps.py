@@ -27,7 +27,7 @@ from iic.params.loading import validate
 from iic.params.resolve import merged
 from tests.engine.scenes import CLASSES, SETTINGS, SIDE
 from tests.engine.scenes import context as iic_context
-from tests.methods.test_cost import counted
+from tests.methods.test_cost import counted, of_layers
 
 TWO_HEADS = SETTINGS
 STAR = {name: SETTINGS[name] for name in ("network", "augmentation", "shifts", "pairs")} | {
@@ -243,7 +243,7 @@ def test_wrong_values_are_refused(tmp_path: Path, changes: dict[str, Any], messa
 def test_the_estimate_counts_what_is_computed(tmp_path: Path, name: str) -> None:
     """Up to the best epoch's second look, which segmentation does not take."""
     run = context(tmp_path, name)
-    cost = run.settings.cost(catalogue())
+    cost = run.settings.cost(catalogue(), of_layers)
     with counted() as macs:
         outcome = METHODS[name][0].train(run)
     assert cost.steps == outcome.steps

@@ -23,7 +23,7 @@ from iic.records.paths import RunPaths
 from tests.data.standin_helpers import CATALOGUE, write_raw
 from tests.methods.iic.test_maps import catalogue
 from tests.methods.patch_pairs.patch_helpers import NAMES, context, hits, train
-from tests.methods.test_cost import counted
+from tests.methods.test_cost import counted, of_layers
 
 OWN: dict[str, Any] = {"patches": {"shared_place": False}}
 LEARNING: dict[str, Any] = {"number": 40, "batch_images": 10, "patch_head": {"dropout": 0.0}}
@@ -215,7 +215,7 @@ def test_wrong_values_are_refused(
 def test_the_estimate_counts_what_is_computed(tmp_path: Path, name: str, samples: int) -> None:
     changes = {"evaluation_clusters": {"samples": samples}, "batch_images": 5}
     run = context(tmp_path, name, **changes)
-    cost = run.settings.cost(catalogue())
+    cost = run.settings.cost(catalogue(), of_layers)
     with counted() as macs:
         outcome = train(tmp_path, name, **changes)
     assert cost.steps == outcome.steps

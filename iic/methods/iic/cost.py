@@ -1,0 +1,116 @@
+"""Cost of IIC's trainings on images and on maps (torch-free); see `iic.params.cost`.
+
+Every image of a batch goes through the network once as the original and r times transformed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from iic.methods.iic.map_settings import SegmentationSettings
+from iic.methods.iic.settings import ClusteringSettings
+from iic.params.cost import Cost, evaluated_images, scheduled
+from iic.params.datasets import Dataset
+from iic.params.operations import Count, NetworkPass, Operations
+from iic.params.splits import image_count
+from iic.params.training import HeadSettings, PairSettings, ScheduleSettings
+
+REPORTED = "B"
+"""Head that assignments come from, in all methods."""
+
+
+def clustering_cost(
+    settings: ClusteringSettings, schedule: ScheduleSettings, dataset: Dataset, count: Count
+) -> Cost:
+    """Cost of clustering images.
+
+    Args:
+        settings: The method's settings.
+        schedule: Epochs, evaluations, snapshots.
+        dataset: Entry of the catalogue, for how many images the splits have.
+        count: Gives the operations of a network's pass.
+    """
+    heads, pairs = settings.heads, settings.pairs
+    operations = _operations("iic.networks.build.build", settings, count)
+    steps, epoch = _passes(settings.turns(0), heads, pairs, operations, dataset)
+    # sub-heads are compared by one pass over the reported head's pairs, at the last and best epoch
+    comparisons = 2 if steps and schedule.epochs else 1
+    compared = comparisons * image_count(heads[REPORTED].splits, dataset)
+    forward = operations[REPORTED].forward
+    return scheduled(
+        schedule,
+        settings.compute,
+        steps,
+        epoch,
+        predicting=forward * evaluated_images(settings.evaluation, dataset),
+        finishing=forward * compared * (1 + pairs.repeats),
+    )
+
+
+def segmentation_cost(
+    settings: SegmentationSettings,
+    schedule: ScheduleSettings,
+    pairs: PairSettings,
+    dataset: Dataset,
+    count: Count,
+) -> Cost:
+    """Cost of segmentation.
+
+    The objective over all shifts is not counted; nor is it that whole images, where they are
+    evaluated, are larger than crops.
+
+    Args:
+        settings: The method's settings.
+        schedule: Epochs and evaluations.
+        pairs: Pairs of a batch and repeats r.
+        dataset: Entry of the catalogue.
+        count: Gives the operations of a network's pass.
+    """
+    operations = _operations("iic.networks.segmentation.build_segmentation", settings, count)
+    # heads may have their turns in two epochs: each counts half of both
+    turns = [*settings.turns(0), *settings.turns(1)]
+    steps, epoch = _passes(turns, settings.heads, pairs, operations, dataset)
+    test = settings.evaluation.test or dataset.splits
+    # figures show images of the last split that is scored
+    last = [name for name in dataset.splits if name in test][-1:]
+    shown = min(settings.maps.examples, sum(dataset.splits[name] for name in last))
+    forward = operations[REPORTED].forward
+    return scheduled(
+        schedule,
+        settings.compute,
+        math.ceil(steps / 2),
+        epoch / 2,
+        predicting=forward * evaluated_images(settings.evaluation, dataset),
+        finishing=forward * shown,
+    )
+
+
+def _operations(
+    builder: str, settings: ClusteringSettings | SegmentationSettings, count: Count
+) -> dict[str, Operations]:
+    """Those of the network with each of the heads."""
+    return {
+        name: count(
+            NetworkPass(
+                builder,
+                settings.network,
+                {"heads": {REPORTED: head.k}, "sub_heads": settings.sub_heads},
+            )
+        )
+        for name, head in settings.heads.items()
+    }
+
+
+def _passes(
+    turns: Sequence[str],
+    heads: Mapping[str, HeadSettings],
+    pairs: PairSettings,
+    operations: Mapping[str, Operations],
+    dataset: Dataset,
+) -> tuple[int, int]:
+    """Steps and operations of some heads' passes over their data, one name a pass."""
+    images = {name: image_count(head.splits, dataset) for name, head in heads.items()}
+    steps = sum(math.ceil(images[name] / pairs.batch_images) for name in turns)
+    seen = sum(images[name] * operations[name].training for name in turns)
+    return steps, (1 + pairs.repeats) * seen
