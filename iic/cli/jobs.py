@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from iic.cli.finding import finding, finding_of_training
 from iic.cli.job import job
 from iic.cli.logs import logged_to
 from iic.cli.training_lock import alone
@@ -63,7 +64,8 @@ def download(
         ) as work:
             manifest = obtain(entry, dataset, mirror=mirror)
             work.output(paths.raw_manifest(dataset), *(Path(file.path) for file in manifest.files))
-            log.info("%s: %d raw files, all as the catalogue says", dataset, len(manifest.files))
+            count = len(manifest.files)
+            log.info("%s: %d of %d raw files as the catalogue says", dataset, count, count)
 
 
 def prepare(
@@ -152,6 +154,7 @@ def train(
                 train_on(chosen, entry, seed, place, identity, work, live)
             # only now that the receipt lies there is the checkpoint of no more use
             shutil.rmtree(place.scratch, ignore_errors=True)
+        log.info("%s: %s", one.target, finding_of_training(chosen, entry, place))
 
 
 def evaluate(
@@ -165,9 +168,12 @@ def evaluate(
         whole = plan(scale)
         whole.check("dataset", dataset, whole.datasets)
         check_plan(fingerprint, fingerprints.evaluate(scale, dataset).value, f"evaluate {dataset}")
+        count = 0
         for run in whole.runs.values():
             for seed in run.seeds if run.dataset == dataset else ():
                 _evaluate_one(whole, run, seed)
+                count += 1
+        log.info("%s: %d of %d trainings scored", dataset, count, count)
 
 
 def _evaluate_one(whole: Plan, run: Run, seed: int) -> None:
@@ -190,9 +196,7 @@ def _evaluate_one(whole: Plan, run: Run, seed: int) -> None:
         evaluation = evaluate_run(place, run.settings.evaluation, whole.datasets[run.dataset])
         write_record(place.evaluation, evaluation)
         work.output(place.evaluation)
-        chosen = evaluation.selections["label_free"]
-        if chosen is not None and chosen.acc is not None:
-            log.info("%s seed %d: accuracy %.2f %% (label-free)", run.id, seed, chosen.acc)
+        log.info("%s: %s", one.target, finding(evaluation))
 
 
 def tabulate(

@@ -40,7 +40,8 @@ def partial(
     for table in made:
         text = f"{table.path}: {table.measured} of {table.trainings} trainings"
         console.print(Text(text, style="bold"))
-        for one in table.missing:
-            if one.note not in told:
-                console.print(Text(f"  {one.note}", style=STYLES.get(one.state, "dim")))
-            told.add(one.note)
+        # what came after a failure may be most of a scale: the table itself names it
+        for missing in table.missing:
+            if missing.state in STYLES and missing.note not in told:
+                console.print(Text(f"  {missing.note}", style=STYLES[missing.state]))
+            told.add(missing.note)
