@@ -22,7 +22,9 @@ endif
 MOVED := $(shell cd $(VENV) 2>/dev/null && place="$$(pwd -P)" && test -f bin/activate && \
 	! grep -qF -e "=$$place" -e "=\"$$place" -e "='$$place" bin/activate && echo moved)
 
-.PHONY: help mini setup test test-long test-slurm check format lock readme clean
+SCALE ?= laptop
+
+.PHONY: help mini setup crate test test-long test-slurm check format lock readme clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -50,6 +52,10 @@ $(CRATE_READY): requirements-rocrate.lock | $(READY)
 	test -x $(CRATE)/bin/python || $(BIN)/python -m venv --clear --without-pip $(CRATE)
 	uv pip sync --quiet --python $(CRATE)/bin/python --require-hashes requirements-rocrate.lock
 	touch $@
+
+crate: setup $(CRATE_READY) ## Export the results of SCALE (laptop) as an RO-Crate, and validate it
+	python -m iic export rocrate results/$(SCALE) --force
+	$(CRATE)/bin/python docs/validate_crate.py scratch/rocrate/$(SCALE)
 
 test: setup $(CRATE_READY) ## Checks of style, types and layers, then the quick tests
 	$(MAKE) --no-print-directory check

@@ -6,6 +6,7 @@ workflow itself decides, by content, what has to be made again.
 
 What `dvc params diff`, `dvc metrics diff` and `dvc plots diff` show stands beside the stages and
 not in them, so that it never is a reason to run one, and no entry of dvc.lock depends on it.
+Metrics are scores and nothing else: DVC would show those of a stage before them.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ def dvc_yaml(root: Path = Path()) -> str:
         GitUnknown: Git does not know, and there is no ``dvc.yaml`` to go by.
     """
     plans = {scale: plan(scale) for scale in scale_names()}
-    data = {scale: sorted(one.datasets) for scale, one in plans.items()}
+    data = {scale: sorted(scale_plan.datasets) for scale, scale_plan in plans.items()}
     most = max(len(names) for names in data.values())
     # a stage of a foreach has a fixed number of deps, so a scale with fewer datasets names its
     # last one again; DVC takes a dep twice
@@ -82,7 +83,11 @@ def dvc_yaml(root: Path = Path()) -> str:
     above = {"tables": ["runs"], "figures": ["runs", "artifacts"]}
     for name, sources in above.items():
         stages[name] = {
-            "foreach": [scale for scale, one in plans.items() if name == "tables" or one.figures],
+            "foreach": [
+                scale
+                for scale, scale_plan in plans.items()
+                if name == "tables" or scale_plan.figures
+            ],
             "do": {
                 "desc": f"Make the {name} of scale ${{item}}",
                 "cmd": f"python -m iic run --scale ${{item}} {name}",
@@ -93,7 +98,8 @@ def dvc_yaml(root: Path = Path()) -> str:
     stages["audit"] = {
         # a scale may have no figures: DVC fails where a dep is missing, and takes one twice
         "foreach": {
-            scale: {"last": "figures" if one.figures else "tables"} for scale, one in plans.items()
+            scale: {"last": "figures" if scale_plan.figures else "tables"}
+            for scale, scale_plan in plans.items()
         },
         "do": {
             "desc": "Audit every number of scale ${key} and gather them in one page",
@@ -102,9 +108,8 @@ def dvc_yaml(root: Path = Path()) -> str:
             + [f"{results}/{source}" for source in ("runs", "tables", "${item.last}")],
             "outs": [
                 _in_git(f"{results}/{name}")
-                for name in ("audit.html", "report.html", "report.run.json")
+                for name in ("audit.html", "audit.json", "report.html", "report.run.json")
             ],
-            "metrics": [_in_git(f"{results}/audit.json")],
         },
     }
     content = {"stages": stages, "params": PARAMS, **_shown(root)}
@@ -118,16 +123,16 @@ def _shown(root: Path) -> dict[str, Any]:
     empty line for each run that nobody has trained.
     """
     try:
-        whole = [plan(scale) for scale in scale_names() if kept_in_git(scale, root)]
+        kept = [plan(scale) for scale in scale_names() if kept_in_git(scale, root)]
     except GitUnknown as reason:
-        now = read_yaml(root / DVC_FILE) if (root / DVC_FILE).exists() else None
-        if not isinstance(now, dict):
+        content = read_yaml(root / DVC_FILE) if (root / DVC_FILE).exists() else None
+        if not isinstance(content, dict):
             raise
         log.warning("metrics and plots of %s: left as they are (%s)", DVC_FILE, reason)
-        return {name: now.get(name, []) for name in ("metrics", "plots")}
+        return {name: content.get(name, []) for name in ("metrics", "plots")}
     return {
-        "metrics": [path for one in whole for path in _evaluations(one)],
-        "plots": [entry for one in whole for entry in _plots(one)],
+        "metrics": [path for scale_plan in kept for path in _evaluations(scale_plan)],
+        "plots": [entry for scale_plan in kept for entry in _plots(scale_plan)],
     }
 
 
@@ -140,18 +145,18 @@ def kept_in_git(scale: str, root: Path = Path()) -> bool:
     return bool(tracked_files(root, f"{paths.RESULTS}/{scale}/runs"))
 
 
-def _evaluations(whole: Plan) -> list[str]:
+def _evaluations(scale_plan: Plan) -> list[str]:
     return [
-        paths.RunPaths(whole.scale.name, run.id, seed).evaluation.as_posix()
-        for run in whole.runs.values()
+        paths.RunPaths(scale_plan.scale.name, run.id, seed).evaluation.as_posix()
+        for run in scale_plan.runs.values()
         for seed in run.seeds
     ]
 
 
-def _plots(whole: Plan) -> list[str | dict[str, Any]]:
+def _plots(scale_plan: Plan) -> list[str | dict[str, Any]]:
     """Figures as they are, curves among them; tables as points, one column of the table a panel."""
-    name = whole.scale.name
-    figures = [paths.figure(name, figure).as_posix() for figure in whole.figures]
+    name = scale_plan.scale.name
+    figures = [paths.figure(name, figure).as_posix() for figure in scale_plan.figures]
     tables = {
         paths.table(name, table).as_posix(): {
             "x": "ours_mean",
@@ -159,7 +164,7 @@ def _plots(whole: Plan) -> list[str | dict[str, Any]]:
             "template": TEMPLATE,
             "title": f"{entry.title}, scale {name}",
         }
-        for table, entry in whole.tables.items()
+        for table, entry in scale_plan.tables.items()
     }
     return [*figures, *({path: how} for path, how in tables.items())]
 

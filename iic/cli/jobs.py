@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from iic.cli.finding import finding, finding_of_training
 from iic.cli.job import job
 from iic.cli.logs import logged_to
 from iic.cli.training_lock import alone
@@ -65,7 +66,8 @@ def download(
         ) as work:
             manifest = obtain(entry, dataset, mirror=mirror)
             work.output(paths.raw_manifest(dataset), *(Path(file.path) for file in manifest.files))
-            log.info("%s: %d raw files, all as the catalogue says", dataset, len(manifest.files))
+            count = len(manifest.files)
+            log.info("%s: %d of %d raw files as the catalogue says", dataset, count, count)
 
 
 def prepare(
@@ -154,6 +156,7 @@ def train(
                 train_on(chosen, entry, seed, place, identity, work, live)
             # only now that the receipt lies there is the checkpoint of no more use
             shutil.rmtree(place.scratch, ignore_errors=True)
+        log.info("%s: %s", one.target, finding_of_training(chosen, entry, place))
 
 
 def evaluate(
@@ -167,9 +170,12 @@ def evaluate(
         whole = plan(scale)
         whole.check("dataset", dataset, whole.datasets)
         check_plan(fingerprint, fingerprints.evaluate(scale, dataset).value, f"evaluate {dataset}")
+        count = 0
         for run in whole.runs.values():
             for seed in run.seeds if run.dataset == dataset else ():
                 evaluate_one(whole, run, seed)
+                count += 1
+        log.info("%s: %d of %d trainings scored", dataset, count, count)
 
 
 def evaluate_one(whole: Plan, run: Run, seed: int) -> None:
@@ -197,9 +203,7 @@ def evaluate_one(whole: Plan, run: Run, seed: int) -> None:
         evaluation = evaluate_run(place, run.settings.evaluation, whole.datasets[run.dataset])
         write_record(place.evaluation, evaluation)
         work.output(place.evaluation)
-        chosen = evaluation.selections["label_free"]
-        if chosen is not None and chosen.acc is not None:
-            log.info("%s seed %d: accuracy %.2f %% (label-free)", run.id, seed, chosen.acc)
+        log.info("%s: %s", one.target, finding(evaluation))
 
 
 def draw(

@@ -35,8 +35,9 @@ class _LogFile(logging.FileHandler):
 def logged_to(path: Path | None) -> Iterator[None]:
     """Append what is logged inside the block to `path`, and the error that ends it.
 
-    An error that is not expected is written with its traceback, which then is shown nowhere else:
-    Snakemake shows the log of a job that failed.
+    The terminal, which jobs of a workflow share, shows warnings alone until the block ends. The
+    last entry is what a job found, or why it failed: `iic.provenance.progress` shows it. An error
+    that is not expected is written with its traceback, which then is shown nowhere else.
 
     Raises:
         IICError: The log cannot be written.
@@ -52,6 +53,10 @@ def logged_to(path: Path | None) -> Iterator[None]:
         raise IICError(f"--log {path}: cannot be written: {error.strerror}") from error
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
     root = logging.getLogger()
+    terminals = [other for other in root.handlers if type(other) is logging.StreamHandler]
+    levels = [terminal.level for terminal in terminals]
+    for terminal in terminals:
+        terminal.setLevel(logging.WARNING)
     root.addHandler(handler)
     try:
         yield
@@ -67,6 +72,8 @@ def logged_to(path: Path | None) -> Iterator[None]:
     finally:
         root.removeHandler(handler)
         handler.close()
+        for terminal, level in zip(terminals, levels, strict=True):
+            terminal.setLevel(level)
 
 
 def _record(text: str, error: Exception | None = None) -> logging.LogRecord:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from pathlib import Path
 from typing import Annotated
@@ -20,6 +21,8 @@ from iic.provenance.environment import kept_in_git
 from iic.provenance.why import Answer, left_over
 from iic.provenance.why import why as compare
 from iic.records import paths
+
+log = logging.getLogger(__name__)
 
 ScaleOption = Annotated[str, typer.Option(help="One of the files in params/scales/.")]
 
@@ -98,18 +101,22 @@ def audit(
     with logged_to(log_file):
         whole = plan(scale)
         report = examine(whole, rerun=wanted, report_follows=report_follows)
-    console = Console(soft_wrap=True, highlight=False)
+        if log_file is not None:
+            with log_file.open("a", encoding="utf-8", errors="backslashreplace") as file:
+                _show(report, Console(file=file, soft_wrap=True, highlight=False))
+            log.info("%s", _verdict(report))
+    good = not report.exit_status or (allow_drift and report.verdict == "drifted")
+    # a workflow shows the last entry of the log; the rest is of use where something is wrong
+    console = Console(soft_wrap=True, highlight=False, quiet=good and log_file is not None)
     _show(report, console)
-    if log_file is not None:
-        with log_file.open("a", encoding="utf-8", errors="backslashreplace") as file:
-            _show(report, Console(file=file, soft_wrap=True, highlight=False))
+    console.print(_verdict(report))
     if report.verdict != "nothing measured":
         measured = whole.scale.real
         own = not to_results and kept_in_git(paths.audit_report(scale), measured=measured)
         path = write(report, to_results=not own)
         hint = ", since git keeps that of the results (--write replaces it)" if own else ""
         console.print(Text(f"written to {path}{hint}"))
-    if report.exit_status and not (allow_drift and report.verdict == "drifted"):
+    if not good:
         raise typer.Exit(report.exit_status)
 
 
@@ -215,6 +222,8 @@ def _answer(console: Console, answer: Answer) -> None:
     console.print(Text(f"{answer.job.name}: ").append(answer.status, style=style))
     for reason in answer.reasons:
         console.print(Text(f"  {reason}"))
+    for line in answer.basis:
+        console.print(Text(f"  {line}", style="dim"))
 
 
 def _show(report: AuditReport, console: Console) -> None:
@@ -233,11 +242,14 @@ def _show(report: AuditReport, console: Console) -> None:
     counts = Counter(finding.level for finding in report.findings)
     if counts:
         console.print(Text(", ".join(f"{number} {level}s" for level, number in counts.items())))
+
+
+def _verdict(report: AuditReport) -> Text:
     words, style = VERDICTS[report.verdict]
-    said = f"{words}: {report.sentence}{HINTS.get(report.verdict, '')}"
-    if not checked.cells:
+    if not report.checked.cells:
         style = style.replace("green", "yellow")
-    console.print(Text(f"{report.scale}: {said}", style=style))
+    hint = HINTS.get(report.verdict, "")
+    return Text(f"{report.scale}: {words}: {report.sentence}{hint}", style=style)
 
 
 def _reruns(reruns: Reruns, console: Console) -> None:

@@ -41,31 +41,31 @@ def prune(
     """
     from iic.provenance.prune import prune as look
 
-    found = look(plan(scale), data=data, delete=delete)
+    pruned = look(plan(scale), data=data, delete=delete)
     if as_json:
-        print(dump_json(found.model_dump(mode="json")), end="")
+        print(dump_json(pruned.model_dump(mode="json")), end="")
         return
     console = Console(soft_wrap=True, highlight=False)
-    for folder, group in groupby(found.files, lambda one: one.path.rpartition("/")[0]):
+    for folder, group in groupby(pruned.files, lambda file: file.path.rpartition("/")[0]):
         files = list(group)
-        together = size(sum(one.bytes for one in files))
+        together = size(sum(file.bytes for file in files))
         console.print(Text(f"{folder}/").append(f"  {together}", style="dim"))
-        for one in files:
-            mark = MARKS[one.in_git]
-            mark += "  (left by a killed audit)" if one.place == "re-runs" else ""
-            line = Text(f"  {one.path.rpartition('/')[2]}  {size(one.bytes)}")
+        for file in files:
+            mark = MARKS[file.in_git]
+            mark += "  (left by a killed audit)" if file.place == "re-runs" else ""
+            line = Text(f"  {file.path.rpartition('/')[2]}  {size(file.bytes)}")
             console.print(line.append(mark, style="yellow"))
-    if not found.files:
+    if not pruned.files:
         console.print(Text(f"{scale}: every file belongs to a job of the plan", style="green"))
         return
-    number = f"{len(found.files)} files, {size(found.bytes)}"
+    number = f"{len(pruned.files)} files, {size(pruned.bytes)}"
     if delete:
         console.print(Text(f"{scale}: deleted {number}", style="bold"))
     else:
         console.print(Text(f"{scale}: {number} that no job makes; --delete deletes them"))
-    if in_git := sum(one.in_git is True for one in found.files):
+    if in_git := sum(file.in_git is True for file in pruned.files):
         fate = "commit their removal, or undo it with git restore" if delete else "see above"
         console.print(Text(f"{in_git} of them in git: {fate}", style="yellow"))
-    if delete and any(one.place in ("results", "data") for one in found.files):
+    if delete and any(file.place in ("results", "data") for file in pruned.files):
         # DVC has hashed them as part of their folder
         console.print(Text("where DVC is in use: dvc --wait-for-lock commit"))

@@ -46,42 +46,43 @@ def report(
     from iic.records.files import RecordError, read_record
 
     with logged_to(log_file):
-        whole = plan(scale)
-        one = planned.report(scale)
-        read, made = reads(whole)
+        scale_plan = plan(scale)
+        planned_job = planned.report(scale)
+        read, made = reads(scale_plan)
         audited = paths.audit_report(scale)
         with job(
-            one.rule,
-            one.wildcards,
+            planned_job.rule,
+            planned_job.wildcards,
             fingerprint=fingerprints.report(scale),
             planned_fingerprint=fingerprint,
-            receipt_path=one.receipt,
+            receipt_path=planned_job.receipt,
             inputs=read,
             parents=made,
-            stand_in=any(dataset.stand_in for dataset in whole.datasets.values()),
+            stand_in=any(dataset.stand_in for dataset in scale_plan.datasets.values()),
         ) as work:
             try:
                 audit = of_results(read_record(audited, AuditReport)) if audited.exists() else None
             except RecordError as error:
                 raise IICError(f"{error}\n  remedy: iic audit --scale {scale} --write") from error
             work.outcome["verdict"] = None if audit is None else audit.verdict
-            page = write(whole, None if audit is None else view(audit), made)
+            page = write(scale_plan, None if audit is None else view(audit), made)
             work.output(page)
-            log.info("%s: %.1f MB", page, page.stat().st_size / 1e6)
+            verdict = "no audit" if audit is None else f"audit: {audit.verdict}"
+            log.info("to open: %s (%.1f MB; %s)", page, page.stat().st_size / 1e6, verdict)
 
 
-def reads(whole: Plan, root: Path = Path()) -> tuple[list[Path], list[Path]]:
+def reads(scale_plan: Plan, root: Path = Path()) -> tuple[list[Path], list[Path]]:
     """What the page is made from, and the receipts of the jobs that made it, those that exist.
 
     Raises:
         NothingToReport: There is no receipt of a table, a figure or a training.
     """
-    page = planned.report(whole.scale.name)
-    made = [job.receipt for job in graph.parents(whole, page) if (root / job.receipt).exists()]
+    page = planned.report(scale_plan.scale.name)
+    made = [job.receipt for job in graph.parents(scale_plan, page) if (root / job.receipt).exists()]
     if not made:
         raise NothingToReport(
-            f"scale {whole.scale.name!r} has no results here: there is nothing to report\n"
-            f"  remedy: iic run --scale {whole.scale.name} all, or "
-            f"iic restore --scale {whole.scale.name}"
+            f"scale {scale_plan.scale.name!r} has no results here: there is nothing to report\n"
+            f"  remedy: iic run --scale {scale_plan.scale.name} all, or "
+            f"iic restore --scale {scale_plan.scale.name}"
         )
-    return [path for path in graph.inputs(whole, page) if (root / path).exists()], made
+    return [path for path in graph.inputs(scale_plan, page) if (root / path).exists()], made

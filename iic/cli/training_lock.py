@@ -27,7 +27,7 @@ class TrainedElsewhere(IICError):
 
 
 @contextlib.contextmanager
-def alone(place: RunPaths, patience: float = PATIENCE) -> Iterator[None]:
+def alone(run_paths: RunPaths, patience: float = PATIENCE) -> Iterator[None]:
     """Hold the run's lock, which is free again when the process ends, however it ends.
 
     From before the job reads to after its receipt is written: a process that waited finds either
@@ -37,15 +37,15 @@ def alone(place: RunPaths, patience: float = PATIENCE) -> Iterator[None]:
         TrainedElsewhere: Another process has held it for `patience` seconds.
         RecordError: The folder of checkpoints cannot be written to.
     """
-    path = place.scratch / "lock"
+    path = run_paths.scratch / "lock"
     with contextlib.ExitStack() as stack:
         try:
             _enter(stack, path, patience)
         except Timeout:
             raise TrainedElsewhere(
-                f"{path}: held by {holder(path)}, which trains {place.run} with seed {place.seed}: "
-                "wait until it ends or cancel it (squeue, qstat or ps show it), then run this "
-                "again; it goes on from the last checkpoint"
+                f"{path}: held by {holder(path)}, which trains {run_paths.run} with seed "
+                f"{run_paths.seed}: wait until it ends or cancel it (squeue, qstat or ps show it), "
+                "then run this again; it goes on from the last checkpoint"
             ) from None
         except OSError as error:
             raise RecordError(f"{path}: cannot be written: {error.strerror}") from error
@@ -53,7 +53,7 @@ def alone(place: RunPaths, patience: float = PATIENCE) -> Iterator[None]:
             yield
         finally:
             # a job that was refused before it began leaves nothing behind
-            left = {one.name for one in path.parent.glob("*")}
+            left = {file.name for file in path.parent.glob("*")}
             if path.name in left <= {path.name, note_of(path).name}:
                 note_of(path).unlink(missing_ok=True)
                 path.unlink()

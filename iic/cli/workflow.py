@@ -81,13 +81,13 @@ def sync(
     ] = False,
 ) -> None:
     """Write dvc.yaml from the scales and datasets in params/."""
-    wanted = dvc_yaml()
+    content = dvc_yaml()
     path = Path(DVC_FILE)
-    if path.exists() and path.read_text(encoding="utf-8") == wanted:
+    if path.exists() and path.read_text(encoding="utf-8") == content:
         return
     if check:
         raise IICError(
             f"{path}: out of date with params/ or with the results in git: run `iic dvc sync` and "
             "commit it"
         )
-    write_text(path, wanted)
+    write_text(path, content)

@@ -50,7 +50,7 @@ class Change:
     def __str__(self) -> str:
         """One line, e.g. ``settings schedule.epochs: 20 -> 40``."""
         if self.part == "settings":
-            return f"settings {self.name}: {_shown(self.before)} -> {_shown(self.after)}"
+            return f"settings {self.name}: {shortened(self.before)} -> {shortened(self.after)}"
         if self.unreadable:
             return self.name
         if self.part == "code":
@@ -175,7 +175,8 @@ def _flat(settings: Mapping[str, Any], above: str = "") -> dict[str, str]:
     return flat
 
 
-def _shown(value: str | None) -> str:
+def shortened(value: str | None) -> str:
+    """A value as a line has room for."""
     if value is None:
         return "(absent)"
     return value if len(value) <= 60 else value[:57] + "..."

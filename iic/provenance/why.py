@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from iic.params.runs import Plan
-from iic.provenance.changes import acceptance_of, changes_since, stands
+from iic.provenance.changes import SHORT, acceptance_of, changes_since, shortened, stands
 from iic.provenance.fingerprint import CodeError, fingerprint
 from iic.provenance.jobs import Job
 from iic.records import paths
 from iic.records.files import RecordError, read_record, sha256_file
 from iic.records.links import Receipts, standing
-from iic.records.receipt import Receipt
+from iic.records.receipt import Fingerprint, Receipt
 
 Status = Literal[
     "never run", "damaged", "changed", "parents changed", "outputs missing", "outputs altered",
@@ -29,6 +31,8 @@ class Answer:
     status: Status
     reasons: tuple[str, ...] = ()
     """One line each."""
+    basis: tuple[str, ...] = ()
+    """What the job depends on, one line each; told of what there is nothing to do about."""
 
     @property
     def fresh(self) -> bool:
@@ -57,31 +61,36 @@ def why(job: Job, root: Path = Path(), *, strict_env: bool | None = None) -> Ans
     different = tuple(str(change) for change in changes_since(receipt, current))
     if not stands(receipt, current):
         return Answer(job, "changed", different or ("the lock file counts now, or no longer",))
-    missing = [one.path for one in receipt.outputs if not (root / one.path).exists()]
+    missing = [output.path for output in receipt.outputs if not (root / output.path).exists()]
     if missing:
         return Answer(job, "outputs missing", tuple(f"{name} is missing" for name in missing))
-    altered = [one.path for one in receipt.outputs if sha256_file(root / one.path) != one.sha256]
+    altered = [
+        output.path
+        for output in receipt.outputs
+        if sha256_file(root / output.path) != output.sha256
+    ]
     if altered:
         reasons = tuple(f"{name} is not what the job wrote" for name in altered)
         return Answer(job, "outputs altered", reasons)
     if parents := tuple(_changed_parents(receipt, root)):
         return Answer(job, "parents changed", parents)
+    basis = _basis(receipt, current)
     if acceptance is not None and receipt.fingerprint.value != current.value:
-        return Answer(job, "accepted", (f"because: {acceptance.because}", *different))
-    return Answer(job, "up to date")
+        return Answer(job, "accepted", (f"because: {acceptance.because}", *different), basis)
+    return Answer(job, "up to date", basis=basis)
 
 
 def left_over(plan: Plan, target: str, root: Path = Path()) -> str | None:
     """What to say of a target that is no job today, though its files are there; else None."""
-    scale, wanted = plan.scale.name, target.strip().rstrip("/")
+    scale, name = plan.scale.name, target.strip().rstrip("/")
     results = paths.RESULTS / scale
-    if wanted in (str(paths.audit_report(scale)), str(paths.audit_page(scale))):
+    if name in (str(paths.audit_report(scale)), str(paths.audit_page(scale))):
         return "the audit has no receipt: it runs again after any other job, and by iic audit"
-    places = [Path(wanted), results / "runs" / wanted, results / "artifacts" / wanted]
-    places += [paths.table(scale, wanted), paths.figure(scale, wanted)]
-    if Path(wanted).is_absolute() or ".." in Path(wanted).parts:
+    candidates = [Path(name), results / "runs" / name, results / "artifacts" / name]
+    candidates += [paths.table(scale, name), paths.figure(scale, name)]
+    if Path(name).is_absolute() or ".." in Path(name).parts:
         return None
-    if any(results in place.parents and (root / place).exists() for place in places):
+    if any(results in path.parents and (root / path).exists() for path in candidates):
         return (
             f"its files are there, but no job of scale {scale!r} makes them any more: "
             f"iic prune --scale {scale} lists what is left of it"
@@ -89,15 +98,38 @@ def left_over(plan: Plan, target: str, root: Path = Path()) -> str | None:
     return None
 
 
+def _basis(receipt: Receipt, current: Fingerprint) -> tuple[str, ...]:
+    """Code by room, settings by key, data and inputs by file: what `why` compares."""
+    rooms = Counter(".".join(_room(name)) for name in current.code)
+    counts = ", ".join(f"{room} {count}" for room, count in sorted(rooms.items()))
+    settings = (
+        f"settings {key}: {shortened(json.dumps(value))}"
+        for key, value in sorted(current.settings.items())
+    )
+    return (
+        f"code of {len(current.code)} definitions: {counts}",
+        *settings,
+        *(f"data {name}: {digest[:SHORT]}" for name, digest in sorted(current.data.items())),
+        *(f"input {record.path}: {record.sha256[:SHORT]}" for record in receipt.inputs),
+        *(f"lock file requirements.lock: {lock[:SHORT]}" for lock in [current.environment] if lock),
+    )
+
+
+def _room(name: str) -> list[str]:
+    """The part of a definition's name that says where in the house it lies."""
+    parts = name.split(".")
+    return parts[: 3 if parts[1] == "methods" else 2]
+
+
 def _changed_parents(receipt: Receipt, root: Path) -> list[str]:
     receipts = Receipts(root)
-    found = []
+    problems = []
     for parent in receipt.parents:
         state = standing(receipt, parent, receipts)
         if state == "missing":
-            found.append(f"{parent.path} is missing")
+            problems.append(f"{parent.path} is missing")
         elif state == "damaged":
-            found.append(receipts.damaged[parent.path])
+            problems.append(receipts.damaged[parent.path])
         elif state == "another":
-            found.append(f"{parent.path} was written anew")
-    return found
+            problems.append(f"{parent.path} was written anew")
+    return problems

@@ -165,10 +165,10 @@ def _check_schema(path: Path, text: bytes, model: type[Model]) -> None:
         return  # the model says what is wrong with it
     if field is None or not isinstance(content, dict):
         return
-    found = content.get("schema_version", field.default)
-    if found != field.default:
+    version = content.get("schema_version", field.default)
+    if version != field.default:
         raise RecordError(
-            f"{path}: schema_version: {found!r}, but this version of iic reads "
+            f"{path}: schema_version: {version!r}, but this version of iic reads "
             f"{field.default!r}: not a {model.__name__} record that it can take for its own"
             f"{OTHER_VERSION}"
         )

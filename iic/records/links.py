@@ -112,7 +112,7 @@ def broken_links(path: str, receipts: Receipts) -> Iterator[str]:
                 f"that lies here ({receipts.digest(link.path)[:12]})"
             )
         theirs = {output.path: output.sha256 for output in parent.outputs}
-        if theirs.keys().isdisjoint(one.path for one in receipt.inputs):
+        if theirs.keys().isdisjoint(record.path for record in receipt.inputs):
             yield f"names its parent {link.path}, but read none of its files"
         wrote |= theirs
     for read in receipt.inputs:

@@ -15,7 +15,7 @@ from iic.params.runs import plan
 from iic.provenance.audit.tree import Tree
 from iic.provenance.crate.export import export
 from tests.conftest import ROOT, SCALE, clone_to
-from tests.provenance.crate_helpers import named, needs_tools, report, validate, warm_cache
+from tests.provenance.crate_helpers import named, needs_tools, report, validate
 
 pytestmark = needs_tools
 
@@ -55,11 +55,6 @@ def crate(clone: Path) -> Path:
     return crate_of("laptop", clone.parent / "crate", clone)
 
 
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return warm_cache(tmp_path_factory.mktemp("cache") / "contexts")
-
-
 def unmet(text: str) -> set[str]:
     """Identifiers of the checks that failed."""
     return set(re.findall(r"[a-z-]*crate-[\d.]+_\d+\.\d+", text))
@@ -85,14 +80,14 @@ def test_runcrate_reports_every_job_with_its_step_tool_values_and_files(
 
 
 @pytest.mark.long
-def test_the_validator_misses_only_what_nobody_knows(crate: Path, cache: Path) -> None:
-    done = validate(crate, cache, "recommended")
+def test_the_validator_misses_only_what_nobody_knows(crate: Path) -> None:
+    done = validate(crate, "recommended")
     assert unmet(done.stdout) == set(UNKNOWN), done.stdout[-3000:] + done.stderr[-1000:]
 
 
-def test_the_validator_accepts_a_zip_file(clone: Path, cache: Path) -> None:
+def test_the_validator_accepts_a_zip_file(clone: Path) -> None:
     place = crate_of("laptop", clone.parent / "crate.zip", clone, zipped=True)
-    done = validate(place, cache)
+    done = validate(place)
     assert done.returncode == 0, done.stdout[-3000:]
     assert "is a valid provenance-run-crate-0.5" in done.stdout
     assert report(place).count("action: ") > 20
@@ -119,7 +114,7 @@ def with_a_file_that_is_not_there(graph: dict[str, Any]) -> None:
 
 
 def test_the_validator_refuses_a_crate_that_is_broken_and_names_each_fault(
-    crate: Path, cache: Path, tmp_path: Path
+    crate: Path, tmp_path: Path
 ) -> None:
     faults: list[tuple[Callable[[dict[str, Any]], None], str]] = [
         (without_instrument, "MUST have an instrument property"),
@@ -134,7 +129,7 @@ def test_the_validator_refuses_a_crate_that_is_broken_and_names_each_fault(
     for fault, _ in faults:
         fault(graph)
     file.write_text(json.dumps({**content, "@graph": [*graph.values()]}))
-    done = validate(broken, cache)
+    done = validate(broken)
     assert done.returncode == 1
     said = " ".join(re.sub(r"[│\s]+", " ", done.stdout).split())
     for _, words in faults:
@@ -143,11 +138,11 @@ def test_the_validator_refuses_a_crate_that_is_broken_and_names_each_fault(
 
 @pytest.mark.long
 def test_the_validator_accepts_a_crate_with_stand_ins_data_and_weights(
-    finished_tree: Path, cache: Path, tmp_path: Path
+    finished_tree: Path, tmp_path: Path
 ) -> None:
     clone = Path(shutil.copytree(finished_tree, tmp_path / "clone"))
     place = crate_of(SCALE, tmp_path / "crate", clone, artifacts=True)
-    done = validate(place, cache, "recommended")
+    done = validate(place, "recommended")
     assert unmet(done.stdout) == set(UNKNOWN), done.stdout[-3000:]
     graph = json.loads((place / "ro-crate-metadata.json").read_text())["@graph"]
     root = next(one for one in graph if one["@id"] == "./")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -109,6 +110,28 @@ def test_what_no_job_makes_any_more_is_said_to_be_left_over(tree: Path) -> None:
 
 def test_everything_is_up_to_date_after_the_jobs(whole: Plan) -> None:
     assert {why(job).status for job in jobs.all_jobs(whole)} == {"up to date"}
+
+
+def test_what_is_up_to_date_says_what_it_depends_on(whole: Plan) -> None:
+    train, _ = find(whole, f"{RUN}/seed0")
+    basis = why(train).basis
+    receipt = read_record(train.receipt, Receipt)
+    (code,) = [line for line in basis if line.startswith("code ")]
+    rooms = dict(re.findall(r"(iic[.\w]*) (\d+)", code))
+    assert code.startswith(f"code of {len(receipt.fingerprint.code)} definitions: ")
+    assert sum(map(int, rooms.values())) == len(receipt.fingerprint.code)
+    assert "iic.methods.kmeans" in rooms and "iic.engine" in rooms
+    assert "settings k: 10" in basis and "settings restarts: 1" in basis
+    kinds = [line.split()[0] for line in basis]
+    assert kinds.count("settings") == len(receipt.fingerprint.settings)
+    assert kinds.count("data") == len(receipt.fingerprint.data) > 0
+    for record in receipt.inputs:
+        assert f"input {record.path}: {record.sha256[:12]}" in basis
+    said = CliRunner().invoke(app, ["why", f"{RUN}/seed0", "--scale", SCALE]).stdout
+    assert "train digits/kmeans/seed0: up to date\n  code of " in said
+    # of what is to be done, only why is said
+    (FOLDER / "history.jsonl").rename("aside")
+    assert why(train).basis == ()
 
 
 def test_every_state_has_its_answer(whole: Plan, tree: Path) -> None:

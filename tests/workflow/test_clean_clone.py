@@ -28,9 +28,13 @@ def test_a_fresh_clone_stays_clean_when_its_results_are_made_again(
     tiny: Finished, tmp_path: Path
 ) -> None:
     clone = fresh_clone(tiny, tmp_path / "clone")
-    made = snakemake(clone, "--forcerun=evaluate_digits", "table_1", scale="tiny")
-    for name in (EVALUATION, "results/tiny/tables/table_1.run.json"):
-        assert f"{name}: made again, and every byte is as its receipt of" in made.said
+    snakemake(clone, "--forcerun=evaluate_digits", "table_1", scale="tiny")
+    for log, name in (
+        ("evaluate/digits", EVALUATION),
+        ("tabulate/table_1", "results/tiny/tables/table_1.run.json"),
+    ):
+        text = (clone / f"logs/tiny/{log}.log").read_text()
+        assert f"{name}: made again, and every byte is as its receipt of" in text
         check = json.loads((clone / "logs/checks" / name).read_text())
         assert check["code"]["commit"] == git(clone, "rev-parse", "HEAD").strip()
     assert git(clone, "status", "--porcelain") == ""

@@ -16,7 +16,7 @@ import pytest
 from iic.params.runs import plan
 from iic.provenance import graph, jobs
 from tests.edits import change
-from tests.workflow.test_traps import ARTIFACTS, PREPARED, RUN, TRAINING, link
+from tests.workflow.test_traps import ARTIFACTS, HAS_PREPARED, HAS_TRAINED, RUN, link
 from tests.workflow.workflow_helpers import (
     ROOT,
     dvc,
@@ -27,7 +27,6 @@ from tests.workflow.workflow_helpers import (
     snakemake_command,
 )
 
-SCORING = "Scoring every run on digits from its assignments."
 LIMIT = 1_000_000
 """Bytes up to which Snakemake compares the content of an input (--max-checksum-file-size)."""
 
@@ -65,7 +64,7 @@ def test_h6_a_stage_makes_again_only_what_has_changed(tiny_copy: Path) -> None:
     before = weights.stat()
     change(tiny_copy / "iic/evaluate/run.py", "evaluate_run")
     said = dvc(tiny_copy, "repro", "--single-item", "runs@tiny").said
-    assert SCORING in said and TRAINING not in said
+    assert "digits: 1 of 1 trainings scored" in said and HAS_TRAINED not in said
     after = weights.stat()
     assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
 
@@ -163,10 +162,10 @@ def test_h11_results_that_dvc_has_stored_can_be_made_again_by_an_ordinary_user(
     link(tiny_copy, "hardlink", "data@digits")
     assert not images.stat().st_mode & 0o222
     refused = run(tiny_copy, *ordinary(), *target, expect=1).said
-    assert "Write-protected output files" in refused and PREPARED not in refused, "the trap"
+    assert "Write-protected output files" in refused and HAS_PREPARED not in refused, "the trap"
 
     edit(tiny_copy / ".dvc/config", "hardlink", "reflink,copy")
     dvc(tiny_copy, "checkout", "--relink", "data@digits")
     before = images.stat().st_mtime_ns
-    assert PREPARED in run(tiny_copy, *ordinary(), *target).said
+    assert HAS_PREPARED in run(tiny_copy, *ordinary(), *target).said
     assert images.stat().st_mtime_ns > before

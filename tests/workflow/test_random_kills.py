@@ -162,8 +162,9 @@ def kill_and_repeat(
     assert not (clone / PLACE.scratch).exists(), what
     audit = iic(clone, "audit", "--scale", SCALE, expect=None)
     assert audit.status == 0, f"{what}\n{audit.said}"
+    resumed = "going on at epoch" in (clone / PLACE.log).read_text()
     shutil.rmtree(clone)
-    entry = Entry(seed, trial, running, stopped.status, "going on at epoch" in again.said)
+    entry = Entry(seed, trial, running, stopped.status, resumed)
     if log := os.environ.get("IIC_FAULT_LOG"):
         with Path(log).open("a") as file:
             file.write(json.dumps({**asdict(entry), "same_bytes": True}) + "\n")
