@@ -112,7 +112,9 @@ class Judge:
         self._ordered.add(job.receipt)
         for above in self._above(job):
             self.put_in_order(above)
-        read = filter(None, (_time(self._root / path) for path in graph.small_inputs(self._plan, job)))
+        read = filter(
+            None, (_time(self._root / path) for path in graph.small_inputs(self._plan, job))
+        )
         newest = max(read, default=0)
         for path in dict.fromkeys(map(graph.as_made, (job.receipt, *job.outputs))):
             made = _time(self._root / path)
@@ -161,8 +163,10 @@ def _stands(answer: Answer) -> bool:
     """
     large = ("data/", f"{paths.RESULTS}/{answer.job.wildcards.get('scale')}/artifacts/")
     missing = answer.status == "outputs missing"
-    return answer.fresh or answer.status == "code unreadable" or (
-        missing and all(reason.startswith(large) for reason in answer.reasons)
+    return (
+        answer.fresh
+        or answer.status == "code unreadable"
+        or (missing and all(reason.startswith(large) for reason in answer.reasons))
     )
 
 

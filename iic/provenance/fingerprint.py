@@ -24,7 +24,6 @@ import logging
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from iic.params.datasets import CATALOGUE, Dataset, find_dataset, load_catalogue
 from iic.params.runs import plan

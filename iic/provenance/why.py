@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Literal
 
@@ -144,6 +145,6 @@ def _changed_sources(job: Job, receipts: Receipts) -> Iterator[str]:
     except RecordError as error:
         yield str(error)
         return
-    for shown in (*sources.cells, *sources.series):
-        for source in shown.seeds:
-            yield from broken_source(source, receipts)
+    seeds = (*(cell.seeds for cell in sources.cells), *(one.seeds for one in sources.series))
+    for source in chain.from_iterable(seeds):
+        yield from broken_source(source, receipts)

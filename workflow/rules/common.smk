@@ -50,7 +50,8 @@ def large_inputs(job):
 
 def needed(job, files):
     """Files as Snakemake is to know them: a job that is done needs no data, so that it stands where
-    another job has them obtained again. If jobs are forced by hand, it may be one of them."""
+    another job has them obtained again. If jobs are forced by hand, it may be one of them.
+    """
     if PLANS and not forced_by_hand() and JUDGE.apart_from_data(job):
         files = [path for path in files if path.parts[0] != "data"]
     return list(map(str, files))
