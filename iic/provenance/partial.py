@@ -1,8 +1,7 @@
 """Tables of what was measured, where a failure keeps the whole ones from being made.
 
-One job scores all runs of a dataset, so a single failed training holds back every number of its
-dataset. Here each run is scored by itself, into a temporary folder: the clone's own evaluations,
-receipts and tables are never touched.
+A single failed training holds back each table that shows it. Here each run that has not been scored
+yet is, into a temporary folder: the clone's own evaluations, receipts and tables are never touched.
 """
 
 from __future__ import annotations
