@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 
 from iic.params.errors import IICError
 from iic.params.runs import Plan
 from iic.provenance import graph, jobs
+from iic.provenance.absent import duration
 from iic.provenance.audit.report import AuditReport
 from iic.provenance.fingerprint import fingerprint
 from iic.provenance.jobs import Job
@@ -27,6 +29,9 @@ from iic.records.links import Receipts
 
 STAMP = ".snakemake_timestamp"
 """The file in a folder whose time Snakemake takes for the folder's."""
+
+
+ALTERED = ("damaged", "outputs altered")
 
 
 class NotAsWritten(IICError):
@@ -49,26 +54,55 @@ class Judge:
         self._settled: dict[Path, bool] = {}
         self._ordered: set[Path] = set()
 
+    def check(self, targets: Iterable[Job]) -> None:
+        """Check that what `targets` stand on is what the receipts say, large files by size alone.
+
+        Raises:
+            NotAsWritten: A receipt is damaged, or a file is another than its receipt says.
+        """
+        for job in graph.lineage(self._plan, targets):
+            answer = self._answer(job)
+            if answer.status in ALTERED:
+                raise NotAsWritten(
+                    f"{answer.reasons[0]}: nothing is planned with it\n"
+                    "  remedy: take it from git or DVC again (git checkout, iic restore), or delete "
+                    f"{job.receipt}, and the same command makes it anew"
+                )
+
     def due(self, job: Job) -> str | None:
         """Why `job` is to be done again, in one line.
 
         Returns:
             None where its result stands, artifacts or not, and where it has none.
-
-        Raises:
-            NotAsWritten: A receipt is damaged, or a small file is not what its receipt says.
         """
         answer = self._answer(job)
-        if answer.status in ("damaged", "outputs altered"):
-            raise NotAsWritten(
-                f"{answer.reasons[0]}: nothing is planned with it\n"
-                "  remedy: take it from git or DVC again (git checkout, iic restore), or delete "
-                f"{job.receipt}, and the same command makes it anew"
-            )
         if _stands(answer) or answer.status == "never run":
             return None
         more = len(answer.reasons) - 1
-        return answer.reasons[0] + (f", and {more} more" if more else "")
+        cost = "".join(f"; it needs {one}" for one in self._lost(job))
+        return answer.reasons[0] + (f", and {more} more" if more else "") + cost
+
+    def unmoved_by(self, job: Job) -> list[Path]:
+        """Inputs of a figure that are no reason to draw it, though a job of today writes them anew.
+
+        Where its artifacts are not here, it costs a training. So scores that are made again first
+        have to come out as others.
+        """
+        if job.rule != "draw" or not self._lost(job) or not _stands(self._answer(job)):
+            return []
+        scored = [edge for edge in graph.edges(self._plan, job) if edge.parent.rule == "evaluate"]
+        return [path for edge in scored for path in (edge.parent.receipt, *edge.files)]
+
+    def _lost(self, job: Job) -> list[str]:
+        """Trainings whose artifacts `job` reads and which are not here, with what they took."""
+        found = []
+        for edge in graph.edges(self._plan, job) if job.rule in ("train", "draw") else ():
+            files = [path for path in edge.files if graph.as_made(path) != path]
+            receipt = self._receipts.receipt(str(edge.parent.receipt))
+            if receipt and any(not (self._root / path).exists() for path in files):
+                took = duration(receipt.timing.seconds)
+                found.append(f"the artifacts of {edge.parent.target}, a training of {took}")
+        return found
 
     def settled(self, job: Job) -> bool:
         """Whether the result of `job` stands, and all that it was made from.
@@ -134,7 +168,9 @@ class Judge:
         if job.rule == "audit":
             return list(jobs.displays(self._plan))
         audit = [jobs.audit(self._plan.scale.name)] if job.rule == "report" else []
-        return [*graph.parents(self._plan, job), *audit]
+        unmoved = self.unmoved_by(job)
+        above = graph.parents(self._plan, job)
+        return [*(parent for parent in above if parent.receipt not in unmoved), *audit]
 
     def _audit(self, job: Job) -> Answer:
         """The state of the last audit, which has no receipt."""

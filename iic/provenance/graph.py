@@ -52,6 +52,18 @@ def parents(plan: Plan, job: Job) -> list[Job]:
     return [edge.parent for edge in edges(plan, job)]
 
 
+def lineage(plan: Plan, targets: Iterable[Job]) -> list[Job]:
+    """Some jobs, and all that have to be done before them, each once."""
+    found: dict[Path, Job] = {}
+    waiting = list(targets)
+    while waiting:
+        job = waiting.pop()
+        if job.receipt not in found:
+            found[job.receipt] = job
+            waiting += parents(plan, job)
+    return list(found.values())
+
+
 def inputs(plan: Plan, job: Job) -> list[Path]:
     """The files that `job` reads; of a dataset's raw files the manifest alone, which lists them."""
     files = [path for edge in edges(plan, job) for path in edge.files]

@@ -7,7 +7,7 @@ of which other jobs, is said by `iic.provenance.graph`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -125,6 +125,18 @@ def scores(plan: Plan, run: str) -> list[Job]:
     """The evaluations of ``<dataset>/<run>``, or of ``<dataset>/<run>/seed<N>``; else none."""
     every = (job for job in all_jobs(plan) if job.rule == "evaluate")
     return [job for job in every if run in (job.wildcards["run"], job.target)]
+
+
+def asked_for(plan: Plan, targets: Iterable[str]) -> list[Job]:
+    """The jobs that targets of the workflow stand for.
+
+    That is all of them, the report's first, where one is no name of a job, as ``tables`` is.
+    """
+    try:
+        found = [job for target in targets for job in find(plan, target)]
+    except UnknownTarget:
+        found = []
+    return found or [report(plan.scale.name), *all_jobs(plan)]
 
 
 def find(plan: Plan, target: str) -> list[Job]:

@@ -125,25 +125,13 @@ def test_a_table_or_figure_stands_on_what_it_shows_and_on_nothing_else(scale: st
             shown = {(run.id, seed) for run in whole.table_runs(name) for seed in run.seeds}
         bases = ((whole.base_of(whole.run(run)), seed) for run, seed in shown)
         trained = shown | {(base.id, seed) for base, seed in bases if base is not None}
-        above = ancestors(whole, display)
+        above = graph.lineage(whole, [display])
         assert places(above, "evaluate") == shown, name
         assert places(above, "train") == trained, name
         data = {run.split("/")[0] for run, _ in trained}
         if name in whole.listings:
             data |= set(whole.table_datasets(name))
         assert {job.wildcards["dataset"] for job in above if job.rule == "prepare"} == data, name
-
-
-def ancestors(whole: Plan, job: Job) -> list[Job]:
-    """All jobs that have to be done before `job`."""
-    found: dict[str, Job] = {}
-    waiting = graph.parents(whole, job)
-    while waiting:
-        parent = waiting.pop()
-        if parent.name not in found:
-            found[parent.name] = parent
-            waiting += graph.parents(whole, parent)
-    return list(found.values())
 
 
 def places(found: list[Job], rule: str) -> set[tuple[str, int]]:

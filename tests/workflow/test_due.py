@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.workflow.test_rerun import AUDIT, REPORT, scoring, training, writing
+from tests.edits import change
+from tests.workflow.test_rerun import AUDIT, REPORT, drawing, scoring, training, writing
 from tests.workflow.workflow_helpers import Finished, edit, git, iic, planned, snakemake
 
 RUN = Path("results/tiny/runs/digits/kmeans/seed0")
@@ -85,6 +86,17 @@ def test_one_row_of_committed_results_is_made_again_alone(clone: Path) -> None:
             *writing("table_1"),
         ]
     )
+
+
+def test_scores_made_again_are_no_reason_to_train(clone: Path) -> None:
+    """figure_3 reads artifacts that are not here, so it waits for scores that differ."""
+    change(clone / "iic/evaluate/run.py", "evaluate_run")
+    listed = planned(clone, "figures", scale="laptop")
+    assert listed == sorted([*scoring("mnist/iic", "mnist/kmeans"), *drawing("training_curves")])
+    change(clone / "iic/publish/figures/progression.py", "draw")
+    said = snakemake(clone, "--dry-run", "figure_3", scale="laptop").said
+    assert "; it needs the artifacts of mnist/iic/seed0, a training of 2 h 28 min" in said
+    assert training("mnist/iic")[0] in said
 
 
 def test_a_finished_run_stays_while_its_code_cannot_be_read(tiny_copy: Path) -> None:

@@ -30,22 +30,20 @@ def small_inputs(job):
         return list(map(str, files))
     # what Snakemake remembers may be of other results than those that lie here
     workflow.dag_settings.rerun_triggers = frozenset({RerunTrigger.MTIME})
-    try:
-        reason = JUDGE.due(job)
-    except IICError as error:
-        raise WorkflowError(str(error)) from None
-    if reason is not None:
+    if (reason := JUDGE.due(job)) is not None:
         workflow.dag.forcefiles.add(str(job.receipt))
         say_due(job, reason)
     elif JUDGE.settled(job):
         JUDGE.put_in_order(job)
-    return needed(job, files)
+    unmoved = JUDGE.unmoved_by(job)
+    return needed(job, [path for path in files if path not in unmoved])
 
 
 def large_inputs(job):
     """Its large inputs, for which receipts speak: to be marked as ancient, for their times say
-    nothing."""
-    return needed(job, graph.large_inputs(PLAN, job))
+    nothing. So are small ones that are no reason to run."""
+    unmoved = JUDGE.unmoved_by(job) if PLANS else []
+    return needed(job, [*graph.large_inputs(PLAN, job), *unmoved])
 
 
 def needed(job, files):

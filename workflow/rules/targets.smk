@@ -37,5 +37,8 @@ try:
         [*(rule.name for rule in workflow.rules), "all", "default"],
         lambda path: any(rule.is_producer(path) for rule in workflow.rules),
     )
+    if PLANS:
+        # here, since Snakemake passes over what an input function raises
+        JUDGE.check(jobs.asked_for(PLAN, ASKED))
 except IICError as error:
     raise WorkflowError(str(error)) from None
