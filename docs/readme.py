@@ -36,11 +36,7 @@ def workflow_picture() -> str:
     shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     # jobs by name and in alphabetical order, since Snakemake numbers them anew each time; no
     # colours, since those of mermaid's theme are legible in light and in dark mode
-    names = {
-        # one job a dataset, all of one form
-        node: "evaluate" if name.startswith("evaluate_") else name
-        for node, name in re.findall(r"(id\d+)\[(\w+)\]", shown)
-    }
+    names = dict(re.findall(r"(id\d+)\[(\w+)\]", shown))
     edges = {(names[a], names[b]) for a, b in re.findall(r"(id\d+) --> (id\d+)", shown)}
     edges = {edge for edge in edges if edge[0] != edge[1]}
     lines = [f"    {one} --> {other}" for one, other in sorted(edges) if other != "default"]

@@ -110,8 +110,7 @@ def job(
     name = f"{rule} {' '.join(wildcards.values())}"
     target = root / receipt_path
     before = earlier(receipt_path, root)
-    stood = [candidate.receipt for candidate in before]
-    check_plan(planned_fingerprint, fingerprint.value, name, stood)
+    check_plan(planned_fingerprint, fingerprint.value, name)
     if "scale" in wildcards and plan(wildcards["scale"]).scale.real:
         _warn_of_uncommitted(root)
     start = datetime.now(UTC)

@@ -17,11 +17,11 @@ from iic.cli.job import job
 from iic.cli.logs import logged_to
 from iic.cli.training_lock import alone
 from iic.params.datasets import UNVERIFIED, find_dataset
+from iic.params.errors import IICError
 from iic.params.runs import Plan, Run, plan
 from iic.provenance import fingerprint as fingerprints
 from iic.provenance import graph
 from iic.provenance import jobs as planned
-from iic.provenance.agreement import check_plan
 from iic.records import paths
 from iic.records.files import sha256_file, sha256_json
 from iic.records.paths import RunPaths
@@ -160,25 +160,37 @@ def train(
 
 
 def evaluate(
-    dataset: DatasetOption,
+    run: Annotated[
+        str | None, typer.Option(help="<dataset>/<method>[-<variant>], e.g. digits/iic.")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="One of the run's seeds; all if left out.")
+    ] = None,
+    dataset: Annotated[
+        str | None, typer.Option(help="In place of --run: every run on this dataset.")
+    ] = None,
     scale: ScaleOption = "mini",
     fingerprint: FingerprintOption = None,
     log_file: LogOption = None,
 ) -> None:
-    """Score every run on a dataset from its assignments."""
+    """Score a run from its assignments."""
     with logged_to(log_file):
         whole = plan(scale)
-        whole.check("dataset", dataset, whole.datasets)
-        check_plan(fingerprint, fingerprints.evaluate(scale, dataset).value, f"evaluate {dataset}")
-        count = 0
-        for run in whole.runs.values():
-            for seed in run.seeds if run.dataset == dataset else ():
-                evaluate_one(whole, run, seed)
-                count += 1
-        log.info("%s: %d of %d trainings scored", dataset, count, count)
+        if (run is None) == (dataset is None) or (seed is not None and run is None):
+            raise IICError("evaluate: give --run, with or without --seed, or else --dataset")
+        if dataset is not None:
+            whole.check("dataset", dataset, whole.datasets)
+            chosen = [one for one in whole.runs.values() if one.dataset == dataset]
+        else:
+            chosen = [whole.run(run or "")]
+        if seed is not None:
+            whole.check(f"{run} with seed", str(seed), map(str, chosen[0].seeds))
+        for one in chosen:
+            for number in one.seeds if seed is None else (seed,):
+                evaluate_one(whole, one, number, fingerprint)
 
 
-def evaluate_one(whole: Plan, run: Run, seed: int) -> None:
+def evaluate_one(whole: Plan, run: Run, seed: int, planned_fingerprint: str | None = None) -> None:
     """Score one training, as a job of its own.
 
     Raises:
@@ -193,7 +205,8 @@ def evaluate_one(whole: Plan, run: Run, seed: int) -> None:
     with job(
         one.rule,
         one.wildcards,
-        fingerprint=fingerprints.evaluate_run(scale, run.id),
+        fingerprint=fingerprints.evaluate(scale, run.id),
+        planned_fingerprint=planned_fingerprint,
         receipt_path=one.receipt,
         inputs=inputs_of(whole, one),
         parents=parents_of(whole, one),

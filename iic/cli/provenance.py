@@ -173,11 +173,11 @@ def restore(
         typer.Option(help="Folder or URL that is asked first for missing data; also IIC_MIRROR."),
     ] = None,
 ) -> None:
-    """Bring results back from DVC, verify them, and tell Snakemake that they are done.
+    """Bring data and artifacts back from DVC, and verify every result by its receipt.
 
-    Afterwards a dry run has nothing to do, and tables and figures can be made again without any
-    training. Nothing is marked as done where a single file is not what its receipt says. Data and
-    artifacts that cannot be had are named, with what cannot be done without them.
+    Results in git need no restore to count as done. With artifacts, figures and finetunings can be
+    made again without the trainings that they read. Data and artifacts that cannot be had are
+    named, with what cannot be done without them.
 
     Exit status: 0 verified; 1 a file is not what its receipt says, or there is nothing to restore;
     3 verified, but some results are of other code, settings or data than today's.
@@ -190,10 +190,7 @@ def restore(
     console = Console(soft_wrap=True, highlight=False)
     found = bring_back(plan(scale), cores=cores, remote=remote, from_dvc=not no_pull, mirror=mirror)
     console.print(
-        Text(
-            f"{found.verified} receipts verified; what verified is marked as done; "
-            f"{len(found.left)} jobs are left to do"
-        )
+        Text(f"{found.verified} receipts verified; {len(found.left)} jobs are left to do")
     )
     for absence in found.absent:
         line = Text(f"{absence.what}: ", style="yellow").append(absence.forbids, style="default")

@@ -38,14 +38,21 @@ def check_targets(
             continue
         raise NoTarget(
             f"{target!r} is no target of scale {whole.scale.name!r}"
-            + hint(target, names | set(filter(made, _parts(whole))), whole)
-            + "\n  targets: all, data, runs, tables, figures, audit, report, the name of a table "
-            "or figure, or the path of a file that the workflow makes"
+            + hint(target, names | {name for name in _parts(whole) if "/" in name}, whole)
+            + "\n  targets: all, data, runs, tables, figures, audit, report, a run with or without "
+            "its seed, the name of a table or figure, or the path of a file that the workflow makes"
         )
 
 
 def hint(name: str, names: Iterable[str], whole: Plan) -> str:
     """Lines on where `name` exists or, if nowhere, which of `names` are most like it."""
+    run, _, seed = name.rpartition("/seed")
+    if run in whole.runs and seed.isdecimal():
+        seeds = ", ".join(map(str, whole.runs[run].seeds))
+        return (
+            f"\n  seeds that it lists for {run}: {seeds}"
+            "\n  more seeds are a scale of your own: docs/extending.md, More seeds"
+        )
     if elsewhere := scales_with(name, whole):
         return f"\n  scales that have it: {', '.join(elsewhere)}"
     nearest = difflib.get_close_matches(name, sorted(names), n=NEAREST, cutoff=0.6)

@@ -107,7 +107,7 @@ def _artifacts(
             names = ", ".join(Path(path).stem for path in lacking)
             yield Absence(
                 f"the artifacts of {job.target} ({names}) are not here",
-                f"without them, or training it again ({_duration(receipt.timing.seconds)} then), "
+                f"without them, or training it again ({duration(receipt.timing.seconds)} then), "
                 f"nobody can repeat: {_named(needed)}",
             )
         elif lacking:
@@ -132,7 +132,8 @@ def _named(found: Sequence[Mapping[str, Job]]) -> str:
     return "; ".join(parts)
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Such as ``85 s``, ``12 min`` or ``2 h 28 min``."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)

@@ -14,7 +14,8 @@ data
 environment
     The lock file, only if asked for: an upgraded linter must not cost a week of GPU time.
 
-A difference in any part makes Snakemake run the job again, whatever the files' times say.
+A difference in any part makes the job due again (`iic.provenance.due`), whatever the files' times
+say.
 """
 
 from __future__ import annotations
@@ -23,12 +24,10 @@ import logging
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from iic.params.datasets import CATALOGUE, Dataset, find_dataset, load_catalogue
 from iic.params.runs import plan
-from iic.provenance import artifacts, jobs, relevant
-from iic.provenance.agreement import accepted_as
+from iic.provenance import jobs, relevant
 from iic.provenance.code import roots
 from iic.provenance.code.identity import Identity
 from iic.provenance.code.roots import CodeError as CodeError
@@ -40,11 +39,13 @@ from iic.publish.pages.files import template_files
 from iic.publish.published import published_files
 from iic.publish.report.files import FIDELITY
 from iic.records import paths
-from iic.records.files import RecordError, read_record, sha256_file, sha256_json
-from iic.records.receipt import Fingerprint, Receipt
+from iic.records.files import sha256_file, sha256_json
+from iic.records.receipt import Fingerprint
 
 log = logging.getLogger(__name__)
 
+OF_ALL = ("audit", "report")
+"""Rules that look at all results of a scale."""
 _SAID: set[str] = set()
 NO_CODE = Identity(None, {})
 
@@ -61,10 +62,11 @@ def fingerprint(job: jobs.Job, *, strict_env: bool | None = None) -> Fingerprint
         of_dataset = download if job.rule == "download" else prepare
         return of_dataset(names["dataset"], strict_env=strict_env)
     if job.rule in ("train", "evaluate"):
-        of_run = train if job.rule == "train" else evaluate_run
+        of_run = train if job.rule == "train" else evaluate
         return of_run(names["scale"], names["run"], strict_env=strict_env)
-    if job.rule == "report":
-        return report(names["scale"], strict_env=strict_env)
+    if job.rule in OF_ALL:
+        of_scale = audit if job.rule == "audit" else report
+        return of_scale(names["scale"], strict_env=strict_env)
     of_display = {"tabulate": tabulate, "draw": draw}[job.rule]
     return of_display(names["scale"], names["name"], strict_env=strict_env)
 
@@ -106,16 +108,8 @@ def train(scale: str, run: str, *, strict_env: bool | None = None) -> Fingerprin
     return make("train", code, settings, _raw(chosen.dataset, entry), strict_env)
 
 
-def evaluate(scale: str, dataset: str, *, strict_env: bool | None = None) -> Fingerprint:
-    """The evaluations of all runs on `dataset`, which one job writes."""
-    whole = plan(scale)
-    chosen = [run for run in whole.runs.values() if run.dataset == dataset]
-    settings = {run.id: relevant.evaluated(run, whole.datasets[dataset]) for run in chosen}
-    return make("evaluate", roots.evaluation(), settings, {}, strict_env)
-
-
-def evaluate_run(scale: str, run: str, *, strict_env: bool | None = None) -> Fingerprint:
-    """The evaluation of one run, as its receipt has it."""
+def evaluate(scale: str, run: str, *, strict_env: bool | None = None) -> Fingerprint:
+    """The scores of a run, the same for every seed."""
     chosen = plan(scale).run(run)
     settings = relevant.evaluated(chosen, plan(scale).datasets[chosen.dataset])
     return make("evaluate", roots.evaluation(), settings, {}, strict_env)
@@ -175,78 +169,37 @@ def report(scale: str, *, strict_env: bool | None = None) -> Fingerprint:
     return make("report", code, settings, {**read, **_page_files()}, strict_env)
 
 
-def value(rule: str, *, strict_env: bool | None = None, root: Path = Path(), **names: Any) -> str:
+def value(rule: str, *, strict_env: bool | None = None, **names: str) -> str:
     """The fingerprint that a rule passes to its job as ``params: fp=``.
 
-    For a training or a figure that was accepted across a change of code (`iic accept`), this is the
-    fingerprint with which it once ran, so that Snakemake sees no change; unless its artifacts are
-    lost and a figure or a finetuning needs them. Then it is trained again, as what it is now.
+    The job compares it with its own: nothing runs with other code or settings than were planned.
+    A job whose code is no valid Python is said to be so, and given a value with which it fails
+    alone.
 
     Args:
         rule: ``download``, ``prepare``, ``train``, ``evaluate``, ``tabulate``, ``draw``, ``audit``,
             ``report``.
         strict_env: Whether a change of the lock file counts as a change; by default what the
             environment variable IIC_STRICT_ENV says, by which the workflow tells its jobs.
-        root: Root of the clone.
-        **names: The rule's wildcards: ``dataset``; ``scale``, ``run`` and ``seed``; ``scale`` and
-            ``dataset``; ``scale`` and ``name``; or ``scale``.
-
-    A job whose code is no valid Python is said to be so, and given a value with which it fails
-    alone, or, if it is done, stays as it is.
+        **names: The rule's wildcards: ``dataset``; ``scale`` and ``run``; ``scale`` and ``name``;
+            or ``scale``.
 
     Raises:
         SettingsError: The settings are wrong, or know no such job.
-        CodeError: The code of evaluations, of the audit or of the report is no valid Python.
+        CodeError: The code of the audit or of the report is no valid Python.
     """
-    try:
-        return _value(rule, strict_env, root, names)
-    except CodeError as error:
-        receipt = _receipt(rule, names)
-        if receipt is None:
-            raise
-        return _unreadable(error, root / receipt)
-
-
-def _value(rule: str, strict_env: bool | None, root: Path, names: dict[str, Any]) -> str:
-    if rule == "train":
-        current = train(names["scale"], names["run"], strict_env=strict_env).value
-        own = paths.RunPaths(names["scale"], names["run"], int(names["seed"]))
-        lost = not (root / own.artifacts).exists()
-        if lost and artifacts.needs_artifacts(names["scale"], own.run, own.seed, root):
-            return current
-        return accepted_as(root / own.receipt, current)
-    if rule == "draw":
-        current = draw(names["scale"], names["name"], strict_env=strict_env).value
-        return accepted_as(root / jobs.draw(names["scale"], names["name"]).receipt, current)
     functions: dict[str, Callable[..., Fingerprint]] = {
-        "download": download, "prepare": prepare, "evaluate": evaluate,
-        "tabulate": tabulate, "audit": audit, "report": report,
+        "download": download, "prepare": prepare, "train": train, "evaluate": evaluate,
+        "tabulate": tabulate, "draw": draw, "audit": audit, "report": report,
     }  # fmt: skip
-    return functions[rule](**names, strict_env=strict_env).value
-
-
-def _receipt(rule: str, names: dict[str, Any]) -> Path | None:
-    """The receipt of a job that makes one thing; None for those that look at many."""
-    if rule == "train":
-        return jobs.train(names["scale"], names["run"], int(names["seed"])).receipt
-    makers: dict[str, Callable[..., jobs.Job]] = {
-        "prepare": jobs.prepare, "tabulate": jobs.tabulate, "draw": jobs.draw,
-    }  # fmt: skip
-    return makers[rule](**names).receipt if rule in makers else None
-
-
-def _unreadable(error: CodeError, receipt: Path) -> str:
-    """What stands for a job whose code is no valid Python: it fails, and all others run.
-
-    What it has made before stays: its own fingerprint, so that Snakemake does not delete the files
-    in order to make them again.
-    """
-    if str(error) not in _SAID:
-        _SAID.add(str(error))
-        log.warning("%s; what needs this code cannot run", error)
     try:
-        return read_record(receipt, Receipt).fingerprint.value
-    except RecordError:
+        return functions[rule](**names, strict_env=strict_env).value
+    except CodeError as error:
+        if rule in OF_ALL:
+            raise
+        if str(error) not in _SAID:
+            _SAID.add(str(error))
+            log.warning("%s; what needs this code cannot run", error)
         return sha256_json(str(error))
 
 

@@ -19,7 +19,7 @@ from iic.records import paths
 from iic.records.paths import RunPaths
 
 COMPARED = (".json", ".csv")
-"""How the names of small files end, which Snakemake compares by content; others by time."""
+"""How the names of small files end; others are large, and their time says nothing."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,18 @@ def parents(plan: Plan, job: Job) -> list[Job]:
     return [edge.parent for edge in edges(plan, job)]
 
 
+def lineage(plan: Plan, targets: Iterable[Job]) -> list[Job]:
+    """Some jobs, and all that have to be done before them, each once."""
+    found: dict[Path, Job] = {}
+    waiting = list(targets)
+    while waiting:
+        job = waiting.pop()
+        if job.receipt not in found:
+            found[job.receipt] = job
+            waiting += parents(plan, job)
+    return list(found.values())
+
+
 def inputs(plan: Plan, job: Job) -> list[Path]:
     """The files that `job` reads; of a dataset's raw files the manifest alone, which lists them."""
     files = [path for edge in edges(plan, job) for path in edge.files]
@@ -61,19 +73,6 @@ def inputs(plan: Plan, job: Job) -> list[Path]:
 def preparation_inputs(dataset: str) -> list[Path]:
     """What the preparation of a dataset reads, which is the same at every scale."""
     return [path for edge in _preparation(dataset) for path in edge.files]
-
-
-def batch(plan: Plan, job: Job) -> list[Job]:
-    """The jobs that the workflow does in one process with `job`: the evaluations of a dataset."""
-    if job.rule != "evaluate":
-        return [job]
-    return evaluations(plan, job.wildcards["run"].split("/")[0])
-
-
-def evaluations(plan: Plan, dataset: str) -> list[Job]:
-    """The evaluations of all runs on a dataset."""
-    runs = [run for run in plan.runs.values() if run.dataset == dataset]
-    return [jobs.evaluate(plan.scale.name, run.id, seed) for run in runs for seed in run.seeds]
 
 
 def audited(plan: Plan) -> list[Path]:
@@ -91,23 +90,21 @@ def stands_for(job: Job) -> Path:
     return job.outputs[0] if job.rule in ("download", "prepare") else job.receipt
 
 
-def small_inputs(plan: Plan, together: Iterable[Job]) -> list[Path]:
-    """Inputs of the rule that does some jobs together, which Snakemake compares by content."""
-    found: dict[Path, None] = {}
-    for job in together:
-        found |= dict.fromkeys(stands_for(parent) for parent in parents(plan, job))
-        small = (path for path in inputs(plan, job) if path.suffix in COMPARED)
-        found |= dict.fromkeys(small)
-    return list(found)
+def small_inputs(plan: Plan, job: Job) -> list[Path]:
+    """Inputs of the job's rule that are small: receipts, manifests, scores."""
+    if job.rule == "audit":
+        return audited(plan)
+    small = (path for path in inputs(plan, job) if path.suffix in COMPARED)
+    return list(dict.fromkeys([*map(stands_for, parents(plan, job)), *small]))
 
 
-def large_inputs(plan: Plan, together: Iterable[Job]) -> list[Path]:
+def large_inputs(plan: Plan, job: Job) -> list[Path]:
     """All other inputs of that rule: large files, for which the receipt of their job speaks."""
-    found = (path for job in together for path in inputs(plan, job) if path.suffix not in COMPARED)
-    return list(dict.fromkeys(map(_as_made, found)))
+    large = (path for path in inputs(plan, job) if path.suffix not in COMPARED)
+    return list(dict.fromkeys(map(as_made, large)))
 
 
-def _as_made(path: Path) -> Path:
+def as_made(path: Path) -> Path:
     """A file as a rule's output has it: artifacts are one folder a training."""
     return path.parent if path.parts[2:3] == ("artifacts",) else path
 

@@ -7,7 +7,7 @@ of which other jobs, is said by `iic.provenance.graph`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,7 +67,7 @@ def train(scale: str, run: str, seed: int) -> Job:
 
 
 def evaluate(scale: str, run: str, seed: int) -> Job:
-    """The scores of one training; the workflow gathers those of a dataset in one process."""
+    """The scores of one training."""
     wildcards = {"scale": scale, "run": run, "seed": str(seed)}
     evaluation = paths.RunPaths(scale, run, seed).evaluation
     return Job("evaluate", wildcards, paths.receipt_of(evaluation), (evaluation,))
@@ -93,6 +93,11 @@ def report(scale: str) -> Job:
     return Job("report", {"scale": scale}, paths.receipt_of(page), (page,))
 
 
+def audit(scale: str) -> Job:
+    """The audit, which has no receipt: its report stands in for one."""
+    return Job("audit", {"scale": scale}, paths.audit_report(scale), (paths.audit_page(scale),))
+
+
 def all_jobs(plan: Plan) -> Iterator[Job]:
     """The jobs of a scale that make results, in the order in which they run."""
     scale = plan.scale.name
@@ -114,6 +119,24 @@ def displays(plan: Plan) -> Iterator[Job]:
         yield tabulate(scale, name)
     for name in plan.figures:
         yield draw(scale, name)
+
+
+def scores(plan: Plan, run: str) -> list[Job]:
+    """The evaluations of ``<dataset>/<run>``, or of ``<dataset>/<run>/seed<N>``; else none."""
+    every = (job for job in all_jobs(plan) if job.rule == "evaluate")
+    return [job for job in every if run in (job.wildcards["run"], job.target)]
+
+
+def asked_for(plan: Plan, targets: Iterable[str]) -> list[Job]:
+    """The jobs that targets of the workflow stand for.
+
+    That is all of them, the report's first, where one is no name of a job, as ``tables`` is.
+    """
+    try:
+        found = [job for target in targets for job in find(plan, target)]
+    except UnknownTarget:
+        found = []
+    return found or [report(plan.scale.name), *all_jobs(plan)]
 
 
 def find(plan: Plan, target: str) -> list[Job]:
@@ -147,15 +170,14 @@ def find(plan: Plan, target: str) -> list[Job]:
 def log_of(job: Job) -> Path:
     """The job's log, relative to the root, where the workflow runs it."""
     names = job.wildcards
-    if job.rule == "train":
-        return paths.RunPaths(names["scale"], names["run"], int(names["seed"])).log
+    if job.rule in ("train", "evaluate"):
+        place = paths.RunPaths(names["scale"], names["run"], int(names["seed"]))
+        return place.log if job.rule == "train" else place.evaluation_log
     if job.rule in ("download", "prepare"):
         return paths.data_log(job.rule, names["dataset"])
     if job.rule == "report":
         return paths.LOGS / names["scale"] / "report.log"
-    # one process scores all runs of a dataset
-    own = names["run"].split("/")[0] if job.rule == "evaluate" else names["name"]
-    return paths.LOGS / names["scale"] / job.rule / f"{own}.log"
+    return paths.LOGS / names["scale"] / job.rule / f"{names['name']}.log"
 
 
 def _names(job: Job) -> set[str]:

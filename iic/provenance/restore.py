@@ -1,8 +1,7 @@
-"""``iic restore``: make a fresh clone know that its results are done.
+"""``iic restore``: bring back what DVC has, verify all that is here, and say what is missing.
 
-git and DVC bring files back with the time of the checkout, in any order, and what Snakemake
-remembers of its jobs is in neither. Left alone, it would run everything again. So: pull, verify
-every receipt, and only then tell Snakemake that what verified is up to date.
+What verified is done: the workflow asks the receipts (`iic.provenance.due`), so nothing has to be
+told to Snakemake.
 """
 
 from __future__ import annotations
@@ -16,22 +15,17 @@ from pathlib import Path
 
 from iic.data.download import MIRROR_VARIABLE
 from iic.params.runs import Plan
-from iic.provenance import graph
 from iic.provenance.absent import Absence, absent
-from iic.provenance.audit.report import AuditReport, Finding
+from iic.provenance.audit.report import Finding
 from iic.provenance.audit.run import verify
 from iic.provenance.jobs import Job, all_jobs
-from iic.provenance.jobs import report as last_page
 from iic.provenance.remote import Pulled, RestoreError, call, pull
 from iic.provenance.snakemake_lock import refuse_while_busy
 from iic.provenance.why import Answer, why
 from iic.records import paths
-from iic.records.files import RecordError, read_record
-from iic.records.receipt import Receipt
 
 log = logging.getLogger(__name__)
 
-DONE = "Nothing to be done"
 ERROR = " error: "
 """How the logs of jobs begin an error."""
 
@@ -61,10 +55,10 @@ def restore(
     from_dvc: bool = True,
     mirror: str | None = None,
 ) -> Restored:
-    """Bring back what DVC has, verify it, and mark it as done.
+    """Bring back what DVC has, and verify all that is here.
 
     Data that DVC does not have are obtained again by the workflow, as they would be for any job.
-    Where they cannot be had, what is here is verified and marked all the same.
+    Where they cannot be had, what is here is verified all the same.
 
     Args:
         plan: What the scale holds.
@@ -76,10 +70,10 @@ def restore(
 
     Raises:
         Busy: A Snakemake holds the clone.
-        RestoreError: There are no results; DVC or Snakemake failed; a file is not what its
-            receipt says; or Snakemake would still run a job that verified.
+        RestoreError: There are no results; DVC or Snakemake failed; or a file is not what its
+            receipt says.
     """
-    refuse_while_busy(root, "restore marks nothing as done")
+    refuse_while_busy(root, "restore brings nothing back")
     pulled = pull(plan, root, remote) if from_dvc else Pulled(None, "--no-pull was given")
     present = [job for job in all_jobs(plan) if (root / job.receipt).exists()]
     # data alone are worth restoring where they were pulled: those that lie here anyway are not
@@ -98,31 +92,11 @@ def restore(
         listed = "\n".join(f"  {one.path}: {one.message}" for one in failures[:10])
         more = f"\n  and {len(failures) - 10} more" if len(failures) > 10 else ""
         raise RestoreError(
-            f"nothing is marked as done, since {len(failures)} checks failed:\n{listed}{more}\n"
+            f"not as the receipts say, {len(failures)} checks failed:\n{listed}{more}\n"
             f"  see: iic audit --scale {plan.scale.name}{_damaged(pulled, failures)}"
         )
     answers = [why(job, root) for job in all_jobs(plan)]
     left = [answer for answer in answers if not answer.fresh]
-    marked = sound(plan, answers)
-    targets = [str(job.receipt) for job in marked if (root / job.receipt).exists()]
-    names = {job.name for job in marked}
-    if above := [one.job.name for one in answers if one.fresh and one.job.name not in names]:
-        listed = ", ".join(above[:4]) + (", ..." if len(above) > 4 else "")
-        log.warning(
-            "%d done, but standing on what is left, will run after it: %s", len(above), listed
-        )
-    if not left and audited(plan, root):
-        targets.append(str(paths.audit_report(plan.scale.name)))
-        page = last_page(plan.scale.name)
-        if why(page, root).fresh:
-            targets.append(str(page.receipt))
-    if targets:
-        # every job, also those whose files happen to have times in the right order: Snakemake
-        # sees a later change of a fingerprint only where it remembers the earlier one
-        _snakemake(plan, root, cores, "--touch", "--forceall", "--", *targets)
-        said = _snakemake(plan, root, cores, "--dry-run", "--", *targets)
-        if DONE not in said:
-            raise RestoreError(f"Snakemake would run jobs that verified:\n{said[-3000:]}")
     verified = sum((root / answer.job.receipt).exists() for answer in answers)
     return Restored(verified, left, absent(plan, root, why_not))
 
@@ -169,30 +143,6 @@ def _last_error(dataset: str, root: Path, since: float) -> str | None:
     return None
 
 
-def audited(plan: Plan, root: Path) -> bool:
-    """Whether the audit that lies here can be read and is of these results, not of earlier ones.
-
-    Data count by their content, which their receipts vouch for: where they were obtained again, the
-    receipts are later than any audit that git brought.
-    """
-    report, page = (of(plan.scale.name) for of in (paths.audit_report, paths.audit_page))
-    if not all((root / path).exists() for path in (report, page)):
-        return False
-    try:
-        at = read_record(root / report, AuditReport).at.timestamp()
-        made = {
-            job.name: read_record(root / job.receipt, Receipt).timing.end.timestamp()
-            for job in all_jobs(plan)
-            if not _data(job)
-        }
-    except RecordError as error:
-        log.warning("%s; the audit will run again", error)
-        return False
-    if late := [name for name, end in made.items() if end > at]:
-        log.warning("%s is older than %s, and will run again", report, late[0])
-    return not late
-
-
 def _damaged(pulled: Pulled, failures: Sequence[Finding]) -> str:
     """A hint at the copies that DVC keeps, where what it brought is not what was written."""
     brought = [one for one in failures if one.kind == "altered" and not _in_git(one.path)]
@@ -209,46 +159,8 @@ def _in_git(path: str) -> bool:
     return not path.startswith("data/") and path.split("/")[2:3] != ["artifacts"]
 
 
-def sound(plan: Plan, answers: Sequence[Answer]) -> list[Job]:
-    """The jobs that can be marked as done: themselves fresh, and all that they stand on.
-
-    Artifacts may be missing, since tables need none; a figure needs those that it is drawn from,
-    and a training those of the run that it starts from: Snakemake would make them again for it.
-    Data may be missing where they cannot be had: results stand without them.
-    """
-    by_name = {answer.job.name: answer for answer in answers}
-    good: dict[str, bool] = {}
-    for answer in answers:  # in the order in which they run: parents come first
-        job = answer.job
-        above = [by_name[name] for name in _needed(plan, job)]
-        enough = answer.fresh or (job.rule == "train" and _lacks_artifacts(plan, answer))
-        # data that are not here are no reason to make anew what was made from them
-        enough = enough or (_data(job) and answer.status == "never run")
-        if job.rule == "train" or _drawn_from_artifacts(plan, job):
-            enough = enough and all(one.fresh for one in above if one.job.rule == "train")
-        good[job.name] = enough and all(good[one.job.name] for one in above)
-    return [answer.job for answer in answers if good[answer.job.name]]
-
-
-def _drawn_from_artifacts(plan: Plan, job: Job) -> bool:
-    return job.rule == "draw" and plan.figures[job.wildcards["name"]].reads_artifacts
-
-
 def _data(job: Job) -> bool:
     return job.rule in ("download", "prepare")
-
-
-def _lacks_artifacts(plan: Plan, answer: Answer) -> bool:
-    folder = f"{paths.RESULTS / plan.scale.name / 'artifacts'}/"
-    return answer.status == "outputs missing" and all(
-        reason.startswith(folder) for reason in answer.reasons
-    )
-
-
-def _needed(plan: Plan, job: Job) -> list[str]:
-    """Names of the jobs whose results Snakemake gives to `job`."""
-    together = graph.batch(plan, job)
-    return list(dict.fromkeys(one.name for each in together for one in graph.parents(plan, each)))
 
 
 def _snakemake(

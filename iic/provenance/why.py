@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Literal
 
@@ -14,12 +16,13 @@ from iic.provenance.fingerprint import CodeError, fingerprint
 from iic.provenance.jobs import Job
 from iic.records import paths
 from iic.records.files import RecordError, read_record, sha256_file
-from iic.records.links import Receipts, standing
-from iic.records.receipt import Fingerprint, Receipt
+from iic.records.links import Receipts, broken_source, standing
+from iic.records.receipt import FileRecord, Fingerprint, Receipt
+from iic.records.sources import Sources
 
 Status = Literal[
-    "never run", "damaged", "changed", "parents changed", "outputs missing", "outputs altered",
-    "accepted", "up to date",
+    "never run", "damaged", "code unreadable", "changed", "parents changed", "outputs missing",
+    "outputs altered", "accepted", "up to date",
 ]  # fmt: skip
 
 
@@ -40,23 +43,41 @@ class Answer:
         return self.status in ("accepted", "up to date")
 
 
-def why(job: Job, root: Path = Path(), *, strict_env: bool | None = None) -> Answer:
+def why(
+    job: Job,
+    root: Path = Path(),
+    *,
+    strict_env: bool | None = None,
+    receipts: Receipts | None = None,
+    large: bool = True,
+) -> Answer:
     """Compare the job's receipt with what the job would be now.
+
+    Args:
+        job: One that has a receipt.
+        root: Root of the clone.
+        strict_env: Whether the lock file counts; None for what the environment says.
+        receipts: Those of the clone, where several jobs are asked about.
+        large: Whether data and artifacts are hashed; else their sizes are compared.
 
     Raises:
         SettingsError: The settings are wrong.
     """
-    path = root / job.receipt
-    if not path.exists():
-        return Answer(job, "never run", (f"there is no {job.receipt}",))
-    try:
-        receipt = read_record(path, Receipt)
-    except RecordError as error:
-        return Answer(job, "damaged", (str(error),))
+    receipts = Receipts(root) if receipts is None else receipts
+    path = str(job.receipt)
+    receipt = receipts.receipt(path)
+    if receipt is None:
+        if path in receipts.damaged:
+            return Answer(job, "damaged", (receipts.damaged[path],))
+        return Answer(job, "never run", (f"there is no {path}",))
+    if (receipt.rule, receipt.wildcards) != (job.rule, job.wildcards):
+        return Answer(job, "damaged", (f"{path}: the receipt of another job",))
+    if not receipts.sealed(path):
+        return Answer(job, "damaged", (f"{path}: edited after it was written",))
     try:
         current = fingerprint(job, strict_env=strict_env)
     except CodeError as error:
-        return Answer(job, "changed", (str(error),))
+        return Answer(job, "code unreadable", (str(error),))
     acceptance = acceptance_of(receipt, current)
     different = tuple(str(change) for change in changes_since(receipt, current))
     if not stands(receipt, current):
@@ -64,15 +85,11 @@ def why(job: Job, root: Path = Path(), *, strict_env: bool | None = None) -> Ans
     missing = [output.path for output in receipt.outputs if not (root / output.path).exists()]
     if missing:
         return Answer(job, "outputs missing", tuple(f"{name} is missing" for name in missing))
-    altered = [
-        output.path
-        for output in receipt.outputs
-        if sha256_file(root / output.path) != output.sha256
-    ]
+    altered = [one.path for one in receipt.outputs if _altered(one, root, large)]
     if altered:
         reasons = tuple(f"{name} is not what the job wrote" for name in altered)
         return Answer(job, "outputs altered", reasons)
-    if parents := tuple(_changed_parents(receipt, root)):
+    if parents := tuple(_changed_parents(job, receipt, receipts)):
         return Answer(job, "parents changed", parents)
     basis = _basis(receipt, current)
     if acceptance is not None and receipt.fingerprint.value != current.value:
@@ -121,15 +138,41 @@ def _room(name: str) -> list[str]:
     return parts[: 3 if parts[1] == "methods" else 2]
 
 
-def _changed_parents(receipt: Receipt, root: Path) -> list[str]:
-    receipts = Receipts(root)
-    problems = []
+def _altered(record: FileRecord, root: Path, large: bool) -> bool:
+    path = root / record.path
+    in_git = not record.path.startswith("data/") and "/artifacts/" not in record.path
+    if large or in_git:
+        return sha256_file(path) != record.sha256
+    return path.stat().st_size != record.size
+
+
+def _changed_parents(job: Job, receipt: Receipt, receipts: Receipts) -> Iterator[str]:
     for parent in receipt.parents:
         state = standing(receipt, parent, receipts)
         if state == "missing":
-            problems.append(f"{parent.path} is missing")
+            yield f"{parent.path} is missing"
         elif state == "damaged":
-            problems.append(receipts.damaged[parent.path])
+            yield receipts.damaged[parent.path]
         elif state == "another":
-            problems.append(f"{parent.path} was written anew")
-    return problems
+            yield f"{parent.path} was written anew"
+    if job.rule == "report":
+        # the audit that the page shows has no receipt
+        audit = str(paths.audit_report(job.wildcards["scale"]))
+        shown = [one for one in receipt.inputs if one.path == audit]
+        if any(_altered(one, receipts.root, large=True) for one in shown):
+            yield f"{audit} was written anew"
+    if job.rule in ("tabulate", "draw"):
+        yield from _changed_sources(job, receipts)
+
+
+def _changed_sources(job: Job, receipts: Receipts) -> Iterator[str]:
+    """What the audit, too, finds wrong with the receipts that a table or figure quotes."""
+    path = next(path for path in job.outputs if path.name.endswith(".sources.json"))
+    try:
+        sources = read_record(receipts.root / path, Sources)
+    except RecordError as error:
+        yield str(error)
+        return
+    seeds = (*(cell.seeds for cell in sources.cells), *(one.seeds for one in sources.series))
+    for source in chain.from_iterable(seeds):
+        yield from broken_source(source, receipts)

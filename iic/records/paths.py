@@ -86,6 +86,11 @@ class RunPaths:
         return LOGS / self.scale / "train" / self._tail.with_suffix(".log")
 
     @property
+    def evaluation_log(self) -> Path:
+        """The log of the job that scores it."""
+        return LOGS / self.scale / "evaluate" / self._tail.with_suffix(".log")
+
+    @property
     def receipt(self) -> Path:
         """The training job's receipt."""
         return self.folder / "run.json"

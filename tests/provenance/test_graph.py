@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from iic.params.runs import Plan, plan
+from iic.params.runs import Plan, plan, scale_names
 from iic.provenance import graph, jobs
 from iic.provenance.jobs import Job
 from iic.records import paths
 from iic.records.files import read_record
 from iic.records.raw import RawManifest
 from iic.records.receipt import Receipt
-from tests.conftest import SCALE, clone_to, run_in
+from tests.conftest import ROOT, SCALE, clone_to, run_in
 
 ARTIFACTS = f"results/{SCALE}/artifacts/"
 
@@ -66,10 +66,8 @@ def in_rules(files: list[Path]) -> set[str]:
 def test_rules_list_the_inputs_and_outputs_of_the_graph(rules: Rules) -> None:
     whole, wanted = rules.whole, {}
     for job in every(whole):
-        together = graph.batch(whole, job)
-        parents = [parent for one in together for parent in graph.parents(whole, one)]
-        inputs = [path for one in together for path in graph.inputs(whole, one)]
-        read = in_rules([*inputs, *map(graph.stands_for, parents)])
+        parents = map(graph.stands_for, graph.parents(whole, job))
+        read = in_rules([*graph.inputs(whole, job), *parents])
         wanted |= dict.fromkeys(in_rules([job.receipt, *job.outputs]), read)
     for path in (paths.audit_report, paths.audit_page):
         wanted[str(path(SCALE))] = in_rules(graph.audited(whole))
@@ -116,8 +114,33 @@ def test_what_is_read_is_written_by_the_job_that_the_graph_names(whole: Plan) ->
         assert all(place < order.index(job.name) for place in above), job.name
 
 
+@pytest.mark.parametrize("scale", scale_names(ROOT / "params"))
+def test_a_table_or_figure_stands_on_what_it_shows_and_on_nothing_else(scale: str) -> None:
+    whole = plan(scale, ROOT / "params")
+    for display in jobs.displays(whole):
+        name = display.wildcards["name"]
+        if display.rule == "draw":
+            shown = {(run.id, seed) for run, seed in whole.figure_places(name)}
+        else:
+            shown = {(run.id, seed) for run in whole.table_runs(name) for seed in run.seeds}
+        bases = ((whole.base_of(whole.run(run)), seed) for run, seed in shown)
+        trained = shown | {(base.id, seed) for base, seed in bases if base is not None}
+        above = graph.lineage(whole, [display])
+        assert places(above, "evaluate") == shown, name
+        assert places(above, "train") == trained, name
+        data = {run.split("/")[0] for run, _ in trained}
+        if name in whole.listings:
+            data |= set(whole.table_datasets(name))
+        assert {job.wildcards["dataset"] for job in above if job.rule == "prepare"} == data, name
+
+
+def places(found: list[Job], rule: str) -> set[tuple[str, int]]:
+    """Runs and seeds of the jobs of a rule."""
+    return {(job.wildcards["run"], int(job.wildcards["seed"])) for job in found if job.rule == rule}
+
+
 def test_no_input_is_both_compared_and_not(whole: Plan) -> None:
     for job in every(whole):
-        small, large = graph.small_inputs(whole, [job]), graph.large_inputs(whole, [job])
+        small, large = graph.small_inputs(whole, job), graph.large_inputs(whole, job)
         assert set(small).isdisjoint(large)
         assert len(small) == len(set(small)) and len(large) == len(set(large))

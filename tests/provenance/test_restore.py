@@ -16,7 +16,8 @@ import pytest
 
 from iic.params.runs import plan
 from iic.provenance import jobs
-from iic.provenance.restore import _needed, audited
+from iic.provenance.due import Judge
+from iic.provenance.fingerprint import fingerprint
 from iic.records import paths
 from tests.conftest import ROOT, SCALE, run_in
 from tests.edits import change
@@ -57,24 +58,18 @@ def test_a_fresh_clone_knows_that_its_results_are_done(own_tree: Path) -> None:
         done = run_in(own_tree, "-m", "iic", verb, "--scale", SCALE)
         assert done.returncode == 0, done.stderr
     scatter(own_tree, last="data")
-    assert "train_run" in dry_run(own_tree), "the trap"
+    assert "Nothing to be done" in dry_run(own_tree)
     done = restore(own_tree)
     assert done.returncode == 0, done.stderr
     assert "Nothing to be done" in dry_run(own_tree)
-    # what Snakemake now remembers lets it notice a later change
-    scale = own_tree / f"params/scales/{SCALE}.yaml"
-    scale.write_text(scale.read_text().replace("restarts: 1", "restarts: 2"))
-    assert "params have changed" in dry_run(own_tree, f"{RUNS}/kmeans/seed0/run.json").lower()
 
 
-def test_tampered_results_are_not_marked_as_done(own_tree: Path) -> None:
+def test_tampered_results_are_not_restored(own_tree: Path) -> None:
     path = own_tree / RUNS / "iic/seed0/assignments.parquet"
     path.write_bytes(path.read_bytes()[:-1] + b"x")
-    scatter(own_tree, last="data")
     done = restore(own_tree)
     assert done.returncode == 1
     assert f"{RUNS}/iic/seed0/assignments.parquet: altered" in done.stderr
-    assert "train_run" in dry_run(own_tree)
 
 
 @pytest.mark.long
@@ -103,11 +98,12 @@ def test_tables_need_neither_data_nor_artifacts_unless_a_training_starts_from_th
     assert "the artifacts of stl10_standin/iic_star-features/seed0" in said
     assert "training stl10_standin/finetune/seed0" in said
     assert "outputs missing" not in said, "said in one line each"
-    assert "Nothing to be done" in dry_run(own_tree, "table_4")
-    # one process scores all runs of a dataset, and finetuning starts from weights that are gone
-    assert "standing on what is left" in done.stderr
-    assert "evaluate stl10_standin/iic/seed0" in done.stderr
-    assert "train_run" in dry_run(own_tree, "table_1")
+    assert "Nothing to be done" in dry_run(own_tree, "tables", "figures")
+    # the base of what is trained again is trained again for its weights
+    (own_tree / f"results/{SCALE}/runs/stl10_standin/finetune/seed0/run.json").unlink()
+    said = dry_run(own_tree, "runs")
+    trained = {f"Training {run} on stl10_standin" for run in ("finetune", "iic_star-features")}
+    assert all(one in said for one in trained) and said.count("Job ") == said.count("stl10") > 0
 
 
 def test_there_must_be_something_to_restore(own_tree: Path) -> None:
@@ -133,7 +129,7 @@ def test_where_data_cannot_be_had_the_rest_is_verified_and_what_is_missing_is_na
     for noise in ("Traceback", "RuleException", "Select jobs"):
         assert noise not in done.stdout + done.stderr
     head, *lines = done.stdout.splitlines()
-    assert head.startswith("25 receipts verified; what verified is marked as done")
+    assert head.startswith("25 receipts verified; ")
     data, snapshots, others = lines
     assert data.startswith("the data of mnist are not here (train-images-idx3-ubyte.gz could not")
     assert "training mnist/random/seed0" in data and "drawing figure_3 -> iic restore" in data
@@ -221,34 +217,22 @@ def test_an_audit_counts_only_where_it_can_be_read_and_no_result_is_later(tmp_pa
     for path in (report, page, *receipts):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / path, tmp_path / path)
-    assert audited(whole, tmp_path)
+    audit = jobs.audit("laptop")
+
+    def due() -> str | None:
+        return Judge(whole, tmp_path).due(audit)
+
+    assert due() is None
     content = json.loads((tmp_path / report).read_text())
     ends = [json.loads((tmp_path / path).read_text())["timing"]["end"] for path in receipts]
     for at, counts in ((max(ends), True), (sorted(ends)[-2], False), (min(ends), False)):
         (tmp_path / report).write_text(json.dumps({**content, "at": at}))
-        assert audited(whole, tmp_path) == counts, at
+        assert (due() is None) == counts, at
     for text in ("no json", "{}", json.dumps({**content, "schema_version": 0})):
         (tmp_path / report).write_text(text)
-        assert not audited(whole, tmp_path), text
-    (tmp_path / report).write_text(json.dumps(content))
-    assert audited(whole, tmp_path)
+        assert due() is not None, text
+    for value, counts in ((fingerprint(audit).value, True), ("0" * 64, False)):
+        (tmp_path / report).write_text(json.dumps({**content, "fingerprint": value}))
+        assert (due() is None) == counts
     (tmp_path / page).unlink()
-    assert not audited(whole, tmp_path)
-
-
-def test_what_a_job_stands_on() -> None:
-    """Marking a job as done marks all that Snakemake gives to it."""
-    whole = plan("smoke")
-
-    def of(job: jobs.Job) -> list[str]:
-        return _needed(whole, job)
-
-    assert of(jobs.train("smoke", "stl10_standin/finetune", 0)) == [
-        "prepare stl10_standin", "train stl10_standin/iic_star-features/seed0",
-    ]  # fmt: skip
-    assert of(jobs.train("smoke", "digits/iic", 0)) == ["prepare digits"]
-    for name, maps in (("supp_table_5", False), ("supp_table_6", True)):
-        counted = [one for one, entry in whole.datasets.items() if (entry.maps is not None) == maps]
-        prepared = [one for one in of(jobs.tabulate("smoke", name)) if one.startswith("prepare ")]
-        assert sorted(prepared) == sorted(f"prepare {one}" for one in counted)
-    assert of(jobs.tabulate("smoke", "supp_table_1")) == []
+    assert not Judge(whole, tmp_path).settled(audit)

@@ -12,10 +12,10 @@ from iic.cli.app import app
 from iic.params.runs import Plan, plan
 from iic.provenance import jobs
 from iic.provenance.accept import NotAcceptable, accept
-from iic.provenance.agreement import PlanChanged, check_plan
 from iic.provenance.audit.run import audit
 from iic.provenance.changes import Change, changes
-from iic.provenance.fingerprint import forget, value
+from iic.provenance.due import Judge
+from iic.provenance.fingerprint import forget
 from iic.provenance.jobs import UnknownTarget, find
 from iic.provenance.why import left_over, why
 from iic.records.files import read_record, sha256_bytes, write_record
@@ -171,48 +171,33 @@ def test_a_changed_setting_is_named_with_both_values(tree: Path) -> None:
         accept([train], "it is better")
 
 
-def test_an_accepted_run_that_lost_what_a_figure_needs_is_planned_as_it_is_now(tree: Path) -> None:
-    def planned(run: str = "digits/iic") -> str:
-        forget()
-        return value("train", scale=SCALE, run=run, seed=0)
-
-    before, undrawn = planned(), planned("digits/random")
+def test_an_accepted_run_that_lost_what_a_figure_needs_stands_without_it(
+    whole: Plan, tree: Path
+) -> None:
+    """The workflow trains it again where a figure that it draws needs what is lost."""
+    training = jobs.train(SCALE, "digits/iic", 0)
     change(Path("iic/engine/loop.py"), "Loop.run")
-    current = planned()
-    trainings = [jobs.train(SCALE, run, 0) for run in ("digits/iic", "digits/random")]
-    accept(trainings, "nothing reads it")
-    assert (planned(), planned("digits/random")) == (before, undrawn)
+    forget()
+    assert Judge(whole).due(training) == "code iic.engine.loop.Loop changed"
+    accept([training], "nothing reads it")
     shutil.rmtree(f"results/{SCALE}/artifacts")
-    assert planned() == current
-    # no figure is drawn from this one: tables need no artifacts, so it is not trained again
-    assert planned("digits/random") == undrawn
-
-    receipt = Path(f"results/{SCALE}/runs/digits/iic/seed0/run.json")
-    kept = [read_record(receipt, Receipt)]
-    check_plan(current, current, "train x", kept)
-    # Snakemake deletes it before it makes a job's outputs again; git has it still
-    check_plan(before, current, "train x", kept)
-    check_plan(current, current, "train x")
-    with pytest.raises(PlanChanged, match="run again, will train anew"):
-        check_plan(before, current, "train x")
-    with pytest.raises(PlanChanged, match=r"while it runs$"):
-        check_plan("0" * 64, current, "train x", kept)
+    judge = Judge(whole)
+    assert judge.due(training) is None
+    # figure_3 reads what is lost, and stands; once it does not, the training needs its data
+    assert judge.apart_from_data(training)
+    jobs.draw(SCALE, "figure_3").receipt.unlink()
+    assert not Judge(whole).apart_from_data(training)
 
 
 def test_a_figure_is_accepted_where_it_cannot_be_drawn_again(tree: Path) -> None:
-    def planned() -> str:
-        forget()
-        return value("draw", scale=SCALE, name="figure_3")
-
     figure = jobs.draw(SCALE, "figure_3")
-    before = planned()
     change(Path("iic/publish/figures/progression.py"), "draw")
-    assert planned() != before
+    forget()
+    assert why(figure).status == "changed"
     with pytest.raises(NotAcceptable, match="it is quick to run again"):
         accept([figure], "nothing reads it")
     shutil.rmtree(f"results/{SCALE}/artifacts/digits/iic/seed0")
     accept([figure], "nothing reads it")
-    assert planned() == before
     assert why(figure).status == "accepted"
     with pytest.raises(NotAcceptable, match="already"):
         accept([figure], "again")
@@ -242,19 +227,19 @@ def test_a_table_is_accepted_across_another_lock_file_and_across_nothing_else(
 
 
 def test_an_accepted_run_stands_for_the_edited_code_until_it_is_edited_again(tree: Path) -> None:
-    def planned() -> str:
+    def due() -> str | None:
         forget()
-        return value("train", scale=SCALE, run=RUN, seed=1)
+        return Judge(plan(SCALE)).due(jobs.train(SCALE, RUN, 1))
 
     def iic(*words: str) -> str:
         forget()
         done = CliRunner().invoke(app, [*words, "--scale", SCALE])
         return done.stdout + str(done.exception or "")
 
-    before = planned()
+    assert due() is None
     method = Path("iic/methods/kmeans.py")
     change(method, "train")
-    assert planned() != before
+    assert due() == "code iic.methods.kmeans.train changed"
     assert "changed\n  code iic.methods.kmeans.train changed" in iic("why", f"{RUN}/seed1")
 
     receipt = Path(f"results/{SCALE}/runs/{RUN}/seed1/run.json")
@@ -268,7 +253,7 @@ def test_an_accepted_run_stands_for_the_edited_code_until_it_is_edited_again(tre
     said = iic("accept", RUN, "--because", "a variable that nothing reads")
     assert said.count("accepted") == 1
     assert receipt.stat().st_mtime_ns == 10**18
-    assert planned() == before, "Snakemake would train again"
+    assert due() is None, "Snakemake would train again"
     said = iic("why", f"{RUN}/seed1")
     assert "train digits/kmeans/seed1: accepted\n  because: a variable that nothing reads" in said
     assert "evaluate digits/kmeans/seed1: up to date" in said
@@ -283,5 +268,5 @@ def test_an_accepted_run_stands_for_the_edited_code_until_it_is_edited_again(tre
     )
 
     change(method, "train", 2)
-    assert planned() != before
+    assert due() is not None
     assert "changed" in iic("why", f"{RUN}/seed1")

@@ -28,9 +28,9 @@ def test_a_fresh_clone_stays_clean_when_its_results_are_made_again(
     tiny: Finished, tmp_path: Path
 ) -> None:
     clone = fresh_clone(tiny, tmp_path / "clone")
-    snakemake(clone, "--forcerun=evaluate_digits", "table_1", scale="tiny")
+    snakemake(clone, "--forcerun=evaluate", "table_1", scale="tiny")
     for log, name in (
-        ("evaluate/digits", EVALUATION),
+        ("evaluate/digits/kmeans/seed0", EVALUATION),
         ("tabulate/table_1", "results/tiny/tables/table_1.run.json"),
     ):
         text = (clone / f"logs/tiny/{log}.log").read_text()
@@ -39,14 +39,14 @@ def test_a_fresh_clone_stays_clean_when_its_results_are_made_again(
         assert check["code"]["commit"] == git(clone, "rev-parse", "HEAD").strip()
     assert git(clone, "status", "--porcelain") == ""
     snakemake(clone, "data", scale="tiny")
-    snakemake(clone, "--forcerun=evaluate_digits", "table_1", scale="tiny")
+    snakemake(clone, "--forcerun=evaluate", "table_1", scale="tiny")
     assert git(clone, "status", "--porcelain") == "", "data made anew have the same bytes"
     assert iic(clone, "audit", "--scale", "tiny").status == 0
     assert git(clone, "status", "--porcelain") == "", "looking changes nothing"
 
 
 def test_committed_numbers_of_real_data_are_made_again_without_a_change(clone: Path) -> None:
-    said = snakemake(clone, "--forcerun=evaluate_mnist", "table_1", scale="laptop").said
+    said = snakemake(clone, "--forcerun=evaluate", "table_1", scale="laptop").said
     assert "results/laptop/tables/table_1.run.json: made again" in said
     assert git(clone, "status", "--porcelain") == ""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -31,7 +32,7 @@ def test_a_bare_clone_plans_the_whole_dag(clone: Path, scale: str, by_name: bool
         "Obtaining": len(whole.datasets),
         "Turning": len(whole.datasets),
         "Training": sum(len(run.seeds) for run in whole.runs.values()),
-        "Scoring": len({run.dataset for run in whole.runs.values()}),
+        "Scoring": sum(len(run.seeds) for run in whole.runs.values()),
         "Writing": len(whole.tables) + len(whole.listings),
         "Drawing": len(whole.figures),
         "Auditing": 1,
@@ -40,6 +41,33 @@ def test_a_bare_clone_plans_the_whole_dag(clone: Path, scale: str, by_name: bool
         assert sum(job.startswith(kind) for job in listed) == wanted > 0, kind
     dataset = next(iter(whole.scale.datasets.values()))
     assert f"Training iic on {dataset} with seed 0." in listed
+
+
+@pytest.mark.parametrize(("target", "seeds"), [("digits/kmeans", 3), ("digits/kmeans/seed1", 1)])
+def test_a_run_or_a_seed_of_it_is_a_target(clean: Path, target: str, seeds: int) -> None:
+    listed = planned(clean, target, scale="mini")
+    kinds = Counter(message.split(" on ")[0] for message in listed)
+    data = {"Obtaining the raw files of digits and checking them by size and hash.": 1,
+            "Turning the raw files of digits into arrays.": 1}  # fmt: skip
+    assert kinds == {**data, "Training kmeans": seeds, "Scoring kmeans": seeds}
+    assert f"Training kmeans on digits with seed {seeds - 1 or 1}." in listed
+
+
+def test_more_seeds_are_a_scale_of_ones_own(clone: Path) -> None:
+    (clone / "params/scales/mine.yaml").write_text(
+        "name: mine\nextends: laptop\nseeds: {mnist/kmeans: [0, 1, 2, 3, 4]}\n"
+    )
+    listed = planned(clone, "mnist/kmeans", scale="mine")
+    trained = [f"Training kmeans on mnist with seed {seed}." for seed in range(5)]
+    assert [message for message in listed if message.startswith("Training")] == trained
+    # the scale that it extends stays as it was
+    assert planned(clone, "mnist/kmeans", scale="laptop") == []
+
+
+def test_a_table_trains_what_it_shows_alone(clean: Path) -> None:
+    listed = planned(clean, "table_1", scale="paper")
+    shown = sum(len(run.seeds) for run in plan("paper").table_runs("table_1"))
+    assert sum(message.startswith("Training") for message in listed) == shown == 150
 
 
 def test_rules_write_where_the_records_say(clean: Path) -> None:
@@ -86,6 +114,8 @@ def test_a_wrong_configuration_is_one_clear_message(
         ("table_9", "did you mean: table_4, table_3, table_2?"),
         ("figure", "did you mean: figures, "),
         ("mnist/iic", "scales that have it: gpu, laptop, paper"),
+        ("digits/kmean", "did you mean: digits/kmeans, "),
+        ("digits/kmeans/seed7", "seeds that it lists for digits/kmeans: 0\n"),
         ("results/smoke/tables/table_99.csv", "or the path of a file that the workflow makes"),
     ],
 )

@@ -138,7 +138,7 @@ def test_workflow_imports_only_settings_and_what_plans_and_shows_jobs() -> None:
     allowed = re.compile(
         r"import (os|sys)|from pathlib import \w+|from snakemake\.[\w.]+ import [\w, ]+"
         r"|from iic\.params\.\w+ import [\w, ]+"
-        r"|from iic\.provenance import fingerprint, graph, jobs, planned, progress, runtime"
+        r"|from iic\.provenance import due, fingerprint, graph, jobs, planned, progress, runtime"
     )
     for file in (*FILES, ROOT / "workflow/Snakefile", ROOT / "Snakefile"):
         for line in file.read_text().splitlines():

@@ -1,9 +1,18 @@
-"""What several rules ask about the plan. Nothing here looks at files: names decide.
+"""What several rules ask about the plan, and which jobs are due again by their receipts.
 
-Inputs: CONFIG and PLAN, read in workflow/Snakefile
+Inputs: CONFIG and PLAN, read in workflow/Snakefile; the receipts in results/<scale>/ and data/
 Outputs: none; functions only, called by the other files of this folder
 Test with: snakemake -n
 """
+
+from snakemake.logging import logger
+from snakemake.settings.enums import RerunTrigger
+
+# a job's own process runs what was planned
+PLANS = workflow.is_main_process
+JUDGE = due.Judge(PLAN)
+SHOWN = 10
+SAID = set()
 
 
 def fp(rule, **names):
@@ -14,15 +23,51 @@ def fp(rule, **names):
         raise WorkflowError(str(error)) from None
 
 
-def small_inputs(*together):
-    """Receipts and other small inputs of jobs that one rule does together, compared by content."""
-    return list(map(str, graph.small_inputs(PLAN, together)))
+def small_inputs(job):
+    """Receipts and other small inputs of a job, which is forced where it is due again."""
+    files = graph.small_inputs(PLAN, job)
+    if not PLANS:
+        return list(map(str, files))
+    # what Snakemake remembers may be of other results than those that lie here
+    workflow.dag_settings.rerun_triggers = frozenset({RerunTrigger.MTIME})
+    if (reason := JUDGE.due(job)) is not None:
+        workflow.dag.forcefiles.add(str(job.receipt))
+        say_due(job, reason)
+    elif JUDGE.settled(job):
+        JUDGE.put_in_order(job)
+    unmoved = JUDGE.unmoved_by(job)
+    return needed(job, [path for path in files if path not in unmoved])
 
 
-def large_inputs(*together):
-    """Their large inputs, for which receipts speak: to be marked as ancient, for their times say
-    nothing."""
-    return list(map(str, graph.large_inputs(PLAN, together)))
+def large_inputs(job):
+    """Its large inputs, for which receipts speak: to be marked as ancient, for their times say
+    nothing. So are small ones that are no reason to run."""
+    unmoved = JUDGE.unmoved_by(job) if PLANS else []
+    return needed(job, [*graph.large_inputs(PLAN, job), *unmoved])
+
+
+def needed(job, files):
+    """Files as Snakemake is to know them: a job that is done needs no data, so that it stands where
+    another job has them obtained again. If jobs are forced by hand, it may be one of them.
+    """
+    if PLANS and not forced_by_hand() and JUDGE.apart_from_data(job):
+        files = [path for path in files if path.parts[0] != "data"]
+    return list(map(str, files))
+
+
+def forced_by_hand():
+    """Whether the command line says that jobs are to run, due or not."""
+    asked = workflow.dag_settings
+    return asked.forceall or asked.forcetargets or asked.forcerun
+
+
+def say_due(job, reason):
+    """Say why a job runs again, of the first few."""
+    SAID.add(job.name)
+    if len(SAID) <= SHOWN:
+        logger.info(f"{job.name} is due again: {reason}")
+    elif len(SAID) == SHOWN + 1:
+        logger.info("more jobs are due again: iic why says of each why")
 
 
 def receipts_of(runs):
@@ -32,9 +77,9 @@ def receipts_of(runs):
     ]
 
 
-def training(wildcards):
-    """The job that a training's wildcards name."""
-    return jobs.train(SCALE, trained(wildcards).id, int(wildcards.seed))
+def of_run(maker, wildcards):
+    """The job of a rule that a training's wildcards name; `maker` is of iic.provenance.jobs."""
+    return maker(SCALE, trained(wildcards).id, int(wildcards.seed))
 
 
 def trained(wildcards):

@@ -18,6 +18,8 @@ rule data:
 
 rule download:
     """Obtain the raw files of a dataset and check them by size and hash."""
+    input:
+        small=lambda wildcards: small_inputs(jobs.download(wildcards.dataset)),
     output:
         manifest="data/raw/{dataset}/files.json",
         receipt="data/raw/{dataset}/files.run.json",

@@ -1,4 +1,4 @@
-"""Scores of all runs of a dataset, computed from their assignments.
+"""Scores of a run, computed from its assignments.
 
 Inputs: results/<scale>/runs/<dataset>/<run>/seed<N>/{run.json,assignments.parquet}
 Outputs: evaluation.json and its receipt beside them
@@ -6,42 +6,37 @@ Test with: snakemake --cores 1 --config scale=smoke -- runs
 """
 
 
+# a second each, so that a queue would cost more than it gives
+localrules:
+    evaluate,
+
+
 rule runs:
     input:
-        [
-            job.outputs
-            for dataset in PLAN.datasets
-            for job in graph.evaluations(PLAN, dataset)
-        ],
+        [job.outputs for job in jobs.all_jobs(PLAN) if job.rule == "evaluate"],
 
 
-# one job a dataset, since scoring a run takes less time than starting Python for it
-for DATASET in dict.fromkeys(run.dataset for run in PLAN.runs.values()):
-    SCORED = graph.evaluations(PLAN, DATASET)
-
-    rule:
-        """Match clusters to classes and make the four selections; needs no network."""
-        name:
-            f"evaluate_{DATASET}"
-        input:
-            small=small_inputs(*SCORED),
-            large=ancient(large_inputs(*SCORED)),
-        output:
-            evaluations=[job.outputs for job in SCORED],
-            receipts=[job.receipt for job in SCORED],
-        params:
-            fp=fp("evaluate", scale=SCALE, dataset=DATASET),
-            dataset=DATASET,
-            scale=SCALE,
-        resources:
-            runtime=by_attempt(60),
-            mem_mb=by_attempt(4000),
-        log:
-            f"{LOGS}/evaluate/{DATASET}.log",
-        benchmark:
-            f"{LOGS}/evaluate/{DATASET}.benchmark.tsv"
-        message:
-            "Scoring every run on {params.dataset} from its assignments."
-        shell:
-            "python -m iic evaluate --scale {params.scale:q} --dataset {params.dataset:q}"
-            " --fingerprint {params.fp:q} --log {log:q}"
+rule evaluate:
+    """Match clusters to classes and make the four selections; needs no network."""
+    input:
+        small=lambda wildcards: small_inputs(of_run(jobs.evaluate, wildcards)),
+        large=ancient(lambda wildcards: large_inputs(of_run(jobs.evaluate, wildcards))),
+    output:
+        evaluation=f"{RESULTS}/runs/{{dataset}}/{{run}}/seed{{seed}}/evaluation.json",
+        receipt=f"{RESULTS}/runs/{{dataset}}/{{run}}/seed{{seed}}/evaluation.run.json",
+    params:
+        fp=lambda wildcards: fp("evaluate", scale=SCALE, run=trained(wildcards).id),
+        scale=SCALE,
+    resources:
+        runtime=by_attempt(30),
+        mem_mb=by_attempt(4000),
+    log:
+        f"{LOGS}/evaluate/{{dataset}}/{{run}}/seed{{seed}}.log",
+    benchmark:
+        f"{LOGS}/evaluate/{{dataset}}/{{run}}/seed{{seed}}.benchmark.tsv"
+    message:
+        "Scoring {wildcards.run} on {wildcards.dataset} with seed {wildcards.seed}."
+    shell:
+        "python -m iic evaluate --scale {params.scale:q}"
+        " --run {wildcards.dataset:q}/{wildcards.run:q} --seed {wildcards.seed:q}"
+        " --fingerprint {params.fp:q} --log {log:q}"

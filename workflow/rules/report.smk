@@ -9,8 +9,8 @@ Test with: snakemake --cores 1 --config scale=smoke -- report
 rule report:
     """Gather tables, figures, timings and provenance in one page, with the audit's verdict."""
     input:
-        small=small_inputs(jobs.report(SCALE)),
-        large=ancient(large_inputs(jobs.report(SCALE))),
+        small=lambda wildcards: small_inputs(jobs.report(SCALE)),
+        large=ancient(lambda wildcards: large_inputs(jobs.report(SCALE))),
     output:
         page=f"{RESULTS}/report.html",
         receipt=f"{RESULTS}/report.run.json",

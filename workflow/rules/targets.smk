@@ -1,8 +1,10 @@
-"""What the workflow was asked for, checked once all rules are known: included last.
+"""What the workflow was asked for: a run or a seed of one gets a rule, and every name is checked.
+
+Included last, once all rules are known.
 
 Inputs: PLAN, read in workflow/Snakefile, and all rules
 Outputs: none
-Test with: snakemake -n --config scale=smoke -- table_9
+Test with: snakemake -n --config scale=smoke -- digits/kmeans/seed0; the same with table_9
 """
 
 from snakemake.cli import get_argument_parser
@@ -15,14 +17,28 @@ def asked_for():
 
 
 # a job's own process is asked for what is planned already
-if workflow.is_main_process and "snakemake" in sys.argv[0]:
-    try:
-        check_targets(
-            asked_for(),
-            PLAN,
-            # named behind the include of this file
-            [*(rule.name for rule in workflow.rules), "all", "default"],
-            lambda path: any(rule.is_producer(path) for rule in workflow.rules),
-        )
-    except IICError as error:
-        raise WorkflowError(str(error)) from None
+ASKED = asked_for() if workflow.is_main_process and "snakemake" in sys.argv[0] else []
+
+for TARGET in ASKED:
+    if SCORED := jobs.scores(PLAN, TARGET):
+
+        rule:
+            name:
+                TARGET
+            input:
+                [job.outputs for job in SCORED],
+
+
+try:
+    check_targets(
+        ASKED,
+        PLAN,
+        # named behind the include of this file
+        [*(rule.name for rule in workflow.rules), "all", "default"],
+        lambda path: any(rule.is_producer(path) for rule in workflow.rules),
+    )
+    if PLANS:
+        # here, since Snakemake passes over what an input function raises
+        JUDGE.check(jobs.asked_for(PLAN, ASKED))
+except IICError as error:
+    raise WorkflowError(str(error)) from None

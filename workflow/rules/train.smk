@@ -25,8 +25,8 @@ rule ablations:
 rule train_run:
     """Train one method with one seed; checkpoints lie in scratch/, so a killed job goes on."""
     input:
-        small=lambda wildcards: small_inputs(training(wildcards)),
-        large=ancient(lambda wildcards: large_inputs(training(wildcards))),
+        small=lambda wildcards: small_inputs(of_run(jobs.train, wildcards)),
+        large=ancient(lambda wildcards: large_inputs(of_run(jobs.train, wildcards))),
     output:
         receipt=f"{RESULTS}/runs/{{dataset}}/{{run}}/seed{{seed}}/run.json",
         history=f"{RESULTS}/runs/{{dataset}}/{{run}}/seed{{seed}}/history.jsonl",
@@ -34,9 +34,7 @@ rule train_run:
         artifacts=directory(f"{RESULTS}/artifacts/{{dataset}}/{{run}}/seed{{seed}}"),
     params:
         # code of method and engine, resolved settings, raw data
-        fp=lambda wildcards: fp(
-            "train", scale=SCALE, run=trained(wildcards).id, seed=int(wildcards.seed)
-        ),
+        fp=lambda wildcards: fp("train", scale=SCALE, run=trained(wildcards).id),
         scale=SCALE,
     # CPU threads are part of the settings, since their number changes the last bits
     threads: lambda wildcards: trained(wildcards).settings.threads

@@ -119,6 +119,8 @@ class AuditReport(Model):
     exit_status: ExitStatus
     code: Code
     """State of the clone that did the audit."""
+    fingerprint: str | None = None
+    """Of the audit's code and of all that it judged; null in reports from before there was one."""
     checked: Checked
     reruns: Reruns | None = None
     """Null where none were asked for."""
@@ -166,6 +168,7 @@ def conclude(
     checked: Checked,
     findings: list[Finding],
     reruns: Reruns | None = None,
+    fingerprint: str | None = None,
 ) -> AuditReport:
     """The report, findings sorted and each given once.
 
@@ -194,6 +197,7 @@ def conclude(
         verdict=verdict,
         exit_status=status,
         code=code,
+        fingerprint=fingerprint,
         checked=checked,
         reruns=reruns,
         findings=ordered,

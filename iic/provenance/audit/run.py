@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from iic.params.runs import Plan
+from iic.provenance import jobs
 from iic.provenance.audit import drift, integrity, orphans, page, schema_check
 from iic.provenance.audit.chain import Chain
 from iic.provenance.audit.metrics import Metrics
@@ -14,6 +15,7 @@ from iic.provenance.audit.report import AuditReport, Checked, Finding, conclude
 from iic.provenance.audit.rerun import Repetitions, Request
 from iic.provenance.audit.tree import Tree
 from iic.provenance.environment import code_state
+from iic.provenance.fingerprint import CodeError, fingerprint
 from iic.records.files import write_record
 from iic.records.paths import audit_report, own_audit_report
 
@@ -62,7 +64,12 @@ def audit(
         evaluations=metrics.recomputed,
         tables=rebuild.rebuilt,
     )
-    return conclude(plan.scale.name, datetime.now(UTC), code, checked, findings, reruns)
+    scale = plan.scale.name
+    try:
+        own = fingerprint(jobs.audit(scale)).value
+    except CodeError:
+        own = None  # it is drift, and said above
+    return conclude(scale, datetime.now(UTC), code, checked, findings, reruns, own)
 
 
 def verify(plan: Plan, root: Path = Path()) -> list[Finding]:
