@@ -17,6 +17,8 @@ VARIABLES = (
     "NUMEXPR_NUM_THREADS",
 )
 """What Snakemake sets for a job, to at most as many threads as it may use itself."""
+LIMITS = ("OMP_THREAD_LIMIT", "OMP_DYNAMIC")
+"""What would leave a library fewer. scikit-learn does not notice, and finds wrong neighbours."""
 
 
 @contextmanager
@@ -26,14 +28,12 @@ def library_threads(number: int) -> Iterator[None]:
     The number changes the last bits. So it must not depend on who starts a training: Snakemake
     with few cores, a person, or the audit that repeats it.
     """
-    before = {name: os.environ.get(name) for name in VARIABLES}
+    before = {name: os.environ.pop(name, None) for name in (*VARIABLES, *LIMITS)}
     os.environ |= dict.fromkeys(VARIABLES, str(number))
     try:
         with threadpool_limits(number):
             yield
     finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
+        for name in VARIABLES:
+            del os.environ[name]
+        os.environ |= {name: value for name, value in before.items() if value is not None}

@@ -73,4 +73,6 @@ use rule prepare as prepare_unlabelled with:
         images="data/prepared/{dataset}/images.npy",
         receipt="data/prepared/{dataset}/data.run.json",
     wildcard_constraints:
-        dataset=one_of(name for name, entry in PLAN.datasets.items() if not entry.labelled),
+        dataset=one_of(
+            name for name, entry in PLAN.datasets.items() if not entry.labelled
+        ),
