@@ -143,24 +143,3 @@ def test_unlabelled_data_of_ones_own_from_folder_to_table_and_audit(own: Path) -
     assert {
         name: content for name, content in contents(own / "results").items() if "audit" not in name
     } == {name: content for name, content in before.items() if "audit" not in name}
-
-
-@pytest.mark.parametrize(
-    ("key", "value", "words"),
-    [
-        (
-            "classes",
-            ["square", "stripes"],
-            "gives no image a label, but params/datasets.yaml names 2",
-        ),
-        ("classes", ["square"], "one class tells nothing apart"),
-    ],
-)
-def test_what_the_entry_says_of_labels_has_to_be_so(
-    own: Path, key: str, value: list[str], words: str
-) -> None:
-    catalogue = yaml.safe_load((own / "params/datasets.yaml").read_text())
-    catalogue["own"][key] = value
-    (own / "params/datasets.yaml").write_text(yaml.safe_dump(catalogue, sort_keys=False))
-    refused = snakemake(own, "data", scale=SCALE, expect=1).said
-    assert words in refused and "Traceback" not in refused
