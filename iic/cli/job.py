@@ -12,16 +12,17 @@ import resource
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from iic.cli.input_times import refuse_future_times
 from iic.params.runs import plan
 from iic.provenance.agreement import check_plan
 from iic.provenance.earlier import Earlier, confirmed, earlier
 from iic.provenance.environment import code_state, environment, uncommitted_code
 from iic.records import paths
+from iic.records.clock import Clock
 from iic.records.files import (
     OTHER_VERSION,
     RecordError,
@@ -103,6 +104,7 @@ def job(
 
     Raises:
         PlanChanged: `fingerprint` is not what the workflow was planned with.
+        TimeInFuture: An input's time is still to come.
         RecordError: An input or a parent is missing, an input is not what its parent wrote or
             cannot be read by the block, an output that the block named does not exist, or the
             receipt cannot be written.
@@ -113,7 +115,10 @@ def job(
     check_plan(planned_fingerprint, fingerprint.value, name)
     if "scale" in wildcards and plan(wildcards["scale"]).scale.real:
         _warn_of_uncommitted(root)
-    start = datetime.now(UTC)
+    inputs, parents = tuple(inputs), tuple(parents)
+    by_workflow = [*inputs, *parents] if planned_fingerprint is not None else []
+    refuse_future_times(by_workflow, root, name)
+    clock = Clock()
     read = [_record(path, root, "input", name) for path in inputs]
     above = [_parent(path, root, read) for path in parents]
     try:
@@ -127,7 +132,9 @@ def job(
     except RecordError as error:
         raise RecordError(f"{error}{_remedy(str(error), read, above, root)}") from error
 
-    end = datetime.now(UTC)
+    # the system's clock may have been set back since, or a file touched
+    refuse_future_times(by_workflow, root, name)
+    end = clock.now
     receipt = Receipt(
         rule=rule,
         wildcards=dict(wildcards),
@@ -144,9 +151,9 @@ def job(
         deterministic=work.deterministic,
         stand_in=work.stand_in,
         timing=Timing(
-            start=start,
+            start=clock.start,
             end=end,
-            seconds=round((end - start).total_seconds(), 3),
+            seconds=round((end - clock.start).total_seconds(), 3),
             peak_memory_bytes=_peak_memory(),
         ),
         sessions=work.sessions,

@@ -15,6 +15,7 @@ import typer
 from iic.cli.finding import finding, finding_of_training
 from iic.cli.job import job
 from iic.cli.logs import logged_to
+from iic.cli.threads import library_threads
 from iic.cli.training_lock import alone
 from iic.params.datasets import UNVERIFIED, find_dataset
 from iic.params.errors import IICError
@@ -126,8 +127,8 @@ def train(
         place = RunPaths(scale, run, seed)
         one = planned.train(scale, run, seed)
         current = fingerprints.train(scale, run)
-        inputs = inputs_of(whole, one)
-        with alone(place):
+        with alone(place), library_threads(chosen.settings.threads):
+            inputs = inputs_of(whole, one)
             with job(
                 one.rule,
                 one.wildcards,
@@ -251,12 +252,11 @@ def parents_of(whole: Plan, one: planned.Job) -> list[Path]:
 
 
 def inputs_of(whole: Plan, one: planned.Job) -> list[Path]:
-    """What a job reads; its data are looked at first, and may be without labels."""
+    """What a job reads; data are looked at first."""
     inputs = graph.inputs(whole, one)
     for parent in graph.parents(whole, one):
-        if parent.rule == "prepare" and set(parent.outputs) <= set(inputs):
-            absent = set(parent.outputs) - set(_prepared_files(parent.wildcards["dataset"]))
-            inputs = [path for path in inputs if path not in absent]
+        if parent.rule == "prepare" and parent.outputs[1] in inputs:
+            _prepared_files(parent.wildcards["dataset"])
     return inputs
 
 

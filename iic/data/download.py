@@ -79,7 +79,7 @@ def download(
             if dataset.generator is not None:
                 _generate(file, name, dataset, folder, progress)
             elif not take_over(kept, folder, progress):
-                sources = _sources(file.mirrors or dataset.mirrors, name, mirror, patience)
+                sources = _sources(file.mirrors or dataset.mirrors, name, mirror, patience, root)
                 _bring(file, name, folder, sources, progress)
         manifest = RawManifest(
             dataset=name,
@@ -100,14 +100,19 @@ def _record(file: KnownFile, name: str, folder: Path) -> FileRecord:
 
 
 def _sources(
-    mirrors: Sequence[str], name: str, mirror: str | None, patience: Patience
+    mirrors: Sequence[str], name: str, mirror: str | None, patience: Patience, root: Path
 ) -> list[Folder | Server]:
     sources: list[Folder | Server] = []
     if mirror and mirror.startswith(("http://", "https://")):
         sources.append(Server(f"{mirror.rstrip('/')}/{name}/", patience))
     elif mirror:
         sources.append(Folder(Path(mirror.removeprefix("file://")).expanduser() / name))
-    return sources + [Server(prefix, patience) for prefix in mirrors]
+    for prefix in mirrors:
+        if "://" in prefix:
+            sources.append(Server(prefix, patience))
+        else:
+            sources.append(Folder(root / Path(prefix).expanduser()))
+    return sources
 
 
 @contextlib.contextmanager
@@ -180,8 +185,9 @@ def _bring(
             [
                 f"{name}: {file.name} could not be had from any source:",
                 *(f"  {reason}" for reason in reasons),
-                f"  remedy: put the file ({_known_of(file)}) at "
-                f"DIR/{name}/{file.name} and give --config mirror=DIR",
+                f"  remedy: put the file ({_known_of(file)}) "
+                + "".join(f"into {one}, or " for one in sources if isinstance(one, Folder))
+                + f"at DIR/{name}/{file.name} and give --config mirror=DIR",
             ]
         )
     )

@@ -152,7 +152,13 @@ def _write_images(
         raise DataError(
             f"{name}: {done:,} images read, expected {dataset.count:,} ({CATALOGUE}: {name}.splits)"
         )
-    return labels if (labels != UNLABELLED).any() else None
+    if dataset.labelled and (labels == UNLABELLED).all():
+        raise DataError(
+            f"{name}: {dataset.module} gives no image a label, but {CATALOGUE} names "
+            f"{len(dataset.classes)} classes\n"
+            f"  remedy: {name}.classes: [], if the images have no labels"
+        )
+    return labels if dataset.labelled else None
 
 
 def _check(batch: Batch, done: int, name: str, dataset: Dataset) -> None:

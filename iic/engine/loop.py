@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import socket
 import time
-from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
@@ -25,6 +24,7 @@ from iic.engine.progress import RunProgress
 from iic.engine.seeding import derive, generator
 from iic.engine.snapshots import Snapshots
 from iic.engine.task import Task
+from iic.records.clock import Clock
 from iic.records.files import write_text
 from iic.records.history import dump_history
 from iic.records.receipt import Session
@@ -55,9 +55,10 @@ class Loop:
             log.info("%s: going on at epoch %d, pass %d, step %d", self.context.name, *at)
         self.loss_sum = torch.tensor(self.state.pass_loss, dtype=torch.float64, device=task.device)
         self.saved_at = self.started = time.monotonic()
+        self.clock = Clock()
         self.session = {
-            "start": _now(),
-            "end": _now(),
+            "start": self._now(),
+            "end": self._now(),
             "first_step": self.state.steps,
             "last_step": self.state.steps,
             "host": socket.gethostname(),
@@ -98,7 +99,7 @@ class Loop:
             while self.state.history[-1]["steps"] < self.total_steps:
                 self._epoch()
         # outside, since a signal may end this part at once: the last checkpoint is there
-        self.session.update(end=_now(), last_step=self.state.steps)
+        self.session.update(end=self._now(), last_step=self.state.steps)
         sessions = [
             Session.model_validate(session, strict=False)
             for session in (*self.state.sessions, self.session)
@@ -221,7 +222,7 @@ class Loop:
         state.optimiser = self.optimiser.state_dict()
         if state.position or state.step:
             state.epoch_seconds = time.monotonic() - self.epoch_start
-        self.session.update(end=_now(), last_step=state.steps)
+        self.session.update(end=self._now(), last_step=state.steps)
         sessions, state.sessions = state.sessions, [*state.sessions, self.session]
         checkpoints.save(self.folder, self.context.fingerprint, self.settings, state)
         state.sessions = sessions
@@ -234,6 +235,9 @@ class Loop:
             f"same command again to go on from {self.folder / checkpoints.NAME}"
         )
 
+    def _now(self) -> str:
+        return self.clock.now.isoformat()
+
     def _restore(self, state: TrainingState) -> None:
         self.task.network.load_state_dict(state.network)
         self.optimiser.load_state_dict(state.optimiser)
@@ -244,10 +248,6 @@ class Loop:
 
 def _device_name(device: torch.device) -> str:
     return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat()
 
 
 def _copied(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -27,7 +27,9 @@ Md5 = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 Dotted = Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$")]
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][\w.+-]*(/[A-Za-z0-9][\w.+-]*)*$")]
 """Path below a dataset's raw folder; each part starts with a letter or digit, so never ``..``."""
-MirrorPrefix = Annotated[str, Field(pattern=r"^https?://.+/$")]
+MirrorPrefix = Annotated[str, Field(pattern=r"^(https?://.+|~?/.*|\.{1,2}/.*)/$|^~?/$")]
+"""URL or folder to which a file's name is appended; a folder begins with ``/``, ``~/``, ``./`` or
+``../``, the last two from the root of the clone."""
 
 
 class ImageShape(Model):
@@ -122,8 +124,9 @@ class Dataset(Model):
     It may also have ``folds(raw, dataset)``, for a dataset that comes with folds of its own. For a
     dataset with `maps` it has ``open_maps(raw, dataset)`` in place of both.
     """
-    classes: tuple[str, ...] = Field(min_length=2)
-    """Names of the ground-truth classes; labels index into them."""
+    classes: tuple[str, ...]
+    """Names of the ground-truth classes; labels index into them. Empty where no image has a label:
+    then clusters and losses are all that there is to measure."""
     image: ImageShape
     """Shape of every image as prepared; with `maps`, of the canvas whose corner it lies in."""
     maps: LabelMaps | None = None
@@ -133,12 +136,12 @@ class Dataset(Model):
     stand_in: bool = False
     """True for procedural data that takes the place of what the paper used."""
     licence: str = Field(min_length=1)
-    citation: str = Field(pattern=r"^@")
-    """BibTeX entry."""
-    page: str = Field(pattern=r"^https?://")
-    """Where the source describes the data."""
+    citation: str | None = Field(None, pattern=r"^@")
+    """BibTeX entry; left out only for data that nobody has published."""
+    page: str | None = Field(None, pattern=r"^https?://")
+    """Where the source describes the data; left out with `citation`."""
     mirrors: tuple[MirrorPrefix, ...] = ()
-    """URL prefixes, ending in a slash, to which a file's name is appended; tried in order."""
+    """URLs and folders, ending in a slash, to which a file's name is appended; tried in order."""
     generator: Dotted | None = None
     """For a stand-in: module whose ``content(name, dataset)`` gives the bytes of each file."""
     files: tuple[SourceFile, ...] = Field(min_length=1)
@@ -147,6 +150,11 @@ class Dataset(Model):
     def count(self) -> int:
         """Number of images over all splits."""
         return sum(self.splits.values())
+
+    @property
+    def labelled(self) -> bool:
+        """Whether images have labels."""
+        return bool(self.classes)
 
     @property
     def raw_files(self) -> tuple[KnownFile, ...]:
@@ -158,7 +166,21 @@ class Dataset(Model):
     def _distinct_classes(cls, classes: tuple[str, ...]) -> tuple[str, ...]:
         if len(set(classes)) < len(classes):
             raise ValueError(f"a class is named twice in {', '.join(classes)}")
+        if len(classes) == 1:
+            raise ValueError("one class tells nothing apart: name two, or none for no labels")
         return classes
+
+    @model_validator(mode="after")
+    def _known_source(self) -> Dataset:
+        if self.maps is not None and not self.classes:
+            raise ValueError("a dataset with maps needs its classes: the maps are labels")
+        everywhere = [*self.mirrors, *(mirror for file in self.files for mirror in file.mirrors)]
+        published = not everywhere or any("://" in mirror for mirror in everywhere)
+        if published and (self.citation is None or self.page is None):
+            raise ValueError(
+                "citation and page are needed, except for data that lie in folders of mirrors only"
+            )
+        return self
 
     @model_validator(mode="after")
     def _obtainable(self) -> Dataset:
@@ -184,7 +206,10 @@ class Dataset(Model):
         elif not self.mirrors and any(
             file.embedded is None and not file.mirrors for file in self.files
         ):
-            raise ValueError("a file that no package carries needs at least one entry in mirrors")
+            raise ValueError(
+                "a file that no package carries needs at least one entry in mirrors: a URL, or a "
+                "folder for data that exist only here"
+            )
         return self
 
 

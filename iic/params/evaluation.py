@@ -45,6 +45,10 @@ class EvaluationSettings(Model):
                 f"need many-to-one matching, not {self.matching}",
                 "evaluation.matching many_to_one",
             )
+        if not dataset.labelled and (self.label_fractions or self.matching == "identity"):
+            key = "label_fractions" if self.label_fractions else "matching"
+            yield Problem(f"evaluation.{key}", f"{dataset.title} has no labels", "another dataset")
+            return
         classes = len(dataset.classes)
         labels = sum(dataset.splits.get(name, 0) for name in self.mapping or dataset.splits)
         for fraction in self.label_fractions:

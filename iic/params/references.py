@@ -108,7 +108,8 @@ def citations(name: str, params: Path = Path("params")) -> list[str]:
         allowed=f"a method ({', '.join(methods)}), a run, or a dataset ({', '.join(catalogue)})",
     )
     if name in catalogue:
-        return [catalogue[name].citation.strip()]
+        citation = catalogue[name].citation
+        return [citation.strip()] if citation else []
     cited = modules.get(name, set()) | runs.get(name, set())
     missing = cited - set(modules)
     if missing:

@@ -18,6 +18,7 @@ import psutil
 
 from iic.provenance import git
 from iic.provenance.lock_file import LOCK, lock_hash
+from iic.provenance.machine import described, machine
 from iic.records.receipt import Code, Environment
 
 log = logging.getLogger(__name__)
@@ -72,6 +73,7 @@ def environment(threads: int, root: Path = Path()) -> Environment:
         packages=package_versions(),
         platform=f"{platform.system()} {platform.release()} {platform.machine()}",
         cpu=_cpu(),
+        machine=machine(),
         cpu_count=os.cpu_count() or 1,
         threads=threads,
         memory_bytes=psutil.virtual_memory().total,
@@ -141,12 +143,8 @@ def tracked_content(path: Path, root: Path = Path()) -> bytes | None:
 
 
 def _cpu() -> str:
-    try:
-        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        text = ""
-    found = re.search(r"^model name\s*:\s*(.+)$", text, flags=re.MULTILINE)
-    return found[1].strip() if found else platform.processor() or platform.machine() or "unknown"
+    name = described().get("model name")
+    return name or platform.processor() or platform.machine() or "unknown"
 
 
 def _gpu() -> tuple[str | None, str | None]:

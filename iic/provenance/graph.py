@@ -116,8 +116,8 @@ def _preparation(dataset: str) -> list[Edge]:
 
 def _training(plan: Plan, run: str, seed: int) -> list[Edge]:
     chosen = plan.run(run)
-    data, base = jobs.prepare(chosen.dataset), plan.base_of(chosen)
-    above = [Edge(data, data.outputs)]
+    base = plan.base_of(chosen)
+    above = [_arrays(plan, chosen.dataset)]
     if base is not None:
         start = RunPaths(plan.scale.name, base.id, seed)
         above.append(Edge(jobs.train(start.scale, start.run, seed), (start.weights,)))
@@ -140,8 +140,7 @@ def _figure(plan: Plan, name: str) -> list[Edge]:
             above.append(Edge(jobs.train(place.scale, place.run, place.seed), files))
     if "data" in reads:
         for dataset in dict.fromkeys(place.run.split("/")[0] for place in places):
-            data = jobs.prepare(dataset)
-            above.append(Edge(data, data.outputs))
+            above.append(_arrays(plan, dataset))
     return above
 
 
@@ -166,6 +165,13 @@ def _page(plan: Plan) -> list[Edge]:
         shown = tuple(path for path in display.outputs if path.suffix != ".tex")
         above.append(Edge(display, shown))
     return above
+
+
+def _arrays(plan: Plan, dataset: str) -> Edge:
+    data = jobs.prepare(dataset)
+    manifest, images, labels = data.outputs
+    labelled = plan.datasets[dataset].labelled
+    return Edge(data, (manifest, images, labels) if labelled else (manifest, images))
 
 
 def _scores(place: RunPaths) -> Edge:

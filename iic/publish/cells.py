@@ -7,7 +7,7 @@ again and compare bytes.
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,11 +17,12 @@ from iic.params.runs import Plan, Run
 from iic.publish.measured import Measured, measure, read_evaluations
 from iic.publish.published import Number, Published
 from iic.publish.verdicts import verdict
-from iic.records.sources import Cell
+from iic.records.sources import Cell, SeedSource
 from iic.records.table import Status, TableRow, cents
 
 Missing = Mapping[tuple[str, int], str]
 """Run and seed of each training without a result that counts -> what became of it."""
+UNLABELLED = "the images have no labels, so there are clusters and losses, and no score"
 
 
 @dataclass(frozen=True)
@@ -149,6 +150,10 @@ class _Gathering:
             )
             if measured is not None:
                 yield self._line(cell, selection, measured, tuple(gaps))
+            elif evaluations and all(seed.evaluation.k_classes is None for seed in evaluations):
+                sources = [seed.source for seed in evaluations]
+                notes, number = (UNLABELLED, *gaps), len(sources)
+                yield cell.line(selection, "unlabelled", notes, sources, n_seeds=number)
             elif evaluations:
                 share = "" if fraction is None else " with this share of the labels"
                 reason = f"no selection {selection}{share} in this run"
@@ -168,7 +173,7 @@ class _Gathering:
             selection,
             "measured",
             (*measured.notes, *gaps),
-            measured,
+            measured.sources,
             tuple(f"{of} ± {cents(value)}" for of, value in spreads.items() if value is not None),
             ours_mean=mean,
             ours_std=std,
@@ -204,7 +209,7 @@ class _Cell:
         selection: Selection | None,
         status: Status,
         notes: tuple[str, ...] = (),
-        measured: Measured | None = None,
+        sources: Sequence[SeedSource] = (),
         spreads: tuple[str, ...] = (),
         *,
         unfinished: bool = False,
@@ -237,7 +242,7 @@ class _Cell:
             paper_column=self.column.paper,
             selection=selection,
             fidelity=fidelity,
-            seeds=list(measured.sources) if measured else [],
+            seeds=list(sources),
             published=number.source if number else None,
         )
         return Line(record, cell, self.paper_dataset, self.number, spreads, notes, unfinished)

@@ -46,7 +46,7 @@ def origins(plan: Plan, name: str, root: Path = Path()) -> dict[str, list[str]]:
         references_of.setdefault(run.name.split("-")[0], texts)
     for dataset in dict.fromkeys(run.dataset for run in ordered):
         citation = plan.datasets[dataset].citation
-        references_of[dataset] = [short(citation)]
+        references_of[dataset] = [short(citation)] if citation else []
     return {name: texts for name, texts in references_of.items() if texts}
 
 

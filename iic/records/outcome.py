@@ -20,7 +20,8 @@ class TrainOutcome(Model):
     """Everything that the evaluation needs besides the assignments."""
 
     k_clusters: int = Field(ge=1)
-    k_classes: int = Field(ge=1)
+    k_classes: int = Field(ge=0)
+    """0 without labels."""
     steps: int = Field(ge=0)
     """Optimiser steps."""
     checkpoints: dict[str, CheckpointOutcome]

@@ -6,13 +6,13 @@ parents, back to the raw data (docs/audit.md#what-is-checked).
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, AwareDatetime, Field
 
 from iic.params.base import Model
 from iic.records.files import Readable, sha256_json
+from iic.records.machine import Machine
 
 SHA256 = r"^[0-9a-f]{64}$"
 COMMIT = r"^[0-9a-f]{40,64}$"
@@ -75,12 +75,15 @@ class Environment(Model):
     """Versions of the packages that can change a number."""
     platform: str
     cpu: str
+    """Marketing name: processors of several kinds may share it."""
     cpu_count: int
     threads: int
     memory_bytes: int
     gpu: str | None = None
     cuda: str | None = None
     driver: str | None = None
+    machine: Machine | None = None
+    """What decides the last bits; null in receipts from before it was recorded."""
 
 
 class Code(Model):
@@ -94,8 +97,8 @@ class Code(Model):
 class Timing(Model):
     """When the job ran and what it took."""
 
-    start: datetime
-    end: datetime
+    start: AwareDatetime
+    end: AwareDatetime
     seconds: float
     peak_memory_bytes: int
 
@@ -103,8 +106,8 @@ class Timing(Model):
 class Session(Model):
     """One of the processes that a run was trained in; more than one after interruptions."""
 
-    start: datetime
-    end: datetime
+    start: AwareDatetime
+    end: AwareDatetime
     first_step: int
     last_step: int
     host: str
@@ -124,7 +127,7 @@ class Acceptance(Model):
     changed: list[str]
     """What had changed, as ``iic why`` names it."""
     commit: Annotated[str, Field(pattern=COMMIT)] | None
-    at: datetime
+    at: AwareDatetime
     lock: str | None = None
     """SHA-256 of the lock file that was accepted with it; null in receipts from before."""
     identity: Annotated[str, Field(pattern=SHA256)] | None = None

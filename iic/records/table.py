@@ -20,7 +20,8 @@ from iic.params.base import Model
 from iic.params.experiments import Fidelity, Selection
 from iic.records.files import RecordError
 
-Status = Literal["measured", "not_run", "published_only"]
+Status = Literal["measured", "unlabelled", "not_run", "published_only"]
+"""``unlabelled``: it ran, on images without labels, so that there is no score."""
 Verdict = Literal["reproduced", "above", "below", "inconclusive"]
 
 CENT = Decimal("0.01")

@@ -115,7 +115,12 @@ def test_unknown_key_suggests_the_nearest(tmp_path: Path, entry: dict) -> None:
         ("splits", {"Train": 5}, "mnist.splits.Train"),
         ("classes", [0, 1], "mnist.classes.0"),
         ("classes", ["one", "one"], "a class is named twice"),
+        ("classes", ["one"], "one class tells nothing apart: name two, or none"),
         ("mirrors", ["https://example.org/mnist"], "mnist.mirrors.0"),
+        ("mirrors", ["mnist/"], "mnist.mirrors.0"),
+        ("mirrors", ["ftp://example.org/mnist/"], "mnist.mirrors.0"),
+        ("page", None, "citation and page are needed"),
+        ("citation", None, "citation and page are needed"),
         ("mirrors", [], "at least one entry in mirrors"),
         ("files", [], "mnist.files"),
         ("module", "mnist", "mnist.module"),
@@ -128,6 +133,22 @@ def test_unknown_key_suggests_the_nearest(tmp_path: Path, entry: dict) -> None:
 )
 def test_wrong_value(tmp_path: Path, entry: dict, key: str, value: object, expected: str) -> None:
     assert expected in error_of(tmp_path, {"mnist": {**entry, key: value}})
+
+
+@pytest.mark.parametrize("folder", ["/data/", "~/data/", "./data/", "../data/"])
+def test_data_in_folders_alone_need_no_address(tmp_path: Path, entry: dict, folder: str) -> None:
+    del entry["page"], entry["citation"]
+    entry["mirrors"] = [folder]
+    path = tmp_path / "datasets.yaml"
+    path.write_text(yaml.safe_dump({"mnist": entry}))
+    assert load_catalogue(path)["mnist"].mirrors == (folder,)
+
+
+def test_maps_are_labels(tmp_path: Path) -> None:
+    entry = yaml.safe_load(SHIPPED.read_text())["potsdam3"]
+    assert "a dataset with maps needs its classes" in error_of(
+        tmp_path, {"potsdam3": {**entry, "classes": []}}
+    )
 
 
 def test_a_stand_in_comes_from_its_generator_alone(tmp_path: Path) -> None:

@@ -173,7 +173,10 @@ def test_whole_numbers(values: list[int], low: int, high: int) -> None:
 
 
 def prepare_batches(
-    monkeypatch: pytest.MonkeyPatch, root: Path, batches: list[Batch]
+    monkeypatch: pytest.MonkeyPatch,
+    root: Path,
+    batches: list[Batch],
+    classes: tuple[str, ...] = ("x", "y"),
 ) -> PreparedManifest:
     """Prepare three images of two by two pixels that a reader yields as `batches`."""
 
@@ -182,7 +185,7 @@ def prepare_batches(
 
     dataset = with_csv(root, [csv_line()])
     image = {"channels": 1, "height": 2, "width": 2}
-    changes = {"image": image, "splits": {"a": 1, "b": 2}, "classes": ("x", "y")}
+    changes = {"image": image, "splits": {"a": 1, "b": 2}, "classes": classes}
     monkeypatch.setattr(iic.data.digits, "read", read)
     return prepare("digits", Dataset.model_validate(dataset.model_dump() | changes), root)
 
@@ -214,10 +217,17 @@ def test_unlabelled_data_has_no_labels_file(
     stale = tmp_path / "data/prepared/digits/labels.npy"
     stale.parent.mkdir(parents=True)
     stale.write_bytes(b"from before")
-    manifest = prepare_batches(monkeypatch, tmp_path, [Batch(images(3), None)])
+    manifest = prepare_batches(monkeypatch, tmp_path, [Batch(images(3), None)], classes=())
     assert manifest.labels is None
     assert load("digits", tmp_path).labels is None
     assert not stale.exists()
+
+
+def test_labels_where_the_catalogue_says_that_there_are_none(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with pytest.raises(DataError, match="label 1 of image 0 is none of the 0 classes"):
+        prepare_batches(monkeypatch, tmp_path, [Batch(images(3), np.array([1, 0, 0]))], classes=())
 
 
 @pytest.mark.parametrize(
@@ -225,6 +235,10 @@ def test_unlabelled_data_has_no_labels_file(
     [
         (Batch(images(2), None), "2 images read, expected 3"),
         (Batch(images(4), None), "more than the expected 3 images"),
+        (
+            Batch(images(3), None),
+            r"gives no image a label, but .* names 2 classes\n.*classes: \[\]",
+        ),
         (Batch(images(3, dtype=np.float32), None), "yields float32 images"),
         (Batch(images(3)[:, :, :1], None), r"of shape \(1, 1, 2\), expected uint8 of \(1, 2, 2\)"),
         (Batch(images(3), np.array([0, 2, 1])), "label 2 of image 1 is none of the 2 classes"),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from datetime import timedelta
 from typing import Any
 
 from iic.provenance import fingerprint
@@ -285,3 +286,29 @@ def _() -> None:
     path = FIGURE.with_suffix(".sources.json")
     path.write_text(path.read_text().replace("digits/iic/", "digits/kmeans/"))
     vouch(path)
+
+
+@case("seconds of a receipt negative", IIC / "run.json", "schema", "no job takes negative time")
+def _() -> None:
+    timing = receipt(IIC / "run.json").timing
+    forge(IIC / "run.json", timing=timing.model_copy(update={"seconds": -5.0}))
+
+
+@case("end of a receipt before its start", KMEANS / "run.json", "schema", "before timing.start")
+def _() -> None:
+    timing = receipt(KMEANS / "run.json").timing
+    backwards = {"start": timing.end, "end": timing.start - timedelta(seconds=1)}
+    forge(KMEANS / "run.json", timing=timing.model_copy(update=backwards))
+
+
+@case("a session that ends before it starts", IIC / "run.json", "schema", "sessions.0 took -")
+def _() -> None:
+    (session,) = receipt(IIC / "run.json").sessions
+    ended = session.start - timedelta(minutes=1)
+    forge(IIC / "run.json", sessions=[session.model_copy(update={"end": ended})])
+
+
+@case("a time without a zone", IIC / "run.json", "schema", "timing.start")
+def _() -> None:
+    start = receipt(IIC / "run.json").timing.start.replace(tzinfo=None).isoformat()
+    edit_json(IIC / "run.json", lambda content: content["timing"].update(start=start))

@@ -56,6 +56,8 @@ rule prepare:
     resources:
         runtime=by_attempt(120),
         mem_mb=preparing_memory,
+    wildcard_constraints:
+        dataset=one_of(name for name, entry in PLAN.datasets.items() if entry.labelled),
     log:
         "logs/prepare/{dataset}.log",
     benchmark:
@@ -65,3 +67,14 @@ rule prepare:
     shell:
         "python -m iic prepare --dataset {wildcards.dataset:q} --workers {threads:q}"
         " --fingerprint {params.fp:q} --log {log:q}"
+
+
+use rule prepare as prepare_unlabelled with:
+    output:
+        manifest="data/prepared/{dataset}/data.json",
+        images="data/prepared/{dataset}/images.npy",
+        receipt="data/prepared/{dataset}/data.run.json",
+    wildcard_constraints:
+        dataset=one_of(
+            name for name, entry in PLAN.datasets.items() if not entry.labelled
+        ),

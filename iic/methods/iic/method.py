@@ -58,7 +58,7 @@ class Settings(ClusteringSettings):
         """Whether all fits together and fits the dataset."""
         yield from super().problems(dataset)
         classes = len(dataset.classes)
-        if self.head_b.k != classes:
+        if dataset.labelled and self.head_b.k != classes:
             yield Problem(
                 "head_b.k",
                 f"{self.head_b.k} clusters, but {classes} classes",

@@ -5,19 +5,15 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from iic.provenance.audit.metrics import differences
-from iic.provenance.environment import minor
 from iic.records.evaluation import Evaluation
 from iic.records.files import RecordError, sha256_file
 from iic.records.history import TIME_FIELDS, read_history
-from iic.records.receipt import Environment, Receipt
-
-DECIDING = ("numpy", "pyarrow", "safetensors", "scikit-learn", "scipy", "torch")
-"""Packages whose version may change the last bits of a training, or how they are stored."""
+from iic.records.receipt import Receipt
 
 
 class Difference(NamedTuple):
@@ -26,27 +22,6 @@ class Difference(NamedTuple):
     path: str
     message: str
     """Where it differs, with the numbers of both sides."""
-
-
-def other_machine(then: Environment, now: Environment) -> list[str]:
-    """What may change the last bits: processor, threads, GPU, software.
-
-    Returns:
-        Nothing where two trainings have to give the same bytes.
-    """
-    pairs: dict[str, tuple[Any, Any]] = {
-        "cpu": (then.cpu, now.cpu),
-        "threads": (then.threads, now.threads),
-        "gpu": (then.gpu, now.gpu),
-        "cuda": (then.cuda, now.cuda),
-        "python": (minor(then.python), minor(now.python)),
-        "requirements.lock": (then.lock[:12], now.lock[:12]),
-    }
-    for name in DECIDING:
-        pairs[name] = (then.packages.get(name), now.packages.get(name))
-    return [
-        f"{what}: {one} then, {other} now" for what, (one, other) in pairs.items() if one != other
-    ]
 
 
 def compare(then: Receipt, now: Receipt, root: Path, place: Path) -> Iterator[Difference]:

@@ -95,6 +95,29 @@ def _receipt(tree: Tree, job: Job, receipt: Receipt) -> Iterator[Finding]:
         yield _edited(path, "the fingerprint is not the hash of its parts", edited)
     if receipt.settings_sha256 != sha256_json(parts.settings):
         yield _edited(path, "settings_sha256 is not the hash of the settings", edited)
+    for what in _backwards(receipt):
+        yield Finding(
+            level="failure",
+            kind="schema",
+            path=path,
+            message=f"no job takes negative time: {what}; a clock was set back, or the receipt is "
+            "not what a job wrote",
+            remedy=f"see that the clock is right, then {_again(tree, job)}",
+        )
+
+
+def _backwards(receipt: Receipt) -> Iterator[str]:
+    """Times of a receipt that end before they start."""
+    timing = receipt.timing
+    if timing.seconds < 0:
+        yield f"timing.seconds is {timing.seconds:g}"
+    if timing.end < timing.start:
+        seconds = (timing.end - timing.start).total_seconds()
+        yield f"timing.end is {-seconds:g} s before timing.start"
+    for number, session in enumerate(receipt.sessions):
+        if session.end < session.start:
+            seconds = (session.end - session.start).total_seconds()
+            yield f"sessions.{number} took {seconds:g} s"
 
 
 def _edited(path: str, what: str, remedy: str) -> Finding:

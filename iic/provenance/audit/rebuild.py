@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import resource
+import subprocess
+import sys
 from collections.abc import Iterator
+from functools import cache
 from itertools import takewhile
 
 from iic.params.errors import IICError
@@ -46,7 +51,8 @@ class Rebuild:
             )
             return
         try:
-            files = build(self.tree.plan, name, self.tree.root).files(paths.table(scale, name))
+            with _torch_or_none():
+                files = build(self.tree.plan, name, self.tree.root).files(paths.table(scale, name))
         except IICError as error:
             yield Finding(
                 level="drift" if stale else "failure",
@@ -84,6 +90,34 @@ class Rebuild:
                     + (why if stale else ""),
                     remedy=remedy,
                 )
+
+
+@contextlib.contextmanager
+def _torch_or_none() -> Iterator[None]:
+    """Make the import of torch raise where it would end the process, as it does in too little room.
+
+    Nothing but the table of the networks' layers needs it.
+    """
+    if (
+        "torch" in sys.modules
+        or resource.getrlimit(resource.RLIMIT_AS)[0] == resource.RLIM_INFINITY
+    ):
+        yield
+        return
+    if not _torch_loads():
+        sys.modules["torch"] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        if sys.modules.get("torch") is None:
+            sys.modules.pop("torch", None)
+
+
+@cache
+def _torch_loads() -> bool:
+    return not subprocess.run(
+        [sys.executable, "-c", "import torch"], capture_output=True
+    ).returncode
 
 
 def first_difference(written: bytes, rebuilt: bytes) -> str:

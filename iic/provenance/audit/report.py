@@ -38,9 +38,13 @@ ExitStatus = Literal[0, 1, 3]
 Verdict = Literal["verified", "drifted", "failed", "nothing measured", "nothing re-run"]
 """The last one: re-runs were asked for, and none could be made."""
 
-Outcome = Literal["same bytes", "within tolerance", "different", "failed", "not compared"]
-"""How a training that was repeated stands to what the results say. ``failed``: it ended with an
-error. ``not compared``: it took too long, or there is nothing to compare it with."""
+Outcome = Literal[
+    "same bytes", "within tolerance", "beyond tolerance", "different", "failed", "not compared"
+]
+"""How a training that was repeated stands to what the results say. ``within tolerance`` and
+``beyond tolerance``: bytes differ, as they may between two kinds of machines, and accuracies are
+compared. ``different``: bytes differ on the same kind. ``failed``: it ended with an error.
+``not compared``: it took too long, or there is nothing to compare it with."""
 
 
 class Finding(Model):

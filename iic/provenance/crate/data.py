@@ -70,7 +70,7 @@ class Data:
             description=said + " ".join(entry.description.split()),
             license=entry.licence,
             url=entry.page,
-            citation=entry.citation.strip(),
+            citation=entry.citation.strip() if entry.citation else None,
             hasPart=references(files),
         )
 
@@ -114,8 +114,11 @@ class Data:
             said = f"To be had inside {source.name}."
             origin = {"isPartOf": reference(self._archive(name, entry, source))}
         else:
+            addresses = _addresses(entry, source)
+            origin = {"contentUrl": addresses}
             said = "To be had from its addresses."
-            origin = {"contentUrl": _addresses(entry, source)}
+            if addresses is None:
+                said = "It lies only where the results were made."
         if known.unverified:
             said += f" Nobody publishes a checksum of it: {known.unverified}"
         return {
@@ -140,6 +143,7 @@ class Data:
         )
 
 
-def _addresses(entry: Dataset, source: SourceFile) -> str | list[str]:
-    found = [f"{mirror}{source.name}" for mirror in source.mirrors or entry.mirrors]
-    return found[0] if len(found) == 1 else found
+def _addresses(entry: Dataset, source: SourceFile) -> str | list[str] | None:
+    mirrors = source.mirrors or entry.mirrors
+    found = [f"{mirror}{source.name}" for mirror in mirrors if "://" in mirror]
+    return found[0] if len(found) == 1 else found or None

@@ -123,7 +123,8 @@ def _references(plan: Plan, tables: Sequence[TableView], root: Path) -> list[tup
         name for view in tables if view.layout is not None for name in view.layout.origins
     ):
         if name in plan.datasets:
-            texts = [plan.datasets[name].citation.strip()]
+            citation = plan.datasets[name].citation
+            texts = [citation.strip()] if citation else []
         else:
             texts = [one.text for one in entries if name in one.methods]
         for text in texts:
