@@ -13,6 +13,7 @@ import yaml
 
 from iic.params.experiments import Fidelity, Selection
 from iic.records.table import Status, Verdict
+from tests.test_dvc_doc import parse_iic, words
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -62,9 +63,17 @@ def test_the_glossary_has_every_word_of_the_tables() -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_between_pages_resolve(page: Path) -> None:
-    links = re.findall(r"\]\(([^)#:]+)\)", page.read_text())
-    missing = [link for link in links if not (page.parent / link).exists()]
+    links = re.findall(r"\]\(([^)#:]+)\)|src=\"([^\"]+)\"", page.read_text(encoding="utf-8"))
+    missing = [link for link in map("".join, links) if not (page.parent / link).exists()]
     assert not missing
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_verbs_in_blocks_of_commands_parse(page: Path) -> None:
+    blocks = re.findall(r"```\w*\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    for line in "\n".join(blocks).splitlines():
+        if line.startswith("iic "):
+            parse_iic(words(line.split(" #")[0])[1:])
 
 
 def test_make_targets_and_files_that_the_readme_names_exist() -> None:

@@ -56,7 +56,7 @@ def audit(
         bool,
         typer.Option(
             "--report-follows",
-            help="The report page is made next, as the workflow does: say nothing of an older one.",
+            help="Ignore an older report page: the workflow makes it next.",
         ),
     ] = False,
     to_results: Annotated[
@@ -184,7 +184,7 @@ def restore(
     found = bring_back(plan(scale), cores=cores, remote=remote, from_dvc=not no_pull, mirror=mirror)
     console.print(
         Text(
-            f"{found.verified} receipts verified; what verified is marked as done; "
+            f"{found.verified} receipts verified and marked as done; "
             f"{len(found.left)} jobs are left to do"
         )
     )

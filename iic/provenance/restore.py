@@ -109,7 +109,7 @@ def restore(
     if above := [one.job.name for one in answers if one.fresh and one.job.name not in names]:
         listed = ", ".join(above[:4]) + (", ..." if len(above) > 4 else "")
         log.warning(
-            "%d done, but standing on what is left, will run after it: %s", len(above), listed
+            "%d done jobs depend on jobs that are left, and run after them: %s", len(above), listed
         )
     if not left and audited(plan, root):
         targets.append(str(paths.audit_report(plan.scale.name)))

@@ -105,7 +105,7 @@ def test_tables_need_neither_data_nor_artifacts_unless_a_training_starts_from_th
     assert "outputs missing" not in said, "said in one line each"
     assert "Nothing to be done" in dry_run(own_tree, "table_4")
     # one process scores all runs of a dataset, and finetuning starts from weights that are gone
-    assert "standing on what is left" in done.stderr
+    assert "done jobs depend on jobs that are left" in done.stderr
     assert "evaluate stl10_standin/iic/seed0" in done.stderr
     assert "train_run" in dry_run(own_tree, "table_1")
 
@@ -133,7 +133,7 @@ def test_where_data_cannot_be_had_the_rest_is_verified_and_what_is_missing_is_na
     for noise in ("Traceback", "RuleException", "Select jobs"):
         assert noise not in done.stdout + done.stderr
     head, *lines = done.stdout.splitlines()
-    assert head.startswith("25 receipts verified; what verified is marked as done")
+    assert head.startswith("25 receipts verified and marked as done")
     data, snapshots, others = lines
     assert data.startswith("the data of mnist are not here (train-images-idx3-ubyte.gz could not")
     assert "training mnist/random/seed0" in data and "drawing figure_3 -> iic restore" in data
