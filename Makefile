@@ -90,7 +90,7 @@ lock: setup ## Resolve the newest versions into the lock files
 	printf 'roc-validator\nruncrate\n' | uv pip compile --quiet --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --no-annotate --output-file requirements-rocrate.lock -
 
-readme: setup ## Write the README's measured table and workflow picture from results/mini
+readme: setup ## Write the measured tables and the workflow's picture of README and docs
 	python docs/readme.py
 
 clean: ## Delete results, checkpoints and logs of scales mini and smoke

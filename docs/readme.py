@@ -1,7 +1,7 @@
-"""Write the README's generated parts: the measured tables and the picture of the workflow.
+"""Write the generated parts of README.md and docs/: measured tables and the workflow's picture.
 
 Run by ``make readme`` after ``make``. The tables are taken from results/mini and, in git,
-results/laptop and results/laptop_cifar10, so that no number in the README is typed;
+results/laptop and results/laptop_cifar10, so that no number on these pages is typed;
 tests/test_readme.py checks that those in git and the picture are today's.
 """
 
@@ -27,10 +27,12 @@ from iic.records.paths import RunPaths
 from iic.records.receipt import Receipt
 
 SCALE, REFERENCE, PHOTOGRAPHS = "mini", "laptop", "laptop_cifar10"
-README = Path("README.md")
+SETTINGS = {"as_published": "published", "corrected": "corrected"}
+"""Fidelity -> its word here, since the column beside it has a selection named as_published."""
+HEADS = "| method | model picked (selection) | settings (fidelity) |"
 
 
-def workflow_picture() -> str:
+def workflow() -> str:
     """The rule graph as a mermaid block."""
     command = [sys.executable, "-m", "snakemake", "--rulegraph", "mermaid-js", "--forceall"]
     shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
@@ -44,19 +46,19 @@ def workflow_picture() -> str:
 
 
 def measured() -> str:
-    """Table 1 at scale mini, measured rows only, one column a dataset."""
+    """Tables 1 and 4 at scale mini, measured rows only, one column a dataset."""
     lines = [
         f"Table 1 at scale `{SCALE}`: accuracy in percent. `digits` are scikit-learn's 1,797 "
-        "handwritten digits (real, but not the paper's MNIST); `..._standin` are **labelled "
-        "stand-ins**, patterns drawn by this software in the official files' formats, which say "
-        "nothing about the paper's datasets.",
+        "handwritten digits: real, but not the paper's MNIST. `..._standin` are **labelled "
+        "stand-ins**: this software draws patterns in the official files' formats. Their numbers "
+        "say nothing about the paper's datasets.",
         "",
         *_rows("table_1"),
         "",
         f"{_machine(SCALE)} ± is over seeds (ddof 1); {_seeds(plan(SCALE))}.",
         "",
-        f"Table 4 at scale `{SCALE}`: pixel accuracy in percent, on stand-ins alone (scenes and "
-        "aerial images of textures); one seed.",
+        f"Table 4 at scale `{SCALE}`: pixel accuracy in percent, one seed. All images are "
+        "stand-ins: scenes and aerial images of textures.",
         "",
         *_rows("table_4"),
     ]
@@ -71,10 +73,10 @@ def _rows(name: str) -> list[str]:
     table = by_row.unstack(fill_value="", sort=False)
     heads = [f"`{column}`" for column in table.columns]
     return [
-        f"| method | how the model is picked | settings | {' | '.join(heads)} |",
+        f"{HEADS} {' | '.join(heads)} |",
         "|---|---|---|" + "---:|" * len(heads),
         *(
-            f"| {row} | `{selection}` | `{fidelity}` | {' | '.join(texts)} |"
+            f"| {row} | `{selection}` | {SETTINGS.get(fidelity, '')} | {' | '.join(texts)} |"
             for (row, selection, fidelity), texts in zip(table.index, table.values, strict=True)
         ),
     ]
@@ -86,39 +88,48 @@ def _seeds(whole: Plan) -> str:
 
 
 def reference() -> str:
-    """Table 1's MNIST column at scale laptop beside the paper's, and the learning curve."""
-    rows = cells(REFERENCE).query("table == 'table_1' and column == 'mnist'")
+    """Table 1's MNIST column at scale laptop beside the paper's."""
+    rows = cells(REFERENCE).query(
+        "table == 'table_1' and column == 'mnist' and status == 'measured'"
+    )
     run = plan(REFERENCE).run("mnist/iic")
+    return "\n".join(
+        [
+            "| method | paper | ours | ± over sub-heads | model picked (selection) | verdict |",
+            "|---|---:|---:|---:|---|---|",
+            *map(_reference_line, rows.itertuples()),
+            "",
+            f"Accuracy in percent, seed {run.seeds[0]}. IIC: {run.note}. {_machine(REFERENCE)}",
+        ]
+    )
+
+
+def curve() -> str:
+    """Accuracy by epoch at scale laptop beside the authors' log."""
+    run = plan(REFERENCE).run("mnist/iic")
+    logged = {point.epoch: point for point in read_learning_curves(Path(LOGS))[run.id]}
     history = [
         epoch
         for epoch in read_history(RunPaths(REFERENCE, run.id, run.seeds[0]).history)
         if epoch["accuracy"]
     ]
-    logged = {one.epoch: one for one in read_learning_curves(Path(LOGS))[run.id]}
-    lines = [
-        "| method | published | how ours is picked | ours | over sub-heads | seeds | verdict |",
-        "|---|---:|---|---:|---:|---:|---|",
-        *(_reference_line(row) for row in rows.query("status == 'measured'").itertuples()),
-        "",
-        f"Table 1, column MNIST, all 70,000 images, accuracy in percent. IIC: {run.note}. "
-        f"{_machine(REFERENCE)} Every row of the table, those that were not run among them: "
-        f"[table_1.md](results/{REFERENCE}/tables/table_1.md).",
-        "",
-        "| epoch (three passes of 500 steps) | ours: best sub-head | mean | "
-        f"authors' log, model {next(iter(logged.values())).model}: best | mean |",
-        "|---:|---:|---:|---:|---:|",
-        *(
-            f"| {epoch['epoch']} | {max(epoch['accuracy']):.1f} | "
-            f"{statistics.fmean(epoch['accuracy']):.1f} | "
-            + (
-                f"{logged[epoch['epoch']].best:.1f} | {logged[epoch['epoch']].mean:.1f} |"
-                if epoch["epoch"] in logged
-                else "– | – |"
-            )
-            for epoch in history
-        ),
-    ]
-    return "\n".join(lines)
+    return "\n".join(
+        [
+            "| epoch (three passes of 500 steps) | ours: best sub-head | mean | "
+            f"authors' log, model {next(iter(logged.values())).model}: best | mean |",
+            "|---:|---:|---:|---:|---:|",
+            *(
+                f"| {epoch['epoch']} | {max(epoch['accuracy']):.1f} | "
+                f"{statistics.fmean(epoch['accuracy']):.1f} | "
+                + (
+                    f"{logged[epoch['epoch']].best:.1f} | {logged[epoch['epoch']].mean:.1f} |"
+                    if epoch["epoch"] in logged
+                    else "– | – |"
+                )
+                for epoch in history
+            ),
+        ]
+    )
 
 
 def photographs() -> str:
@@ -128,7 +139,7 @@ def photographs() -> str:
     epochs = read_history(RunPaths(PHOTOGRAPHS, run.id, run.seeds[0]).history)
     untrained, first, last = epochs[0], epochs[1], epochs[-1]
     lines = [
-        "| method | how the model is picked | ours | over sub-heads |",
+        "| method | model picked (selection) | ours | ± over sub-heads |",
         "|---|---|---:|---:|",
         *(
             f"| {row.row} | `{row.selection}` | {_value(row)} | {_spread(row.ours_std_heads)} |"
@@ -150,8 +161,8 @@ def _losses(epoch: dict[str, Any]) -> str:
 def _reference_line(row: Any) -> str:
     published = "–" if isna(row.published) else f"{row.published} {_spread(row.published_std, '')}"
     return (
-        f"| {row.row} | {published.strip()} | `{row.selection}` | {_value(row)} | "
-        f"{_spread(row.ours_std_heads)} | {row.n_seeds} | {row.verdict or ''} |"
+        f"| {row.row} | {published.strip()} | {_value(row)} | {_spread(row.ours_std_heads)} | "
+        f"`{row.selection}` | {row.verdict or ''} |"
     )
 
 
@@ -186,16 +197,24 @@ def replaced(text: str, part: str, content: str) -> str:
     return pattern.sub(lambda found: found[1] + content + "\n" + found[2], text)
 
 
+PARTS = {
+    "reference": (Path("README.md"), reference),
+    "curve": (Path("docs/mini.md"), curve),
+    "photographs": (Path("docs/mini.md"), photographs),
+    "measured": (Path("docs/mini.md"), measured),
+    "workflow": (Path("docs/architecture.md"), workflow),
+}
+"""Name of the marks -> the page that they are in, and what writes the content."""
+
+
 def main() -> None:
-    """Rewrite README.md in place."""
-    text = README.read_text(encoding="utf-8")
-    text = replaced(text, "workflow", workflow_picture())
-    text = replaced(text, "reference", reference())
-    text = replaced(text, "photographs", photographs())
+    """Rewrite the generated parts in place."""
     audit = json.loads(Path(f"results/{SCALE}/audit.json").read_text(encoding="utf-8"))
     if audit["exit_status"] not in (0, 3):
         sys.exit(f"results/{SCALE} is not verified by the audit; run make first")
-    README.write_text(replaced(text, "measured", measured()), encoding="utf-8")
+    for part, (page, content) in PARTS.items():
+        text = page.read_text(encoding="utf-8")
+        page.write_text(replaced(text, part, content()), encoding="utf-8")
 
 
 if __name__ == "__main__":

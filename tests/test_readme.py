@@ -1,4 +1,4 @@
-"""The README tells the truth: its picture is today's, its links and commands exist."""
+"""README and docs tell the truth: generated parts are today's, links and commands exist."""
 
 from __future__ import annotations
 
@@ -6,9 +6,14 @@ import importlib.util
 import re
 from pathlib import Path
 from types import ModuleType
+from typing import get_args
 
 import pytest
 import yaml
+
+from iic.params.experiments import Fidelity, Selection
+from iic.records.table import Status, Verdict
+from tests.test_dvc_doc import parse_iic, words
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -24,25 +29,51 @@ def generator(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return module
 
 
-def test_the_picture_of_the_workflow_is_what_snakemake_draws(generator: ModuleType) -> None:
-    text = (ROOT / "README.md").read_text()
-    assert generator.replaced(text, "workflow", generator.workflow_picture()) == text, (
-        "run make readme"
-    )
+@pytest.mark.parametrize("part", ["workflow", "reference", "curve", "photographs"])
+def test_generated_parts_are_what_the_workflow_and_results_in_git_say(
+    generator: ModuleType, part: str
+) -> None:
+    page, content = generator.PARTS[part]
+    text = page.read_text(encoding="utf-8")
+    assert f"<!-- {part}: begin" in text
+    assert generator.replaced(text, part, content()) == text, "run make readme"
 
 
-@pytest.mark.parametrize("part", ["reference", "photographs"])
-def test_measured_tables_are_what_the_results_in_git_say(generator: ModuleType, part: str) -> None:
-    text = (ROOT / "README.md").read_text()
-    content = getattr(generator, part)()
-    assert generator.replaced(text, part, content) == text, "run make readme"
+def test_tables_of_mini_have_the_columns_that_are_generated(generator: ModuleType) -> None:
+    page, _ = generator.PARTS["measured"]
+    assert page.read_text(encoding="utf-8").count(f"\n{generator.HEADS} ") == 2, "run make readme"
+
+
+def test_the_front_page_is_short_and_explains_its_table() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert len(text.splitlines()) < 120
+    table, legend = text.split("<!-- reference: end -->")
+    terms = set(re.findall(r"\| `(\w+)` \|", table))
+    assert terms >= {"label_free", "mean_head"}
+    assert terms <= set(re.findall(r"`(\w+)`", legend.split("\n## ")[0]))
+
+
+def test_the_glossary_has_every_word_of_the_tables() -> None:
+    glossary = (ROOT / "docs/glossary.md").read_text(encoding="utf-8")
+    words = [get_args(kind) for kind in (Selection, Fidelity, Verdict, Status)]
+    assert {word for names in words for word in names} <= set(re.findall(r"`(\w+)`", glossary))
+    for term in ("sub-head", "IIC\\*", "570", "685", "trunk", "stand-in", "receipt"):
+        assert re.search(rf"^\| .*\*\*.*{re.escape(term)}", glossary, re.MULTILINE), term
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_between_pages_resolve(page: Path) -> None:
-    links = re.findall(r"\]\(([^)#:]+)\)", page.read_text())
-    missing = [link for link in links if not (page.parent / link).exists()]
+    links = re.findall(r"\]\(([^)#:]+)\)|src=\"([^\"]+)\"", page.read_text(encoding="utf-8"))
+    missing = [link for link in map("".join, links) if not (page.parent / link).exists()]
     assert not missing
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_verbs_in_blocks_of_commands_parse(page: Path) -> None:
+    blocks = re.findall(r"```\w*\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    for line in "\n".join(blocks).splitlines():
+        if line.startswith("iic "):
+            parse_iic(words(line.split(" #")[0])[1:])
 
 
 def test_make_targets_and_files_that_the_readme_names_exist() -> None:

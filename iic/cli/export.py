@@ -22,8 +22,8 @@ def schemas(
     folder: Annotated[
         Path | None,
         typer.Argument(
-            help="Where all go, those of each method's settings as well; else those "
-            "of the project to docs/schemas/."
+            help="Folder for all schemas, also those of the methods' settings. Without it, "
+            "docs/schemas/ is written, without these."
         ),
     ] = None,
     check: Annotated[

@@ -171,7 +171,7 @@ def _write(receipt: Receipt, kept: Earlier | None, path: Path, root: Path) -> No
     write_record(root / check, receipt)
     write_bytes(root / path, kept.content)
     log.info(
-        "%s: made again, and every byte is as its receipt of %s says, which stays; this check: %s",
+        "%s: made again with the same bytes; the receipt of %s stays; this check: %s",
         path, f"{kept.receipt.timing.end:%Y-%m-%d}", check,
     )  # fmt: skip
 

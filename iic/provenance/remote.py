@@ -28,7 +28,7 @@ LACKING = "Some of the cache files do not exist"
 
 
 class RestoreError(IICError):
-    """The results cannot be taken for done."""
+    """The results cannot be restored."""
 
 
 @dataclass(frozen=True)

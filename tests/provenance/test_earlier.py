@@ -94,7 +94,7 @@ def test_a_receipt_that_is_confirmed_stays_byte_for_byte(
     before()
     assert child() == first
     assert git("status", "--porcelain") == ""
-    assert f"{CHILD}: made again, and every byte is as its receipt of" in caplog.text
+    assert f"{CHILD}: made again with the same bytes; the receipt of" in caplog.text
     check = read_record(CHECK, Receipt)
     assert check.outputs == read_record(CHILD, Receipt).outputs
     assert check.timing.start > read_record(CHILD, Receipt).timing.end

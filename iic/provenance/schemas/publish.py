@@ -43,19 +43,18 @@ SUFFIX = ".schema.json"
 INDEX = FOLDER / "README.md"
 INTRODUCTION = """# JSON schemas
 
-Written by `iic export schemas` from the models in the code, and held to them by `make check`. Do
-not edit. They are of JSON Schema 2020-12 and refer to nothing outside themselves.
+`iic export schemas` writes these from the models in the code; `make check` fails if one is out of
+date. Do not edit them. They follow JSON Schema 2020-12 and refer to nothing outside themselves.
 
-The YAML files in params/ name their schema in their first line, so an editor with
-yaml-language-server (VS Code's YAML extension, Neovim, Helix, Emacs) shows what each key means,
-completes it and underlines what is wrong. [How, and what else they are for](../audit.md#schemas).
+The first line of a YAML file in params/ names its schema. An editor with yaml-language-server (VS
+Code's YAML extension, Neovim, Helix, Emacs) then explains and completes keys, and underlines what
+is wrong ([how, and what else they are for](../audit.md#schemas)).
 
-A csv is described by its lines: an object of texts by column, empty where there is nothing. The
-columns of the parquet files stand in iic/records/assignments.py, iic/records/counts.py,
-iic/records/snapshots.py and iic/records/maps.py.
+The schema of a csv describes a line: an object of texts by column, empty where there is no value.
+iic/records/assignments.py, iic/records/counts.py, iic/records/snapshots.py and iic/records/maps.py
+give the columns of the parquet files.
 
-`iic export schemas DIR` writes these and one more for each method: its resolved settings, as its
-receipts have them.
+`iic export schemas DIR` writes one more for each method: its resolved settings, as in receipts.
 
 | schema | files | content |
 |---|---|---|
