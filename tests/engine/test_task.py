@@ -150,6 +150,13 @@ def test_the_seed_alone_decides_the_first_weights(tmp_path: Path) -> None:
     assert torch.equal(weights[0], weights[1]) and not torch.equal(weights[0], weights[2])
 
 
+def test_a_seed_in_a_path_is_a_name_and_no_more(tmp_path: Path) -> None:
+    named = context(tmp_path / "a", seed=1)
+    object.__setattr__(named, "paths", RunPaths("test", "bars/tiny", 7))
+    assert named.name == "bars/tiny seed 1"
+    same(run(context(tmp_path / "b", seed=1), Tiny), run(named, Tiny))
+
+
 def test_all_parameters_are_trained_as_the_settings_say(tmp_path: Path) -> None:
     one = task(tmp_path)
     adam = one.optimiser()
