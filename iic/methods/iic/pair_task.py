@@ -52,8 +52,13 @@ class PairTask(Task[N]):
 
     def training_images(self, head: str) -> Tensor:
         """Images of a head, in the order of an unshuffled pass."""
-        settings = self.settings
-        return training_order(self.context.data, settings.heads[head].splits, settings.pairs)
+        return self._orders[head]
+
+    @cached_property
+    def _orders(self) -> dict[str, Tensor]:
+        data, pairs = self.context.data, self.settings.pairs
+        heads = self.settings.heads.items()
+        return {name: training_order(data, head.splits, pairs) for name, head in heads}
 
     def order(self, epoch: int, position: int) -> list[Tensor]:
         """Indices of every batch of a pass, in the dataset's order if the settings say so."""
