@@ -90,9 +90,9 @@ def tabulate(
 def write_unfinished_tables(whole: Plan, name: str | None = None) -> list[str]:
     """Write tables from the trainings that have a result, scoring those first.
 
-    One job scores all runs of a dataset, so a single failed training holds back every number of
-    its dataset: here each run is scored by itself. That is a job like any other, with its receipt.
-    The tables have none: they are no results, and go when the tables themselves are made.
+    A single failed training holds back every table that shows it. Scoring is the workflow's own
+    job, with its receipt. The tables have none: they are no results, and go when the tables
+    themselves are made.
 
     Args:
         whole: The scale's plan.
