@@ -108,14 +108,11 @@ class DECSettings(ReconstructionSettings):
         images = image_count(self.splits, dataset)
         steps = -(-images // self.batch_images)
         autoencoder = "iic.methods.autoencoders.network.Autoencoder"
+        layer_pass = "iic.methods.dec.network.layer_pass"
         coding = count(NetworkPass(autoencoder, self.autoencoder, route=("encoder",)))
         finetuning = count(NetworkPass(autoencoder, self.autoencoder)).training
         layers = [
-            count(
-                NetworkPass(
-                    "iic.methods.dec.network.layer_pass", self.autoencoder, {"layer": layer}
-                )
-            )
+            count(NetworkPass(layer_pass, self.autoencoder, {"layer": layer}))
             for layer in range(self.layers)
         ]
         phases: list[tuple[int, float]] = [
