@@ -65,8 +65,8 @@ class Judge:
             if answer.status in ALTERED:
                 raise NotAsWritten(
                     f"{answer.reasons[0]}: nothing is planned with it\n"
-                    "  remedy: take it from git or DVC again (git checkout, iic restore), or "
-                    f"delete {job.receipt}, and the same command makes it anew"
+                    "  remedy: take it from git or DVC again (git checkout, iic restore); or delete"
+                    f" {job.receipt}, and the same command makes it anew"
                 )
 
     def due(self, job: Job) -> str | None:

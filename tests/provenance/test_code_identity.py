@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from iic.provenance.code.identity import Code
 from iic.provenance.code.modules import CodeError
 from tests.provenance.code_helpers import identity, write
 
@@ -25,6 +26,17 @@ def edit(source: Path, module: str, old: str, new: str) -> None:
     path = source / "iic" / f"{module.replace('__', '/')}.py"
     assert old in path.read_text()
     path.write_text(path.read_text().replace(old, new))
+
+
+def test_code_that_cannot_be_read_is_said_of_each_job(tmp_path: Path) -> None:
+    source = write(
+        tmp_path, **CHAIN, other="from iic.room import b\ndef h(x):\n    return b.g(x)\n"
+    )
+    edit(source, "c", "LIMIT = 3", "LIMIT = ")
+    code = Code(source)
+    for root in ("iic.a.f", "iic.other.h", "iic.a.f"):
+        with pytest.raises(CodeError, match="no valid Python"):
+            code.identity([root])
 
 
 def test_what_is_reached_is_named(tmp_path: Path) -> None:

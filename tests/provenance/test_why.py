@@ -178,7 +178,7 @@ def test_an_accepted_run_that_lost_what_a_figure_needs_stands_without_it(
     training = jobs.train(SCALE, "digits/iic", 0)
     change(Path("iic/engine/loop.py"), "Loop.run")
     forget()
-    assert Judge(whole).due(training) == "code iic.engine.loop.Loop changed"
+    assert Judge(whole).due(training) == "code iic.engine.loop.Loop.run changed"
     accept([training], "nothing reads it")
     shutil.rmtree(f"results/{SCALE}/artifacts")
     judge = Judge(whole)

@@ -11,7 +11,7 @@ import pytest
 
 from tests.edits import change
 from tests.workflow.test_rerun import AUDIT, REPORT, drawing, scoring, training, writing
-from tests.workflow.workflow_helpers import Finished, edit, git, iic, planned, snakemake
+from tests.workflow.workflow_helpers import Finished, append, edit, git, iic, planned, snakemake
 
 RUN = Path("results/tiny/runs/digits/kmeans/seed0")
 DATA = (
@@ -100,7 +100,6 @@ def test_scores_made_again_are_no_reason_to_train(clone: Path) -> None:
 
 
 def test_a_finished_run_stays_while_its_code_cannot_be_read(tiny_copy: Path) -> None:
-    with (tiny_copy / "iic/methods/kmeans.py").open("a") as file:
-        file.write("\ndef :\n")
+    append(tiny_copy / "iic/engine/clustering/kmeans.py", "\ndef :\n")
     assert planned(tiny_copy, "runs", scale="tiny") == []
     assert "no valid Python" in iic(tiny_copy, "why", "digits/kmeans", "--scale", "tiny").said

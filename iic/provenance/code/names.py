@@ -5,7 +5,7 @@ Standard library only: a test runs this room under every Python that the project
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from iic.provenance.code.modules import Class, CodeError, Module, Piece
@@ -80,7 +80,11 @@ class Names:
         at = (module, reference)
         if at not in self._resolved:
             self._resolved[at] = ()  # a circle of imports that defines nothing
-            self._resolved[at] = self._looked_up(module, reference)
+            try:
+                self._resolved[at] = self._looked_up(module, reference)
+            except CodeError:
+                del self._resolved[at]  # whoever asks again is to be told so, too
+                raise
         return self._resolved[at]
 
     def _looked_up(self, module: str, reference: Reference) -> tuple[str | Key, ...]:
@@ -170,22 +174,27 @@ class Names:
     def foreign_bases(self, key: Key) -> frozenset[str]:
         """Bases of a class, and of its bases, that lie outside the package or are computed."""
         if key not in self._outside:
-            self._outside[key] = frozenset()
-            own = self.class_of(key)
-            names: set[str] = set()
-            for base in own.bases if own is not None else ():
-                if base is None:
-                    names.add(COMPUTED)
-                    continue
-                target = self.resolve(key[0], base)[0]
-                if isinstance(target, str):
-                    names.add(target.removesuffix(";"))
-                elif self.class_of(target) is not None:
-                    names |= self.foreign_bases(target)
-                else:
-                    names.add(qualified(target))
-            self._outside[key] = frozenset(names)
+            self._outside[key] = frozenset()  # a class that is its own base
+            try:
+                self._outside[key] = frozenset(self._foreign(key))
+            except CodeError:
+                del self._outside[key]
+                raise
         return self._outside[key]
+
+    def _foreign(self, key: Key) -> Iterator[str]:
+        own = self.class_of(key)
+        for base in own.bases if own is not None else ():
+            if base is None:
+                yield COMPUTED
+                continue
+            target = self.resolve(key[0], base)[0]
+            if isinstance(target, str):
+                yield target.removesuffix(";")
+            elif self.class_of(target) is not None:
+                yield from self.foreign_bases(target)
+            else:
+                yield qualified(target)
 
     def inherits(self, key: Key, bases: frozenset[str]) -> bool:
         """Whether a class has one of these foreign bases, even through one that is uncounted."""
