@@ -73,6 +73,7 @@ class Progress(logging.Handler):
         self._left: dict[int, float] = {}
         self._started: dict[int, Started] = {}
         self._begin = time.monotonic()
+        self._shown = ""
         self._events = {
             "run_info": self._run_info,
             "job_info": self._job_info,
@@ -166,6 +167,10 @@ class Progress(logging.Handler):
     def _print(self, text: str, style: str = "") -> None:
         from rich.text import Text
 
+        # that it waits for the jobs to end Snakemake says each second
+        if text == self._shown:
+            return
+        self._shown = text
         self._console.print(Text(text, style=style))
 
 
