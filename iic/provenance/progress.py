@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import TextIO, cast
 
 from iic.params.runs import Plan
 from iic.provenance.status import status
@@ -32,6 +32,17 @@ CHATTER = (
 """How messages begin that say nothing of the results, or what another line says."""
 SHOWN_EVENTS = ("None", "error", "group_error")
 """Events of which Snakemake's own text is shown; plain messages have none."""
+
+
+class Message(logging.LogRecord):
+    """What Snakemake says of a job; which of these there are depends on the event."""
+
+    jobid: int
+    job_id: int
+    rule_name: str
+    rule_msg: str | None
+    log: list[str]
+    benchmark: str | None
 
 
 @dataclass(frozen=True)
@@ -73,6 +84,7 @@ class Progress(logging.Handler):
         self._left: dict[int, float] = {}
         self._started: dict[int, Started] = {}
         self._begin = time.monotonic()
+        self._shown = ""
         self._events = {
             "run_info": self._run_info,
             "job_info": self._job_info,
@@ -83,9 +95,9 @@ class Progress(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Show what a message of Snakemake's stands for, if anything."""
         try:
-            event = str(record.__dict__.get("event"))
+            event = str(getattr(record, "event", None))
             if show := self._events.get(event):
-                show(record)
+                show(cast(Message, record))
             elif event in SHOWN_EVENTS and not self._is_chatter(record):
                 self._print(record.getMessage(), "yellow" if record.levelno > logging.INFO else "")
         except Exception:
@@ -98,50 +110,47 @@ class Progress(logging.Handler):
         if record.levelno == logging.INFO:
             return record.getMessage().startswith(CHATTER)
         # that the job's command failed is what the line of the job says
-        return record.__dict__.get("exception") in ("RuleException", "CalledProcessError")
+        return getattr(record, "exception", None) in ("RuleException", "CalledProcessError")
 
-    def _run_info(self, record: logging.LogRecord) -> None:
+    def _run_info(self, record: Message) -> None:
         self._expected = dict(self._ask())
         self._left = dict(self._expected)
         self._begin = time.monotonic()
         seconds = sum(self._expected.values())
         self._print(f"{len(self._expected)} jobs, about {duration(seconds)} of computing")
 
-    def _job_info(self, record: logging.LogRecord) -> None:
-        said = record.__dict__
-        benchmark = said["benchmark"]
+    def _job_info(self, record: Message) -> None:
         started = Started(
-            name=said["rule_msg"] or said["rule_name"],
-            logs=tuple(map(Path, said["log"])),
-            benchmark=None if benchmark is None else Path(benchmark),
+            name=record.rule_msg or record.rule_name,
+            logs=tuple(map(Path, record.log)),
+            benchmark=None if record.benchmark is None else Path(record.benchmark),
             moment=time.monotonic(),
         )
-        self._started[said["jobid"]] = started
-        if (expected := self._expected.get(said["jobid"], 0.0)) >= LONG:
+        self._started[record.jobid] = started
+        if (expected := self._expected.get(record.jobid, 0.0)) >= LONG:
             self._print(
                 f"{self._share()} {started.name} May take {duration(expected)}; "
                 f"its log: {', '.join(map(str, started.logs))}"
             )
 
-    def _job_finished(self, record: logging.LogRecord) -> None:
-        number = record.__dict__["job_id"]
+    def _job_finished(self, record: Message) -> None:
+        number = record.job_id
         self._left.pop(number, None)
         started = self._started.pop(number, None)
         # targets that only gather other jobs have neither command nor log
         if started is not None and started.logs:
-            found = last_entry(started.logs) or started.name
-            self._print(f"{self._share()} {found}, {duration(started.seconds())}")
+            finding = last_entry(started.logs) or started.name
+            self._print(f"{self._share()} {finding}, {duration(started.seconds())}")
 
-    def _job_error(self, record: logging.LogRecord) -> None:
-        said = record.__dict__
-        started = self._started.pop(said["jobid"], None)
-        name = said["rule_name"] if started is None else started.name
+    def _job_error(self, record: Message) -> None:
+        started = self._started.pop(record.jobid, None)
+        name = record.rule_name if started is None else started.name
         own = () if started is None else started.logs
-        logs = ", ".join(said["log"])
+        logs = ", ".join(record.log)
         self._print(f"{self._share()} FAILED: {name} Its log: {logs}", "bold red")
         # what another machine wrote to its terminal
-        if len(said["log"]) > len(own) and (found := last_entry(own)):
-            self._print(f"  {found}", "red")
+        if len(record.log) > len(own) and (error := last_entry(own)):
+            self._print(f"  {error}", "red")
 
     def _share(self) -> str:
         total = len(self._expected)
@@ -166,6 +175,10 @@ class Progress(logging.Handler):
     def _print(self, text: str, style: str = "") -> None:
         from rich.text import Text
 
+        # that it waits for the jobs to end Snakemake says each second
+        if text == self._shown:
+            return
+        self._shown = text
         self._console.print(Text(text, style=style))
 
 

@@ -139,6 +139,7 @@ def test_other_messages_are_shown_unless_they_say_nothing(tmp_path: Path) -> Non
     workflow.send("workflow_started", "SNAKEMAKE")
     workflow.send(None, "Complete log(s): x")
     workflow.send(None, "Careful", logging.WARNING)
+    workflow.send(None, "Careful", logging.WARNING)
     workflow.send("error", "MissingOutputException in ...", logging.ERROR, exception="Missing")
     assert workflow.lines == ["Complete log(s): x", "Careful", "MissingOutputException in ..."]
 
