@@ -19,19 +19,19 @@ PAGE = ROOT / "ARCHITECTURE.md"
 COMMAND = "python docs/architecture_map.py"
 
 CHANGES = (
-    ("a method", "`iic/methods/triplets/` is an example of a folder, `iic/methods/kmeans.py` of a "
-     "method in one file; a row in `params/experiments/table_1.yaml`; its source in "
-     "`params/references.bib`; tests as in `tests/methods/triplets/`"),
+    ("a method", "copy `iic/methods/_template/`, or `iic/methods/kmeans.py` for one that trains no "
+     "network; a row in `params/experiments/table_1.yaml`; its source in `params/references.bib`; "
+     "tests as in `tests/methods/template/`"),
     ("a loss", "`loss.py` of its family, such as `iic/methods/triplets/loss.py`; IIC's own in "
      "`iic/objective/clustering.py` and `iic/objective/segmentation.py`"),
     ("a dataset", "a reader such as `iic/data/mnist.py`, for label maps `iic/data/potsdam.py`; an "
      "entry in `params/datasets.yaml`; its stand-in in `iic/data/standin/`"),
     ("a row of a table", "`params/experiments/table_1.yaml`, or the file of that table; the "
      "paper's numbers in `params/published/table_1.csv`"),
-    ("a table", "a file in `params/experiments/`, one of its name in `params/published/`, its name "
-     "in each file of `params/scales/` that shows it; then `iic dvc sync`"),
-    ("a figure", "a module in `iic/publish/figures/`, such as `iic/publish/figures/curves.py`; an "
-     "entry in `params/figures.yaml`, its name in `params/scales/`; then `iic dvc sync`"),
+    ("a table", "a file in `params/experiments/`; with numbers to compare with, one of its name in "
+     "`params/published/`"),
+    ("a figure", "an entry in `params/figures.yaml`; if none of `iic/publish/figures/` draws it, a "
+     "module there, such as `iic/publish/figures/curves.py`"),
     ("a scale", "a file in `params/scales/`, such as `params/scales/laptop.yaml`; then "
      "`iic dvc sync`"),
     ("a metric", "`iic/evaluate/metrics.py`; where it is reported, `iic/evaluate/selection.py` and "
