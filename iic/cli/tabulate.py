@@ -133,8 +133,10 @@ def write_unfinished_tables(whole: Plan, name: str | None = None) -> list[str]:
         path = paths.partial_table(scale, table).with_suffix(".md")
         measured = len(trainings) - len(missing)
         log.info("%s: %d of %d trainings", path, measured, len(trainings))
-        for note in dict.fromkeys(missing.values()):
-            log.info("  %s", note)
+        # of most trainings after a failure there is nothing to say, and the table names them
+        for training, note in missing.items():
+            if standing[training].reason:
+                log.info("  %s", note)
         written.append(table)
     if not written:
         log.info("%s: no table to write in part", name or scale)
