@@ -29,11 +29,11 @@ def library_threads(number: int) -> Iterator[None]:
     with few cores, a person, or the audit that repeats it.
     """
     before = {name: os.environ.pop(name, None) for name in (*VARIABLES, *LIMITS)}
-    os.environ |= dict.fromkeys(VARIABLES, str(number))
+    os.environ.update(dict.fromkeys(VARIABLES, str(number)))
     try:
         with threadpool_limits(number):
             yield
     finally:
         for name in VARIABLES:
             del os.environ[name]
-        os.environ |= {name: value for name, value in before.items() if value is not None}
+        os.environ.update({name: value for name, value in before.items() if value is not None})
