@@ -215,7 +215,7 @@ def test_pairs_of_patches(dataset: str, name: str) -> None:
     head = settings.patch_head
     assert (head.branch_channels, head.hidden, head.dropout) == (1024, 1024, 0.5)
     adam = settings.optimiser
-    assert (adam.learning_rate, adam.beta1, adam.beta2, adam.epsilon) == (0.01, 0.9, 0.999, 1e-8)
+    assert adam == trained.optimiser  # each released command gives a rate; these are not known
     assert settings.schedule.epochs == 30
     clusters = settings.evaluation_clusters
     assert clusters.feature_sampling == "released"
