@@ -141,11 +141,8 @@ def test_epochs_are_those_after_which_the_logs_end(paper: Plan) -> None:
     assert ends == {run: paper.run(run).settings.schedule.epochs for run in ends}
     assert len(ends) == 11
     # heads take turns: the log of pass 108 ends on head B, of pass 27 on head A
-    assert [ends[f"{one}/iic"] % 2 for one in ("cocostuff3", "cocostuff15", "potsdam3")] == [
-        0,
-        0,
-        1,
-    ]
+    columns = ("cocostuff3", "cocostuff15", "potsdam3", "potsdam6")
+    assert [ends[f"{column}/iic"] % 2 for column in columns] == [0, 0, 1, 0]
 
 
 def test_what_is_corrected(paper: Plan) -> None:

@@ -13,6 +13,7 @@ from torch.nn.functional import cross_entropy
 
 from iic.engine.clustering.kmeans import kmeans
 from iic.engine.clustering.whitening import Whitening, fit_whitening
+from iic.engine.device import moved
 from iic.engine.feature_task import FeatureTask, Points
 from iic.engine.image_task import AugmentedTask
 from iic.engine.seeding import derive, generator
@@ -72,7 +73,7 @@ class DeepClusterTask(AugmentedTask[DeepClusterNetwork], FeatureTask[DeepCluster
         """
         images = self.augmentation.transformed(self.store.batch(self.training[indices]), 1, draw)
         features = self.forward(self.network, images).float()
-        labels = self.network.pseudo_labels[indices.to(self.device)].long()
+        labels = self.network.pseudo_labels[moved(indices, self.device)].long()
         return cross_entropy(self.network.classify(features), labels).reshape(1)
 
     def begin_epoch(self, epoch: int, optimiser: torch.optim.Optimizer) -> None:

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from iic.engine.context import RunContext
+from iic.engine.device import moved
 from iic.engine.map_task import PixelFeatureTask
 from iic.engine.seeding import generator
 from iic.engine.task import CPU
@@ -119,7 +120,7 @@ class PatchPairTask(PixelFeatureTask[PatchPairNetwork]):
         # on the CPU and by seed alone: a generator on a GPU would have to be waited for
         places = generator(CPU, draw.initial_seed(), "patches")
         pairs = PatchPairs(
-            *(part.to(self.device) for part in self.pretext.draw(number, generator=places))
+            *(moved(part, self.device) for part in self.pretext.draw(number, generator=places))
         )
         outputs: Tensor = self.forward(self.network, images, pairs.centre, pairs.other)
         rows = torch.arange(len(indices), device=self.device)
