@@ -5,8 +5,8 @@ ICCV 2015); then k-means on the trunk's features of single pixels. Source: not t
 cuts patches from images and has a network of its own, but the variant that IIC's authors ran and
 released (docs/spec/baselines.md#patch-pairs): network C, patches of its feature map stretched to
 the image's size, a second centre one and a half to two patch sides away. Nobody published the
-commands, so the learning rate is not known: the rows of Table 4 have that of IIC in the same column.
-The script's default, 0.01, is one that none of the 25 released commands keeps.
+commands, so the learning rate is not known: the rows of Table 4 have that of IIC in the same
+column. The script's default, 0.01, is one that none of the 25 released commands keeps.
 
 Kept as switches, since the published number may depend on them: nine classes for eight directions
 (``directions``: 9; classes 0 and 8 both point to the right), one pair of places for all images of a
