@@ -187,6 +187,7 @@ class Loop:
             "epoch": state.epoch,
             "head": trained,
             "loss": state.epoch_losses or None,
+            **({} if self.task.chance is None else {"chance": round(self.task.chance, 4)}),
             "accuracy": accuracy,
             "steps": state.steps,
             "seconds": round(seconds, 3),

@@ -126,6 +126,11 @@ class Task(ABC, Generic[N]):
         """Epochs in all, if nothing ends them earlier."""
         return self.schedule.epochs
 
+    @property
+    def chance(self) -> float | None:
+        """Loss of who answers without looking; None where the objective asks no questions."""
+        return None
+
     def optimiser(self) -> torch.optim.Optimizer:
         """The optimiser that the settings ask for, on `parameter_groups`."""
         return build_optimiser(self.parameter_groups(), self.settings.optimiser)

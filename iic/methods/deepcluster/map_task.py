@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Iterator
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -51,6 +52,11 @@ class DeepClusterMapTask(PixelFeatureTask[PseudoLabelledMaps]):
             components=min(settings.components, settings.network.channels[-1]),
             clusters=settings.clusters,
         )
+
+    @property
+    def chance(self) -> float:
+        """Loss of all pseudo-classes alike."""
+        return math.log(self.settings.clusters)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Trunk, and the top layer without momentum, as in the official code.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -43,6 +44,11 @@ class DeepClusterTask(AugmentedTask[DeepClusterNetwork], FeatureTask[DeepCluster
             clusters=settings.clusters,
             images=len(self.training),
         )
+
+    @property
+    def chance(self) -> float:
+        """Loss of all pseudo-classes alike."""
+        return math.log(self.settings.clusters)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """The top layer apart: it has no momentum, as in the official code.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -78,6 +79,11 @@ class ClassificationTask(ImageTask[Classifier]):
     def k(self) -> int:
         """Classes."""
         return self.context.classes
+
+    @property
+    def chance(self) -> float:
+        """Loss of all classes alike."""
+        return math.log(self.k)
 
     @cached_property
     def training(self) -> Tensor:

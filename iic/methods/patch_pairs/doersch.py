@@ -57,6 +57,7 @@ def train(context: RunContext[Settings]) -> Outcome:
     Raises:
         IICError: The mask leaves fewer pixels than clusters.
     """
+    import math
     from functools import partial
 
     from iic.engine.run import run
@@ -75,6 +76,7 @@ def train(context: RunContext[Settings]) -> Outcome:
         outputs=settings.outputs,
         draw=draw,
         losses=relative_position_losses,
+        chance=math.log(settings.directions),
         drop_colours=settings.colour_dropping,
     )
     return run(context, partial(PatchPairTask, pretext=pretext))

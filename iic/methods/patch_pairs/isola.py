@@ -50,6 +50,7 @@ def train(context: RunContext[Settings]) -> Outcome:
     Raises:
         IICError: The mask leaves fewer pixels than clusters.
     """
+    import math
     from functools import partial
 
     from iic.engine.run import run
@@ -64,5 +65,11 @@ def train(context: RunContext[Settings]) -> Outcome:
         side=settings.patches.side,
         positive=settings.positive,
     )
-    pretext = Pretext(outputs=settings.outputs, draw=draw, losses=co_occurrence_losses)
+    shares = (settings.positive, 1 - settings.positive)
+    pretext = Pretext(
+        outputs=settings.outputs,
+        draw=draw,
+        losses=co_occurrence_losses,
+        chance=-sum(share * math.log(share) for share in shares),
+    )
     return run(context, partial(PatchPairTask, pretext=pretext))

@@ -48,12 +48,14 @@ class Pretext:
         outputs: Numbers that the head gives for a pair.
         draw: Draws pairs.
         losses: Loss of each pair, (n,), from outputs (n, outputs) and targets (n,).
+        chance: Loss of the same answer to every question, the best there is.
         drop_colours: Whether images lose two of their three colours.
     """
 
     outputs: int
     draw: DrawPairs
     losses: Callable[[Tensor, Tensor], Tensor]
+    chance: float
     drop_colours: bool = False
 
 
@@ -81,6 +83,11 @@ class PatchPairTask(PixelFeatureTask[PatchPairNetwork]):
         return build_patch_pairs(
             own.network, own.patches.side, own.patch_head, self.pretext.outputs
         )
+
+    @property
+    def chance(self) -> float:
+        """Loss of the same answer to every question."""
+        return self.pretext.chance
 
     @cached_property
     def colours(self) -> ColourStatistics | None:
