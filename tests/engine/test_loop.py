@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from iic.augment.grey import GreyPipeline
 from iic.engine import checkpoints
 from iic.engine.checkpoints import CheckpointError
 from iic.engine.context import Interrupted, NonFiniteLoss, Outcome
@@ -131,11 +132,21 @@ def test_labels_are_never_trained_on(tmp_path: Path) -> None:
         assert tensor.tobytes() == labelled.tensors[name].tobytes(), name
 
 
-def test_it_learns(tmp_path: Path) -> None:
-    outcome = train(context(tmp_path, number=80, schedule={"epochs": 20}))
+@pytest.mark.parametrize("partners", ["own", "another's"])
+def test_it_learns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, partners: str) -> None:
+    """Of pairs of an image and its own transform, and nothing of pairs of two images."""
+    if partners != "own":
+        own = GreyPipeline.transformed
+
+        def another(self: GreyPipeline, images: Any, repeats: int, draw: Any) -> Any:
+            return own(self, images.roll(1, 0), repeats, draw)
+
+        monkeypatch.setattr(GreyPipeline, "transformed", another)
+    settings = {"pairs": {"order": "shuffled"}, "schedule": {"epochs": 20}}
+    outcome = train(context(tmp_path, number=80, **settings))
     first, last = outcome.history[1]["loss"], outcome.history[-1]["loss"]
     assert isinstance(first, list) and isinstance(last, list)
-    assert last[-1] < first[-1] - 0.3
+    assert (last[-1] < first[-1] - 0.3) is (partners == "own")
 
 
 def test_non_finite_loss_stops_with_the_last_checkpoint_left(
