@@ -38,9 +38,11 @@ def logits_of(head: nn.Module, features: Tensor, precise: bool) -> Tensor:
 
     The sub-heads of a run may differ by less in loss than bfloat16 resolves in a logit.
     """
-    if not precise:
-        logits: Tensor = head(features)
-        return logits
-    with torch.autocast(features.device.type, enabled=False):
-        logits = head(features.to(torch.promote_types(features.dtype, torch.float32)))
+    device = features.device.type
+    if precise and torch.amp.is_autocast_available(device):
+        features = features.to(torch.promote_types(features.dtype, torch.float32))
+        with torch.autocast(device, enabled=False):
+            logits: Tensor = head(features)
+            return logits
+    logits = head(features)
     return logits

@@ -112,7 +112,7 @@ def _passes(
     operations: Mapping[str, Operations],
     dataset: Dataset,
 ) -> tuple[int, int]:
-    """Steps of some heads' passes over their data, one name a pass; operations of each image once."""
+    """Steps of passes over some heads' data, one name a pass; operations of each image once."""
     images = {name: image_count(head.splits, dataset) for name, head in heads.items()}
     steps = sum(math.ceil(images[name] / pairs.batch_images) for name in turns)
     return steps, sum(images[name] * operations[name].training for name in turns)
