@@ -127,7 +127,9 @@ def compiled(part: nn.Module) -> Callable[..., Any]:
     and evaluation, a batch's originals and transforms, and the smaller last batch. By default torch
     gives up after eight, and the rest would run uncompiled.
     """
-    return torch.compile(part, recompile_limit=RECOMPILE_LIMIT)
+    # the stubs of `compile` do not know its limit yet
+    whole: Callable[..., Any] = torch.compile(part, recompile_limit=RECOMPILE_LIMIT)  # type: ignore[call-overload]
+    return whole
 
 
 def moved(tensor: Tensor, device: torch.device) -> Tensor:

@@ -49,10 +49,6 @@ class PartedBatchNorm2d(nn.BatchNorm2d):
         ]
         return torch.cat(parts)
 
-    def extra_repr(self) -> str:
-        """As BatchNorm's, and the parts."""
-        return f"{super().extra_repr()}, parts={self.parts}"
-
 
 def part_batchnorm(network: nn.Module, parts: int) -> None:
     """Let every BatchNorm of a network normalise parts of a batch apart; 1 part changes nothing."""

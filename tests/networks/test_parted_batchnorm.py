@@ -97,4 +97,3 @@ def test_one_part_is_plain_batchnorm_and_parts_are_described_alike(name: str) ->
     size = MAPS.input_size if name == "C" else IMAGES[name].input_size
     rows = [describe(network(name, parts).float(), (2, size, size)) for parts in (1, 2)]
     assert rows[0] == rows[1]
-    assert "parts=2" in repr(network(name, 2))
