@@ -1,4 +1,9 @@
-"""Random black square inside the image (docs/spec/images.md#finetuning)."""
+"""Random black square inside the image (docs/spec/images.md#finetuning).
+
+As the released code draws it: a side and a centre, and black from half a side before the centre to
+half a side after it, halves rounded down. So sides are even, and no square reaches the last row or
+column.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +37,8 @@ def draw(
         size: Side of the images.
         generator: Source of the random numbers.
         probability: Chance of an image to lose a square.
-        side: Smallest and largest side, both included; all equally likely.
+        side: Smallest and largest side, both included; all equally likely before odd ones lose a
+            pixel.
 
     Raises:
         ValueError: The largest square does not fit into the image.
@@ -40,9 +46,11 @@ def draw(
     low, high = side
     if high > size:
         raise ValueError(f"a square of side {high} does not fit into images of side {size}")
-    sides = integers(count, high - low, generator) + low
-    top = integers(count, size - sides, generator)
-    left = integers(count, size - sides, generator)
+    sides = (integers(count, high - low, generator) + low) // 2 * 2
+    # one place alone where the square is as large as the image
+    last = (size - 1 - sides).clamp(min=0)
+    top = integers(count, last, generator)
+    left = integers(count, last, generator)
     return Squares(sides * chance(count, probability, generator), top, left)
 
 

@@ -154,6 +154,7 @@ class Loop:
     def _check_finite(self, weights: bool = False) -> None:
         """Look at the losses of the pass so far and, if asked to, at every weight."""
         value = float(self.loss_sum)
+        self.task.look()
         if np.isfinite(value):
             parameters = self.task.network.parameters() if weights else ()
             if all(bool(parameter.isfinite().all()) for parameter in parameters):
@@ -186,6 +187,7 @@ class Loop:
             "epoch": state.epoch,
             "head": trained,
             "loss": state.epoch_losses or None,
+            **({} if self.task.chance is None else {"chance": round(self.task.chance, 4)}),
             "accuracy": accuracy,
             "steps": state.steps,
             "seconds": round(seconds, 3),

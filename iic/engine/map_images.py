@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from iic.augment.segmentation import SegmentationTransforms
+from iic.engine.device import many_sizes, moved
 from iic.engine.map_context import MapContext
 from iic.engine.store import ImageStore
 from iic.params.segmentation import MapSettings, SegmentationAugmentation
@@ -72,7 +74,7 @@ class MapImages:
             indices: Images (b,), int64 on the host.
             draw: Source of the corners, on the device.
         """
-        corners = self.transforms.random(self._sizes[indices.to(self.device)], draw)
+        corners = self.transforms.random(self._sizes[moved(indices, self.device)], draw)
         pixels, labels = (
             self.transforms.cut(store.batch(indices), corners)
             for store in (self._images, self._labels)
@@ -102,16 +104,18 @@ class MapImages:
             for group in groups
             for start in range(0, len(group), batch)
         ]
-        for rows in parts:
-            indices = torch.from_numpy(images[rows])
-            pixels, labels = self._images.batch(indices), self._labels.batch(indices)
-            if centre:
-                corners = self.transforms.centred(self._sizes[indices.to(self.device)])
-                pixels, labels = (self.transforms.cut(part, corners) for part in (pixels, labels))
-            else:
-                height, width = (int(side) for side in sizes[rows[0]])
-                pixels, labels = pixels[..., :height, :width], labels[..., :height, :width]
-            yield rows, self._windows(pixels, labels)
+        with contextlib.nullcontext() if centre else many_sizes():
+            for rows in parts:
+                indices = torch.from_numpy(images[rows])
+                pixels, labels = self._images.batch(indices), self._labels.batch(indices)
+                if centre:
+                    corners = self.transforms.centred(self._sizes[moved(indices, self.device)])
+                    pixels = self.transforms.cut(pixels, corners)
+                    labels = self.transforms.cut(labels, corners)
+                else:
+                    height, width = (int(side) for side in sizes[rows[0]])
+                    pixels, labels = pixels[..., :height, :width], labels[..., :height, :width]
+                yield rows, self._windows(pixels, labels)
 
     def _windows(self, pixels: Tensor, labels: Tensor) -> Windows:
         classes = self._classes[labels.long()]

@@ -73,6 +73,8 @@ class RunProgress:
         parts = [f"epoch {entry['epoch']}/{epochs}"]
         if entry["loss"]:
             parts.append("loss " + " ".join(f"{value:.4f}" for value in entry["loss"]))
+            if entry.get("chance") is not None:
+                parts[-1] += f" (chance {entry['chance']:.4f})"
         if entry["accuracy"]:
             mean = sum(entry["accuracy"]) / len(entry["accuracy"])
             parts.append(f"accuracy best {max(entry['accuracy']):.1f} mean {mean:.1f} %")

@@ -6,6 +6,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from iic.engine.device import moved
+
 SHARE_OF_FREE_MEMORY = 0.5
 
 
@@ -47,5 +49,5 @@ class ImageStore:
         if self._positions is not None:
             indices = self._positions[indices]
         if self._images.device == self.device:
-            return self._images[indices.to(self.device)]
-        return self._images[indices].pin_memory().to(self.device, non_blocking=True)
+            return self._images[moved(indices, self.device)]
+        return moved(self._images[indices], self.device)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from iic.engine.context import RunContext
-from iic.engine.device import autocast
+from iic.engine.device import autocast, compiled
 from iic.engine.optimisers import build_optimiser
 from iic.engine.seeding import derive, generator
 from iic.params.training import ScheduleSettings
@@ -126,6 +126,11 @@ class Task(ABC, Generic[N]):
         """Epochs in all, if nothing ends them earlier."""
         return self.schedule.epochs
 
+    @property
+    def chance(self) -> float | None:
+        """Loss of who answers without looking; None where the objective asks no questions."""
+        return None
+
     def optimiser(self) -> torch.optim.Optimizer:
         """The optimiser that the settings ask for, on `parameter_groups`."""
         return build_optimiser(self.parameter_groups(), self.settings.optimiser)
@@ -182,6 +187,13 @@ class Task(ABC, Generic[N]):
         """
         return False
 
+    def look(self) -> None:
+        """What a task has to say of steps that are done: here nothing.
+
+        It may wait for the device, which `loss` must not. It is asked every few steps, and at the
+        end of each pass.
+        """
+
     def selection_losses(self) -> tuple[float, ...] | None:
         """Objective of each sub-head of the reported head; None where there is none to compare."""
         return None
@@ -199,7 +211,7 @@ class Task(ABC, Generic[N]):
             *arguments: What the part takes besides.
         """
         if part not in self._parts:
-            self._parts[part] = torch.compile(part) if self.compute.compile else part
+            self._parts[part] = compiled(part) if self.compute.compile else part
         if inputs.ndim == 4:
             inputs = inputs.contiguous(memory_format=self.layout)
         with autocast(self.device, self.compute):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from iic.networks.heads import SubHeads
+from iic.networks.parted_batchnorm import part_batchnorm
 from iic.networks.resnet import ResNetTrunk
 from iic.networks.two_head import ClusteringNetwork
 from iic.networks.vgg import VGGTrunk
@@ -13,23 +14,32 @@ from iic.params.networks import NetworkSettings
 
 def build_trunk(settings: NetworkSettings) -> ResNetTrunk | VGGTrunk:
     """A freshly initialised trunk; its attribute `out_features` is the length of its features."""
+    trunk: ResNetTrunk | VGGTrunk
     if settings.family == "A":
-        return ResNetTrunk(
+        trunk = ResNetTrunk(
             in_channels=settings.in_channels,
             input_size=settings.input_size,
             channels=settings.stage_channels,
             blocks=settings.stage_blocks,
             running_statistics=settings.batchnorm_running_statistics,
         )
-    return VGGTrunk(
-        in_channels=settings.in_channels,
-        input_size=settings.input_size,
-        channels=settings.stage_channels,
-        running_statistics=settings.batchnorm_running_statistics,
-    )
+    else:
+        trunk = VGGTrunk(
+            in_channels=settings.in_channels,
+            input_size=settings.input_size,
+            channels=settings.stage_channels,
+            running_statistics=settings.batchnorm_running_statistics,
+        )
+    part_batchnorm(trunk, settings.batchnorm_parts)
+    return trunk
 
 
-def build(settings: NetworkSettings, heads: Mapping[str, int], sub_heads: int) -> ClusteringNetwork:
+def build(
+    settings: NetworkSettings,
+    heads: Mapping[str, int],
+    sub_heads: int,
+    precise_heads: bool = True,
+) -> ClusteringNetwork:
     """A freshly initialised network on the CPU.
 
     All randomness comes from torch's global generator: seed it before. Trunk first, then the
@@ -39,6 +49,7 @@ def build(settings: NetworkSettings, heads: Mapping[str, int], sub_heads: int) -
         settings: The trunk.
         heads: Name of each head and its number of clusters k, e.g. ``{"A": 70, "B": 10}``.
         sub_heads: Number h of sub-heads of every head.
+        precise_heads: Whether heads are float32 under autocast too.
 
     Raises:
         ValueError: No heads, a k below 2, or no sub-heads.
@@ -52,4 +63,5 @@ def build(settings: NetworkSettings, heads: Mapping[str, int], sub_heads: int) -
     return ClusteringNetwork(
         trunk,
         {name: SubHeads(trunk.out_features, sub_heads, heads[name]) for name in sorted(heads)},
+        precise_heads,
     )

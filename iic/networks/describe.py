@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from iic.networks.parted_batchnorm import PartedBatchNorm2d
 from iic.networks.resnet import BasicBlock
 from iic.networks.segmentation import SegmentationNetwork
 from iic.networks.two_head import ClusteringNetwork
@@ -17,6 +18,7 @@ from iic.networks.two_head import ClusteringNetwork
 KINDS: dict[type[nn.Module], str] = {
     nn.Conv2d: "Conv",
     nn.BatchNorm2d: "BatchNorm",
+    PartedBatchNorm2d: "BatchNorm",
     nn.MaxPool2d: "MaxPool",
     nn.AvgPool2d: "AvgPool",
     nn.Linear: "Linear",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 WEIGHT_STD = 0.01
@@ -30,3 +31,18 @@ class SubHeads(nn.Module):
         """Logits (N, h, k) of features (N, d)."""
         logits: Tensor = self.linear(features)
         return logits.reshape(-1, self.sub_heads, self.k)
+
+
+def logits_of(head: nn.Module, features: Tensor, precise: bool) -> Tensor:
+    """Logits of a head: under autocast in its precision, or `precise`, in that of the weights.
+
+    The sub-heads of a run may differ by less in loss than bfloat16 resolves in a logit.
+    """
+    device = features.device.type
+    if precise and torch.amp.is_autocast_available(device):
+        features = features.to(torch.promote_types(features.dtype, torch.float32))
+        with torch.autocast(device, enabled=False):
+            logits: Tensor = head(features)
+            return logits
+    logits = head(features)
+    return logits

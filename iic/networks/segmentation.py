@@ -8,8 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from iic.networks.heads import logits_of
 from iic.networks.layers import batch_norm, initialise
 from iic.networks.map_heads import MapHeads
+from iic.networks.parted_batchnorm import part_batchnorm
 from iic.params.segmentation import SegmentationNetworkSettings
 
 
@@ -68,13 +70,17 @@ class SegmentationNetwork(nn.Module):
     Args:
         trunk: Maps images to features (N, d, h', w').
         heads: Heads by name, each on d features.
+        precise_heads: Whether heads are float32 under autocast too.
     """
 
-    def __init__(self, trunk: nn.Module, heads: Mapping[str, MapHeads]) -> None:
+    def __init__(
+        self, trunk: nn.Module, heads: Mapping[str, MapHeads], precise_heads: bool = True
+    ) -> None:
         super().__init__()
         if not heads:
             raise ValueError("a network needs at least one head")
         self.trunk = trunk
+        self.precise_heads = precise_heads
         self.heads = nn.ModuleDict(heads)
 
     def head(self, name: str | None = None) -> MapHeads:
@@ -104,7 +110,7 @@ class SegmentationNetwork(nn.Module):
         With padded heads all clusters are equal, to the last bit, in the images' outermost pixels.
         Probabilities are float32 also under autocast, and float64 for a network in float64.
         """
-        logits: Tensor = self.head(head)(self.features(x))
+        logits = logits_of(self.head(head), self.features(x), self.precise_heads)
         z = logits.to(torch.promote_types(logits.dtype, torch.float32)).softmax(dim=2)
         # each map as an image of one channel, so that all clusters see the same arithmetic: with
         # several, their last bits decide whose the uniform frame of padded heads is
@@ -114,8 +120,22 @@ class SegmentationNetwork(nn.Module):
         return stretched.reshape(*z.shape[:3], *x.shape[-2:])
 
 
+def build_segmentation_trunk(settings: SegmentationNetworkSettings) -> SegmentationTrunk:
+    """A freshly initialised trunk on the CPU, from torch's global generator."""
+    trunk = SegmentationTrunk(
+        in_channels=settings.in_channels,
+        channels=settings.channels,
+        running_statistics=settings.batchnorm_running_statistics,
+    )
+    part_batchnorm(trunk, settings.batchnorm_parts)
+    return trunk
+
+
 def build_segmentation(
-    settings: SegmentationNetworkSettings, heads: Mapping[str, int], sub_heads: int
+    settings: SegmentationNetworkSettings,
+    heads: Mapping[str, int],
+    sub_heads: int,
+    precise_heads: bool = True,
 ) -> SegmentationNetwork:
     """A freshly initialised network on the CPU.
 
@@ -126,6 +146,7 @@ def build_segmentation(
         settings: Trunk and the heads' padding.
         heads: Name of each head and its number of clusters k, e.g. ``{"A": 24, "B": 3}``.
         sub_heads: Number h of sub-heads of every head; 1 in the paper.
+        precise_heads: Whether heads are float32 under autocast too.
 
     Raises:
         ValueError: No heads, a k below 2, or no sub-heads.
@@ -135,15 +156,12 @@ def build_segmentation(
             f"heads {dict(heads)} with {sub_heads} sub-heads: at least one head, at least one "
             "sub-head and at least 2 clusters per head are needed"
         )
-    trunk = SegmentationTrunk(
-        in_channels=settings.in_channels,
-        channels=settings.channels,
-        running_statistics=settings.batchnorm_running_statistics,
-    )
+    trunk = build_segmentation_trunk(settings)
     return SegmentationNetwork(
         trunk,
         {
             name: MapHeads(trunk.out_features, sub_heads, heads[name], settings.head_padding)
             for name in sorted(heads)
         },
+        precise_heads,
     )

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from iic.networks.heads import SubHeads
+from iic.networks.heads import SubHeads, logits_of
 
 
 class ClusteringNetwork(nn.Module):
@@ -19,13 +19,17 @@ class ClusteringNetwork(nn.Module):
     Args:
         trunk: Maps images to features (N, d).
         heads: Heads by name, each on d features.
+        precise_heads: Whether heads are float32 under autocast too.
     """
 
-    def __init__(self, trunk: nn.Module, heads: Mapping[str, SubHeads]) -> None:
+    def __init__(
+        self, trunk: nn.Module, heads: Mapping[str, SubHeads], precise_heads: bool = True
+    ) -> None:
         super().__init__()
         if not heads:
             raise ValueError("a network needs at least one head")
         self.trunk = trunk
+        self.precise_heads = precise_heads
         self.heads = nn.ModuleDict(heads)
 
     def head(self, name: str | None = None) -> SubHeads:
@@ -48,9 +52,8 @@ class ClusteringNetwork(nn.Module):
         return features
 
     def logits(self, x: Tensor, head: str | None = None) -> Tensor:
-        """Logits (N, h, k) of one head, in the precision of the forward pass."""
-        logits: Tensor = self.head(head)(self.features(x))
-        return logits
+        """Logits (N, h, k) of one head, in the precision of the forward pass or in float32."""
+        return logits_of(self.head(head), self.features(x), self.precise_heads)
 
     def forward(self, x: Tensor, head: str | None = None) -> Tensor:
         """Cluster probabilities (N, h, k) of one head.

@@ -91,7 +91,8 @@ class Cutout(Model):
     probability: Probability = 0.5
     """How often a square is cut out."""
     side: tuple[Pixels, Pixels] = (12, 44)
-    """Smallest and largest side of the square in pixels of the crop, both included."""
+    """Smallest and largest side of the square in pixels of the crop, both included; an odd one
+    loses a pixel, as in the released code."""
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:

@@ -33,6 +33,9 @@ class NetworkSettings(Model):
     """Residual blocks of each stage (family A only). Paper: 3, 4, 6, 3."""
     batchnorm_running_statistics: bool = True
     """False: batch statistics also in evaluation, as in the paper's MNIST and CIFAR10 runs."""
+    batchnorm_parts: int = Field(1, ge=1)
+    """Parts of a batch that BatchNorm normalises apart, as if each lay on a GPU of its own: the
+    released code's ``DataParallel``. The paper's run of IIC* on STL10 had 2."""
 
     @model_validator(mode="after")
     def _consistent(self) -> NetworkSettings:

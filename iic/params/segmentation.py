@@ -40,6 +40,9 @@ class SegmentationNetworkSettings(Model):
     `corrected`."""
     batchnorm_running_statistics: bool = True
     """False: batch statistics also in evaluation."""
+    batchnorm_parts: int = Field(1, ge=1)
+    """Parts of a batch that BatchNorm normalises apart, as if each lay on a GPU of its own: the
+    released code's ``DataParallel``. The paper's runs had 2 or 4."""
 
     @model_validator(mode="after")
     def _halves(self) -> Self:

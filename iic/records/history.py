@@ -1,7 +1,8 @@
 """``history.jsonl``: one JSON object an epoch, epoch 0 being the untrained network.
 
 Keys: ``epoch``; ``head``, the heads trained in this epoch, one per pass; ``loss``, the mean loss
-of each of these passes; ``accuracy``, percent per sub-head of the main head, or null; ``steps``,
+of each of these passes; ``chance``, where there are questions to answer, the loss of who answers
+without looking; ``accuracy``, percent per sub-head of the main head, or null; ``steps``,
 optimiser steps so far; ``seconds`` and ``pairs_per_second``, the only fields that differ between
 two runs of the same seed.
 """

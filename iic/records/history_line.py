@@ -15,6 +15,8 @@ class HistoryLine(Model):
     """The heads trained in this epoch, one per pass; empty in epoch 0."""
     loss: list[float] | None
     """Mean loss of each of these passes; null where nothing was trained."""
+    chance: float | None = None
+    """Loss of who answers without looking; only of methods that ask the network questions."""
     accuracy: list[float] | None
     """Percent, per sub-head of the main head; null in epochs that are not evaluated, and where
     there are no labels."""

@@ -104,15 +104,20 @@ def test_cutout_is_torchvisions_erase() -> None:
         assert torch.equal(result[i], expected)
 
 
-def test_cutout_draws_lie_inside_and_reach_every_edge() -> None:
+def test_cutout_draws_are_those_of_the_released_code() -> None:
     squares = cutout.draw(20_000, 64, seeded(), probability=0.5, side=(12, 44))
     cut = squares.side > 0
     assert 0.48 < cut.float().mean() < 0.52
     sides = squares.side[cut]
-    assert sides.unique().tolist() == list(range(12, 45))
+    assert sides.unique().tolist() == list(range(12, 45, 2))
+    # 12 to 43 halve to an even side in pairs, 44 alone
+    shares = torch.bincount(sides)[12:45:2] / len(sides)
+    assert torch.allclose(shares, torch.tensor([2 / 33] * 16 + [1 / 33]), atol=0.01)
     for start in (squares.top[cut], squares.left[cut]):
         for side in (12, 30, 44):
             reached = start[sides == side]
-            assert reached.min() == 0 and reached.max() == 64 - side
+            # a centre is drawn below the image's side less half the square's
+            assert reached.min() == 0 and reached.max() == 64 - side - 1
+    assert cutout.draw(9, 8, seeded(), probability=1.0, side=(8, 8)).top.tolist() == [0] * 9
     with pytest.raises(ValueError, match="side 44 does not fit into images of side 40"):
         cutout.draw(1, 40, seeded(), probability=0.5, side=(12, 44))

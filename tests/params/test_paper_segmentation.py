@@ -44,21 +44,21 @@ class Segmentation(NamedTuple):
 
 COCO_JITTER, POTSDAM_JITTER = (0.4, 0.4, 0.4, 0.125), (0.1, 0.1, 0.1, 0.1)
 COCO3 = Segmentation(
-    120, 15, 3, 5, 128, 1e-4, 1.0, 1.5, 10, COCO_JITTER, True, 109, 306, 36_660, 36_660
+    120, 15, 3, 5, 128, 1e-4, 1.0, 1.5, 10, COCO_JITTER, True, 108, 306, 36_660, 36_660
 )
 POTSDAM3 = Segmentation(
-    75, 24, 3, 4, 200, 1e-5, 1.0, 1.5, 10, POTSDAM_JITTER, False, 28, 114, 8_550, 5_400
+    75, 24, 3, 4, 200, 1e-5, 1.0, 1.5, 10, POTSDAM_JITTER, False, 27, 114, 8_550, 5_400
 )
 TWO_HEADS = {
     "cocostuff3/iic": COCO3,  # 555
-    "cocostuff3/iic-lam_1": COCO3._replace(lam_b=1.0, passes=48),  # 714
+    "cocostuff3/iic-lam_1": COCO3._replace(lam_b=1.0, passes=47),  # 714
     "cocostuff15/iic": COCO3._replace(  # 512
-        n=60, k_a=45, k=15, lam_b=1.0, passes=29, steps=864, images=51_804, evaluated=51_804
+        n=60, k_a=45, k=15, lam_b=1.0, passes=28, steps=864, images=51_804, evaluated=51_804
     ),
     "potsdam3/iic": POTSDAM3,  # 545
-    "potsdam3/iic-lam_1": POTSDAM3._replace(lam_b=1.0, passes=41),  # 711
+    "potsdam3/iic-lam_1": POTSDAM3._replace(lam_b=1.0, passes=40),  # 711
     "potsdam6/iic": POTSDAM3._replace(  # 544
-        n=60, k_a=36, k=6, learning_rate=1e-6, lam_b=1.0, d=5, passes=21, steps=143
+        n=60, k_a=36, k=6, learning_rate=1e-6, lam_b=1.0, d=5, passes=20, steps=143
     ),
 }
 STAR = {
@@ -66,11 +66,11 @@ STAR = {
         n=180, k=15, steps=196, images=35_228, evaluated=1_432
     ),
     "cocostuff15/iic_star": COCO3._replace(  # 521
-        n=90, k=45, passes=29, steps=552, images=49_629, evaluated=2_175
+        n=90, k=45, passes=28, steps=552, images=49_629, evaluated=2_175
     ),
     "potsdam3/iic_star": POTSDAM3._replace(k=9, steps=103, images=7_695, evaluated=855),  # 482
     "potsdam6/iic_star": POTSDAM3._replace(  # 487
-        n=60, k=24, passes=21, steps=129, images=7_695, evaluated=855
+        n=60, k=24, passes=20, steps=129, images=7_695, evaluated=855
     ),
 }
 CLASSES = {"cocostuff3": 3, "cocostuff15": 15, "potsdam3": 3, "potsdam6": 6}
@@ -215,7 +215,7 @@ def test_pairs_of_patches(dataset: str, name: str) -> None:
     head = settings.patch_head
     assert (head.branch_channels, head.hidden, head.dropout) == (1024, 1024, 0.5)
     adam = settings.optimiser
-    assert (adam.learning_rate, adam.beta1, adam.beta2, adam.epsilon) == (0.01, 0.9, 0.999, 1e-8)
+    assert adam == trained.optimiser  # each released command gives a rate; these are not known
     assert settings.schedule.epochs == 30
     clusters = settings.evaluation_clusters
     assert clusters.feature_sampling == "released"

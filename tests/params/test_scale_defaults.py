@@ -50,7 +50,7 @@ def test_a_shorter_training_is_noted_by_itself(params: Path) -> None:
     )  # fmt: skip
     runs = planned(params, "own").runs
     assert runs["mnist/iic"].note == (
-        "1,000 epochs in place of 463, at most 9,000 steps, evaluated every 5 epochs"
+        "1,000 epochs in place of 462, at most 9,000 steps, evaluated every 5 epochs"
     )
     assert runs["mnist/iic-corrected"].note == "as I say"
     assert runs["mnist/kmeans"].note is None

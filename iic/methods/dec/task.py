@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from iic.engine.clustering.kmeans import kmeans
-from iic.engine.device import autocast
+from iic.engine.device import autocast, moved
 from iic.engine.seeding import derive
 from iic.engine.task import Predictions
 from iic.methods.autoencoders.task import CodeTask
@@ -104,7 +104,7 @@ class DECTask(CodeTask[DECNetwork]):
         images = self.inputs(indices)
         if head == "clustering":
             q = soft_assignment(self.encode(images), self.network.centres)
-            p = self.network.targets[self.rows[indices].to(self.device)]
+            p = self.network.targets[moved(self.rows[indices], self.device)]
             return divergence(p, q).reshape(1)
         if head == "finetuning":
             return mean_error(self.decode(self.encode(images)), images).reshape(1)

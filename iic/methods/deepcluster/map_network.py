@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from iic.networks.segmentation import SegmentationTrunk
+from iic.networks.segmentation import build_segmentation_trunk
 from iic.params.segmentation import SegmentationNetworkSettings
 
 WEIGHT_STD = 0.01
@@ -50,11 +50,7 @@ class PseudoLabelledMaps(nn.Module):
         self, settings: SegmentationNetworkSettings, *, components: int, clusters: int
     ) -> None:
         super().__init__()
-        self.trunk = SegmentationTrunk(
-            in_channels=settings.in_channels,
-            channels=settings.channels,
-            running_statistics=settings.batchnorm_running_statistics,
-        )
+        self.trunk = build_segmentation_trunk(settings)
         width = self.trunk.out_features
         self.top = nn.Conv2d(width, clusters, 1)
         self.reset_top(None)

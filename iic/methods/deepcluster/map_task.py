@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Iterator
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -51,6 +52,11 @@ class DeepClusterMapTask(PixelFeatureTask[PseudoLabelledMaps]):
             components=min(settings.components, settings.network.channels[-1]),
             clusters=settings.clusters,
         )
+
+    @property
+    def chance(self) -> float:
+        """Loss of all pseudo-classes alike."""
+        return math.log(self.settings.clusters)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Trunk, and the top layer without momentum, as in the official code.
@@ -165,8 +171,11 @@ def pseudo_label_loss(logits: Tensor, labels: Tensor, balanced: bool) -> Tensor:
     """
     weights = torch.ones(logits.shape[1], device=logits.device)
     if balanced:
-        sizes = torch.bincount(labels[labels >= 0], minlength=len(weights))
-        weights = 1 / sizes.clamp(min=1).float()
+        # neither `bincount` nor a selection by mask, for which a GPU would have to be waited for
+        places = (labels + 1).clamp(min=0).flatten()
+        sizes = torch.zeros(len(weights) + 1, dtype=torch.int64, device=logits.device)
+        sizes.scatter_add_(0, places, torch.ones_like(places))
+        weights = 1 / sizes[1:].clamp(min=1).float()
     total = functional.cross_entropy(
         logits, labels, weight=weights, ignore_index=LEFT_OUT, reduction="sum"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from torch.nn.functional import cross_entropy
 
 from iic.engine.clustering.kmeans import kmeans
 from iic.engine.clustering.whitening import Whitening, fit_whitening
+from iic.engine.device import moved
 from iic.engine.feature_task import FeatureTask, Points
 from iic.engine.image_task import AugmentedTask
 from iic.engine.seeding import derive, generator
@@ -43,6 +45,11 @@ class DeepClusterTask(AugmentedTask[DeepClusterNetwork], FeatureTask[DeepCluster
             images=len(self.training),
         )
 
+    @property
+    def chance(self) -> float:
+        """Loss of all pseudo-classes alike."""
+        return math.log(self.settings.clusters)
+
     def parameter_groups(self) -> list[dict[str, Any]]:
         """The top layer apart: it has no momentum, as in the official code.
 
@@ -72,7 +79,7 @@ class DeepClusterTask(AugmentedTask[DeepClusterNetwork], FeatureTask[DeepCluster
         """
         images = self.augmentation.transformed(self.store.batch(self.training[indices]), 1, draw)
         features = self.forward(self.network, images).float()
-        labels = self.network.pseudo_labels[indices.to(self.device)].long()
+        labels = self.network.pseudo_labels[moved(indices, self.device)].long()
         return cross_entropy(self.network.classify(features), labels).reshape(1)
 
     def begin_epoch(self, epoch: int, optimiser: torch.optim.Optimizer) -> None:

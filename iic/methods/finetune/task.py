@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 
 from iic.augment.colour import ColourPipeline
 from iic.engine.context import RunContext
+from iic.engine.device import moved
 from iic.engine.image_task import ImageTask
 from iic.methods.finetune.network import Classifier
 from iic.methods.finetune.pretrained import load_trunk
@@ -78,6 +80,11 @@ class ClassificationTask(ImageTask[Classifier]):
         """Classes."""
         return self.context.classes
 
+    @property
+    def chance(self) -> float:
+        """Loss of all classes alike."""
+        return math.log(self.k)
+
     @cached_property
     def training(self) -> Tensor:
         """Images of the splits, or of one predefined fold, (n,)."""
@@ -104,7 +111,7 @@ class ClassificationTask(ImageTask[Classifier]):
     def loss(self, head: str, indices: Tensor, draw: torch.Generator) -> Tensor:
         """Cross-entropy of one batch, (1,)."""
         images = self._augmentation.transformed(self.store.batch(indices), 1, draw)
-        labels = self._labels[indices.to(self.device)]
+        labels = self._labels[moved(indices, self.device)]
         return nn.functional.cross_entropy(self._logits(images), labels).reshape(1)
 
     def evaluate(self, indices: Tensor) -> Tensor:

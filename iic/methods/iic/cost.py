@@ -1,6 +1,7 @@
 """Cost of IIC's trainings on images and on maps (torch-free); see `iic.params.cost`.
 
-Every image of a batch goes through the network once as the original and r times transformed.
+Every image of a batch goes through the network r times transformed, and once as the original, or r
+times where BatchNorm has parts.
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ def clustering_cost(
     """
     heads, pairs = settings.heads, settings.pairs
     operations = _operations("iic.networks.build.build", settings, count)
-    steps, epoch = _passes(settings.turns(0), heads, pairs, operations, dataset)
+    steps, images = _passes(settings.turns(0), heads, pairs, operations, dataset)
+    epoch = images * _seen(settings, pairs)
     # sub-heads are compared by one pass over the reported head's pairs, at the last and best epoch
     comparisons = 2 if steps and schedule.epochs else 1
     compared = comparisons * image_count(heads[REPORTED].splits, dataset)
@@ -44,7 +46,7 @@ def clustering_cost(
         steps,
         epoch,
         predicting=forward * evaluated_images(settings.evaluation, dataset),
-        finishing=forward * compared * (1 + pairs.repeats),
+        finishing=forward * compared * _seen(settings, pairs),
     )
 
 
@@ -70,7 +72,8 @@ def segmentation_cost(
     operations = _operations("iic.networks.segmentation.build_segmentation", settings, count)
     # heads may have their turns in two epochs: each counts half of both
     turns = [*settings.turns(0), *settings.turns(1)]
-    steps, epoch = _passes(turns, settings.heads, pairs, operations, dataset)
+    steps, images = _passes(turns, settings.heads, pairs, operations, dataset)
+    epoch = images * _seen(settings, pairs)
     test = settings.evaluation.test or dataset.splits
     # figures show images of the last split that is scored
     last = [name for name in dataset.splits if name in test][-1:]
@@ -109,8 +112,12 @@ def _passes(
     operations: Mapping[str, Operations],
     dataset: Dataset,
 ) -> tuple[int, int]:
-    """Steps and operations of some heads' passes over their data, one name a pass."""
+    """Steps of passes over some heads' data, one name a pass; operations of each image once."""
     images = {name: image_count(head.splits, dataset) for name, head in heads.items()}
     steps = sum(math.ceil(images[name] / pairs.batch_images) for name in turns)
-    seen = sum(images[name] * operations[name].training for name in turns)
-    return steps, (1 + pairs.repeats) * seen
+    return steps, sum(images[name] * operations[name].training for name in turns)
+
+
+def _seen(settings: ClusteringSettings | SegmentationSettings, pairs: PairSettings) -> int:
+    """How often an image of a batch goes through the network."""
+    return pairs.copies(settings.network.batchnorm_parts) + pairs.repeats

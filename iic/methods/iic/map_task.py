@@ -8,7 +8,8 @@ network once (`iic.methods.iic.repeats`).
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from itertools import compress
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -16,8 +17,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from iic.augment.batch import integers
+from iic.engine.context import RunContext
 from iic.engine.map_task import MapTask
-from iic.engine.task import Predictions
+from iic.engine.seeding import generator
+from iic.engine.task import CPU, Predictions
 from iic.methods.iic.pair_task import REPORTED, PairTask
 from iic.networks.segmentation import SegmentationNetwork, build_segmentation
 from iic.objective.segmentation import segmentation_loss, sparse_shift, unflip
@@ -34,10 +37,18 @@ class SegmentationTask(PairTask[SegmentationNetwork], MapTask[SegmentationNetwor
     settings: TrainedSegmentationSettings
     _empty_batches = 0
 
+    def __init__(self, context: RunContext[Any], device: torch.device) -> None:
+        super().__init__(context, device)
+        # images of batches, and whether the mask left nothing: looked at by `look`, not here, where
+        # a GPU would have to be waited for
+        self._unseen: list[tuple[Tensor, Tensor]] = []
+
     def build(self) -> SegmentationNetwork:
         """Trunk and heads."""
         clusters = {name: head.k for name, head in self.settings.heads.items()}
-        return build_segmentation(self.settings.network, clusters, self.settings.sub_heads)
+        own = self.settings
+        precise = own.compute.heads_precision == "float32"
+        return build_segmentation(own.network, clusters, own.sub_heads, precise)
 
     def loss(self, head: str, indices: Tensor, draw: torch.Generator) -> Tensor:
         """Loss of every sub-head on one batch of pairs, (h,).
@@ -50,20 +61,22 @@ class SegmentationTask(PairTask[SegmentationNetwork], MapTask[SegmentationNetwor
             indices: Images of the batch, (U,).
             draw: Source of the transforms' parameters.
         """
-        repeats, shifts = self.settings.pairs.repeats, self.settings.shifts
+        repeats, copies = self.settings.pairs.repeats, self.copies
+        shifts = self.settings.shifts
         windows = self.images.crops(indices, draw)
-        originals = self.images.transforms.original(windows.pixels)
+        originals = self.images.transforms.original(windows.pixels).repeat(copies, 1, 1, 1)
         transformed, flipped = self.images.transforms.transformed(windows.pixels, repeats, draw)
-        with self.originals.counted(len(indices), repeats):
+        with self.originals.counted(len(indices), repeats // copies):
             z = self.assignments(originals, head)
         z_transformed = unflip(self.assignments(transformed, head), flipped)
-        summed = z_transformed.view(repeats, *z.shape).sum(dim=0)
+        summed = z_transformed.view(repeats // copies, *z.shape).sum(dim=0)
         if shifts.sparse_max:
             summed = sparse_shift(summed, *self._sparse(draw))
-        if self.settings.maps.training_mask and not bool(windows.mask.any()):
-            self._tell_empty(indices)
+        if self.settings.maps.training_mask:
+            self._unseen.append((indices, ~windows.mask.any()))
+        mask = windows.mask.repeat(copies, 1, 1)
         lam = self.settings.heads[head].lam
-        return segmentation_loss(z, summed, windows.mask, shifts.half_side, lam, shifts.expectation)
+        return segmentation_loss(z, summed, mask, shifts.half_side, lam, shifts.expectation)
 
     def evaluate(self, pixels: Tensor) -> Tensor:
         """Cluster probabilities by the reported head, (b, h, k, H, W)."""
@@ -98,23 +111,31 @@ class SegmentationTask(PairTask[SegmentationNetwork], MapTask[SegmentationNetwor
             maps[rows, ..., : z.shape[-2], : z.shape[-1]] = z.half().cpu().numpy()
         return maps
 
-    def _tell_empty(self, indices: Tensor) -> None:
-        names = ", ".join(self.context.data.names[int(index)] for index in indices[:3])
-        self._empty_batches += 1
-        log.warning(
-            "%s: a batch of %d images without one pixel of a class, passed over (%d so far): "
-            "%s, ...",
-            self.context.name,
-            len(indices),
-            self._empty_batches,
-            names,
-        )
+    def look(self) -> None:
+        """Tell of the batches since the last look in which the mask left nothing."""
+        batches, self._unseen = self._unseen, []
+        if not batches:
+            return
+        empty = torch.stack([flag for _, flag in batches]).tolist()
+        for indices in compress((indices for indices, _ in batches), empty):
+            names = ", ".join(self.context.data.names[int(index)] for index in indices[:3])
+            self._empty_batches += 1
+            log.warning(
+                "%s: a batch of %d images without one pixel of a class, passed over (%d so far): "
+                "%s, ...",
+                self.context.name,
+                len(indices),
+                self._empty_batches,
+                names,
+            )
 
     def _sparse(self, draw: torch.Generator) -> tuple[int, int]:
         """One further shift of the whole batch: rows and columns."""
         least, most = self.settings.shifts.sparse_min, self.settings.shifts.sparse_max
-        sizes = integers(2, most - least, draw) + least
-        signs = 2 * integers(2, 1, draw) - 1
+        # on the CPU and by seed alone: a generator on a GPU would have to be waited for
+        places = generator(CPU, draw.initial_seed(), "sparse shift")
+        sizes = integers(2, most - least, places) + least
+        signs = 2 * integers(2, 1, places) - 1
         rows, columns = (sizes * signs).tolist()
         return int(rows), int(columns)
 

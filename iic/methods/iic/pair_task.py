@@ -87,6 +87,11 @@ class PairTask(Task[N]):
         self.network.train()
         return tuple(float(value) / len(batches) for value in total)
 
+    @property
+    def copies(self) -> int:
+        """How often an original of a batch goes through the network, 1 or the repeats."""
+        return int(self.settings.pairs.copies(self.settings.network.batchnorm_parts))
+
     @cached_property
     def originals(self) -> RepeatedOriginals:
         """Counts originals as often as a batch repeats them."""

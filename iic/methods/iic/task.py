@@ -30,7 +30,8 @@ class ClusteringTask(PairTask[ClusteringNetwork], AugmentedTask[ClusteringNetwor
     def build(self) -> ClusteringNetwork:
         """Trunk and heads."""
         clusters = {name: head.k for name, head in self.settings.heads.items()}
-        return build(self.settings.network, clusters, self.settings.sub_heads)
+        own = self.settings
+        return build(own.network, clusters, own.sub_heads, own.compute.heads_precision == "float32")
 
     def loss(self, head: str, indices: Tensor, draw: torch.Generator) -> Tensor:
         """Loss of every sub-head on one batch of pairs, (h,).
@@ -41,13 +42,13 @@ class ClusteringTask(PairTask[ClusteringNetwork], AugmentedTask[ClusteringNetwor
             draw: Source of the transforms' parameters.
         """
         images = self.store.batch(indices)
-        repeats = self.settings.pairs.repeats
-        originals = self.augmentation.original(images, draw)
+        repeats, copies = self.settings.pairs.repeats, self.copies
+        originals = self.augmentation.original(images, draw).repeat(copies, 1, 1, 1)
         transformed = self.augmentation.transformed(images, repeats, draw)
-        with self.originals.counted(len(images), repeats):
+        with self.originals.counted(len(images), repeats // copies):
             z = self.assignments(originals, head)
         z_transformed = self.assignments(transformed, head)
-        summed = z_transformed.view(repeats, *z.shape).sum(dim=0)
+        summed = z_transformed.view(repeats // copies, *z.shape).sum(dim=0)
         return clustering_loss(z, summed, self.settings.heads[head].lam)
 
     def evaluate(self, indices: Tensor) -> Tensor:

@@ -5,7 +5,8 @@ ICCV 2015); then k-means on the trunk's features of single pixels. Source: not t
 cuts patches from images and has a network of its own, but the variant that IIC's authors ran and
 released (docs/spec/baselines.md#patch-pairs): network C, patches of its feature map stretched to
 the image's size, a second centre one and a half to two patch sides away. Nobody published the
-commands; learning rate (Adam, 0.01) is the script's default.
+commands, so the learning rate is not known: the rows of Table 4 have that of IIC in the same
+column. The script's default, 0.01, is one that none of the 25 released commands keeps.
 
 Kept as switches, since the published number may depend on them: nine classes for eight directions
 (``directions``: 9; classes 0 and 8 both point to the right), one pair of places for all images of a
@@ -56,6 +57,7 @@ def train(context: RunContext[Settings]) -> Outcome:
     Raises:
         IICError: The mask leaves fewer pixels than clusters.
     """
+    import math
     from functools import partial
 
     from iic.engine.run import run
@@ -74,6 +76,7 @@ def train(context: RunContext[Settings]) -> Outcome:
         outputs=settings.outputs,
         draw=draw,
         losses=relative_position_losses,
+        chance=math.log(settings.directions),
         drop_colours=settings.colour_dropping,
     )
     return run(context, partial(PatchPairTask, pretext=pretext))

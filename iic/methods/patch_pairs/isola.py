@@ -6,8 +6,8 @@ pixels. Source: the variant that IIC's authors ran and released
 (docs/spec/baselines.md#patch-pairs), on network C and patches of its stretched feature map, as
 `iic.methods.patch_pairs.doersch`. With probability one half the second patch is diagonally
 adjacent, one patch side away in both directions; else its centre is two patch sides to the image's
-side away, in any direction that leaves it inside. Nobody published the commands; learning rate
-(Adam, 0.01) is the script's default.
+side away, in any direction that leaves it inside. Nobody published the commands: of the learning
+rate see `iic.methods.patch_pairs.doersch`.
 
 Kept as switches: one pair of places for all images of a batch, and so one answer
 (``patches.shared_place``), and k-means on one pixel a batch
@@ -50,6 +50,7 @@ def train(context: RunContext[Settings]) -> Outcome:
     Raises:
         IICError: The mask leaves fewer pixels than clusters.
     """
+    import math
     from functools import partial
 
     from iic.engine.run import run
@@ -64,5 +65,11 @@ def train(context: RunContext[Settings]) -> Outcome:
         side=settings.patches.side,
         positive=settings.positive,
     )
-    pretext = Pretext(outputs=settings.outputs, draw=draw, losses=co_occurrence_losses)
+    shares = (settings.positive, 1 - settings.positive)
+    pretext = Pretext(
+        outputs=settings.outputs,
+        draw=draw,
+        losses=co_occurrence_losses,
+        chance=-sum(share * math.log(share) for share in shares),
+    )
     return run(context, partial(PatchPairTask, pretext=pretext))

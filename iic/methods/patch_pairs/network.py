@@ -16,7 +16,8 @@ from torch.nn import functional
 
 from iic.methods.patch_pairs.settings import PatchHeadSettings
 from iic.networks.layers import batch_norm, initialise
-from iic.networks.segmentation import SegmentationTrunk
+from iic.networks.parted_batchnorm import part_batchnorm
+from iic.networks.segmentation import SegmentationTrunk, build_segmentation_trunk
 from iic.params.segmentation import SegmentationNetworkSettings
 
 LINEAR_DEVIATION = 0.01
@@ -139,18 +140,15 @@ def build_patch_pairs(
     All randomness comes from torch's global generator: seed it before. The trunk is that of the
     segmentation network of the same seed.
     """
-    trunk = SegmentationTrunk(
-        in_channels=settings.in_channels,
-        channels=settings.channels,
-        running_statistics=settings.batchnorm_running_statistics,
-    )
-    return PatchPairNetwork(
-        trunk,
+    network = PatchPairNetwork(
+        build_segmentation_trunk(settings),
         side=side,
         head=head,
         outputs=outputs,
         running_statistics=settings.batchnorm_running_statistics,
     )
+    part_batchnorm(network, settings.batchnorm_parts)
+    return network
 
 
 def pair_pass(

@@ -74,9 +74,9 @@ class PatchPairSettings(MethodSettings):
     splits: tuple[str, ...] = ()
     """Splits that are trained on, without their labels; empty: the whole dataset."""
     batch_images: int = Field(ge=1)
-    optimiser: OptimiserSettings = OptimiserSettings(learning_rate=0.01)
-    """Adam, 0.01: the released scripts' default. Which commands made the published numbers, and so
-    learning rate, batch and epochs, is not known."""
+    optimiser: OptimiserSettings = OptimiserSettings()
+    """Adam. Which commands made the published numbers, and so learning rate, batch and epochs, is
+    not known; the released scripts have 0.01 by default, which no released command keeps."""
     schedule: ScheduleSettings
     compute: ComputeSettings = ComputeSettings()
 

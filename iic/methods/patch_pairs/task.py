@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from iic.engine.context import RunContext
+from iic.engine.device import moved
 from iic.engine.map_task import PixelFeatureTask
 from iic.engine.seeding import generator
 from iic.engine.task import CPU
@@ -47,12 +48,14 @@ class Pretext:
         outputs: Numbers that the head gives for a pair.
         draw: Draws pairs.
         losses: Loss of each pair, (n,), from outputs (n, outputs) and targets (n,).
+        chance: Loss of the same answer to every question, the best there is.
         drop_colours: Whether images lose two of their three colours.
     """
 
     outputs: int
     draw: DrawPairs
     losses: Callable[[Tensor, Tensor], Tensor]
+    chance: float
     drop_colours: bool = False
 
 
@@ -80,6 +83,11 @@ class PatchPairTask(PixelFeatureTask[PatchPairNetwork]):
         return build_patch_pairs(
             own.network, own.patches.side, own.patch_head, self.pretext.outputs
         )
+
+    @property
+    def chance(self) -> float:
+        """Loss of the same answer to every question."""
+        return self.pretext.chance
 
     @cached_property
     def colours(self) -> ColourStatistics | None:
@@ -119,7 +127,7 @@ class PatchPairTask(PixelFeatureTask[PatchPairNetwork]):
         # on the CPU and by seed alone: a generator on a GPU would have to be waited for
         places = generator(CPU, draw.initial_seed(), "patches")
         pairs = PatchPairs(
-            *(part.to(self.device) for part in self.pretext.draw(number, generator=places))
+            *(moved(part, self.device) for part in self.pretext.draw(number, generator=places))
         )
         outputs: Tensor = self.forward(self.network, images, pairs.centre, pairs.other)
         rows = torch.arange(len(indices), device=self.device)

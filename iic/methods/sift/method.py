@@ -6,8 +6,11 @@ for 200); each has the label of the pixel in the middle of its box of 10 pixels;
 accuracy over descriptors only. So what is counted here are descriptors, not pixels.
 
 Our choices where the source is silent: centres are found on all descriptors of one random crop of
-each training image, those left out that the training mask leaves out; grey is the luma of RGB, and
-infrared is not in it.
+each training image, those left out that the training mask leaves out; infrared is not in the grey
+image.
+
+Kept as a switch: the released code reads COCO's images as blue, green, red, and turns them to grey
+with the weights of red, green, blue (``channel_order``: bgr). `corrected` would be rgb.
 
 Known deviations: `iic.methods.sift.descriptors` in place of VLFeat, from which its numbers differ
 by at most 3 of 255 (it has its own arc tangent and square root); the house's streamed k-means in
@@ -17,7 +20,7 @@ place of scikit-learn's mini-batches.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
@@ -51,6 +54,9 @@ class Settings(MethodSettings):
     """Clusters."""
     input_size: int = Field(ge=1)
     """Side of the crop, as the network of the same column takes it."""
+    channel_order: Literal["rgb", "bgr"] = "rgb"
+    """`bgr`: the released code never swaps OpenCV's channels of COCO, so that the grey image has
+    the weights of red and blue swapped."""
     maps: MapSettings = MapSettings()
     splits: tuple[str, ...] = ()
     """Splits that descriptors are taken from; empty: the whole dataset."""
@@ -138,7 +144,7 @@ def train(context: RunContext[Settings]) -> Outcome:
         )
         areas = scored_areas(context, settings.maps, settings.input_size)
         for row, (pixels, classes) in enumerate(areas):
-            descriptors, truth = described(pixels, classes)
+            descriptors, truth = described(pixels, classes, settings.channel_order)
             scored = truth >= 0
             if scored.any():
                 clusters = clustering.assign(descriptors[scored], settings.threads)
@@ -154,13 +160,14 @@ def train(context: RunContext[Settings]) -> Outcome:
 
 
 def described(
-    pixels: NDArray[np.uint8], classes: NDArray[np.int64]
+    pixels: NDArray[np.uint8], classes: NDArray[np.int64], channel_order: Literal["rgb", "bgr"]
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Descriptors of an image, row after row, and the class of each box's middle.
 
     Args:
         pixels: (C, h, w), red, green and blue first.
         classes: (h, w).
+        channel_order: Whose weights of grey the three colours get.
 
     Returns:
         (n, 128), whole numbers of 0 to 255; and (n,).
@@ -169,7 +176,8 @@ def described(
 
     from iic.methods.sift.descriptors import NUMBERS, box_centres, dense_sift
 
-    grey = np.tensordot(np.array(LUMA, np.float32), pixels[: len(LUMA)].astype(np.float32), axes=1)
+    weights = np.array(LUMA if channel_order == "rgb" else LUMA[::-1], np.float32)
+    grey = np.tensordot(weights, pixels[: len(LUMA)].astype(np.float32), axes=1)
     descriptors = dense_sift(grey[None])[0].reshape(-1, NUMBERS).astype(np.float32)
     rows, columns = (box_centres(size) for size in classes.shape)
     return descriptors, classes[rows][:, columns].ravel()
@@ -185,5 +193,5 @@ def _training(context: MapContext[Settings]) -> Iterator[NDArray[np.float32]]:
     draw = np.random.default_rng(context.seed)
     crops = training_crops(context, settings.maps, settings.input_size, settings.splits, draw)
     for pixels, classes in crops:
-        descriptors, truth = described(pixels, classes)
+        descriptors, truth = described(pixels, classes, settings.channel_order)
         yield descriptors[truth >= 0] if settings.maps.training_mask else descriptors

@@ -26,7 +26,7 @@ class TripletSettings(FeatureSettings):
     (`iic.methods.triplets.loss`)."""
     order: Literal["dataset", "interleaved", "shuffled"] = "dataset"
     """Of the anchors, as `PairSettings.order`; negatives are shuffled anew in each epoch."""
-    optimiser: OptimiserSettings = OptimiserSettings(learning_rate=0.01)
+    optimiser: OptimiserSettings = OptimiserSettings()
 
     def cost(self, dataset: Dataset, count: Count) -> Cost:
         """Operations of one training: three images a triplet."""

@@ -115,6 +115,15 @@ def test_a_classifier_learns_from_labels(tmp_path: Path, kind: dict[str, Any]) -
     assert outcome.probabilities is not None and outcome.probabilities.shape == (60, 1, 3)
 
 
+def test_of_mixed_labels_a_classifier_learns_nothing_of_the_test_images(tmp_path: Path) -> None:
+    mixed = run(tmp_path, schedule={"epochs": 15})
+    train = mixed.data.labels[: SPLITS["train"]]
+    mixed.data.labels[: SPLITS["train"]] = np.random.default_rng(0).permutation(train)
+    outcome = finetune.train(mixed)
+    assert accuracy(outcome) < 60  # chance is 33, and 80 are reached with the true labels
+    assert outcome.history[-1]["chance"] == pytest.approx(np.log(3), abs=1e-4)
+
+
 @pytest.mark.parametrize("checkpoint", ["best_label", "last"])
 def test_a_trunk_is_taken_over_from_the_checkpoint_that_is_asked_for(
     tmp_path: Path, checkpoint: str

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 
 import pytest
 import torch
 
+from iic.methods.iic.map_task import SegmentationTask
 from iic.methods.iic.repeats import RepeatedOriginals
+from iic.methods.iic.task import ClusteringTask
 from iic.networks.build import build
 from iic.objective.clustering import clustering_loss
 from iic.params.networks import NetworkSettings
+from tests.engine import scenes, tiny
 
 FAMILIES = [
     NetworkSettings(family="A", input_size=16, in_channels=1, channels=(4, 8), blocks=(1, 1)),
@@ -101,3 +105,62 @@ def test_the_correction_survives_torch_compile(settings: NetworkSettings) -> Non
     expected = dict(plain.named_buffers())
     for name, buffer in quick.named_buffers():
         torch.testing.assert_close(buffer, expected[name], rtol=1e-12, atol=1e-14)
+
+
+def pushed_apart(network: torch.nn.Module, x: torch.Tensor, parts: int, head: str) -> torch.Tensor:
+    """What ``DataParallel`` gives: each chunk through a copy, the first one's statistics kept."""
+    first, *others = x.chunk(parts)
+    outputs = [copy.deepcopy(network)(chunk, head) for chunk in others]
+    return torch.cat([network(first, head), *outputs])
+
+
+# of 5 x 4 copies a part of 10 has three of some originals and two of others
+@pytest.mark.parametrize(("repeats", "parts"), [(1, 3), (2, 2), (5, 2)])
+def test_with_batchnorm_in_parts_every_copy_is_pushed(
+    tmp_path: Path, repeats: int, parts: int
+) -> None:
+    changes = {"pairs": {"batch_pairs": 4 * repeats, "repeats": repeats}}
+    plain, parted = (
+        ClusteringTask(
+            tiny.context(tmp_path, network={"batchnorm_parts": number}, **changes),
+            torch.device("cpu"),
+        )
+        for number in (1, parts)
+    )
+    assert (plain.copies, parted.copies) == (1, repeats)
+    network = plain.network.double()
+    parted.network.double()
+    draw = torch.Generator().manual_seed(1)
+    images = plain.store.batch(torch.arange(4))
+    originals = plain.augmentation.original(images, draw).double()
+    transformed = plain.augmentation.transformed(images, repeats, draw).double()
+    z = pushed_apart(network, originals.repeat(repeats, 1, 1, 1), parts, "B")
+    z_transformed = pushed_apart(network, transformed, parts, "B")
+    expected = clustering_loss(z, z_transformed)
+
+    forward = parted.forward
+    parted.forward = lambda part, x, *more: forward(part, x.double(), *more)  # type: ignore[method-assign]
+    loss = parted.loss("B", torch.arange(4), torch.Generator().manual_seed(1))
+    torch.testing.assert_close(loss, expected, rtol=1e-10, atol=1e-12)
+    buffers = dict(network.named_buffers())
+    for name, buffer in parted.network.named_buffers():
+        torch.testing.assert_close(buffer, buffers[name], rtol=1e-10, atol=1e-12)
+
+
+def test_maps_with_batchnorm_in_parts_have_every_copy_too(tmp_path: Path) -> None:
+    """Repeats without any transform: the mean over pairs is that of one repeat."""
+    still = {"brightness": 0.0, "contrast": 0.0, "saturation": 0.0, "hue": 0.0}
+    values = []
+    for repeats in (1, 2):
+        run = scenes.context(
+            tmp_path,
+            network={"batchnorm_parts": repeats},
+            augmentation={**still, "flip_probability": 0.0},
+            pairs={"batch_pairs": 4 * repeats, "repeats": repeats},
+        )
+        task = SegmentationTask(run, torch.device("cpu"))
+        assert task.copies == repeats
+        # two parts of two repeats of four images are the four images twice
+        loss = task.loss("B", torch.arange(4), torch.Generator().manual_seed(3))
+        values.append(float(loss.detach()))
+    assert values[1] == pytest.approx(values[0], abs=1e-6)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -14,6 +17,8 @@ import torch
 
 from iic.engine.context import Outcome
 from iic.engine.map_context import MapContext
+from iic.methods.patch_pairs import patch_places
+from iic.methods.patch_pairs.patch_places import PatchPairs
 from iic.methods.patch_pairs.task import PatchPairTask
 from iic.params.loading import validate
 from iic.params.resolve import merged
@@ -75,6 +80,23 @@ def task(run: MapContext[Any], name: str) -> PatchPairTask:
         module(name).train(run)
     (made,) = caught
     return made
+
+
+@contextmanager
+def random_answers() -> Iterator[None]:
+    """Inside, a pair's answer is that of another one, drawn by itself: nothing can be learnt."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("context_pairs", "neighbour_pairs"):
+            patch.setattr(patch_places, name, partial(_mixed, getattr(patch_places, name)))
+        yield
+
+
+def _mixed(
+    draw: Callable[..., PatchPairs], count: int, *, generator: torch.Generator, **places: Any
+) -> PatchPairs:
+    pairs = draw(count, generator=generator, **places)
+    others = torch.Generator().manual_seed(generator.initial_seed() + 1)
+    return pairs._replace(target=draw(count, generator=others, **places).target)
 
 
 def hits(run: MapContext[Any], name: str, outcome: Outcome | None, rounds: int = 40) -> float:

@@ -19,7 +19,7 @@ def test_descriptors_have_the_label_of_the_middle_of_their_box() -> None:
     draw = np.random.default_rng(0)
     pixels = draw.integers(0, 256, (4, 30, 27)).astype(np.uint8)
     classes = np.arange(30 * 27).reshape(30, 27)
-    descriptors, truth = sift.described(pixels, classes)
+    descriptors, truth = sift.described(pixels, classes, "rgb")
     assert descriptors.shape == (6, 128)
     assert truth.tolist() == [5 * 27 + 5, 5 * 27 + 15, 15 * 27 + 5, 15 * 27 + 15, 25 * 27 + 5,
                               25 * 27 + 15]  # fmt: skip
@@ -27,7 +27,25 @@ def test_descriptors_have_the_label_of_the_middle_of_their_box() -> None:
     grey = 0.299 * red + 0.587 * green + 0.114 * blue
     assert np.abs(descriptors - dense_sift(grey[None])[0].reshape(6, 128)).max() <= 1
     # infrared is not looked at
-    assert np.array_equal(descriptors, sift.described(pixels[:3], classes)[0])
+    assert np.array_equal(descriptors, sift.described(pixels[:3], classes, "rgb")[0])
+
+
+def test_bgr_swaps_the_weights_of_red_and_blue() -> None:
+    """As if the image had its channels swapped, and another thing than not to swap them."""
+    pixels = np.random.default_rng(0).integers(0, 256, (3, 30, 27)).astype(np.uint8)
+    classes = np.zeros((30, 27), np.int64)
+    swapped = sift.described(pixels, classes, "bgr")[0]
+    assert np.array_equal(swapped, sift.described(pixels[::-1], classes, "rgb")[0])
+    assert not np.array_equal(swapped, sift.described(pixels, classes, "rgb")[0])
+
+
+def test_the_order_of_channels_decides_centres_and_counts(tmp_path: Path) -> None:
+    outcomes = [sift.train(context(tmp_path, "sift", channel_order=one)) for one in ("rgb", "bgr")]
+    centres = [outcome.tensors["centres"] for outcome in outcomes]  # type: ignore[index]
+    assert not np.array_equal(*centres)
+    run = context(tmp_path, "sift", channel_order="rgb")
+    run.data.images[:, :3] = run.data.images[:, 2::-1].copy()
+    assert np.array_equal(sift.train(run).tensors["centres"], centres[1])  # type: ignore[index]
 
 
 def test_only_descriptors_with_a_class_are_counted_and_learnt_from(tmp_path: Path) -> None:
