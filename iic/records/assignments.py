@@ -17,7 +17,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from iic.records.arrow import codes, column
+from iic.records import arrow
 from iic.records.files import RecordError, write_bytes
 
 PREFIX = "sub_head_"
@@ -72,13 +72,13 @@ def write_assignments(
     small = np.uint8 if max(int(block.max(initial=0)) for block in blocks) < 256 else np.uint16
     checkpoint = np.repeat(np.arange(len(names), dtype=np.int8), number)
     columns: dict[str, Any] = {
-        "checkpoint": codes(checkpoint, names),
-        "index": column(np.tile(indices.astype(np.int32), len(names))),
+        "checkpoint": arrow.codes(checkpoint, names),
+        "index": arrow.column(np.tile(indices.astype(np.int32), len(names))),
         "label": _labels(labels, number, len(names)),
     }
     for head in range(heads):
         joined = np.concatenate([block[:, head] for block in blocks])
-        columns[f"{PREFIX}{head}"] = column(joined.astype(small))
+        columns[f"{PREFIX}{head}"] = arrow.column(joined.astype(small))
     buffer = io.BytesIO()
     pq.write_table(
         pa.Table.from_arrays(list(columns.values()), names=list(columns)),
@@ -102,7 +102,7 @@ def _labels(labels: npt.NDArray[np.integer] | None, number: int, times: int) -> 
     repeated = np.tile(labels.astype(np.int16), times)
     absent = repeated < 0
     if not absent.any():
-        return column(repeated)
+        return arrow.column(repeated)
     present = pa.py_buffer(np.packbits(~absent, bitorder="little"))
     return pa.Array.from_buffers(
         pa.int16(), len(repeated), [present, pa.py_buffer(repeated)], int(absent.sum())
@@ -116,16 +116,20 @@ def read_assignments(path: Path) -> dict[str, Assignments]:
         RecordError: The file is absent, damaged, or lacks a column.
     """
     try:
-        table = pq.read_table(path)
+        table = arrow.read(path)
         names = np.asarray(table["checkpoint"].to_pylist())
-        indices = table["index"].to_numpy()
+        indices = arrow.values(table["index"])
         heads = sum(name.startswith(PREFIX) for name in table.column_names)
-        clusters = np.stack([table[f"{PREFIX}{head}"].to_numpy() for head in range(heads)], axis=1)
+        clusters = np.stack(
+            [arrow.values(table[f"{PREFIX}{head}"]) for head in range(heads)], axis=1
+        )
         labelled = table["label"]
         labels = (
             None
             if labelled.null_count == table.num_rows
-            else labelled.cast(pa.int64()).fill_null(-1).to_numpy()
+            else arrow.values(labelled.fill_null(-1) if labelled.null_count else labelled).astype(
+                np.int64
+            )
         )
     except FileNotFoundError:
         raise RecordError(f"{path}: missing") from None

@@ -18,7 +18,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from iic.records.arrow import codes, column
+from iic.records import arrow
 from iic.records.assignments import PREFIX
 from iic.records.files import RecordError, write_bytes
 
@@ -63,12 +63,12 @@ def write_counts(
         raise ValueError("a count is negative")
     checkpoint = np.repeat(np.arange(len(names), dtype=np.int8), number)
     columns: dict[str, Any] = {
-        "checkpoint": codes(checkpoint, names),
-        "index": column(np.tile(indices.astype(np.int32), len(names))),
+        "checkpoint": arrow.codes(checkpoint, names),
+        "index": arrow.column(np.tile(indices.astype(np.int32), len(names))),
     }
     for head in range(heads):
         joined = np.concatenate([block[:, head].reshape(number, -1) for block in blocks])
-        values = column(joined.astype(np.int32).reshape(-1))
+        values = arrow.column(joined.astype(np.int32).reshape(-1))
         columns[f"{PREFIX}{head}"] = pa.FixedSizeListArray.from_arrays(values, k * classes)
     table = pa.Table.from_arrays(list(columns.values()), names=list(columns))
     # the matrices' shape, which their length alone does not tell
@@ -85,13 +85,14 @@ def read_counts(path: Path) -> dict[str, Counts]:
         RecordError: The file is absent, damaged, or lacks a column.
     """
     try:
-        table = pq.read_table(path)
+        table = arrow.read(path)
         shape = (int(table.schema.metadata[b"k"]), int(table.schema.metadata[b"classes"]))
         names = np.asarray(table["checkpoint"].to_pylist())
-        indices = table["index"].to_numpy().astype(np.int64)
+        indices = arrow.values(table["index"]).astype(np.int64)
         heads = sum(name.startswith(PREFIX) for name in table.column_names)
         per_head = [
-            table[f"{PREFIX}{head}"].combine_chunks().flatten().to_numpy() for head in range(heads)
+            arrow.values(table[f"{PREFIX}{head}"].combine_chunks().flatten())
+            for head in range(heads)
         ]
         counts = np.stack([one.reshape(table.num_rows, *shape) for one in per_head], axis=1)
     except FileNotFoundError:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from iic.records.arrow import column
+from iic.records import arrow
 from iic.records.files import RecordError, write_bytes
 
 
@@ -42,10 +42,10 @@ def write_maps(
         raise ValueError(f"{number} maps for {len(indices)} images")
     values = np.ascontiguousarray(probabilities.swapaxes(0, 1)).reshape(-1)
     columns = {
-        "index": column(np.tile(indices.astype(np.int32), heads)),
-        "sub_head": column(np.repeat(np.arange(heads, dtype=np.uint8), number)),
+        "index": arrow.column(np.tile(indices.astype(np.int32), heads)),
+        "sub_head": arrow.column(np.repeat(np.arange(heads, dtype=np.uint8), number)),
         "probabilities": pa.FixedSizeListArray.from_arrays(
-            column(values.astype(np.float16)), int(np.prod(shape))
+            arrow.column(values.astype(np.float16)), int(np.prod(shape))
         ).cast(pa.list_(pa.float16())),
     }
     table = pa.Table.from_arrays(list(columns.values()), names=list(columns))
@@ -63,15 +63,15 @@ def read_maps(path: Path) -> KeptMaps:
         RecordError: The file is absent or damaged.
     """
     try:
-        table = pq.read_table(path)
+        table = arrow.read(path)
         metadata = table.schema.metadata
         shape = [int(metadata[key]) for key in (b"k", b"height", b"width")]
-        sub_heads = table["sub_head"].to_numpy()
+        sub_heads = arrow.values(table["sub_head"])
         heads = int(sub_heads.max()) + 1
         lists = table["probabilities"].combine_chunks()
-        values = lists.flatten().to_numpy(zero_copy_only=False)
+        values = arrow.values(lists.flatten())
         number = table.num_rows // heads
-        indices = table["index"].to_numpy()[:number].astype(np.int64)
+        indices = arrow.values(table["index"])[:number].astype(np.int64)
         return KeptMaps(indices, values.reshape(heads, number, *shape))
     except FileNotFoundError:
         raise RecordError(f"{path}: missing") from None

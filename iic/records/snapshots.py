@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from iic.records.arrow import column
+from iic.records import arrow
 from iic.records.files import RecordError, atomic_file, write_bytes
 
 
@@ -83,15 +83,15 @@ def _write(path: Path, blocks: dict[Any, npt.NDArray[np.float16]], indices: Indi
         places = np.arange(number) if indices is None else indices
         values = np.ascontiguousarray(block.swapaxes(0, 1).astype(np.float16)).reshape(-1)
         columns = {
-            "index": column(np.tile(places.astype(np.int32), heads)),
-            "sub_head": column(np.repeat(np.arange(heads, dtype=np.uint8), number)),
-            "probabilities": pa.FixedSizeListArray.from_arrays(column(values), k).cast(
+            "index": arrow.column(np.tile(places.astype(np.int32), heads)),
+            "sub_head": arrow.column(np.repeat(np.arange(heads, dtype=np.uint8), number)),
+            "probabilities": pa.FixedSizeListArray.from_arrays(arrow.column(values), k).cast(
                 pa.list_(pa.float16())
             ),
         }
         if step is not None:
             steps = np.full(number * heads, step, dtype=np.int32)
-            columns = {"step": column(steps)} | columns
+            columns = {"step": arrow.column(steps)} | columns
         tables.append(pa.Table.from_arrays(list(columns.values()), names=list(columns)))
     buffer = io.BytesIO()
     pq.write_table(pa.concat_tables(tables), buffer, compression="zstd")
@@ -100,15 +100,15 @@ def _write(path: Path, blocks: dict[Any, npt.NDArray[np.float16]], indices: Indi
 
 def _read(path: Path) -> dict[int, npt.NDArray[np.float32]]:
     try:
-        table = pq.read_table(path)
-        heads = int(table["sub_head"].to_numpy().max()) + 1
+        table = arrow.read(path)
+        heads = int(arrow.values(table["sub_head"]).max()) + 1
         steps = (
-            table["step"].to_numpy()
+            arrow.values(table["step"])
             if "step" in table.column_names
             else np.zeros(table.num_rows, dtype=np.int32)
         )
         lists = table["probabilities"].combine_chunks()
-        values = lists.flatten().to_numpy(zero_copy_only=False)
+        values = arrow.values(lists.flatten())
         rows = values.reshape(table.num_rows, -1).astype(np.float32)
         return {
             int(step): rows[steps == step].reshape(heads, -1, rows.shape[1])
