@@ -319,6 +319,7 @@ def test_paths_are_those_of_the_contract() -> None:
         "snapshots": f"results/mini/artifacts/{tail}/snapshots.parquet",
         "scratch": f"scratch/mini/{tail}",
         "log": f"logs/mini/train/{tail}.log",
+        "evaluation_log": f"logs/mini/evaluate/{tail}.log",
     } == {
         name: getattr(run, name).as_posix()
         for name in dir(run)
