@@ -15,7 +15,7 @@ REGISTERING = {"iic/cli/app.py"}
 """Modules that do more at import than define names: the command line, in no fingerprint."""
 BY_NAME = {
     "iic/cli/training.py": "a run's method, which is a root",
-    "iic/cli/jobs.py": "a listing's module, which is a root",
+    "iic/cli/tabulate.py": "a listing's module, which is a root",
     "iic/cli/workflow.py": "looks whether Snakemake is there",
     "iic/provenance/remote.py": "looks whether DVC is there",
     "iic/data/prepare.py": "a dataset's reader, which is a root",

@@ -117,7 +117,7 @@ def find_shares(
 
 def _trained(run: Run, manifest: Manifest) -> Iterator[str]:
     """Splits that any head is trained on, in the order of the dataset."""
-    heads = [part for part in vars(run.settings).values() if hasattr(part, "splits")]
+    heads = [part for _, part in run.settings if hasattr(part, "splits")]
     for split in manifest.splits:
         # no splits: all of them
         if any(not head.splits or split.name in head.splits for head in heads):
