@@ -60,8 +60,8 @@ def test_of_another_image_it_learns_less(
 ) -> None:
     """Its loss falls too, to that of the mean image; what the code says of an image is the rest.
 
-    Measured, own as a share of the other: 0.24, 0.34, 0.39, and 0.93 for the VAE, most of whose loss
-    is that grey pixels are not sure.
+    Measured, own as a share of the other: 0.24, 0.34, 0.39, and 0.93 for the VAE, most of whose
+    loss is that grey pixels are not sure.
     """
     own = losses(train(tmp_path / "own", name, **LEARNING))
 
