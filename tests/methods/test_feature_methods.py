@@ -65,9 +65,10 @@ def test_deepcluster_learns(tmp_path: Path) -> None:
 
 
 def test_triplets_lose_less_with_a_margin(tmp_path: Path) -> None:
-    """As published the loss falls for ever, and features are worse than the untrained network's.
+    """As published the loss falls for ever; a margin is worth 5 points on average.
 
-    A margin is worth 5 points on average.
+    Neither says that the training is worth anything: the untrained network's features are as good
+    (docs/baselines.md).
     """
     found = {}
     for margin in (None, 5.0):
@@ -81,7 +82,6 @@ def test_triplets_lose_less_with_a_margin(tmp_path: Path) -> None:
         for one in outcomes:
             assert losses(one) == sorted(losses(one), reverse=True) or margin is not None
             assert (min(losses(one)) < 0) == (margin is None)
-            assert accuracies(one)[-1] < accuracies(one)[0] or margin is not None
         found[margin] = np.mean([accuracies(one)[-1] for one in outcomes])
     assert found[5.0] > found[None] + 5
 

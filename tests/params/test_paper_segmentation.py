@@ -9,6 +9,7 @@ import math
 from typing import Any, NamedTuple
 
 import pytest
+import torch
 
 from iic.methods import kmeans_colours
 from iic.methods.deepcluster import maps as deepcluster_segmentation
@@ -19,6 +20,7 @@ from iic.methods.patch_pairs import doersch, isola
 from iic.methods.sift import method as sift
 from iic.params.datasets import Dataset, load_catalogue
 from iic.params.runs import plan
+from iic.params.segmentation import SegmentationNetworkSettings
 from iic.params.splits import image_count
 
 
@@ -73,6 +75,19 @@ STAR = {
         n=60, k=24, passes=20, steps=129, images=7_695, evaluated=855
     ),
 }
+# images of a chunk that DataParallel sends to a GPU: of the commands' visible GPUs
+CHUNKS = {
+    "cocostuff3/iic": (30, 30, 30, 30),
+    "cocostuff15/iic": (15, 15, 15, 15),
+    "potsdam3/iic": (38, 37),
+    "potsdam6/iic": (15, 15, 15, 15),
+    "cocostuff3/iic-lam_1": (30, 30, 30, 30),
+    "potsdam3/iic-lam_1": (38, 37),
+    "cocostuff3/iic_star": (45, 45, 45, 45),
+    "cocostuff15/iic_star": (23, 23, 23, 21),
+    "potsdam3/iic_star": (38, 37),
+    "potsdam6/iic_star": (30, 30),
+}
 CLASSES = {"cocostuff3": 3, "cocostuff15": 15, "potsdam3": 3, "potsdam6": 6}
 
 
@@ -115,6 +130,19 @@ def check_common(settings: Any, known: Segmentation, run: str) -> None:
     assert (maps.training_mask, maps.evaluation_area) == (coco, "centre")
 
 
+@pytest.mark.parametrize("run", CHUNKS)
+def test_batchnorm_normalises_what_a_gpu_had(run: str) -> None:
+    settings = plan("mini").definitions[run].settings
+    batch = torch.zeros(settings.pairs.batch_pairs)
+    chunks = batch.chunk(settings.network.batchnorm_parts)
+    assert tuple(len(chunk) for chunk in chunks) == CHUNKS[run]
+
+
+def of_one_gpu(network: SegmentationNetworkSettings) -> SegmentationNetworkSettings:
+    """The network of methods of which nobody knows on how many GPUs they ran."""
+    return network.model_copy(update={"batchnorm_parts": 1})
+
+
 @pytest.mark.parametrize("run", TWO_HEADS)
 def test_two_heads(catalogue: dict[str, Dataset], run: str) -> None:
     settings, known = settings_of(run, iic_segmentation.Settings), TWO_HEADS[run]
@@ -155,7 +183,10 @@ def test_untrained_and_colours(dataset: str) -> None:
     trained = settings_of(f"{dataset}/iic", iic_segmentation.Settings)
     untrained = settings_of(f"{dataset}/random", random_cnn.Settings)
     colours = settings_of(f"{dataset}/kmeans", kmeans_colours.Settings)
-    assert untrained.network == trained.network and untrained.augmentation == trained.augmentation
+    assert (
+        untrained.network == of_one_gpu(trained.network)
+        and untrained.augmentation == trained.augmentation
+    )
     assert untrained.k == colours.k == CLASSES[dataset]
     assert colours.input_size == trained.network.input_size
     assert colours.samples == (50_000_000 if dataset.startswith("cocostuff") else 10_000_000)
@@ -170,7 +201,7 @@ def test_descriptors_and_deepcluster(dataset: str) -> None:
     descriptors = settings_of(f"{dataset}/sift", sift.Settings)
     deepcluster = settings_of(f"{dataset}/deepcluster", deepcluster_segmentation.Settings)
     assert descriptors.input_size == trained.network.input_size
-    assert deepcluster.network == trained.network
+    assert deepcluster.network == of_one_gpu(trained.network)
     assert deepcluster.augmentation == trained.augmentation
     for one in (descriptors, deepcluster):
         assert one.k == CLASSES[dataset] and one.splits == ()
@@ -190,7 +221,7 @@ def test_what_is_corrected(dataset: str) -> None:
     published = settings_of(f"{dataset}/iic", iic_segmentation.Settings).model_dump()
     corrected = settings_of(f"{dataset}/iic-corrected", iic_segmentation.Settings).model_dump()
     changed = {
-        "network": {"head_padding": 0},
+        "network": {"head_padding": 0, "batchnorm_parts": 1},
         "augmentation": {"channel_order": "rgb"},
         "maps": {"unlabelled_as_sky": False, "evaluation_area": "whole"},
     }
@@ -206,7 +237,7 @@ def test_pairs_of_patches(dataset: str, name: str) -> None:
     trained = settings_of(f"{dataset}/iic", iic_segmentation.Settings)
     model = {"doersch": doersch.Settings, "isola": isola.Settings}[name]
     settings = settings_of(f"{dataset}/{name}", model)
-    assert settings.network == trained.network
+    assert settings.network == of_one_gpu(trained.network)
     assert settings.augmentation == trained.augmentation
     assert settings.maps == trained.maps and settings.evaluation == trained.evaluation
     assert settings.batch_images == trained.pairs.batch_pairs and settings.splits == ()
