@@ -295,7 +295,7 @@ def test_only_a_refresh_moves_the_running_statistics(tmp_path: Path) -> None:
 
 def test_parts_run_as_the_settings_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     compiled: list[nn.Module] = []
-    monkeypatch.setattr(torch, "compile", lambda part: compiled.append(part) or part)
+    monkeypatch.setattr(torch, "compile", lambda part, **_: compiled.append(part) or part)
     plain = task(tmp_path)
     picture = torch.rand(2, 3, 5, 5)
     convolution = nn.Conv2d(3, 4, 1)
