@@ -35,12 +35,14 @@ class Change:
     def acceptable(self) -> bool:
         """Whether a person may say that it alters no number.
 
-        Code, and settings which the receipt does not know: a later version has given them a
-        default. A changed value, other data or other software make it another experiment.
+        Code; settings which the receipt does not know, since a later version has given them a
+        default; and a run's note, which is text. A changed value, other data or other software
+        make it another experiment.
         """
         if self.part == "code":
             return not self.unreadable
-        return self.part == "settings" and self.before is None
+        note = self.name.startswith("runs.") and self.name.endswith(".note")
+        return self.part == "settings" and (self.before is None or note)
 
     @property
     def unreadable(self) -> bool:

@@ -63,6 +63,14 @@ def test_changes_are_named_part_by_part() -> None:
     assert len(str(Change("settings", "long", "x" * 500, "y"))) < 120
 
 
+def test_what_a_person_may_say_alters_no_number() -> None:
+    assert Change("settings", "runs.mnist/iic.note", '"3 of 463"', '"3 of 462"').acceptable
+    assert Change("settings", "new", None, "1").acceptable
+    assert not Change("settings", "rate.note", "1", "2").acceptable
+    assert not Change("settings", "rate", "1", "2").acceptable
+    assert not Change("data", "new", None, "1").acceptable
+
+
 @pytest.mark.parametrize(
     ("target", "names"),
     [
