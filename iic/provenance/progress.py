@@ -27,7 +27,6 @@ CHATTER = (
     "Using shell:",
     "Select jobs to execute",
     "Execute ",
-    "Trying to restart job",
 )
 """How messages begin that say nothing of the results, or what another line says."""
 SHOWN_EVENTS = ("None", "error", "group_error")

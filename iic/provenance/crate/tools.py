@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from iic.provenance.crate.graph import Graph, references
@@ -74,8 +75,8 @@ class Tools:
         """The machine that a job ran on."""
         facts = {
             name: value
-            for name, value in where.model_dump(mode="json").items()
-            if name not in ("lock", "packages", "python", "threads") and value is not None
+            for name, value in _flat(where.model_dump(mode="json"))
+            if name.split(".")[0] not in ("lock", "packages", "python", "threads")
         }
         identifier = f"#machine/{sha256_json(facts)[:12]}"
         if identifier not in self.graph:
@@ -167,3 +168,23 @@ class Tools:
                 url=HOMEPAGES.get(name),
             )
         return identifier
+
+
+def _flat(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    """Numbers, texts and lists of texts under dotted names, since a property's value has no parts.
+
+    What is unknown or empty is left out.
+    """
+    for name, value in values.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{above}{name}.")
+        elif isinstance(value, list) and value:
+            yield f"{above}{name}", [_words(part) for part in value]
+        elif value is not None and value != []:
+            yield f"{above}{name}", value
+
+
+def _words(part: Any) -> str:
+    if not isinstance(part, dict):
+        return str(part)
+    return ", ".join(f"{name} {value}" for name, value in part.items() if value is not None)
