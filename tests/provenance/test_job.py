@@ -10,8 +10,8 @@ from pydantic import Field
 from iic.cli.job import job
 from iic.provenance.agreement import PlanChanged
 from iic.provenance.fingerprint import value_of
-from iic.records.files import RecordError, read_record, sha256_bytes, write_record
-from iic.records.receipt import Acceptance, Fingerprint, Receipt
+from iic.records.files import RecordError, read_record, sha256_bytes
+from iic.records.receipt import Fingerprint, Receipt
 
 RECEIPT = Path("out/result.run.json")
 WILDCARDS = {"dataset": "digits"}
@@ -89,17 +89,6 @@ def test_nothing_runs_when_the_plan_is_out_of_date() -> None:
         finish(planned_fingerprint="0" * 64)
     assert RECEIPT.read_bytes() == before
     finish(planned_fingerprint=fingerprint(k=3).value)
-
-
-def test_an_accepted_fingerprint_is_no_change_of_plan() -> None:
-    receipt = finish()
-    accepted = Acceptance(
-        fingerprint=fingerprint(k=4).value, because="renamed", changed=["code x: edited"],
-        commit=None, at=receipt.timing.end,
-    )  # fmt: skip
-    write_record(RECEIPT, receipt.model_copy(update={"acceptances": [accepted]}))
-    again = finish(fingerprint=fingerprint(k=4), planned_fingerprint=fingerprint(k=3).value)
-    assert again.fingerprint.settings == {"k": 4}
 
 
 def test_missing_inputs_and_parents_are_named() -> None:
