@@ -137,7 +137,7 @@ def test_a_lock_file_with_conflicts_is_a_clear_error(
 def test_nothing_is_restored_while_a_snakemake_holds_the_clone(whole: Plan, clone: Path) -> None:
     (clone / LOCKS).mkdir(parents=True)
     (clone / LOCKS / "0.input.lock").touch()
-    with pytest.raises(Busy, match="restore marks nothing as done until it has ended"):
+    with pytest.raises(Busy, match="restore brings nothing back until it has ended"):
         restore(whole, clone)
 
 
