@@ -217,7 +217,7 @@ def evaluate_one(whole: Plan, run: Run, seed: int, planned_fingerprint: str | No
         evaluation = evaluate_run(place, run.settings.evaluation, whole.datasets[run.dataset])
         write_record(place.evaluation, evaluation)
         work.output(place.evaluation)
-        log.info("%s: %s", one.target, finding(evaluation))
+        log.info("%s scored: %s", one.target, finding(evaluation))
 
 
 def draw(
