@@ -1,11 +1,10 @@
-"""What a training found, for people: the line that a job of the workflow ends with."""
+"""What a job found, for people: the line that it ends with."""
 
 from __future__ import annotations
 
-from iic.params.datasets import Dataset
-from iic.params.errors import IICError
-from iic.params.runs import Run
 from iic.records.evaluation import Evaluation
+from iic.records.files import RecordError
+from iic.records.history import read_history
 from iic.records.paths import RunPaths
 
 
@@ -21,14 +20,17 @@ def finding(evaluation: Evaluation) -> str:
     return "trained, without labels" if loss is None else f"loss {loss:.4f}, without labels"
 
 
-def finding_of_training(run: Run, dataset: Dataset, run_paths: RunPaths) -> str:
-    """What the evaluation of a finished training will find.
+def finding_of_training(run_paths: RunPaths) -> str:
+    """How a finished training ended, by its history: scoring it is another job's work.
 
     The training stands whatever comes of this, so nothing is raised.
     """
-    from iic.evaluate.run import evaluate_run
-
     try:
-        return finding(evaluate_run(run_paths, run.settings.evaluation, dataset))
-    except IICError as error:
-        return f"trained; it cannot be scored: {error}"
+        history = read_history(run_paths.history)
+    except RecordError as error:
+        return f"trained; {error}"
+    if not history:
+        return "trained"
+    losses = history[-1].get("loss")
+    loss = f", loss {losses[-1]:.4f}" if losses else ""
+    return f"trained, {history[-1]['epoch']} epochs{loss}"

@@ -157,7 +157,7 @@ def train(
                 train_on(chosen, entry, seed, place, identity, work, live)
             # only now that the receipt lies there is the checkpoint of no more use
             shutil.rmtree(place.scratch, ignore_errors=True)
-        log.info("%s: %s", one.target, finding_of_training(chosen, entry, place))
+        log.info("%s: %s", one.target, finding_of_training(place))
 
 
 def evaluate(

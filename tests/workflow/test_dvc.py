@@ -84,14 +84,14 @@ def test_repro_makes_the_tables_of_a_clean_clone_and_leaves_status_clean(smoke: 
     assert (smoke.path / "results/smoke/tables/table_1.csv").exists()
     # the direct run after it made only what was left
     said = smoke.by_snakemake.said
-    assert "/seed0: accuracy" not in said and "figure_3 written" in said
+    assert "/seed0: trained" not in said and "figure_3 written" in said
     assert CLEAN in dvc(smoke.path, "status", "--with-deps", "tables@smoke").said
     # and nothing of all that wants to be in git but the lock, whose smoke entries never are
     assert git(smoke.path, "status", "--porcelain").split() == ["??", "dvc.lock"]
 
 
 def test_a_direct_run_then_dvc_commit_leaves_both_in_step(tiny: Finished) -> None:
-    assert "digits/kmeans/seed0: accuracy" in tiny.by_snakemake.said
+    assert "digits/kmeans/seed0: trained" in tiny.by_snakemake.said
     assert CLEAN in dvc(tiny.path, "status", "--with-deps", "tables@tiny").said
     again = dvc(tiny.path, "repro", "tables@tiny").said
     assert again.count("didn't change, skipping") == 3 and "Running stage" not in again

@@ -96,7 +96,7 @@ def test_two_peoples_runs_merge_by_the_documented_commands(base: Path) -> None:
     assert git(second, "diff", "--name-only", "--diff-filter=U").split() == ["dvc.lock"]
     said = follow(second, others)
 
-    assert "/seed0: accuracy" not in said and "table_1 written" in said
+    assert "/seed0: trained" not in said and "table_1 written" in said
     for name in RUNS:
         assert contents(second / f"results/{SCALE}/artifacts/{name}") == trained[name]
     assert planned(second, scale=SCALE) == []

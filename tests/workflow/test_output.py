@@ -51,10 +51,11 @@ def test_each_job_is_one_line_and_the_last_ones_say_what_to_open(tiny: Finished)
     assert max(map(len, said.splitlines())) < LONGEST
     assert "\x1b" not in said and "Reason:" not in said
     found = [text for _, _, text in jobs]
-    assert any(
-        re.fullmatch(r"digits/kmeans/seed0: accuracy [\d.]+ % \(label-free\), \d+ s", text)
-        for text in found
-    )
+    for line in (
+        r"digits/kmeans/seed0: trained, \d+ s",
+        r"digits/kmeans/seed0 scored: accuracy [\d.]+ % \(label-free\), \d+ s",
+    ):
+        assert any(re.fullmatch(line, text) for text in found)
     audit, page = found[-2:]
     assert audit.startswith("tiny: verified: ")
     assert page.startswith("to open: results/tiny/report.html ") and "audit: verified" in page

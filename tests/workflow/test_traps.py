@@ -36,7 +36,7 @@ KINDS = ("copy", "hardlink", "symlink")
 TRAINING = "Training kmeans on digits with seed 0."
 PREPARED = "Turning the raw files of digits into arrays."
 # and what jobs say when they have ended
-HAS_TRAINED = "digits/kmeans/seed0: accuracy "
+HAS_TRAINED = "digits/kmeans/seed0: trained"
 HAS_PREPARED = "digits: 1797 images prepared"
 
 
