@@ -20,12 +20,14 @@ COMMAND = "python docs/architecture_map.py"
 
 CHANGES = (
     ("a method", "copy `iic/methods/_template/`, or `iic/methods/kmeans.py` for one that trains no "
-     "network; a row in `params/experiments/table_1.yaml`; its source in `params/references.bib`; "
-     "tests as in `tests/methods/template/`"),
+     "network; a row in a table of your own, or in `params/experiments/table_1.yaml`; its source "
+     "in `params/references.bib`; a row in `docs/baselines.md`; tests as in "
+     "`tests/methods/template/`"),
     ("a loss", "`loss.py` of its family, such as `iic/methods/triplets/loss.py`; IIC's own in "
      "`iic/objective/clustering.py` and `iic/objective/segmentation.py`"),
     ("a dataset", "a reader such as `iic/data/mnist.py`, for label maps `iic/data/potsdam.py`; an "
-     "entry in `params/datasets.yaml`; its stand-in in `iic/data/standin/`"),
+     "entry in `params/datasets.yaml`; a place in a scale; images of your own as in "
+     "`docs/own_data.md`; a stand-in, if one is wanted, in `iic/data/standin/`"),
     ("a row of a table", "`params/experiments/table_1.yaml`, or the file of that table; the "
      "paper's numbers in `params/published/table_1.csv`"),
     ("a table", "a file in `params/experiments/`; with numbers to compare with, one of its name in "

@@ -11,7 +11,7 @@ import pytest
 
 from iic.params.config import read_config
 from iic.params.errors import SettingsError
-from iic.params.runs import load_scale
+from iic.params.runs import load_scale, scale_names
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -26,8 +26,8 @@ def test_defaults() -> None:
 @pytest.mark.parametrize(
     ("values", "says"),
     [
-        ({"scale": "nope"}, "--config: scale: 'nope' is no scale\n  allowed: gpu, laptop, "
-         "laptop_cifar10, mini, paper, smoke"),
+        ({"scale": "nope"}, "--config: scale: 'nope' is no scale\n  allowed: "
+         + ", ".join(scale_names())),
         ({"scale": "lapptop"}, "did you mean: laptop?"),
         ({"scale": 3}, "--config: scale: 3 does not fit\n  allowed: text"),
         ({"scal": "mini"}, "--config: scal: unknown key 'scal' (value 'mini')\n"
