@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Literal, get_args, get_origin
 
@@ -62,7 +63,23 @@ def explained(
         )
     if kind == "value_error":
         return SettingsError(file, path, f"{context.get('error', first['msg'])}")
-    return SettingsError(file, path, f"{show(given)} does not fit", allowed=_words(first["msg"]))
+    return SettingsError(
+        file,
+        path,
+        f"{show(given)} does not fit",
+        allowed=_words(first["msg"]),
+        candidates=_folders(given, context.get("pattern")),
+        given=str(given),
+    )
+
+
+def _folders(given: Any, pattern: Any) -> list[str]:
+    """The text as a folder, where this alone makes it fit a pattern: ``a`` as ``./a/``."""
+    if not isinstance(given, str) or not isinstance(pattern, str):
+        return []
+    folder = f"{given.rstrip('/')}/"
+    forms = [folder] if "://" in folder else [folder, f"./{folder}"]
+    return [form for form in forms if re.fullmatch(pattern, form)]
 
 
 def _discriminator(context: Mapping[str, Any]) -> str:

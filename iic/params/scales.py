@@ -108,7 +108,7 @@ class Scale(Model):
             if self.real and paper != dataset:
                 raise ValueError(
                     f"real: true, but {dataset!r} runs in place of {paper!r}, so published numbers "
-                    "cannot stand beside ours"
+                    "cannot stand beside ours\n  allowed: real: false"
                 )
         if self.skip and not self.skip_reason:
             raise ValueError("skip_reason: missing, and the table has to say why runs are skipped")
