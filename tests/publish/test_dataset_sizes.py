@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -49,6 +50,13 @@ def describe(root: Path, name: str, splits: dict[str, int], shape: tuple[int, in
     write_record(root / "data/prepared" / name / "data.json", manifest)
 
 
+class Settings(SimpleNamespace):
+    """Names and values in turn, as those of pydantic."""
+
+    def __iter__(self) -> Iterator[tuple[str, Any]]:
+        return iter(self.__dict__.items())
+
+
 def run(identifier: str, test: tuple[str, ...] = (), **heads: tuple[str, ...]) -> SimpleNamespace:
     dataset, name = identifier.split("/")
     settings = {key: SimpleNamespace(splits=splits) for key, splits in heads.items()}
@@ -56,7 +64,7 @@ def run(identifier: str, test: tuple[str, ...] = (), **heads: tuple[str, ...]) -
     method = name.split("-")[0]
     return SimpleNamespace(
         id=identifier, dataset=dataset, name=name, method=f"iic.methods.{method}",
-        settings=SimpleNamespace(**settings),
+        settings=Settings(**settings),
     )  # fmt: skip
 
 

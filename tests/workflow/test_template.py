@@ -39,8 +39,8 @@ def test_a_copy_and_a_row_are_a_cell_that_the_audit_follows(smoke_copy: Path) ->
     edit(smoke_copy / "params/figures.yaml", "\nfigures:\n", f"\nfigures:\n{FIGURE}\n")
     said = snakemake(smoke_copy, scale="smoke").said
     # nobody else's training is touched
-    trained = set(re.findall(r"^Job \d+: (Training .+)\.$", said, flags=re.MULTILINE))
-    assert trained == {"Training agreement on digits with seed 0"}
+    trained = set(re.findall(r"left\] (\S+): trained", said))
+    assert trained == {"digits/agreement/seed0"}
     for name in ("table_1", "own_table"):
         found = cell(smoke_copy, name)
         assert found["status"] == "measured" and 10 <= float(found["ours_mean"]) <= 100
