@@ -15,6 +15,7 @@ from iic.provenance import relevant
 from iic.provenance.agreement import PlanChanged, check_plan
 from tests.conftest import ROOT, SCALE, clone_to, run_in
 from tests.edits import change
+from tests.timing import parsing
 
 ALL = """
 import json
@@ -312,7 +313,7 @@ def test_planning_is_light_and_quick(clone: Path) -> None:
         assert done.returncode == 0, done.stderr
         spent.append(float(done.stdout.splitlines()[-1]))
     # the quickest, since other work on the machine costs processor time as well
-    assert min(spent) < 2.0, spent
+    assert min(spent) < 2.6 * parsing(), spent
 
 
 def receipt(path: Path, written: str, *accepted: str) -> Path:

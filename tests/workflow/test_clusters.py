@@ -154,7 +154,7 @@ def test_a_cancelled_driver_leaves_nothing_running_and_trainings_their_checkpoin
 
 
 def wait_for(condition: object) -> None:
-    end = time.monotonic() + 240
+    end = time.monotonic() + 120
     while not condition():  # type: ignore[operator]
         assert time.monotonic() < end, "waited too long"
         time.sleep(0.1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 
+from tests.timing import parsing
 from tests.workflow.workflow_helpers import ROOT, run
 
 # what workflow/Snakefile and the rules do while they are read, without Snakemake itself
@@ -30,5 +31,5 @@ def test_planning_is_quick_and_light() -> None:
     readings = [json.loads(run(ROOT, sys.executable, "-c", READ).said) for _ in range(2)]
     assert all(one["jobs"] > 20 for one in readings)
     assert not HEAVY & set(readings[0]["modules"])
-    # CPU seconds, imports included: other work on the machine does not count
-    assert min(one["seconds"] for one in readings) < 2.0
+    # CPU time, imports included: other work on the machine does not count
+    assert min(one["seconds"] for one in readings) < 2.6 * parsing()
