@@ -39,7 +39,7 @@ TEMPLATE = "scores"
 
 
 def dvc_yaml(root: Path = Path()) -> str:
-    """Text of ``dvc.yaml`` for all datasets and scales.
+    """Text of ``dvc.yaml`` for all scales and the datasets that they hold.
 
     What is shown is what git keeps. Where git does not know, it is what ``dvc.yaml`` shows already.
 
@@ -62,12 +62,17 @@ def dvc_yaml(root: Path = Path()) -> str:
     results = "results/${key}"
     stages: dict[str, Any] = {
         "data": {
-            "foreach": list(load_catalogue()),
+            # data are the same at every scale, and the workflow makes those of the scale it runs at
+            "foreach": {
+                dataset: next(scale for scale, names in data.items() if dataset in names)
+                for dataset in load_catalogue()
+                if any(dataset in names for names in data.values())
+            },
             "do": {
-                "desc": "Download and prepare ${item}",
-                "cmd": "python -m iic run data/prepared/${item}/data.json",
+                "desc": "Download and prepare ${key}",
+                "cmd": "python -m iic run --scale ${item} data/prepared/${key}/data.json",
                 "deps": CODE,
-                "outs": [_cached("data/raw/${item}"), _cached("data/prepared/${item}")],
+                "outs": [_cached("data/raw/${key}"), _cached("data/prepared/${key}")],
             },
         },
         "runs": {

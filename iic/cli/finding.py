@@ -12,12 +12,12 @@ def finding(evaluation: Evaluation) -> str:
     """Accuracy of the last epoch, its sub-head chosen without labels; its loss where none are."""
     selection = evaluation.selections["label_free"]
     if selection is None:
-        return "trained"
+        return "no model is picked"
     if selection.acc is not None:
         return f"accuracy {selection.acc:.2f} % (label-free)"
     heads = evaluation.checkpoints[selection.checkpoint].sub_heads
     loss = None if selection.sub_head is None else heads[selection.sub_head].loss
-    return "trained, without labels" if loss is None else f"loss {loss:.4f}, without labels"
+    return "no labels" if loss is None else f"loss {loss:.4f}, no labels"
 
 
 def finding_of_training(run_paths: RunPaths) -> str:

@@ -33,7 +33,8 @@ def stages(clean: Path) -> dict[str, Any]:
 
 def test_stages_are_few_and_named_by_contract(clean: Path) -> None:
     listed = dvc(clean, "stage", "list", "--name-only").said.split()
-    wanted = {f"data@{dataset}" for dataset in load_catalogue()}
+    of_scales = {dataset for scale in scale_names() for dataset in plan(scale).datasets}
+    wanted = {f"data@{dataset}" for dataset in load_catalogue() if dataset in of_scales}
     for scale in scale_names():
         wanted |= {f"{kind}@{scale}" for kind in ("runs", "tables", "figures", "audit")}
     assert set(listed) == wanted
@@ -47,7 +48,17 @@ def test_outs_persist_and_only_large_ones_are_cached(stages: dict[str, Any]) -> 
             assert flags["persist"], f"{name}: DVC would delete {path} before the stage"
             if flags.get("cache", True):
                 cached.add(path)
-    assert cached == {"data/raw/${item}", "data/prepared/${item}", "results/${key}/artifacts"}
+    assert cached == {"data/raw/${key}", "data/prepared/${key}", "results/${key}/artifacts"}
+
+
+def test_data_are_asked_of_a_scale_that_has_them(clean: Path, stages: dict[str, Any]) -> None:
+    asked = stages["data"]["foreach"]
+    assert all(dataset in plan(scale).datasets for dataset, scale in asked.items())
+    scale, path = asked["mnist"], "data/prepared/mnist/data.json"
+    command = stages["data"]["do"]["cmd"].replace("${item}", scale).replace("${key}", "mnist")
+    assert command.endswith(path)
+    said = snakemake(clean, "--dry-run", path, scale=scale).said
+    assert "Turning the raw files of mnist into arrays." in said
 
 
 def test_commands_name_neither_cores_nor_profile(stages: dict[str, Any]) -> None:
