@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from iic.augment.batch import Rows, chance, per_image, uniform
+from iic.params.augmentation import Affine
 
 
 @dataclass(frozen=True)
@@ -30,37 +31,24 @@ class AffineMaps(Rows):
     """Shear along the horizontal axis in degrees."""
 
 
-def draw(
-    count: int,
-    size: int,
-    generator: torch.Generator,
-    *,
-    probability: float,
-    rotation_degrees: float,
-    translate: float,
-    scale: tuple[float, float],
-    shear_degrees: float,
-) -> AffineMaps:
-    """Maps for `count` images.
+def draw(count: int, size: int, generator: torch.Generator, settings: Affine) -> AffineMaps:
+    """Maps for `count` images, all parts uniform within the settings' bounds.
 
     Args:
         count: Number of images.
         size: Side of the images in pixels.
         generator: Source of the random numbers.
-        probability: Chance of an image to be warped.
-        rotation_degrees: Rotation is uniform between minus and plus this.
-        translate: Each shift is uniform up to this fraction of `size`, then rounded.
-        scale: Bounds of the magnification, uniform between.
-        shear_degrees: Shear is uniform between minus and plus this.
+        settings: Bounds of each part, and the chance of an image to be warped.
     """
-    reach = translate * size
+    reach = settings.translate * size
+    rotation, shear = settings.rotation_degrees, settings.shear_degrees
     return AffineMaps(
-        active=chance(count, probability, generator),
-        angle=uniform(count, -rotation_degrees, rotation_degrees, generator),
+        active=chance(count, settings.probability, generator),
+        angle=uniform(count, -rotation, rotation, generator),
         shift_x=uniform(count, -reach, reach, generator).round_(),
         shift_y=uniform(count, -reach, reach, generator).round_(),
-        scale=uniform(count, scale[0], scale[1], generator),
-        shear=uniform(count, -shear_degrees, shear_degrees, generator),
+        scale=uniform(count, *settings.scale, generator),
+        shear=uniform(count, -shear, shear, generator),
     )
 
 

@@ -109,16 +109,7 @@ class ColourPipeline(Augmentation[ColourAugmentation, ColourDraws]):
         )
         maps, squares = None, None
         if wanted.affine is not None:
-            maps = affine.draw(
-                count,
-                wanted.crop,
-                generator,
-                probability=wanted.affine.probability,
-                rotation_degrees=wanted.affine.rotation_degrees,
-                translate=wanted.affine.translate,
-                scale=wanted.affine.scale,
-                shear_degrees=wanted.affine.shear_degrees,
-            )
+            maps = affine.draw(count, wanted.crop, generator, wanted.affine)
         if wanted.cutout is not None:
             squares = cutout.draw(
                 count,

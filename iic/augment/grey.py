@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from iic.augment import jitter, rotation
+from iic.augment import affine, jitter, rotation
 from iic.augment.augmentation import Augmentation
-from iic.augment.batch import Rows, chance
+from iic.augment.batch import Rows, chance, unit_range
 from iic.augment.crop_resize import CropResize, Windows
 from iic.params.augmentation import GreyAugmentation
 
@@ -24,10 +24,12 @@ class GreyDraws(Rows):
     """Side and place of the crop."""
     jitters: jitter.Jitters
     """Brightness, contrast and their order."""
+    maps: affine.AffineMaps | None = None
+    """Affine maps, where the settings ask for them."""
 
 
 class GreyPipeline(Augmentation[GreyAugmentation, GreyDraws]):
-    """Rotation, crop of varying side, resize, brightness and contrast.
+    """Rotation, optional affine map, crop of varying side, resize, brightness and contrast.
 
     The released code's jitter has saturation and hue as well, without effect on grey images. PIL
     rounds to whole grey levels there after every step; here the values stay floats.
@@ -62,21 +64,25 @@ class GreyPipeline(Augmentation[GreyAugmentation, GreyDraws]):
     def draw_transformed(
         self, count: int, height: int, width: int, generator: torch.Generator
     ) -> GreyDraws:
-        """Angles, windows and jitter of `count` transformed images."""
+        """Angles, windows, jitter and, where wanted, affine maps of `count` transformed images."""
         wanted = self.settings
-        return GreyDraws(
-            angles=rotation.draw(
-                count, wanted.rotation_degrees, wanted.rotation_probability, generator
-            ),
-            windows=self._varied_crop.draw(count, height, width, generator),
-            jitters=jitter.draw(
-                count, generator, brightness=wanted.brightness, contrast=wanted.contrast
-            ),
+        angles = rotation.draw(
+            count, wanted.rotation_degrees, wanted.rotation_probability, generator
         )
+        windows = self._varied_crop.draw(count, height, width, generator)
+        jitters = jitter.draw(
+            count, generator, brightness=wanted.brightness, contrast=wanted.contrast
+        )
+        maps = None
+        if wanted.affine is not None:
+            maps = affine.draw(count, min(height, width), generator, wanted.affine)
+        return GreyDraws(angles, windows, jitters, maps)
 
     def apply_transformed(self, images: Tensor, draws: GreyDraws) -> Tensor:
-        """Rotate, crop, resize and jitter."""
+        """Rotate, warp, crop, resize and jitter."""
         if self.settings.rotation_degrees and self.settings.rotation_probability:
             images = rotation.apply(images, draws.angles)
+        if draws.maps is not None:
+            images = affine.apply(unit_range(images), draws.maps)
         resized = self._varied_crop.apply(images, draws.windows)
         return jitter.apply(resized, draws.jitters)

@@ -24,6 +24,7 @@ from iic.engine.progress import RunProgress
 from iic.engine.seeding import derive, generator
 from iic.engine.snapshots import Snapshots
 from iic.engine.task import Task
+from iic.params.learning_rates import LearningRateSettings
 from iic.records.clock import Clock
 from iic.records.files import write_text
 from iic.records.history import dump_history
@@ -45,6 +46,7 @@ class Loop:
         self.folder = self.context.root / self.context.paths.scratch
         self.settings = self.context.settings.model_dump(mode="json")
         self.optimiser = task.optimiser()
+        self.rates = [float(group["lr"]) for group in self.optimiser.param_groups]
         self.snapshots = Snapshots(self.folder, task.schedule)
         earlier = checkpoints.load(self.folder, self.context.fingerprint, self.settings)
         self.state = state = earlier or TrainingState(network={}, optimiser={})
@@ -140,6 +142,7 @@ class Loop:
         # zeros, not None: the released code keeps a head's Adam moments decaying, and so moving
         # its weights, while the other head is trained
         self.optimiser.zero_grad(set_to_none=False)
+        self._set_rates()
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimiser.step()
         self.loss_sum += loss.detach()
@@ -150,6 +153,14 @@ class Loop:
             self._check_finite()
         self.snapshots.take(self.task, self.state.steps)
         self.progress.step()
+
+    def _set_rates(self) -> None:
+        settings = self.schedule.learning_rate
+        if settings == LearningRateSettings():
+            return  # a task may set rates of its own
+        factor = settings.factor(self.state.steps, self.state.epoch, self.planned_steps)
+        for group, rate in zip(self.optimiser.param_groups, self.rates, strict=True):
+            group["lr"] = rate * factor
 
     def _check_finite(self, weights: bool = False) -> None:
         """Look at the losses of the pass so far and, if asked to, at every weight."""

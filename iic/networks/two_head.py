@@ -51,14 +51,14 @@ class ClusteringNetwork(nn.Module):
         features: Tensor = self.trunk(x)
         return features
 
-    def logits(self, x: Tensor, head: str | None = None) -> Tensor:
-        """Logits (N, h, k) of one head, in the precision of the forward pass or in float32."""
-        return logits_of(self.head(head), self.features(x), self.precise_heads)
-
-    def forward(self, x: Tensor, head: str | None = None) -> Tensor:
-        """Cluster probabilities (N, h, k) of one head.
+    def assign(self, features: Tensor, head: str | None = None) -> Tensor:
+        """Cluster probabilities (N, h, k) of features (N, d) by one head.
 
         They are float32 also under autocast, and float64 for a network in float64.
         """
-        logits = self.logits(x, head)
+        logits = logits_of(self.head(head), features, self.precise_heads)
         return logits.to(torch.promote_types(logits.dtype, torch.float32)).softmax(dim=2)
+
+    def forward(self, x: Tensor, head: str | None = None) -> Tensor:
+        """Cluster probabilities (N, h, k) of images (N, channels, s, s) by one head."""
+        return self.assign(self.features(x), head)

@@ -18,6 +18,31 @@ Strength = Annotated[float, Field(ge=0, le=1)]
 Degrees = Annotated[float, Field(ge=0, le=180)]
 
 
+class Affine(Model):
+    """Random affine map with bilinear sampling and black surroundings.
+
+    The defaults are those of finetuning (section 3.4). The map is about the centre of the crop, or
+    of the whole image where the images are grey.
+    """
+
+    probability: Probability = 0.5
+    """How often an image is warped."""
+    rotation_degrees: Degrees = 18.0
+    """Largest rotation in either direction."""
+    scale: tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]] = (0.9, 1.1)
+    """Smallest and largest magnification."""
+    translate: Annotated[float, Field(ge=0, le=1)] = 0.1
+    """Largest shift along each axis, as a fraction of the side; whole pixels are drawn."""
+    shear_degrees: Annotated[float, Field(ge=0, lt=90)] = 10.0
+    """Largest shear along the horizontal axis in either direction."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.scale[0] > self.scale[1]:
+            raise ValueError(f"scale: {list(self.scale)} must be [smallest, largest]")
+        return self
+
+
 class GreyAugmentation(Model):
     """Transforms of images with one channel; the defaults are those of the MNIST runs."""
 
@@ -39,6 +64,8 @@ class GreyAugmentation(Model):
     """Brightness is scaled by a factor between 1 - this and 1 + this."""
     contrast: Strength = 0.4
     """Contrast is scaled by a factor between 1 - this and 1 + this."""
+    affine: Affine | None = None
+    """Random affine map of the transformed image before its crop; none in the paper's runs."""
 
     @property
     def image_channels(self) -> int:
@@ -62,27 +89,6 @@ class GreyAugmentation(Model):
         _fits("crop", self.crop, image_size)
         for side in self.crops:
             _fits("crops", side, image_size)
-
-
-class Affine(Model):
-    """Random affine map with bilinear sampling and black surroundings (finetuning, section 3.4)."""
-
-    probability: Probability = 0.5
-    """How often an image is warped."""
-    rotation_degrees: Degrees = 18.0
-    """Largest rotation in either direction."""
-    scale: tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]] = (0.9, 1.1)
-    """Smallest and largest magnification."""
-    translate: Annotated[float, Field(ge=0, le=1)] = 0.1
-    """Largest shift along each axis, as a fraction of the crop's side; whole pixels are drawn."""
-    shear_degrees: Annotated[float, Field(ge=0, lt=90)] = 10.0
-    """Largest shear along the horizontal axis in either direction."""
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        if self.scale[0] > self.scale[1]:
-            raise ValueError(f"scale: {list(self.scale)} must be [smallest, largest]")
-        return self
 
 
 class Cutout(Model):

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from iic.params.base import Model, Problem
 from iic.params.datasets import Dataset
+from iic.params.learning_rates import LearningRateSettings
 from iic.params.splits import image_count, split_problems
 
 
@@ -86,7 +87,7 @@ class HeadSettings(Model):
 
 
 class OptimiserSettings(Model):
-    """Adam, as in all experiments of the paper; constant learning rate."""
+    """Adam, as in all experiments of the paper."""
 
     learning_rate: float = Field(1e-4, gt=0)
     beta1: float = Field(0.9, ge=0, lt=1)
@@ -103,6 +104,8 @@ class ScheduleSettings(Model):
     (docs/spec/released_code.md#epochs)."""
     max_steps: int | None = Field(None, ge=1)
     """Stop after so many optimiser steps, whatever `epochs` says; for tests of the workflow."""
+    learning_rate: LearningRateSettings = LearningRateSettings()
+    """How the optimiser's learning rate changes on the way."""
     evaluation_batch: int = Field(700, ge=1)
     """Images in a batch of evaluation; part of the result where BatchNorm has no running
     statistics, since evaluation then normalises by each batch (issue 49 of the released code)."""

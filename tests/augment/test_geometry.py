@@ -11,6 +11,7 @@ from torchvision.transforms.v2 import functional as tv
 
 from iic.augment import affine, cutout, rotation
 from iic.augment.batch import unit_range
+from iic.params.augmentation import Affine
 from tests.augment.augment_helpers import photographs, seeded
 
 
@@ -77,10 +78,7 @@ def test_affine_is_torchvisions_bilinear(
 
 def test_affine_draws_and_inactive_images() -> None:
     images = unit_range(photographs(200, 3, 20))
-    maps = affine.draw(
-        200, 64, seeded(), probability=0.5, rotation_degrees=18, translate=0.1,
-        scale=(0.9, 1.1), shear_degrees=10,
-    )  # fmt: skip
+    maps = affine.draw(200, 64, seeded(), Affine())
     assert 70 < int(maps.active.sum()) < 130
     assert 17 < maps.angle.abs().max() <= 18 and 9 < maps.shear.abs().max() <= 10
     assert 0.9 <= maps.scale.min() < 0.91 and 1.09 < maps.scale.max() <= 1.1

@@ -13,6 +13,7 @@ from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional as tv
 
 from iic.augment import jitter
+from iic.augment.affine import AffineMaps
 from iic.augment.colour import ColourDraws, ColourPipeline
 from iic.augment.grey import GreyDraws, GreyPipeline
 from iic.augment.pipeline import Augmentation, build
@@ -23,8 +24,11 @@ GREY = GreyAugmentation()
 STL10 = ColourAugmentation()
 CIFAR = ColourAugmentation(crop=20, input_size=32, channels="rgb+grey")
 FINETUNE = ColourAugmentation(crop=40, input_size=32, affine=Affine(), cutout=Cutout(side=(8, 28)))
-SIZES = [(GREY, 28), (STL10, 72), (CIFAR, 32), (FINETUNE, 48)]
-each = pytest.mark.parametrize(("wanted", "size"), SIZES, ids=["grey", "stl", "cifar", "finetune"])
+WARPED = GreyAugmentation(affine=Affine(probability=0.8))
+SIZES = [(GREY, 28), (WARPED, 28), (STL10, 72), (CIFAR, 32), (FINETUNE, 48)]
+each = pytest.mark.parametrize(
+    ("wanted", "size"), SIZES, ids=["grey", "warped", "stl", "cifar", "finetune"]
+)
 
 
 def batch(wanted: GreyAugmentation | ColourAugmentation, size: int, count: int = 6) -> torch.Tensor:
@@ -45,8 +49,17 @@ def jittered(image: torch.Tensor, jitters: jitter.Jitters, i: int) -> torch.Tens
     return image
 
 
-def test_grey_chain_is_torchvisions() -> None:
-    pipeline = GreyPipeline(GREY)
+def warped(image: torch.Tensor, maps: AffineMaps, i: int) -> torch.Tensor:
+    if not maps.active[i]:
+        return image
+    shift = [int(maps.shift_x[i]), int(maps.shift_y[i])]
+    angle, scale, shear = float(maps.angle[i]), float(maps.scale[i]), float(maps.shear[i])
+    return tv.affine(image, angle, shift, scale, [shear, 0.0], InterpolationMode.BILINEAR)
+
+
+@pytest.mark.parametrize("wanted", [GREY, WARPED], ids=["paper", "affine"])
+def test_grey_chain_is_torchvisions(wanted: GreyAugmentation) -> None:
+    pipeline = GreyPipeline(wanted)
     images = batch(GREY, 28, 40)
     draws: GreyDraws = pipeline.draw_transformed(40, 28, 28, seeded())
     ours = pipeline.apply_transformed(images, draws)
@@ -55,6 +68,7 @@ def test_grey_chain_is_torchvisions() -> None:
         side = GREY.crops[int(draws.windows.size_index[i])]
         image = tv.rotate(images[i], float(draws.angles[i]))
         image = tv.to_dtype(image, torch.float32, scale=True)
+        image = image if draws.maps is None else warped(image, draws.maps, i)
         image = tv.crop(image, int(draws.windows.top[i]), int(draws.windows.left[i]), side, side)
         image = tv.resize(image, [24, 24], antialias=True)
         agrees += float(
@@ -75,11 +89,7 @@ def test_colour_chain_is_torchvisions(channels: str) -> None:
     for i in range(24):
         image = tv.to_dtype(images[i], torch.float32, scale=True)
         image = tv.crop(image, int(draws.windows.top[i]), int(draws.windows.left[i]), 40, 40)
-        if maps.active[i]:
-            image = tv.affine(
-                image, float(maps.angle[i]), [int(maps.shift_x[i]), int(maps.shift_y[i])],
-                float(maps.scale[i]), [float(maps.shear[i]), 0.0], InterpolationMode.BILINEAR,
-            )  # fmt: skip
+        image = warped(image, maps, i)
         if side := int(squares.side[i]):
             black = torch.zeros(3, side, side)
             image = tv.erase(image, int(squares.top[i]), int(squares.left[i]), side, side, black)

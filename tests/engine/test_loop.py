@@ -264,3 +264,28 @@ def test_max_steps_ends_the_run_early(tmp_path: Path) -> None:
     outcome = train(context(tmp_path, schedule={"max_steps": 7}))
     assert outcome.steps == 7
     assert [entry["steps"] for entry in outcome.history] == [0, 7]
+
+
+def test_a_changing_rate_is_taken_up_where_it_was_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rates: dict[str, list[float]] = {"whole": [], "parts": []}
+    step = torch.optim.Adam.step
+
+    def noted(self: torch.optim.Adam, *arguments: Any) -> Any:
+        rates[part].append(float(self.param_groups[0]["lr"]))
+        return step(self, *arguments)
+
+    monkeypatch.setattr(torch.optim.Adam, "step", noted)
+    schedule = {"learning_rate": {"warm_up_steps": 3, "cosine_from": 0.2}}
+    part = "whole"
+    expected = train(context(tmp_path / "whole", schedule=schedule))
+    part = "parts"
+    with monkeypatch.context() as patch:
+        signal_after(patch, 20, signal.SIGTERM)
+        with pytest.raises(Interrupted):
+            train(context(tmp_path / "parts", schedule=schedule))
+    same(train(context(tmp_path / "parts", schedule=schedule)), expected)
+    assert rates["whole"] == rates["parts"]
+    assert rates["whole"][:3] == pytest.approx([1e-3 / 3, 2e-3 / 3, 1e-3])
+    assert rates["whole"][-1] < 1e-5

@@ -12,6 +12,7 @@ from iic.methods.autoencoders.settings import ReconstructionSettings
 from iic.params.base import Model, Problem
 from iic.params.cost import Cost, evaluated_images, scheduled
 from iic.params.datasets import Dataset
+from iic.params.learning_rates import LearningRateSettings
 from iic.params.operations import Count, NetworkPass
 from iic.params.optimisers import MomentumSettings
 from iic.params.splits import image_count
@@ -148,6 +149,10 @@ class DECSettings(ReconstructionSettings):
                 "clusters.scaling",
                 f"{self.clusters.scaling}, but DEC's centres lie among the codes as they are",
                 "none",
+            )
+        if self.schedule.learning_rate != LearningRateSettings():
+            yield Problem(
+                "schedule.learning_rate", "DEC's stages set their rates themselves", "leave it out"
             )
         images = image_count(self.splits, dataset)
         if images < self.k:

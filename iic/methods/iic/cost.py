@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from iic.methods.iic.map_settings import SegmentationSettings
-from iic.methods.iic.settings import ClusteringSettings
+from iic.methods.iic.settings import TOGETHER, ClusteringSettings
 from iic.params.cost import Cost, evaluated_images, scheduled
 from iic.params.datasets import Dataset
 from iic.params.operations import Count, NetworkPass, Operations
@@ -92,16 +92,20 @@ def segmentation_cost(
 def _operations(
     builder: str, settings: ClusteringSettings | SegmentationSettings, count: Count
 ) -> dict[str, Operations]:
-    """Those of the network with each of the heads."""
+    """Those of the network with each of the heads, and with all of them."""
+    clusters = {name: head.k for name, head in settings.heads.items()}
+    # heads on the same features are one matrix product, as of one head with all their clusters
+    clusters[TOGETHER] = sum(clusters.values())
+    named = settings.turns(0) + settings.turns(1) + [REPORTED]
     return {
         name: count(
             NetworkPass(
                 builder,
                 settings.network,
-                {"heads": {REPORTED: head.k}, "sub_heads": settings.sub_heads},
+                {"heads": {REPORTED: clusters[name]}, "sub_heads": settings.sub_heads},
             )
         )
-        for name, head in settings.heads.items()
+        for name in sorted({*settings.heads, *named})
     }
 
 
@@ -114,6 +118,7 @@ def _passes(
 ) -> tuple[int, int]:
     """Steps of passes over some heads' data, one name a pass; operations of each image once."""
     images = {name: image_count(head.splits, dataset) for name, head in heads.items()}
+    images[TOGETHER] = images[REPORTED]
     steps = sum(math.ceil(images[name] / pairs.batch_images) for name in turns)
     return steps, sum(images[name] * operations[name].training for name in turns)
 

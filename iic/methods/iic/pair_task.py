@@ -13,6 +13,7 @@ from iic.engine.order import training_order
 from iic.engine.seeding import generator
 from iic.engine.task import Task
 from iic.methods.iic.repeats import RepeatedOriginals
+from iic.methods.iic.settings import TOGETHER
 from iic.networks.segmentation import SegmentationNetwork
 from iic.networks.two_head import ClusteringNetwork
 
@@ -51,8 +52,8 @@ class PairTask(Task[N]):
         return torch.from_numpy(np.unique(images.numpy()))
 
     def training_images(self, head: str) -> Tensor:
-        """Images of a head, in the order of an unshuffled pass."""
-        return self._orders[head]
+        """Images of a head, in the order of an unshuffled pass; of `TOGETHER` those of either."""
+        return self._orders[REPORTED if head == TOGETHER else head]
 
     @cached_property
     def _orders(self) -> dict[str, Tensor]:

@@ -13,6 +13,9 @@ from iic.params.method import MethodSettings, Problem
 from iic.params.networks import NetworkSettings
 from iic.params.training import ComputeSettings, HeadSettings, PairSettings
 
+TOGETHER = "A+B"
+"""A pass that trains both heads in each step."""
+
 
 class ClusteringSettings(MethodSettings):
     """A trunk with heads, trained in turns on pairs of an image and its transform."""
@@ -28,6 +31,11 @@ class ClusteringSettings(MethodSettings):
     def heads(self) -> dict[str, HeadSettings]:
         """Heads by name; "B" is the one that is reported."""
         raise NotImplementedError
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """Weight of each head's loss in a pass that trains all."""
+        return dict.fromkeys(self.heads, 1.0)
 
     def turns(self, epoch: int) -> list[str]:
         """Heads that an epoch, counted from 0, trains, one pass each."""

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from iic.engine.device import autocast
 from iic.engine.image_task import AugmentedTask
 from iic.methods.iic.pair_task import REPORTED, PairTask
+from iic.methods.iic.settings import TOGETHER
 from iic.networks.build import build
 from iic.networks.two_head import ClusteringNetwork
 from iic.objective.clustering import clustering_loss
@@ -34,10 +36,10 @@ class ClusteringTask(PairTask[ClusteringNetwork], AugmentedTask[ClusteringNetwor
         return build(own.network, clusters, own.sub_heads, own.compute.heads_precision == "float32")
 
     def loss(self, head: str, indices: Tensor, draw: torch.Generator) -> Tensor:
-        """Loss of every sub-head on one batch of pairs, (h,).
+        """Loss of every sub-head on one batch of pairs, (h,); of both heads the weighted sum.
 
         Args:
-            head: The head that is trained.
+            head: The head that is trained, or `TOGETHER`.
             indices: Images of the batch, (U,).
             draw: Source of the transforms' parameters.
         """
@@ -46,10 +48,24 @@ class ClusteringTask(PairTask[ClusteringNetwork], AugmentedTask[ClusteringNetwor
         originals = self.augmentation.original(images, draw).repeat(copies, 1, 1, 1)
         transformed = self.augmentation.transformed(images, repeats, draw)
         with self.originals.counted(len(images), repeats // copies):
-            z = self.assignments(originals, head)
-        z_transformed = self.assignments(transformed, head)
-        summed = z_transformed.view(repeats // copies, *z.shape).sum(dim=0)
-        return clustering_loss(z, summed, self.settings.heads[head].lam)
+            z = self.assigned(originals, head)
+        z_transformed = self.assigned(transformed, head)
+        losses: dict[str, Tensor] = {}
+        for name, own in z.items():
+            summed = z_transformed[name].view(repeats // copies, *own.shape).sum(dim=0)
+            losses[name] = clustering_loss(own, summed, self.settings.heads[name].lam)
+        if head != TOGETHER:
+            return losses[head]
+        weights = self.settings.weights
+        return torch.stack([weights[name] * own for name, own in losses.items()]).sum(dim=0)
+
+    def assigned(self, images: Tensor, head: str) -> dict[str, Tensor]:
+        """Cluster probabilities (n, h, k) by each head that a pass trains, on the same features."""
+        if head != TOGETHER:
+            return {head: self.assignments(images, head)}
+        features = self.forward(self.network.trunk, images)
+        with autocast(self.device, self.compute):
+            return {name: self.network.assign(features, name) for name in self.settings.heads}
 
     def evaluate(self, indices: Tensor) -> Tensor:
         """Cluster probabilities by the reported head, (n, h, k)."""

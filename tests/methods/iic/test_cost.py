@@ -63,3 +63,14 @@ def test_each_head_counts_with_its_own_images_and_clusters() -> None:
     assert both.training == 10 * 6 * (2 * 7_700 * (29 + 7000) + 700 * (29 + 1000))
     one = settings(**changes | {"overclustering_head": False}).cost(dataset, count)
     assert one.training == 10 * 6 * 3 * 700 * (29 + 1000)
+
+
+def test_heads_together_by_hand() -> None:
+    """Two passes for both heads, whose clusters all are computed on the same features."""
+    together = settings(
+        heads_trained="together",
+        overclustering_head=True,
+        head_a=HeadSettings(k=50, passes=2),
+    ).cost(mnist(), count)
+    assert together.steps == 10 * 2 * 500
+    assert together.training == 10 * 2 * 70_000 * 6 * (29 + 100 * 60)

@@ -164,3 +164,31 @@ def test_maps_with_batchnorm_in_parts_have_every_copy_too(tmp_path: Path) -> Non
         loss = task.loss("B", torch.arange(4), torch.Generator().manual_seed(3))
         values.append(float(loss.detach()))
     assert values[1] == pytest.approx(values[0], abs=1e-6)
+
+
+def test_heads_together_give_the_sum_of_what_each_gives_alone(tmp_path: Path) -> None:
+    """In float64: the weighted losses, and the gradients of both passes on the same pairs."""
+
+    def task(**changes: object) -> ClusteringTask:
+        own = ClusteringTask(tiny.context(tmp_path, **changes), torch.device("cpu"))
+        own.network.double()
+        forward = own.forward
+        own.forward = lambda part, x, *more: forward(part, x.double(), *more)  # type: ignore[method-assign]
+        return own
+
+    def gradients(own: ClusteringTask, head: str, weight: float) -> tuple[torch.Tensor, ...]:
+        draw = torch.Generator().manual_seed(5)
+        loss = weight * own.loss(head, torch.arange(8), draw)
+        return loss, *torch.autograd.grad(
+            loss.mean(), list(own.network.parameters()), allow_unused=True, materialize_grads=True
+        )
+
+    network = {"batchnorm_running_statistics": False}
+    heads = {"head_a": {"k": 6, "passes": 2}, "heads_trained": "together", "weight_a": 0.25}
+    apart = task(network=network)
+    together = task(network=network, **heads)
+    alone = [gradients(apart, "A", 0.25), gradients(apart, "B", 1.0)]
+    both = gradients(together, "A+B", 1.0)
+    for sum_of_two, value in zip(zip(*alone, strict=True), both, strict=True):
+        torch.testing.assert_close(value, sum(sum_of_two), rtol=1e-9, atol=1e-12)
+    assert together.passes_of(0) == ["A+B", "A+B"]
