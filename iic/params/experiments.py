@@ -16,7 +16,7 @@ RUN_OF_DATASET = r"^[a-z0-9_]+/[a-z0-9_]+(-[a-z0-9_]+)?$"
 DOTTED = r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)+$"
 
 Selection = Literal["as_published", "as_published_mean", "label_free", "mean_head"]
-Fidelity = Literal["as_published", "corrected"]
+Fidelity = Literal["as_published", "corrected", "own"]
 Kind = Literal["iic", "baseline"]
 """Whose a method is: IIC itself (finetuning of its clusterings included), or another's."""
 Reads = Literal["history", "assignments", "probabilities", "snapshots", "data"]

@@ -170,7 +170,7 @@ WRONG: list[tuple[str, Place, Any, str, str]] = [
     (TABLE, (*ON_MNIST, "augmentation"), {"crop": 20}, f"{HERE}.augmentation.kind",
      "missing, and it has no default\n  allowed: grey, colour"),
     (TABLE, (*ON_MNIST, "augmentation", "hue"), 0.1, f"{HERE}.augmentation.hue",
-     "unknown key 'hue' (value 0.1)\n  allowed: affine, brightness, centre_probability, contrast, "),
+     "unknown key 'hue' (value 0.1)\n  allowed: affine, brightness, centre_probability, "),
     (TABLE, (*ON_MNIST, "augmentation"), "grey", f"{HERE}.augmentation",
      "'grey' does not fit\n  allowed: "),
     (TABLE, (*ON_MNIST, "pairs"), [700, 5], f"{HERE}.pairs",
