@@ -4,8 +4,8 @@ Each line trains one recipe for a number of optimiser steps and one seed, to its
 sub-head without labels. Minutes are of training alone (steps, without evaluation), and CPU minutes
 beside them, which tell more where others use the machine.
 
-Run: python benchmarks/time_to_accuracy.py mnist/iic-fast --steps 450 1500 --seeds 0 1 2
-     python benchmarks/time_to_accuracy.py mnist/iic-fast --set pairs.repeats=3 sub_heads=5
+Run: python -m benchmarks.time_to_accuracy mnist/iic-fast --steps 450 1500 --seeds 0 1 2
+     python -m benchmarks.time_to_accuracy.py mnist/iic-fast --set pairs.repeats=3 sub_heads=5
 """
 
 from __future__ import annotations
