@@ -110,13 +110,21 @@ class PlainTraining:
         settings: IIC's, of images.
         images: (N, C, H, W) uint8.
         head: The head that is trained.
+        device: Where the network is; the CPU by default.
     """
 
-    def __init__(self, settings: Settings, images: np.ndarray, head: str = "B") -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        images: np.ndarray,
+        head: str = "B",
+        device: torch.device | None = None,
+    ) -> None:
         torch.manual_seed(0)
+        self.device = device or torch.device("cpu")
         self.settings = settings
         clusters = {name: own.k for name, own in settings.heads.items()}
-        self.network = build(settings.network, clusters, settings.sub_heads)
+        self.network = build(settings.network, clusters, settings.sub_heads).to(self.device)
         self.head = head
         self.sobel = getattr(settings.augmentation, "sobel", False)
         original, transformed = chains(settings.augmentation)
@@ -137,7 +145,10 @@ class PlainTraining:
     def load(self) -> tuple[Tensor, Tensor]:
         """Network inputs of the next batch: originals, repeated, and their transforms."""
         original, *transformed = next(self.batches)
-        pairs = torch.cat([original] * len(transformed)), torch.cat(transformed)
+        pairs = (
+            torch.cat([original] * len(transformed)).to(self.device),
+            torch.cat(transformed).to(self.device),
+        )
         return (sobel(pairs[0]), sobel(pairs[1])) if self.sobel else pairs
 
     def loss(self, originals: Tensor, transformed: Tensor) -> Tensor:

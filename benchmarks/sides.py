@@ -26,6 +26,19 @@ PARTS = ("transforms", "forward", "backward", "optimiser")
 CPU = torch.device("cpu")
 
 
+def context_of(settings: Settings, images: np.ndarray, root: Path) -> RunContext[Settings]:
+    """A run on images of no dataset."""
+    return RunContext(
+        data=prepared(images, None, settings.head_b.k),
+        classes=settings.head_b.k,
+        settings=settings,
+        seed=0,
+        paths=RunPaths("bench", "bench/iic", 0),
+        fingerprint="0" * 64,
+        root=root,
+    )
+
+
 class Side:
     """Steps of one formulation, each part of them timed."""
 
@@ -80,16 +93,7 @@ class Ours(Side):
     def __init__(self, settings: Settings, images: np.ndarray, root: Path) -> None:
         quick = settings.model_copy(update={"compute": QUICK})
         super().__init__(quick, images, root)
-        context = RunContext(
-            data=prepared(images, None, quick.head_b.k),
-            classes=quick.head_b.k,
-            settings=quick,
-            seed=0,
-            paths=RunPaths("bench", "bench/iic", 0),
-            fingerprint="0" * 64,
-            root=root,
-        )
-        self.task = ClusteringTask(context, CPU)
+        self.task = ClusteringTask(context_of(quick, images, root), CPU)
         self.optimiser = self.task.optimiser()
         self.batches = self.task.order(0, 0)
         self.done = 0
