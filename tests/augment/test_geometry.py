@@ -69,18 +69,28 @@ def test_affine_is_torchvisions_bilinear(
     numbers = (angle, shift[0], shift[1], scale, shear)
     maps = affine.AffineMaps(torch.tensor([True]), *(torch.tensor([float(n)]) for n in numbers))
     expected = tv.affine(
-        images, angle=angle, translate=list(shift), scale=scale, shear=[shear, 0.0],
+        images,
+        angle=angle,
+        translate=list(shift),
+        scale=scale,
+        shear=[shear, 0.0],
         interpolation=InterpolationMode.BILINEAR,
-    )  # fmt: skip
+    )
     torch.testing.assert_close(affine.apply(images, maps), expected, atol=1e-3, rtol=0)
 
 
 def test_affine_draws_and_inactive_images() -> None:
     images = unit_range(photographs(200, 3, 20))
     maps = affine.draw(
-        200, 64, seeded(), probability=0.5, rotation_degrees=18, translate=0.1,
-        scale=(0.9, 1.1), shear_degrees=10,
-    )  # fmt: skip
+        200,
+        64,
+        seeded(),
+        probability=0.5,
+        rotation_degrees=18,
+        translate=0.1,
+        scale=(0.9, 1.1),
+        shear_degrees=10,
+    )
     assert 70 < int(maps.active.sum()) < 130
     assert 17 < maps.angle.abs().max() <= 18 and 9 < maps.shear.abs().max() <= 10
     assert 0.9 <= maps.scale.min() < 0.91 and 1.09 < maps.scale.max() <= 1.1

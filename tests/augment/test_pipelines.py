@@ -81,9 +81,13 @@ def test_colour_chain_is_torchvisions(channels: str) -> None:
         image = tv.crop(image, int(draws.windows.top[i]), int(draws.windows.left[i]), 40, 40)
         if maps.active[i]:
             image = tv.affine(
-                image, float(maps.angle[i]), [int(maps.shift_x[i]), int(maps.shift_y[i])],
-                float(maps.scale[i]), [float(maps.shear[i]), 0.0], InterpolationMode.BILINEAR,
-            )  # fmt: skip
+                image,
+                float(maps.angle[i]),
+                [int(maps.shift_x[i]), int(maps.shift_y[i])],
+                float(maps.scale[i]),
+                [float(maps.shear[i]), 0.0],
+                InterpolationMode.BILINEAR,
+            )
         if side := int(squares.side[i]):
             black = torch.zeros(3, side, side)
             image = tv.erase(image, int(squares.top[i]), int(squares.left[i]), side, side, black)
@@ -204,9 +208,15 @@ def test_without_randomness_the_transformed_image_is_the_evaluation_image() -> N
         crop=28, crops=(28,), rotation_probability=0, brightness=0, contrast=0
     )
     still_colour = ColourAugmentation(
-        crop=32, input_size=24, flip_probability=0, brightness=0, contrast=0, saturation=0, hue=0,
+        crop=32,
+        input_size=24,
+        flip_probability=0,
+        brightness=0,
+        contrast=0,
+        saturation=0,
+        hue=0,
         channels="rgb+grey",
-    )  # fmt: skip
+    )
     for settings, size in ((still_grey, 28), (still_colour, 32)):
         images = batch(settings, size)
         augmentation = build(settings)
