@@ -28,7 +28,7 @@ from iic.methods.iic.task import ClusteringTask
 from iic.networks.segmentation import build_segmentation
 from iic.objective.segmentation import segmentation_loss
 from iic.params.operations import NetworkPass, committed
-from iic.params.runs import plan
+from iic.params.runs import load_plan
 from iic.params.segmentation import SegmentationNetworkSettings
 from iic.params.training import ComputeSettings
 
@@ -176,7 +176,7 @@ class Bench:
 
 def settings_of(run: str) -> Settings:
     """IIC's settings of a run of scale paper."""
-    settings = plan("paper").run(run).settings
+    settings = load_plan("paper").run(run).settings
     assert isinstance(settings, Settings)
     # heads that see one split see everything here: the images are random
     whole = {"splits": ()}

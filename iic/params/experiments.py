@@ -139,7 +139,7 @@ class Table(Model):
     def datasets(self) -> tuple[str, ...]:
         """The paper's datasets that it shows, each once."""
         places = self.rows if self.by_fraction else self.columns
-        return tuple(dict.fromkeys(one.dataset for one in places if one.dataset is not None))
+        return tuple(dict.fromkeys(entry.dataset for entry in places if entry.dataset is not None))
 
     def dataset_of(self, row: Row, column: Column) -> str:
         """The paper's dataset of a cell."""
@@ -210,11 +210,6 @@ class Figure(Named):
         if other := sorted({*self.main} - {*self.runs}):
             raise ValueError(f"main: {other[0]!r} is none of runs")
         return self
-
-    @property
-    def reads_artifacts(self) -> bool:
-        """Whether it is drawn from the large files of its runs, which are not in git."""
-        return not {"probabilities", "snapshots"}.isdisjoint(self.reads)
 
 
 class Listing(Named):
