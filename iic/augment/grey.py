@@ -64,7 +64,7 @@ class GreyPipeline(Augmentation[GreyAugmentation, GreyDraws]):
     def draw_transformed(
         self, count: int, height: int, width: int, generator: torch.Generator
     ) -> GreyDraws:
-        """Angles, windows, jitter and, where asked for, affine maps of `count` transformed images."""
+        """Angles, windows, jitter and, if asked for, affine maps of `count` transformed images."""
         settings = self.settings
         angles = rotation.draw(
             count, settings.rotation_degrees, settings.rotation_probability, generator
