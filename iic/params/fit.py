@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from iic.params.augmentation import AugmentationSettings
 from iic.params.base import Problem
 from iic.params.datasets import Dataset
-from iic.params.networks import NetworkSettings
+from iic.params.operations import NetworkSettings
 
 
 def fit_problems(
@@ -20,7 +20,7 @@ def fit_problems(
             "augmentation.kind",
             f"{augmentation.kind!r} transforms take {augmentation.image_channels} channels, but "
             f"the images of {dataset.title} have {image.channels}",
-            "grey for images with 1 channel, colour for 3",
+            "grey for images with 1 channel, colour for 3, warp for either",
         )
     side = min(image.height, image.width)
     try:
