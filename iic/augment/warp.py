@@ -63,16 +63,7 @@ class WarpPipeline(Augmentation[WarpAugmentation, WarpDraws]):
         settings = self.settings
         channels, side = settings.image_channels, settings.input_size
         windows = self._crop.draw(count, height, width, generator)
-        maps = affine.draw(
-            count,
-            settings.crop,
-            generator,
-            probability=settings.affine.probability,
-            rotation_degrees=settings.affine.rotation_degrees,
-            translate=settings.affine.translate,
-            scale=settings.affine.scale,
-            shear_degrees=settings.affine.shear_degrees,
-        )
+        maps = affine.draw(count, settings.crop, generator, settings.affine)
         flips = chance(count, settings.flip_probability, generator)
         jitters = jitter.draw(
             count,

@@ -159,7 +159,7 @@ def test_a_graph_too_large_for_the_memory_is_refused_before_any_work(
         if fits:
             train(tmp_path)
             continue
-        monkeypatch.setattr(neighbour_graph, "nearest", lambda *_: pytest.fail("work was begun"))
+        monkeypatch.setattr(searches, "nearest", lambda *_: pytest.fail("work was begun"))
         with pytest.raises(IICError) as caught:
             train(tmp_path)
     assert str(caught.value).startswith(
