@@ -168,7 +168,7 @@ class ColourAugmentation(Model):
 
 
 class WarpAugmentation(Model):
-    """An affine map and changes of the pixels' values; the network sees the image's own channels."""
+    """An affine map, and changes of values; the network sees the image's own channels."""
 
     kind: Literal["warp"]
     """Name of the family."""
@@ -183,7 +183,7 @@ class WarpAugmentation(Model):
     flip_probability: Probability = 0.0
     """How often the transformed image is mirrored left to right."""
     shift: Strength = 0.0
-    """Each channel is made brighter by a number between minus and plus this, of pixels in [0, 1]."""
+    """To each channel a number between minus and plus this is added, of pixels in [0, 1]."""
     contrast: Strength = 0.0
     """Contrast is scaled by a factor between 1 - this and 1 + this."""
     saturation: Strength = 0.0

@@ -11,9 +11,19 @@ from iic.params.operations import NetworkSettings
 
 
 def fit_problems(
-    network: NetworkSettings, augmentation: AugmentationSettings, dataset: Dataset
+    network: NetworkSettings,
+    augmentation: AugmentationSettings,
+    dataset: Dataset,
+    key: str = "network",
 ) -> Iterator[Problem]:
-    """Whether crops fit the images, and the network takes what the transforms give."""
+    """Whether crops fit the images, and the network takes what the transforms give.
+
+    Args:
+        network: Settings of the network.
+        augmentation: Those of the transforms, under the key ``augmentation``.
+        dataset: The dataset.
+        key: Key of the network's settings.
+    """
     image = dataset.image
     if augmentation.image_channels != image.channels:
         yield Problem(
@@ -26,17 +36,17 @@ def fit_problems(
     try:
         augmentation.check(side)
     except ValueError as error:
-        key, _, problem = str(error).partition(": ")
-        yield Problem(f"augmentation.{key}", problem, f"crops of at most {side} pixels")
+        setting, _, problem = str(error).partition(": ")
+        yield Problem(f"augmentation.{setting}", problem, f"crops of at most {side} pixels")
     if augmentation.input_size != network.input_size:
         yield Problem(
-            "network.input_size",
+            f"{key}.input_size",
             f"{network.input_size} pixels, but the transforms give {augmentation.input_size}",
             str(augmentation.input_size),
         )
     if augmentation.output_channels != network.in_channels:
         yield Problem(
-            "network.in_channels",
+            f"{key}.in_channels",
             f"{network.in_channels} channels, but the transforms give "
             f"{augmentation.output_channels}",
             str(augmentation.output_channels),

@@ -21,10 +21,12 @@ from tests.prepared_data import prepared
 
 WARP: dict[str, Any] = {
     "kind": "warp", "image_channels": 1, "crop": 28, "input_size": 14, "shift": 0.05,
-    "affine": {"probability": 1.0, "rotation_degrees": 10.0, "translate": 0.05, "shear_degrees": 0.0},
+    "affine": {
+        "probability": 1.0, "rotation_degrees": 10.0, "translate": 0.05, "shear_degrees": 0.0,
+    },
 }  # fmt: skip
 DAC: dict[str, Any] = {
-    "network": {"input_size": 14, "in_channels": 1, "widths": [8, 16], "convolutions": 1},
+    "classifier": {"input_size": 14, "in_channels": 1, "widths": [8, 16], "convolutions": 1},
     "augmentation": WARP,
     "k": 10,
     "batch_images": 60,
@@ -34,14 +36,14 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "dac": DAC,
     "dac-all_samples": DAC | {"all_samples": {"chunk_images": 140, "chunk_epochs": 2}},
     "adc": {
-        "network": {"input_size": 14, "in_channels": 1, "widths": [8, 16], "embedding": 16},
+        "embedder": {"input_size": 14, "in_channels": 1, "widths": [8, 16], "embedding": 16},
         "augmentation": WARP,
         "k": 10,
         "batch_images": 60,
         "schedule": {"epochs": 3, "evaluation_batch": 100},
     },
     "jule": {
-        "network": {"input_size": 14, "in_channels": 1, "widths": [8, 16], "features": 16},
+        "encoder": {"input_size": 14, "in_channels": 1, "widths": [8, 16], "features": 16},
         "graph": {"rate": 0.5},
         "k": 10,
         "batch_images": 60,

@@ -16,6 +16,7 @@ from iic.methods.adc.task import ADCTask
 from iic.methods.dac.task import AllSamplesTask, DACTask
 from iic.methods.jule.task import JULETask
 from iic.params.datasets import find_dataset
+from iic.params.errors import SettingsError
 from iic.params.loading import validate
 from iic.params.resolve import merged
 from tests.methods.autoencoders.test_task import same
@@ -153,18 +154,19 @@ def test_the_estimated_cost_is_what_is_computed(tmp_path: Path, name: str) -> No
         ("dac", {"k": 9}, "k", "9 clusters for 10 classes"),
         ("dac", {"batch_images": 1798}, "batch_images", "there are 1797 to train on"),
         ("dac", {"splits": ["trian"]}, "splits", "has no split 'trian'"),
-        ("dac", {"network": {"input_size": 12}}, "network.input_size", "the transforms give 14"),
+        ("dac", {"classifier": {"input_size": 12}}, "classifier.input_size", "the transforms give 14"),
         ("dac", {"augmentation": {"crop": 29}}, "augmentation.crop", "does not fit into images"),
         ("dac", {"augmentation": {"image_channels": 3}}, "augmentation.kind", "take 3 channels"),
         ("dac-all_samples", {"all_samples": {"chunk_images": 1798}}, "all_samples.chunk_images",
          "1798 images a chunk, with 60 a batch and 1797 to train on"),
-        ("dac-all_samples", {"all_samples": {"chunk_images": 59}}, "all_samples.chunk_images", "59"),
-        ("adc", {"network": {"in_channels": 3}}, "network.in_channels", "the transforms give 1"),
+        ("dac-all_samples", {"all_samples": {"chunk_images": 59}}, "all_samples.chunk_images",
+         "59 images a chunk"),
+        ("adc", {"embedder": {"in_channels": 3}}, "embedder.in_channels", "the transforms give 1"),
         ("jule", {"graph": {"neighbours": 1797}}, "graph.neighbours",
          "1797 neighbours of each of 1797 images"),
         ("jule", {"k": 899}, "k", "at most 898 clusters before the first merging"),
-        ("jule", {"network": {"input_size": 12}}, "network.input_size", "not averaged to 12"),
-        ("jule", {"network": {"in_channels": 3}}, "network.in_channels", "have 1"),
+        ("jule", {"encoder": {"input_size": 16}}, "encoder.input_size", "not averaged to 16"),
+        ("jule", {"encoder": {"in_channels": 3}}, "encoder.in_channels", "have 1"),
     ],
 )  # fmt: skip
 def test_settings_that_do_not_fit(name: str, changes: dict[str, Any], key: str, says: str) -> None:
@@ -175,19 +177,19 @@ def test_settings_that_do_not_fit(name: str, changes: dict[str, Any], key: str, 
 
 
 @pytest.mark.parametrize(
-    ("name", "network", "says"),
+    ("name", "network", "side", "says"),
     [
-        ("dac", {"input_size": 9}, "nothing is left of 9 pixels after block 2"),
-        ("adc", {"input_size": 3}, "nothing is left of 3 pixels after 2 halvings"),
-        ("jule", {"input_size": 12}, "nothing is left of 12 pixels after 2 convolutions"),
+        ("dac", "classifier", 9, "nothing is left of 9 pixels after block 2"),
+        ("adc", "embedder", 3, "nothing is left of 3 pixels after 2 halvings"),
+        ("jule", "encoder", 12, "nothing is left of 12 pixels after 2 convolutions"),
     ],
 )
 def test_an_input_too_small_for_the_network_is_refused(
-    name: str, network: dict[str, Any], says: str
+    name: str, network: str, side: int, says: str
 ) -> None:
-    settings = merged(SETTINGS[name], {"network": network})
-    with pytest.raises(Exception, match=says):
+    settings = merged(SETTINGS[name], {network: {"input_size": side}})
+    with pytest.raises(SettingsError, match=says):
         validate(module(name).Settings, settings, "t", "settings")
     # one pixel more fits
-    settings = merged(settings, {"network": {"input_size": network["input_size"] + 1}})
+    settings = merged(settings, {network: {"input_size": side + 1}})
     validate(module(name).Settings, settings, "t", "settings")

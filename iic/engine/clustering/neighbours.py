@@ -1,4 +1,4 @@
-"""The nearest neighbours of points: one exact search for every method that needs it (torch-free)."""
+"""The nearest neighbours of points: one exact search for all methods (torch-free)."""
 
 from __future__ import annotations
 

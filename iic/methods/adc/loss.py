@@ -15,7 +15,7 @@ class Association(NamedTuple):
     """The two losses of a walk, scalars in nats."""
 
     walker: Tensor
-    """Cross-entropy of where walks from the first set end: at any point of their own group alike."""
+    """Cross-entropy of where walks from the first set end: at all points of their group alike."""
     visit: Tensor
     """Cross-entropy of where they have been: at all points of the second set alike."""
 

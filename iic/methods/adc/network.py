@@ -1,4 +1,4 @@
-"""Network of ADC: embeddings of images, centroids among them, and the layer that classifies both."""
+"""Network of ADC: embeddings of images, centroids among them, a layer that classifies both."""
 
 from __future__ import annotations
 
@@ -47,7 +47,9 @@ class ADCNetwork(nn.Module):
             if block:
                 self.embedder.append(nn.Dropout(settings.dropout))
             for _ in range(settings.convolutions):
-                self.embedder.extend([nn.Conv2d(channels, width, 3, padding=1), nn.ELU(inplace=True)])
+                self.embedder.extend(
+                    [nn.Conv2d(channels, width, 3, padding=1), nn.ELU(inplace=True)]
+                )
                 channels = width
             self.embedder.append(nn.MaxPool2d(2))
         inputs = channels * settings.last_side**2

@@ -41,7 +41,7 @@ class WeightSettings(Model):
 class ADCSettings(ClusteringSettings):
     """Settings of ADC (`iic.methods.adc.method`)."""
 
-    network: ADCNetworkSettings
+    embedder: ADCNetworkSettings
     augmentation: AugmentationSettings
     batch_images: int = Field(100, ge=2)
     repeats: int = Field(3, ge=1)
@@ -59,7 +59,7 @@ class ADCSettings(ClusteringSettings):
         """Operations of one training; the classifier sees the centroids alone."""
         builder = "iic.methods.adc.network.ADCNetwork"
         embedding, predicting = (
-            count(NetworkPass(builder, self.network, {"k": self.k}, route))
+            count(NetworkPass(builder, self.embedder, {"k": self.k}, route))
             for route in (("embedder",), ())
         )
         return self._cost(
@@ -71,4 +71,4 @@ class ADCSettings(ClusteringSettings):
     def problems(self, dataset: Dataset) -> Iterator[Problem]:
         """Whether all fits the dataset."""
         yield from super().problems(dataset)
-        yield from fit_problems(self.network, self.augmentation, dataset)
+        yield from fit_problems(self.embedder, self.augmentation, dataset, "embedder")

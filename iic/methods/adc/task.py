@@ -26,7 +26,7 @@ class ADCTask(AugmentedTask[ADCNetwork]):
         """Layers, classifier and centroids."""
         settings = self.settings
         return ADCNetwork(
-            settings.network,
+            settings.embedder,
             self.k,
             centroids=settings.centroids,
             deviation=settings.centroid_deviation,

@@ -9,7 +9,7 @@ from iic.params.networks import Counts
 
 
 class DACNetworkSettings(Model):
-    """Blocks of 3x3 convolutions without padding, each halved by a maximum; the defaults are MNIST's.
+    """Blocks of 3x3 convolutions without padding, each halved by a maximum; by default MNIST's.
 
     What is left of the map after the last block is averaged.
     """

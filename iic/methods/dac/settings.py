@@ -33,13 +33,13 @@ class ThresholdSettings(Model):
     eta: float = Field(0.009, ge=0)
 
     def at(self, epoch: int) -> tuple[float, float]:
-        """u and l of an epoch, counted from 0."""
+        """U and l of an epoch, counted from 0."""
         moved = self.eta * (self.upper_rate + self.lower_rate) * epoch
         return self.upper - self.upper_rate * moved, self.lower + self.lower_rate * moved
 
 
 class AllSamplesSettings(Model):
-    """DAC*: one threshold, so that every pair has a label; the defaults are the released MNIST's."""
+    """DAC*: one threshold, so that every pair has a label; by default as released for MNIST."""
 
     first: float = Field(0.9, gt=0, lt=1)
     """The threshold of the first epoch."""
@@ -53,7 +53,7 @@ class AllSamplesSettings(Model):
     error: Literal["square", "entropy"] = "square"
     """Mean square of similarity minus label (MNIST), or binary cross-entropy (the others)."""
     own_weight: float = Field(0.0, ge=0)
-    """Weight of the cross-entropy with the image's own output before its chunk: 10 but for MNIST."""
+    """Weight of the cross-entropy with an image's output before its chunk: 10 but for MNIST."""
 
     def at(self, epoch: int, epochs: int) -> float:
         """The threshold of an epoch, counted from 0."""
@@ -72,7 +72,7 @@ class RootMeanSquareSettings(Model):
 class DACSettings(ClusteringSettings):
     """Settings of DAC (`iic.methods.dac.method`)."""
 
-    network: DACNetworkSettings
+    classifier: DACNetworkSettings
     augmentation: AugmentationSettings
     thresholds: ThresholdSettings = ThresholdSettings()
     all_samples: AllSamplesSettings | None = None
@@ -87,7 +87,7 @@ class DACSettings(ClusteringSettings):
     def cost(self, dataset: Dataset, count: Count) -> Cost:
         """Operations of one training."""
         passed = count(
-            NetworkPass("iic.methods.dac.network.DACNetwork", self.network, {"k": self.k})
+            NetworkPass("iic.methods.dac.network.DACNetwork", self.classifier, {"k": self.k})
         )
         own = self.all_samples
         if own is None:
@@ -97,16 +97,14 @@ class DACSettings(ClusteringSettings):
         predicting = passed.forward * evaluated_images(self.evaluation, dataset)
         steps = own.chunk_epochs * math.ceil(own.chunk_images / self.batch_images)
         epoch = own.chunk_epochs * own.chunk_images * passed.training
-        cost = scheduled(
-            schedule, self.compute, steps, epoch, predicting=predicting, finishing=0.0
-        )
+        cost = scheduled(schedule, self.compute, steps, epoch, predicting=predicting, finishing=0.0)
         labelled = passed.forward * own.chunk_images * math.ceil(cost.steps / steps)
         return replace(cost, evaluation=cost.evaluation + labelled)
 
     def problems(self, dataset: Dataset) -> Iterator[Problem]:
         """Whether all fits the dataset, and the thresholds keep their order to the end."""
         yield from super().problems(dataset)
-        yield from fit_problems(self.network, self.augmentation, dataset)
+        yield from fit_problems(self.classifier, self.augmentation, dataset, "classifier")
         images, own = image_count(self.splits, dataset), self.all_samples
         if own is None:
             yield from self._crossings()

@@ -32,7 +32,7 @@ class DACTask(AugmentedTask[DACNetwork]):
 
     def build(self) -> DACNetwork:
         """The network, without a memory of images."""
-        return DACNetwork(self.settings.network, self.k)
+        return DACNetwork(self.settings.classifier, self.k)
 
     def optimiser(self) -> torch.optim.Optimizer:
         """RMSprop."""
@@ -77,7 +77,7 @@ class AllSamplesTask(DACTask):
 
     def build(self) -> DACNetwork:
         """The network, with a memory of the training images' outputs."""
-        return DACNetwork(self.settings.network, self.k, len(self.training))
+        return DACNetwork(self.settings.classifier, self.k, len(self.training))
 
     @property
     def own(self) -> AllSamplesSettings:
@@ -100,7 +100,7 @@ class AllSamplesTask(DACTask):
         return self.own.chunk_epochs * math.ceil(self.own.chunk_images / self.batch_images)
 
     def chunk(self, epoch: int) -> Tensor:
-        """Positions in `training` of the images of a chunk, anew for each visit, (chunk_images,)."""
+        """Positions in `training` of a chunk's images, anew for each visit, (chunk_images,)."""
         visit, number = divmod(epoch, self.chunks)
         positions = self.shuffled(torch.arange(len(self.training)), "chunks", visit)
         return torch.split(positions, self.own.chunk_images)[number]
@@ -111,9 +111,7 @@ class AllSamplesTask(DACTask):
         return [
             batch
             for inner in range(self.own.chunk_epochs)
-            for batch in torch.split(
-                self.shuffled(chunk, "order", epoch, inner), self.batch_images
-            )
+            for batch in torch.split(self.shuffled(chunk, "order", epoch, inner), self.batch_images)
         ]
 
     def begin_epoch(self, epoch: int, optimiser: torch.optim.Optimizer) -> None:

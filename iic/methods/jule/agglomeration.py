@@ -9,7 +9,6 @@ has the sum of both directions. Nothing of the size of all pairs is ever held.
 from __future__ import annotations
 
 import heapq
-import math
 from typing import Any
 
 import numpy as np
@@ -21,7 +20,7 @@ Floats = NDArray[np.floating[Any]]
 Clusters = NDArray[np.int64]
 
 LOCAL_FROM = 100
-"""With so many clusters or fewer, those of highest affinity are merged whatever lies around them."""
+"""With so many clusters or fewer, the highest affinity alone decides which are merged."""
 ISOLATED_FROM = 20
 """With more clusters than this times k, those without any affinity are merged before all others."""
 

@@ -1,4 +1,4 @@
-"""The weighted triplet loss of JULE (Yang, Parikh and Batra, CVPR 2016, eq. 13), and its triplets."""
+"""The weighted triplet loss of JULE (Yang, Parikh and Batra, CVPR 2016), and its triplets."""
 
 from __future__ import annotations
 

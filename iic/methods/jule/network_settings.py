@@ -14,7 +14,7 @@ Widths = Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(strict=False, 
 
 
 class JULENetworkSettings(Model):
-    """5x5 convolutions without padding, halved by a maximum between two; the defaults are MNIST's."""
+    """5x5 convolutions without padding, a halving maximum between two; by default MNIST's."""
 
     input_size: int = Field(ge=1)
     """Side of the square input in pixels; images are averaged to it."""

@@ -43,7 +43,7 @@ class TripletSettings(Model):
 class JULESettings(ClusteringSettings):
     """Settings of JULE; `schedule.epochs` are the most, should merging not end before."""
 
-    network: JULENetworkSettings
+    encoder: JULENetworkSettings
     batch_images: int = Field(100, ge=2)
     graph: GraphSettings = GraphSettings()
     triplets: TripletSettings = TripletSettings()
@@ -58,7 +58,7 @@ class JULESettings(ClusteringSettings):
 
     def cost(self, dataset: Dataset, count: Count) -> Cost:
         """Operations of one training that does not end early; merging is not counted."""
-        passed = count(NetworkPass("iic.methods.jule.network.JULENetwork", self.network))
+        passed = count(NetworkPass("iic.methods.jule.network.JULENetwork", self.encoder))
         cost = self._cost(dataset, training=passed.training, predicting=passed.forward)
         images, evaluated = (
             image_count(self.splits, dataset), evaluated_images(self.evaluation, dataset)
@@ -67,7 +67,7 @@ class JULESettings(ClusteringSettings):
         rounds = epochs // self.round_epochs
         predictions = 2 + epochs // every + bool(epochs % every)
         pixels = dataset.image.height * dataset.image.width * dataset.image.channels
-        features = self.network.features
+        features = self.encoder.features
         return replace(
             cost,
             evaluation=cost.evaluation + rounds * images * passed.forward,
@@ -78,10 +78,10 @@ class JULESettings(ClusteringSettings):
     def problems(self, dataset: Dataset) -> Iterator[Problem]:
         """Whether all fits the dataset, and there are enough images for neighbours and clusters."""
         yield from super().problems(dataset)
-        image, network = dataset.image, self.network
+        image, network = dataset.image, self.encoder
         if network.in_channels != image.channels:
             yield Problem(
-                "network.in_channels",
+                "encoder.in_channels",
                 f"{network.in_channels} channels, but images of {dataset.title} have "
                 f"{image.channels}",
                 str(image.channels),
@@ -89,7 +89,7 @@ class JULESettings(ClusteringSettings):
         side = min(image.height, image.width)
         if side % network.input_size:
             yield Problem(
-                "network.input_size",
+                "encoder.input_size",
                 f"images of {side} pixels are not averaged to {network.input_size}",
                 f"a divisor of {side}",
             )

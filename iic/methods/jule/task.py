@@ -30,14 +30,14 @@ Points = NDArray[np.float32]
 
 
 class JULETask(ImageTask[JULENetwork]):
-    """The clusters of the evaluated images are merged from the first ones to k at each evaluation."""
+    """At each evaluation the evaluated images are merged from their first clusters to k."""
 
     PASS = "triplets"
     settings: JULESettings
 
     def build(self) -> JULENetwork:
         """The network, with a memory of the training images' clusters."""
-        return JULENetwork(self.settings.network, len(self.training))
+        return JULENetwork(self.settings.encoder, len(self.training))
 
     def order(self, epoch: int, position: int) -> list[Tensor]:
         """Batches as positions in `training`, and the clusters that they have in this epoch."""
@@ -116,7 +116,7 @@ class JULETask(ImageTask[JULENetwork]):
     def inputs(self, indices: Tensor) -> Tensor:
         """Images in [0, 1] at the network's size, (U, C, s, s) float32."""
         images = self.store.batch(indices).float() / 255
-        factor = images.shape[-1] // self.settings.network.input_size
+        factor = images.shape[-1] // self.settings.encoder.input_size
         return nn.functional.avg_pool2d(images, factor) if factor > 1 else images
 
     def _merged(self, points: Points, weights: Any, clusters: Clusters) -> Clusters:

@@ -21,7 +21,7 @@ from tests.methods.clustering_helpers import context, score, train
 CPU = torch.device("cpu")
 LEARNING: dict[str, Any] = {
     "number": 1797,
-    "network": {"input_size": 14, "widths": [16, 32], "convolutions": 1},
+    "embedder": {"input_size": 14, "widths": [16, 32], "convolutions": 1},
     "batch_images": 32,
     "repeats": 2,
     "optimiser": {"learning_rate": 4e-3, "beta1": 0.8, "beta2": 0.9},
@@ -77,12 +77,14 @@ def test_the_terms_of_the_loss(tmp_path: Path) -> None:
         "classifier": weights["classifier.weight"].square().sum() / 2,
     }
     given = whole.settings.weights
-    total = sum(getattr(given, name) * float(torch.as_tensor(wanted[name]).detach()) for name in names)
-    assert float(whole.terms(images, transformed, numbers).detach()) == pytest.approx(total, rel=1e-5)
+    values = {name: float(torch.as_tensor(value).detach()) for name, value in wanted.items()}
+    total = sum(getattr(given, name) * values[name] for name in names)
+    found = float(whole.terms(images, transformed, numbers).detach())
+    assert found == pytest.approx(total, rel=1e-5)
     for name in names:
         task = ADCTask(context(tmp_path, "adc", weights=nothing | {name: 1.0}), CPU)
         found = float(task.terms(images, transformed, numbers).detach())
-        assert found == pytest.approx(float(torch.as_tensor(wanted[name]).detach()), rel=1e-4), name
+        assert found == pytest.approx(values[name], rel=1e-4), name
 
 
 def test_copies_are_associated_with_their_own_image(
@@ -92,9 +94,7 @@ def test_copies_are_associated_with_their_own_image(
     still = {
         "affine": {"probability": 0.0}, "shift": 0.0,
     }  # fmt: skip
-    task = ADCTask(
-        context(tmp_path, "adc", augmentation=still, network={"dropout": 0.0}), CPU
-    )
+    task = ADCTask(context(tmp_path, "adc", augmentation=still, embedder={"dropout": 0.0}), CPU)
     seen: list[tuple[Tensor, Tensor, Tensor]] = []
     terms = ADCTask.terms
     monkeypatch.setattr(

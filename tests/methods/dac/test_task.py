@@ -18,14 +18,14 @@ from iic.methods.dac import task as tasks
 from iic.methods.dac.network import DACNetwork
 from iic.methods.dac.network_settings import DACNetworkSettings
 from iic.methods.dac.settings import AllSamplesSettings, ThresholdSettings
-from iic.methods.dac.task import AllSamplesTask, DACTask
+from iic.methods.dac.task import AllSamplesTask
 from tests.methods.autoencoders.test_methods import CHANCE
 from tests.methods.clustering_helpers import context, digits, score, train
 
 CPU = torch.device("cpu")
 LEARNING: dict[str, Any] = {
     "number": 1797,
-    "network": {"input_size": 20, "widths": [16, 32], "convolutions": 2},
+    "classifier": {"input_size": 20, "widths": [16, 32], "convolutions": 2},
     "augmentation": {"input_size": 20},
     "batch_images": 32,
     "thresholds": {"eta": 0.05},
@@ -75,7 +75,9 @@ def test_labels_of_a_chunk_are_held_while_it_is_trained_on(
         begin(self, epoch, optimiser)
         for position, row in zip(self.chunk(epoch).tolist(), outputs, strict=True):
             remembered[position] = normalize(row, dim=0)
-        assert float(self.network.thresholds[0]) == pytest.approx((0.9, 0.9 - 0.4 / 3, 0.9 - 0.8 / 3)[epoch // 2])
+        assert float(self.network.thresholds[0]) == pytest.approx(
+            (0.9, 0.9 - 0.4 / 3, 0.9 - 0.8 / 3)[epoch // 2]
+        )
 
     def loss(self: AllSamplesTask, head: str, indices: Tensor, draw: torch.Generator) -> Tensor:
         wanted = torch.stack([remembered[position] for position in indices.tolist()])
@@ -130,7 +132,11 @@ def test_the_variants_errors(tmp_path: Path) -> None:
 
 def test_the_network_of_mnist_has_the_released_shapes() -> None:
     network = DACNetwork(DACNetworkSettings(input_size=28, in_channels=1), 10)
-    shapes = [tuple(layer.weight.shape) for layer in network.layers if hasattr(layer, "weight") and layer.weight.ndim > 1]
+    shapes = [
+        tuple(layer.weight.shape)
+        for layer in network.layers
+        if hasattr(layer, "weight") and layer.weight.ndim > 1
+    ]
     assert shapes == [
         (64, 1, 3, 3), (64, 64, 3, 3), (64, 64, 3, 3), (128, 64, 3, 3), (128, 128, 3, 3),
         (128, 128, 3, 3), (10, 128, 1, 1), (10, 10), (10, 10),

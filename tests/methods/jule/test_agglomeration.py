@@ -33,7 +33,8 @@ def walks(weights: np.ndarray, clusters: np.ndarray, i: int, j: int) -> float:
 def affinity(weights: np.ndarray, clusters: np.ndarray, i: int, j: int) -> float:
     size = np.bincount(clusters)
     return float(
-        walks(weights, clusters, i, j) / size[j] ** 2 + walks(weights, clusters, j, i) / size[i] ** 2
+        walks(weights, clusters, i, j) / size[j] ** 2
+        + walks(weights, clusters, j, i) / size[i] ** 2
     )
 
 
@@ -75,12 +76,15 @@ def test_affinities_are_those_of_the_double_loop(seed: int, k: int) -> None:
                 assert merging.affinity(i, j) == pytest.approx(wanted)
 
 
-def plain_merging(
-    weights: np.ndarray, clusters: np.ndarray, times: int, local: int
-) -> np.ndarray:
+def plain_merging(weights: np.ndarray, clusters: np.ndarray, times: int, local: int) -> np.ndarray:
     """The released fast form on dense matrices, all affinities computed anew after each merging."""
     number = clusters.max() + 1
-    sums = np.array([[walks(weights, clusters, i, j) if i != j else 0.0 for j in range(number)] for i in range(number)])
+    sums = np.array(
+        [
+            [walks(weights, clusters, i, j) if i != j else 0.0 for j in range(number)]
+            for i in range(number)
+        ]
+    )
     sizes = np.bincount(clusters).astype(float)
     groups = {i: np.flatnonzero(clusters == i) for i in range(number)}
     for _ in range(times):
@@ -108,8 +112,10 @@ def plain_merging(
 
 
 def same_partition(first: np.ndarray, second: np.ndarray) -> bool:
-    return len({*zip(first.tolist(), second.tolist(), strict=True)}) == len(set(first.tolist())) == len(
-        set(second.tolist())
+    return (
+        len({*zip(first.tolist(), second.tolist(), strict=True)})
+        == len(set(first.tolist()))
+        == len(set(second.tolist()))
     )
 
 

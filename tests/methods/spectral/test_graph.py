@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from scipy.sparse import block_diag, csr_array
 
-from iic.methods.spectral import graph as neighbour_graph
 from iic.engine.clustering import neighbours as searches
 from iic.engine.clustering.neighbours import nearest
+from iic.methods.spectral import graph as neighbour_graph
 from iic.methods.spectral.graph import affinity, embedding
 from iic.params.errors import IICError
 

@@ -13,10 +13,10 @@ import pytest
 from sklearn.datasets import load_digits, make_circles, make_moons
 from sklearn.metrics import normalized_mutual_info_score
 
+from iic.engine.clustering import neighbours as searches
 from iic.engine.context import Outcome, RunContext
 from iic.evaluate.metrics import accuracy_per_sub_head
 from iic.methods import kmeans
-from iic.methods.spectral import graph as neighbour_graph
 from iic.methods.spectral import method as spectral
 from iic.params.datasets import Dataset, find_dataset
 from iic.params.errors import IICError, SettingsError
