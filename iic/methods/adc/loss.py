@@ -39,4 +39,5 @@ def association(points: Tensor, others: Tensor, groups: Tensor) -> Association:
 
 def length_penalty(points: Tensor, length: float) -> Tensor:
     """Sum over points (n, d) of the square of their length minus `length`: scalar."""
-    return (points.norm(dim=1) - length).square().sum()
+    lengths: Tensor = points.norm(dim=1)
+    return (lengths - length).square().sum()

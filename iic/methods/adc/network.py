@@ -13,8 +13,10 @@ class Embedder(nn.Sequential):
 
     def forward(self, x: Tensor) -> Tensor:
         """Embeddings (N, d) of images (N, in_channels, s, s) in [0, 1], taken to [-1, 1]."""
-        embeddings: Tensor = super().forward(2 * x - 1)
-        return embeddings
+        values = 2 * x - 1
+        for layer in self:
+            values = layer(values)
+        return values
 
 
 class ADCNetwork(nn.Module):
@@ -58,7 +60,8 @@ class ADCNetwork(nn.Module):
         for module in self.modules():
             if isinstance(module, nn.Conv2d | nn.Linear):
                 nn.init.xavier_uniform_(module.weight)
-                nn.init.zeros_(module.bias)
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
         middles = deviation * torch.randn(k, 1, settings.embedding)
         noise = spread * (2 * torch.rand(k, centroids, settings.embedding) - 1)
         self.centroids = nn.Parameter((middles + noise).flatten(0, 1))

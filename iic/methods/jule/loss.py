@@ -29,7 +29,7 @@ def triplets(clusters: Tensor, most: int) -> Triplets:
     """
     same = clusters[:, None] == clusters
     anchors, positives = same.triu(diagonal=1).nonzero(as_tuple=True)
-    count = min(most, len(clusters.unique()) - 1)
+    count = min(most, len(torch.unique(clusters)) - 1)
     keys = torch.rand(len(anchors), len(clusters)).masked_fill(same[anchors], 2.0)
     negatives = keys.argsort(dim=1)[:, :count].flatten()
     return Triplets(anchors.repeat_interleave(count), positives.repeat_interleave(count), negatives)

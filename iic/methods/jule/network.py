@@ -41,7 +41,8 @@ class JULENetwork(nn.Module):
         for module in self.layers:
             if isinstance(module, nn.Conv2d | nn.Linear):
                 nn.init.normal_(module.weight, std=WEIGHT_STD)
-                nn.init.zeros_(module.bias)
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
         self.register_buffer("clusters", torch.full((images,), -1, dtype=torch.int32))
         self.register_buffer("stopped", torch.tensor(False))
 
