@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from sklearn.cluster import KMeans
 from torch import Tensor
 
 from iic.engine.clustering.neighbours import nearest
+from iic.evaluate.metrics import accuracy_per_sub_head
 from iic.methods.jule import task as tasks
 from iic.methods.jule.agglomeration import chains
 from iic.methods.jule.network import JULENetwork
@@ -20,15 +22,24 @@ from iic.methods.jule.task import JULETask
 from iic.params.errors import IICError
 from tests.methods.autoencoders.test_methods import CHANCE
 from tests.methods.clustering_helpers import context, digits, score, train
-from tests.methods.dac.test_task import kmeans_accuracy
 
 CPU = torch.device("cpu")
+
+
+def kmeans_accuracy() -> float:
+    """That of k-means on the pixels of all images."""
+    images, labels = digits()
+    points = images.reshape(len(images), -1).astype(np.float32)
+    clusters = KMeans(10, n_init=10, random_state=0).fit_predict(points)
+    return float(accuracy_per_sub_head(clusters[:, None], labels, 10, 10)[0])
+
+
 LEARNING: dict[str, Any] = {
     "number": 1797,
     "encoder": {"widths": [16, 32], "features": 32},
     "graph": {"rate": 0.9},
     "batch_images": 100,
-    "round_epochs": 8,
+    "round_epochs": 10,
     "schedule": {"epochs": 40, "evaluate_every": 40, "evaluation_batch": 500},
 }
 
@@ -110,10 +121,13 @@ def test_more_clusters_than_neighbours_allow(tmp_path: Path) -> None:
         train(tmp_path / "11", "jule", images=copies.astype(np.uint8), number=40, k=11, **changes)
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2])
-def test_it_learns_and_beats_k_means_on_pixels(tmp_path: Path, seed: int) -> None:
-    outcome = train(tmp_path, "jule", seed=seed, **LEARNING)
-    assert score(outcome) > max(CHANCE + 60, kmeans_accuracy())
+def test_it_learns_and_beats_k_means_on_pixels(tmp_path: Path) -> None:
+    """Each seed by 60 points above chance, and together by 2 above k-means."""
+    scores = [
+        score(train(tmp_path / str(seed), "jule", seed=seed, **LEARNING)) for seed in (0, 1, 2)
+    ]
+    assert min(scores) > CHANCE + 60
+    assert np.mean(scores) > kmeans_accuracy() + 2
 
 
 def test_with_triplets_of_mixed_images_it_learns_nothing(
