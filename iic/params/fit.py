@@ -7,36 +7,46 @@ from collections.abc import Iterator
 from iic.params.augmentation import AugmentationSettings
 from iic.params.base import Problem
 from iic.params.datasets import Dataset
-from iic.params.networks import NetworkSettings
+from iic.params.operations import NetworkSettings
 
 
 def fit_problems(
-    network: NetworkSettings, augmentation: AugmentationSettings, dataset: Dataset
+    network: NetworkSettings,
+    augmentation: AugmentationSettings,
+    dataset: Dataset,
+    key: str = "network",
 ) -> Iterator[Problem]:
-    """Whether crops fit the images, and the network takes what the transforms give."""
+    """Whether crops fit the images, and the network takes what the transforms give.
+
+    Args:
+        network: Settings of the network.
+        augmentation: Those of the transforms, under the key ``augmentation``.
+        dataset: The dataset.
+        key: Key of the network's settings.
+    """
     image = dataset.image
     if augmentation.image_channels != image.channels:
         yield Problem(
             "augmentation.kind",
             f"{augmentation.kind!r} transforms take {augmentation.image_channels} channels, but "
             f"the images of {dataset.title} have {image.channels}",
-            "grey for images with 1 channel, colour for 3",
+            "grey for images with 1 channel, colour for 3, warp for either",
         )
     side = min(image.height, image.width)
     try:
         augmentation.check(side)
     except ValueError as error:
-        key, _, problem = str(error).partition(": ")
-        yield Problem(f"augmentation.{key}", problem, f"crops of at most {side} pixels")
+        setting, _, problem = str(error).partition(": ")
+        yield Problem(f"augmentation.{setting}", problem, f"crops of at most {side} pixels")
     if augmentation.input_size != network.input_size:
         yield Problem(
-            "network.input_size",
+            f"{key}.input_size",
             f"{network.input_size} pixels, but the transforms give {augmentation.input_size}",
             str(augmentation.input_size),
         )
     if augmentation.output_channels != network.in_channels:
         yield Problem(
-            "network.in_channels",
+            f"{key}.in_channels",
             f"{network.in_channels} channels, but the transforms give "
             f"{augmentation.output_channels}",
             str(augmentation.output_channels),

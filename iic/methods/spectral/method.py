@@ -93,8 +93,9 @@ def train(context: RunContext[Settings]) -> Outcome:
     from threadpoolctl import threadpool_limits
 
     from iic.engine.clustering.kmeans import kmeans
+    from iic.engine.clustering.neighbours import nearest
     from iic.engine.context import Checkpoint, Outcome
-    from iic.methods.spectral.graph import affinity, embedding, nearest
+    from iic.methods.spectral.graph import affinity, embedding
 
     settings, chosen = context.settings, context.protocol.images
     pixels = int(np.prod(context.data.images.shape[1:]))

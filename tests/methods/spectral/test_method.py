@@ -13,10 +13,10 @@ import pytest
 from sklearn.datasets import load_digits, make_circles, make_moons
 from sklearn.metrics import normalized_mutual_info_score
 
+from iic.engine.clustering import neighbours as searches
 from iic.engine.context import Outcome, RunContext
 from iic.evaluate.metrics import accuracy_per_sub_head
 from iic.methods import kmeans
-from iic.methods.spectral import graph as neighbour_graph
 from iic.methods.spectral import method as spectral
 from iic.params.datasets import Dataset, find_dataset
 from iic.params.errors import IICError, SettingsError
@@ -160,7 +160,7 @@ def test_a_graph_too_large_for_the_memory_is_refused_before_any_work(
         if fits:
             train(tmp_path)
             continue
-        monkeypatch.setattr(neighbour_graph, "nearest", lambda *_: pytest.fail("work was begun"))
+        monkeypatch.setattr(searches, "nearest", lambda *_: pytest.fail("work was begun"))
         with pytest.raises(IICError) as caught:
             train(tmp_path)
     assert str(caught.value).startswith(
