@@ -46,9 +46,10 @@ def test_a_table_refers_to_another_tables_run(params: Path) -> None:
     second(params, {"row": "Full", "run": "iic"})
     whole = planned(params, "both")
     assert sorted(whole.runs) == [
-        "mnist/ae", "mnist/dec", "mnist/deepcluster", "mnist/denoising_ae", "mnist/iic",
-        "mnist/iic-corrected", "mnist/kmeans", "mnist/random", "mnist/sparse_ae", "mnist/spectral",
-        "mnist/triplets", "mnist/triplets-corrected", "mnist/vae",
+        "mnist/ae", "mnist/dec", "mnist/deepcluster", "mnist/denoising_ae", "mnist/gan",
+        "mnist/iic", "mnist/iic-corrected", "mnist/kmeans", "mnist/random", "mnist/sparse_ae",
+        "mnist/spectral", "mnist/triplets", "mnist/triplets-corrected", "mnist/vae",
+        "mnist/what_where",
     ]  # fmt: skip
     alone = planned(params, "alone")
     assert list(alone.runs) == ["mnist/iic"]
