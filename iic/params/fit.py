@@ -1,4 +1,4 @@
-"""Whether network, transforms and dataset fit together."""
+"""Whether network, transforms and dataset fit together, or network and images without them."""
 
 from __future__ import annotations
 
@@ -50,4 +50,30 @@ def fit_problems(
             f"{network.in_channels} channels, but the transforms give "
             f"{augmentation.output_channels}",
             str(augmentation.output_channels),
+        )
+
+
+def image_problems(key: str, network: NetworkSettings, dataset: Dataset) -> Iterator[Problem]:
+    """Whether images without transforms are square, of the network's channels, and divide into it.
+
+    Args:
+        key: Key of the network's settings.
+        network: What takes the images, averaged to its input's size.
+        dataset: The dataset.
+    """
+    image = dataset.image
+    if network.in_channels != image.channels:
+        yield Problem(
+            f"{key}.in_channels",
+            f"{network.in_channels} channels, but the images of {dataset.title} have "
+            f"{image.channels}",
+            str(image.channels),
+        )
+    side = image.height
+    if image.height != image.width or network.input_size > side or side % network.input_size:
+        yield Problem(
+            f"{key}.input_size",
+            f"{network.input_size} pixels, but the images of {dataset.title} have "
+            f"{image.height} x {image.width}",
+            "a divisor of the side of square images",
         )
