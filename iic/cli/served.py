@@ -28,6 +28,7 @@ import tempfile
 import threading
 import traceback
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -58,13 +59,14 @@ KILLED = 128 + signal.SIGKILL
 _NUMBER = struct.Struct("!i")
 
 
-def start(jobs: int) -> None:
+def start(jobs: int, scale: str) -> None:
     """Serve the jobs of this process from now on, if there are enough of them.
 
     The server ends with this process, however that ends.
 
     Args:
         jobs: Number of the jobs to come.
+        scale: Of these jobs.
     """
     # elsewhere the libraries of the system do not stand a fork
     if jobs < WORTH or sys.platform != "linux":
@@ -86,7 +88,7 @@ def start(jobs: int) -> None:
     # its other end is open as long as this process lives, and in no other
     lifeline, _ = os.pipe()
     subprocess.Popen(
-        [sys.executable, "-m", "iic.cli.served", str(listening.fileno())],
+        [sys.executable, "-m", "iic.cli.served", str(listening.fileno()), scale],
         pass_fds=[listening.fileno()],
         stdin=lifeline,
         env={**kept, **dict.fromkeys(VARIABLES, "1")},
@@ -149,15 +151,17 @@ def _read_number(connection: socket.socket) -> int | None:
     return _NUMBER.unpack(content)[0] if len(content) == _NUMBER.size else None
 
 
-def serve(listening: socket.socket) -> None:
-    """Fork for whoever asks, until standard input ends."""
+def serve(listening: socket.socket, prepare: Callable[[], None]) -> None:
+    """Fork for whoever asks, until standard input ends.
+
+    Args:
+        listening: Where the processes of the jobs ask.
+        prepare: Does what every fork would do.
+    """
     for number in PASSED_ON:
         signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the forks
-    for module in MODULES:
-        # a job that needs what cannot be imported says so itself
-        with contextlib.suppress(Exception):
-            importlib.import_module(module)
+    prepare()
     gc.freeze()  # forks share what is never looked at
     while sys.stdin not in select.select([listening, sys.stdin], [], [])[0]:
         connection, _ = listening.accept()
@@ -165,6 +169,22 @@ def serve(listening: socket.socket) -> None:
             if os.fork() == 0:
                 listening.close()
                 _work(connection)
+
+
+def read_all(scale: str) -> None:
+    """Read libraries, models of settings, and syntax trees of the package.
+
+    What cannot be read is left to the jobs, and so is the reading of params and code: a fork looks
+    at both anew, and a syntax tree is taken from here where the text is still the same.
+    """
+    for module in MODULES:
+        with contextlib.suppress(Exception):
+            importlib.import_module(module)
+    with contextlib.suppress(Exception):
+        from iic.provenance import fingerprint
+
+        fingerprint.value("audit", scale=scale)
+        fingerprint.forget()
 
 
 def _work(connection: socket.socket) -> None:
@@ -233,6 +253,6 @@ def _status_of(main: Callable[[], None]) -> int:
 if __name__ == "__main__":
     with socket.socket(fileno=int(sys.argv[1])) as inherited:
         try:
-            serve(inherited)
+            serve(inherited, partial(read_all, sys.argv[2]))
         finally:
             shutil.rmtree(Path(inherited.getsockname()).parent, ignore_errors=True)

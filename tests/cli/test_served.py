@@ -17,13 +17,14 @@ import pytest
 
 from iic.cli import served
 from tests.cli.cli_helpers import ROOT, environment
+from tests.workflow.workflow_helpers import edit
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="forks are Linux's alone")
 
 STARTS = """
 import os, sys
 from iic.cli import served
-served.start(served.WORTH)
+served.start(served.WORTH, "smoke")
 print(os.environ[served.VARIABLE], flush=True)
 sys.stdin.read()
 """
@@ -44,8 +45,7 @@ def main():
         time.sleep(0.01)
 
 sys.modules["iic.cli.app"] = types.SimpleNamespace(main=main)
-served.MODULES = ()
-served.serve(socket.socket(fileno=int(sys.argv[1])))
+served.serve(socket.socket(fileno=int(sys.argv[1])), lambda: None)
 """
 
 
@@ -213,5 +213,32 @@ def test_the_server_ends_with_who_started_it(prepared: Path) -> None:
 
 def test_few_jobs_start_no_server(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(served.VARIABLE, raising=False)
-    served.start(served.WORTH - 1)
+    served.start(served.WORTH - 1, "smoke")
     assert served.VARIABLE not in os.environ
+
+
+def test_a_fork_looks_at_settings_and_code_anew(clone: Path) -> None:
+    """What has changed since the workflow was planned is refused, as by a process of its own."""
+    starter = started(clone)
+    address = line_of(starter)
+    words = ("train", "--scale", "smoke", "--run", "digits/kmeans", "--fingerprint", "planned")
+
+    def refused(address: str) -> str:
+        said = asking(clone, address, *words, package=clone).communicate()[1].splitlines()[-1]
+        assert "changed after the workflow was planned" in said
+        return said
+
+    first = refused(address)
+    for path, old, new in (
+        ("params/scales/smoke.yaml", "restarts: 1}", "restarts: 2}"),
+        (
+            "iic/methods/kmeans.py",
+            "settings = context.settings",
+            "settings = (context.settings)[0]",
+        ),
+    ):
+        edit(clone / path, old, new)
+        assert refused(address) == refused("nowhere") != first
+        edit(clone / path, new, old)
+        assert refused(address) == first
+    starter.communicate()
