@@ -20,7 +20,7 @@ from torch import nn
 
 from iic.data.load import load
 from iic.engine.checkpoints import load as load_checkpoint
-from iic.methods.finetune.pretrained import load_trunk
+from iic.engine.pretrained import load_parts
 from iic.params.errors import IICError
 from iic.records.assignments import read_assignments
 from iic.records.files import read_record, sha256_file
@@ -215,7 +215,9 @@ def prepared(path: Path) -> object:
 
 READERS: dict[str, Callable[[Path], object]] = {
     "checkpoint.pt": lambda path: load_checkpoint(path.parent, "f", {}),
-    "weights.safetensors": lambda path: load_trunk(nn.Linear(1, 1), path, "last"),
+    "weights.safetensors": lambda path: load_parts(
+        nn.Sequential(nn.Linear(1, 1)), ("0",), path, "last"
+    ),
     "step.npy": read_array,
     "images.npy": prepared,
     "assignments.parquet": read_assignments,
