@@ -56,7 +56,9 @@ def train(run: str, scale: str, seed: int, steps: int, changes: dict[str, Any]) 
     """Train a run of a scale with changed settings."""
     planned = plan(scale).run(run)
     schedule = {"max_steps": steps, "epochs": 10_000, "evaluate_every": 10_000}
-    given = merged(planned.settings.model_dump(mode="json"), merged({"schedule": schedule}, changes))
+    given = merged(
+        planned.settings.model_dump(mode="json"), merged({"schedule": schedule}, changes)
+    )
     settings = validate(type(planned.settings), given, "--set", run)
     # the last epoch may be cut: as many epochs as the steps need decide nothing else
     data = load(planned.dataset)
