@@ -33,13 +33,27 @@ class CropSettings(Model):
         return self
 
 
+class LargeCropSettings(CropSettings):
+    """Crops whose codes the others predict."""
+
+    count: int = Field(2, ge=1)
+    size: Pixels = 28
+    area: tuple[Share, Share] = (0.2, 1.0)
+
+
+class SmallCropSettings(CropSettings):
+    """Crops that predict alone."""
+
+    count: int = Field(4, ge=0)
+    size: Pixels = 18
+    area: tuple[Share, Share] = (0.08, 0.4)
+
+
 class MultiCropSettings(Model):
     """Large and small crops, and what happens to each; the defaults are IMC-SwAV's for CIFAR-10."""
 
-    large: CropSettings = CropSettings(count=2, size=28, area=(0.2, 1.0))
-    """Crops whose codes the others predict."""
-    small: CropSettings = CropSettings(count=4, size=18, area=(0.08, 0.4))
-    """Crops that predict alone."""
+    large: LargeCropSettings = LargeCropSettings()
+    small: SmallCropSettings = SmallCropSettings()
     flip_probability: Probability = 0.5
     """How often a crop is mirrored left to right."""
     ratio: tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]] = (3 / 4, 4 / 3)
@@ -68,10 +82,9 @@ class MultiCropSettings(Model):
     def _consistent(self) -> Self:
         if self.ratio[0] > self.ratio[1]:
             raise ValueError(f"ratio: {list(self.ratio)} must be [smallest, largest]")
-        if self.large.count < 1 or self.large.count + self.small.count < 2:
+        if self.large.count + self.small.count < 2:
             raise ValueError(
-                f"large.count: {self.large.count} large and {self.small.count} small crops: at "
-                "least one large crop, and two in all, are needed"
+                "large.count: one large crop and no small one: two crops in all are needed"
             )
         return self
 

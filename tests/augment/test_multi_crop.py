@@ -13,7 +13,12 @@ from iic.augment import jitter, resized_window
 from iic.augment.batch import unit_range
 from iic.augment.multi_crop import CropDraws, MultiCrop
 from iic.augment.resized_window import Rectangles
-from iic.params.multi_crop import CropSettings, MultiCropSettings
+from iic.params.multi_crop import (
+    CropSettings,
+    LargeCropSettings,
+    MultiCropSettings,
+    SmallCropSettings,
+)
 from tests.augment.augment_helpers import LEVEL, photographs, seeded
 
 OPERATIONS = {
@@ -106,10 +111,7 @@ def test_crops_are_two_large_and_four_small_normalised() -> None:
 
 
 def test_settings_of_crops() -> None:
-    with pytest.raises(ValueError, match="at least one large crop, and two in all"):
-        MultiCropSettings(
-            small=CropSettings(count=0, size=18, area=(0.1, 0.4)),
-            large=CropSettings(count=1, size=28, area=(0.2, 1.0)),
-        )
+    with pytest.raises(ValueError, match="two crops in all are needed"):
+        MultiCropSettings(large=LargeCropSettings(count=1), small=SmallCropSettings(count=0))
     with pytest.raises(ValueError, match="must be \\[smallest, largest\\]"):
         CropSettings(count=1, size=18, area=(0.5, 0.4))

@@ -183,8 +183,8 @@ class IMCSwAVSettings(MethodSettings):
                 f"{sorted(outside)[0]!r} is none of the splits that are trained on",
                 ", ".join(self.splits or dataset.splits),
             )
-        banked = image_count(self.classifier_splits, dataset) if self.banked else trained
-        if 0 < banked < self.batch_images:
+        banked = image_count(self.classifier_splits, dataset)
+        if self.banked and banked < self.batch_images:
             yield Problem(
                 "batch_images",
                 f"{self.batch_images} images fill the bank, but the classifier's splits have "
