@@ -21,7 +21,7 @@ from iic.params.training import ComputeSettings, OptimiserSettings, ScheduleSett
 class IMCSwAVSettings(MethodSettings):
     """All that a params file may say; the defaults are the constants of the released code."""
 
-    network: EncoderSettings
+    encoder: EncoderSettings
     crops: MultiCropSettings = MultiCropSettings()
     k: int = Field(ge=2)
     """Clusters."""
@@ -31,7 +31,8 @@ class IMCSwAVSettings(MethodSettings):
     checkpoint: Literal["last", "best_label"] = "last"
     """Which of that run's two checkpoints."""
     classifier: Literal["new", "kept"] = "new"
-    """Beside `start_from`: whether the classifier is new, or that run's too."""
+    """Beside `start_from`: whether the classifier is new; or that run's too, so that nothing is
+    trained, and that run is evaluated once more in another way."""
     splits: tuple[str, ...] = ()
     """Splits that are trained on, without their labels; empty: the whole dataset."""
     classifier_splits: tuple[str, ...] = ()
@@ -73,6 +74,11 @@ class IMCSwAVSettings(MethodSettings):
         return self.start_from
 
     @property
+    def epochs(self) -> int:
+        """Epochs in all: none where the classifier is kept."""
+        return 0 if self.classifier == "kept" else self.schedule.epochs
+
+    @property
     def banked(self) -> bool:
         """Whether the classifier is trained on fewer images than the encoder."""
         return bool(self.classifier_splits) and {*self.classifier_splits} != {*self.splits}
@@ -97,9 +103,9 @@ class IMCSwAVSettings(MethodSettings):
                 training += scores.forward + classifier
         images = min(image_count(self.splits, dataset), self.subset or dataset.count)
         steps = images // self.batch_images
-        evaluated = self._operations(count, self.network.input_size).forward
+        evaluated = self._operations(count, self.encoder.input_size).forward
         return scheduled(
-            self.schedule,
+            self.schedule.model_copy(update={"epochs": self.epochs}),
             self.compute,
             steps,
             float(training * steps * self.batch_images),
@@ -113,7 +119,7 @@ class IMCSwAVSettings(MethodSettings):
         yield from split_problems("splits", self.splits, dataset)
         yield from split_problems("classifier_splits", self.classifier_splits, dataset)
         yield from self.crops.problems("crops", dataset)
-        yield from self._network_problems(dataset)
+        yield from self._encoder_problems(dataset)
         yield from self._image_problems(dataset)
         if self.joint and (self.banked or self.start_from):
             yield Problem(
@@ -121,38 +127,34 @@ class IMCSwAVSettings(MethodSettings):
                 "true, but the features are those of earlier steps or of another run",
                 "false; or true without classifier_splits and start_from",
             )
-        if self.start_from and self.schedule.double_evaluation and self.schedule.epochs:
+        if self.start_from and self.schedule.double_evaluation and self.epochs:
             yield Problem(
                 "schedule.double_evaluation",
                 f"true, which would change the encoder of {self.start_from} between epochs",
-                "false, or no epochs",
+                "false, or classifier: kept",
             )
-        if self.classifier == "kept" and (self.start_from is None or self.schedule.epochs):
-            yield Problem(
-                "classifier",
-                "'kept', but nothing keeps it: a classifier is kept from `start_from`, unchanged",
-                "new; or kept beside start_from and schedule.epochs 0",
-            )
+        if self.classifier == "kept" and self.start_from is None:
+            yield Problem("classifier", "'kept', but start_from names no run that has one", "new")
 
     def _operations(self, count: Count, side: int, *route: str) -> Operations:
         builder = "iic.methods.imc_swav.network.IMCSwAVNetwork"
-        encoder = self.network.model_copy(update={"input_size": side})
-        return count(NetworkPass(builder, encoder, self.shape, route))
+        crop = self.encoder.model_copy(update={"input_size": side})
+        return count(NetworkPass(builder, crop, self.shape, route))
 
-    def _network_problems(self, dataset: Dataset) -> Iterator[Problem]:
+    def _encoder_problems(self, dataset: Dataset) -> Iterator[Problem]:
         """Whether the network fits the images and the classes."""
         image, classes = dataset.image, len(dataset.classes)
-        if self.network.in_channels != image.channels:
+        if self.encoder.in_channels != image.channels:
             yield Problem(
-                "network.in_channels",
-                f"{self.network.in_channels} channels, but the images of {dataset.title} have "
+                "encoder.in_channels",
+                f"{self.encoder.in_channels} channels, but the images of {dataset.title} have "
                 f"{image.channels}",
                 str(image.channels),
             )
-        if self.network.input_size != image.height or image.height != image.width:
+        if self.encoder.input_size != image.height or image.height != image.width:
             yield Problem(
-                "network.input_size",
-                f"{self.network.input_size} pixels, but images of {image.height}x{image.width} are "
+                "encoder.input_size",
+                f"{self.encoder.input_size} pixels, but images of {image.height}x{image.width} are "
                 "evaluated whole",
                 f"{image.height}, for square images",
             )

@@ -40,7 +40,7 @@ class IMCSwAVTask(ImageTask[IMCSwAVNetwork]):
         """
         own, context = self.settings, self.context
         bank = (len(own.crops.kinds), 2 * own.batch_images) if own.banked else None
-        network = IMCSwAVNetwork(own.network, **own.shape, bank=bank)
+        network = IMCSwAVNetwork(own.encoder, **own.shape, bank=bank)
         if own.start_from is not None:
             dataset = context.paths.run.split("/")[0]
             base = RunPaths(context.paths.scale, f"{dataset}/{own.start_from}", self.seed)
@@ -62,6 +62,11 @@ class IMCSwAVTask(ImageTask[IMCSwAVNetwork]):
         if self.settings.subset is None:
             return images
         return self.shuffled(images, "subset")[: self.settings.subset].sort().values
+
+    @property
+    def epochs(self) -> int:
+        """Epochs in all."""
+        return self.settings.epochs
 
     @cached_property
     def of_classifier(self) -> Tensor:

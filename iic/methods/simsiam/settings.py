@@ -20,7 +20,7 @@ from iic.params.training import ComputeSettings, ScheduleSettings
 class SimSiamSettings(MethodSettings):
     """All that a params file may say."""
 
-    network: EncoderSettings
+    encoder: EncoderSettings
     crops: MultiCropSettings
     """Two large crops and no small one."""
     k: int = Field(ge=2)
@@ -45,10 +45,10 @@ class SimSiamSettings(MethodSettings):
         """Operations of two crops of all images, and of the features; k-means is not counted."""
         builder = "iic.methods.simsiam.network.SiameseNetwork"
         others = {"projection": self.projection, "bottleneck": self.bottleneck}
-        crop = self.network.model_copy(update={"input_size": self.crops.large.size})
+        crop = self.encoder.model_copy(update={"input_size": self.crops.large.size})
         route = ("encoder", "projector", "predictor")
         training = 2 * count(NetworkPass(builder, crop, others, route)).training
-        features = count(NetworkPass(builder, self.network, others)).forward
+        features = count(NetworkPass(builder, self.encoder, others)).forward
         steps = image_count(self.splits, dataset) // self.batch_images
         predicting = features * evaluated_images(self.evaluation, dataset)
         return scheduled(
@@ -70,10 +70,10 @@ class SimSiamSettings(MethodSettings):
             if number != wanted:
                 yield Problem(f"crops.{part}.count", f"{number} crops", str(wanted))
         image = dataset.image
-        if (self.network.in_channels, self.network.input_size) != (image.channels, image.height):
+        if (self.encoder.in_channels, self.encoder.input_size) != (image.channels, image.height):
             yield Problem(
-                "network.input_size",
-                f"{self.network.input_size} pixels and {self.network.in_channels} channels, but "
+                "encoder.input_size",
+                f"{self.encoder.input_size} pixels and {self.encoder.in_channels} channels, but "
                 f"images of {image.height} pixels and {image.channels} channels are evaluated",
                 f"input_size {image.height} and in_channels {image.channels}",
             )

@@ -26,7 +26,7 @@ class SimSiamTask(FeatureTask[SiameseNetwork]):
     def build(self) -> SiameseNetwork:
         """Encoder, projector and predictor."""
         own = self.settings
-        return SiameseNetwork(own.network, projection=own.projection, bottleneck=own.bottleneck)
+        return SiameseNetwork(own.encoder, projection=own.projection, bottleneck=own.bottleneck)
 
     @cached_property
     def crops(self) -> MultiCrop:

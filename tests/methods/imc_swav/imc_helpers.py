@@ -16,7 +16,7 @@ from tests.prepared_data import prepared
 
 SIDE, CLASSES = 12, 4
 SETTINGS: dict[str, Any] = {
-    "network": {"input_size": SIDE, "channels": [4, 8], "blocks": [1, 1]},
+    "encoder": {"input_size": SIDE, "channels": [4, 8], "blocks": [1, 1]},
     "crops": {
         "large": {"count": 2, "size": 10, "area": [0.3, 1.0]},
         "small": {"count": 4, "size": 6, "area": [0.1, 0.4]},

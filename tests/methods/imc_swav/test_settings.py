@@ -13,7 +13,7 @@ from iic.params.loading import validate
 from iic.params.resolve import merged
 
 CIFAR: dict[str, Any] = {
-    "network": {"input_size": 32},
+    "encoder": {"input_size": 32},
     "k": 10,
     "splits": ["train"],
     "evaluation": {"mapping": ["test"], "test": ["test"]},
@@ -22,7 +22,7 @@ CIFAR: dict[str, Any] = {
 STL10 = merged(
     CIFAR,
     {
-        "network": {"input_size": 96, "pool": True},
+        "encoder": {"input_size": 96, "pool": True},
         "splits": ["train", "unlabeled"],
         "classifier_splits": ["train"],
     },
@@ -50,11 +50,11 @@ def test_the_published_settings_fit() -> None:
         ({"batch_images": 50_001}, "batch_images", "there are 50000 to train on"),
         ({"subset": 100}, "batch_images", "there are 100 to train on"),
         ({"subset": 50_001}, "subset", "50001 of 50000 images"),
-        ({"network": {"input_size": 28}}, "network.input_size", "28 pixels"),
-        ({"network": {"in_channels": 1}}, "network.in_channels", "1 channels"),
+        ({"encoder": {"input_size": 28}}, "encoder.input_size", "28 pixels"),
+        ({"encoder": {"in_channels": 1}}, "encoder.in_channels", "1 channels"),
         ({"classifier_splits": ["test"]}, "classifier_splits", "'test' is none of the splits"),
         ({"start_from": "imc_swav", "joint": True}, "joint", "those of earlier steps"),
-        ({"classifier": "kept"}, "classifier", "nothing keeps it"),
+        ({"classifier": "kept"}, "classifier", "start_from names no run"),
         (
             {"start_from": "imc_swav", "schedule": {"double_evaluation": True}},
             "schedule.double_evaluation", "would change the encoder of imc_swav",

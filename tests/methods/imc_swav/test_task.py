@@ -175,7 +175,7 @@ def test_it_learns_stripes_without_labels(tmp_path: Path) -> None:
         outcome = train(
             context(
                 tmp_path / str(epochs), number=200, labelled=False, schedule=schedule,
-                network={"channels": [8, 16]}, frozen_prototypes=20, hidden=32, prototypes=40,
+                encoder={"channels": [8, 16]}, frozen_prototypes=20, hidden=32, prototypes=40,
                 optimiser={"learning_rate": 3e-3},
             )
         )  # fmt: skip
@@ -215,7 +215,7 @@ def test_a_new_classifier_on_a_finished_runs_frozen_encoder(tmp_path: Path) -> N
 
 def test_the_same_run_with_statistics_of_the_test_images(tmp_path: Path) -> None:
     base = finished(tmp_path)
-    schedule = {"epochs": 0, "evaluation_batch": 30, "double_evaluation": True}
+    schedule = {"evaluation_batch": 30}
     again, tested = (
         train(
             context(
@@ -226,6 +226,7 @@ def test_the_same_run_with_statistics_of_the_test_images(tmp_path: Path) -> None
         for double in (False, True)
     )  # fmt: skip
     assert again is not None and tested is not None
+    assert len(base) == len(again) == len(tested)
     parameters = dict(task(tmp_path).network.named_parameters())
     for name, tensor in again.items():
         if name.startswith("last."):

@@ -24,7 +24,7 @@ from tests.prepared_data import prepared
 
 CPU = torch.device("cpu")
 SETTINGS: dict[str, Any] = {
-    "network": {"input_size": SIDE, "channels": [4, 8], "blocks": [1, 1]},
+    "encoder": {"input_size": SIDE, "channels": [4, 8], "blocks": [1, 1]},
     "crops": {
         "large": {"count": 2, "size": 10, "area": [0.3, 1.0]},
         "small": {"count": 0, "size": 6, "area": [0.1, 0.4]},
@@ -108,13 +108,13 @@ def test_the_loss_falls_and_a_killed_run_ends_as_any_other(
     [
         ({"crops": {"small": {"count": 4}}}, "crops.small.count"),
         ({"crops": {"large": {"size": 33}}}, "crops.large.size"),
-        ({"network": {"input_size": 12}}, "network.input_size"),
+        ({"encoder": {"input_size": 12}}, "encoder.input_size"),
         ({"k": 9}, "k"),
         ({"batch_images": 60_001}, "batch_images"),
     ],
 )
 def test_settings_that_do_not_fit(changes: dict[str, Any], key: str) -> None:
-    fitting = merged(SETTINGS, {"k": 10, "network": {"input_size": 32}})
+    fitting = merged(SETTINGS, {"k": 10, "encoder": {"input_size": 32}})
     dataset = find_dataset("cifar10")
     assert not list(validate(Settings, fitting, "tests", "settings").problems(dataset))
     settings = validate(Settings, merged(fitting, changes), "tests", "settings")
