@@ -90,6 +90,7 @@ def _add(base: Run, name: str, k: int, epochs: int, params: Path = PARAMS) -> No
         f'  - row: "k = {k} on {base.paper_dataset}, from {base.name}"\n'
         f"    run: {name}\n"
         f"    like: {base.name}\n"
+        f"    fidelity: corrected\n"
         f"    datasets: {{{base.paper_dataset}: {{start_from: {base.name}, k: {k}, "
         f"schedule: {{epochs: {epochs}}}{evaluation}}}}}\n"
     )

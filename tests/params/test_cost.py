@@ -114,6 +114,8 @@ def test_every_run_of_every_scale_tells_its_cost() -> None:
         for run in whole.runs.values():
             found = run.settings.cost(whole.datasets[run.dataset], committed)
             assert found is not None, run.id
-            trains = any(hasattr(run.settings, name) for name in ("network", "autoencoder"))
+            trains = any(
+                hasattr(run.settings, name) for name in ("network", "encoder", "autoencoder")
+            )
             assert (found.evaluation > 0, found.clustering > 0) == (trains, not trains)
     assert MethodSettings().cost(mnist(), committed) is None

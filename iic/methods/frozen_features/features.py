@@ -31,14 +31,15 @@ LAST_LAYERS = ("fc", "classifier", "heads", "head")
 """What torchvision's models call the layers that follow the features."""
 
 
-def features_of(context: RunContext[FrozenFeatureSettings]) -> NDArray[np.float32]:
+def features_of(context: RunContext[Any]) -> NDArray[np.float32]:
     """Features of the evaluated images, in the dataset's order, (n, d).
 
     Raises:
         IICError: A file is absent, damaged, or another than its SHA-256 says; there is no such
             model or tensor; or there is not a finite row for each image.
     """
-    settings, images = context.settings, context.protocol.images
+    settings: FrozenFeatureSettings = context.settings
+    images = context.protocol.images
     if settings.features is None:
         assert settings.weights is not None
         points = _computed(context, settings.weights)
@@ -77,7 +78,8 @@ def _stored(file: FeatureFile, context: RunContext[Any]) -> NDArray[np.float32]:
             f"has {count:,} images: expected floats ({count}, d), a row for each image in the "
             "dataset's order"
         )
-    return values.astype(np.float32)
+    rows: NDArray[np.float32] = values.astype(np.float32)
+    return rows
 
 
 def _computed(context: RunContext[Any], file: ModelFile) -> NDArray[np.float32]:
@@ -110,9 +112,10 @@ def _resized(images: Tensor, size: int) -> Tensor:
 
 def _model(file: ModelFile, path: Path, key: str) -> nn.Module:
     """The model with its weights, without the layers that follow the features."""
+    from torchvision import models
     from torchvision.models import get_model, list_models
 
-    if file.model not in list_models(module=__import__("torchvision").models):
+    if file.model not in list_models(module=models):
         raise IICError(f"{key}.model: torchvision has no image model {file.model!r}")
     model: nn.Module = get_model(file.model, weights=None)
     try:

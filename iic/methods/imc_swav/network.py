@@ -25,7 +25,7 @@ class Counter(nn.Module):
         super().__init__()
         self.value = 0
         self.register_buffer("count", torch.zeros((), dtype=torch.int64))
-        self.register_load_state_dict_post_hook(self._read)
+        self.register_load_state_dict_post_hook(self._read)  # type: ignore[no-untyped-call]
 
     def set(self, value: int) -> None:
         """Make it `value`."""

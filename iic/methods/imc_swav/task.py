@@ -134,7 +134,8 @@ class IMCSwAVTask(ImageTask[IMCSwAVNetwork]):
 
     def evaluate(self, indices: Tensor) -> Tensor:
         """Logits of the whole images, (n, 1, k)."""
-        return self.network.classifier(self._features(self.store.batch(indices)))[:, None]
+        logits: Tensor = self.network.classifier(self._features(self.store.batch(indices)))
+        return logits[:, None]
 
     def probabilities(self, outputs: Tensor) -> Tensor:
         """Probabilities of the clusters, (n, 1, k)."""
