@@ -52,6 +52,14 @@ ALLOWED = {
     ("iic/engine/checkpoints.py", "torch.load"): "own checkpoints, weights_only=True",
     ("iic/data/load.py", "numpy.load"): "own arrays, allow_pickle=False, checked by hash",
     ("iic/data/load_maps.py", "numpy.load"): "own arrays, allow_pickle=False, checked by hash",
+    (
+        "iic/methods/frozen_features/features.py",
+        "numpy.load",
+    ): "a file of the user, allow_pickle=False, checked by hash",
+    (
+        "iic/methods/frozen_features/features.py",
+        "torch.load",
+    ): "a file of the user, weights_only=True, checked by hash",
     ("iic/records/snapshots.py", "numpy.load"): "own arrays, allow_pickle=False",
     ("iic/data/potsdam_archive.py", "scipy.io.loadmat"): "Matlab's format, which holds no code",
     ("iic/data/potsdam_archive.py", "tarfile.open"): READS,
