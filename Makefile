@@ -24,7 +24,7 @@ MOVED := $(shell cd $(VENV) 2>/dev/null && place="$$(pwd -P)" && test -f bin/act
 
 SCALE ?= laptop
 
-.PHONY: help mini setup crate test test-long test-slurm check format lock readme clean
+.PHONY: help mini setup crate bench test test-long test-slurm check format lock readme clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -66,6 +66,9 @@ test-long: setup $(CRATE_READY) ## All tests, the slow ones included
 
 test-slurm: setup ## Trainings through a real Slurm, preempted too (root; installs Debian's packages)
 	python -m pytest tests/slurm/checks.py
+
+bench: setup ## Measure training beside the plain formulation, in turns (5 minutes)
+	python -m benchmarks.bench
 
 check: setup ## Style, types, layers and generated files, without the tests
 	ruff check .

@@ -11,9 +11,9 @@ from torch import Tensor
 
 from iic.augment.batch import Draws, Rows, check_images, full_precision, in_parts
 from iic.augment.crop_resize import Windows
-from iic.params.augmentation import ColourAugmentation, GreyAugmentation
+from iic.params.augmentation import ColourAugmentation, GreyAugmentation, WarpAugmentation
 
-Settings = TypeVar("Settings", bound=GreyAugmentation | ColourAugmentation)
+Settings = TypeVar("Settings", bound=GreyAugmentation | ColourAugmentation | WarpAugmentation)
 Drawn = TypeVar("Drawn", bound=Rows)
 
 

@@ -64,18 +64,18 @@ class GreyPipeline(Augmentation[GreyAugmentation, GreyDraws]):
     def draw_transformed(
         self, count: int, height: int, width: int, generator: torch.Generator
     ) -> GreyDraws:
-        """Angles, windows, jitter and, where wanted, affine maps of `count` transformed images."""
-        wanted = self.settings
+        """Angles, windows, jitter and, if asked for, affine maps of `count` transformed images."""
+        settings = self.settings
         angles = rotation.draw(
-            count, wanted.rotation_degrees, wanted.rotation_probability, generator
+            count, settings.rotation_degrees, settings.rotation_probability, generator
         )
         windows = self._varied_crop.draw(count, height, width, generator)
         jitters = jitter.draw(
-            count, generator, brightness=wanted.brightness, contrast=wanted.contrast
+            count, generator, brightness=settings.brightness, contrast=settings.contrast
         )
         maps = None
-        if wanted.affine is not None:
-            maps = affine.draw(count, min(height, width), generator, wanted.affine)
+        if settings.affine is not None:
+            maps = affine.draw(count, min(height, width), generator, settings.affine)
         return GreyDraws(angles, windows, jitters, maps)
 
     def apply_transformed(self, images: Tensor, draws: GreyDraws) -> Tensor:

@@ -7,14 +7,17 @@ from typing import Any, TypeAlias
 from iic.augment import augmentation
 from iic.augment.colour import ColourPipeline
 from iic.augment.grey import GreyPipeline
-from iic.params.augmentation import ColourAugmentation, GreyAugmentation
+from iic.augment.warp import WarpPipeline
+from iic.params.augmentation import ColourAugmentation, GreyAugmentation, WarpAugmentation
 
 Augmentation: TypeAlias = augmentation.Augmentation[Any, Any]
-"""Transforms of either family: `original`, `transformed` and `evaluation`."""
+"""Transforms of any family: `original`, `transformed` and `evaluation`."""
 
 
-def build(settings: GreyAugmentation | ColourAugmentation) -> Augmentation:
+def build(settings: GreyAugmentation | ColourAugmentation | WarpAugmentation) -> Augmentation:
     """The transforms that `settings` describe."""
     if isinstance(settings, GreyAugmentation):
         return GreyPipeline(settings)
+    if isinstance(settings, WarpAugmentation):
+        return WarpPipeline(settings)
     return ColourPipeline(settings)

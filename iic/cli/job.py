@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from iic.cli.input_times import refuse_future_times
-from iic.params.runs import plan
+from iic.params.runs import load_plan
 from iic.provenance.agreement import check_plan
 from iic.provenance.earlier import Earlier, confirmed, earlier
 from iic.provenance.environment import code_state, environment, uncommitted_code
@@ -113,7 +113,7 @@ def job(
     target = root / receipt_path
     before = earlier(receipt_path, root)
     check_plan(planned_fingerprint, fingerprint.value, name)
-    if "scale" in wildcards and plan(wildcards["scale"]).scale.real:
+    if "scale" in wildcards and load_plan(wildcards["scale"]).scale.real:
         _warn_of_uncommitted(root)
     inputs, parents = tuple(inputs), tuple(parents)
     by_workflow = [*inputs, *parents] if planned_fingerprint is not None else []
@@ -172,8 +172,10 @@ def _write(receipt: Receipt, kept: Earlier | None, path: Path, root: Path) -> No
     write_bytes(root / path, kept.content)
     log.info(
         "%s: made again with the same bytes; the receipt of %s stays; this check: %s",
-        path, f"{kept.receipt.timing.end:%Y-%m-%d}", check,
-    )  # fmt: skip
+        path,
+        f"{kept.receipt.timing.end:%Y-%m-%d}",
+        check,
+    )
 
 
 @cache
@@ -185,8 +187,9 @@ def _warn_of_uncommitted(root: Path) -> None:
         log.warning(
             "uncommitted changes in %s%s: the receipt of this real run will say dirty, so that its "
             "code is known by its hash alone. To avoid that, stop, commit, and run again",
-            ", ".join(changed[:NAMED]), more,
-        )  # fmt: skip
+            ", ".join(changed[:NAMED]),
+            more,
+        )
 
 
 def _record(path: Path, root: Path, role: str, name: str) -> FileRecord:
@@ -226,7 +229,7 @@ def _remedy(problem: str, read: list[FileRecord], above: list[ParentRecord], roo
                 parent.path
                 for parent in above
                 if record.path
-                in {one.path for one in read_record(root / parent.path, Receipt).outputs}
+                in {output.path for output in read_record(root / parent.path, Receipt).outputs}
             ]
             if makers:
                 return (

@@ -9,7 +9,7 @@ import typer
 
 from iic.cli import workflow
 from iic.params.errors import IICError
-from iic.params.runs import PARAMS, Plan, Run, plan
+from iic.params.runs import PARAMS, Plan, Run, load_plan
 from iic.records.files import RecordError, write_text
 from iic.records.paths import RunPaths
 
@@ -38,7 +38,7 @@ def recluster(
     It is a run of its own, with a row in params/experiments/imc_swav_reclustered.yaml that is
     added where it is missing.
     """
-    base = _base(plan(scale), run)
+    base = _base(load_plan(scale), run)
     if k < 2 or epochs < 1:
         raise IICError(f"--k {k} --epochs {epochs}: at least 2 clusters and 1 epoch are needed")
     for seed in base.seeds:
@@ -49,7 +49,7 @@ def recluster(
                 f"  remedy: iic run --scale {scale} {base.id}, or iic restore"
             )
     name = f"{base.name}_recluster-k{k}_{base.paper_dataset}"
-    if f"{base.dataset}/{name}" not in plan(scale).runs:
+    if f"{base.dataset}/{name}" not in load_plan(scale).runs:
         _add(base, name, k, epochs)
     if start:
         workflow.run([f"{base.dataset}/{name}"], scale)
@@ -84,7 +84,7 @@ def _add(base: Run, name: str, k: int, epochs: int, params: Path = PARAMS) -> No
     """
     file = params / "experiments" / f"{TABLE}.yaml"
     before = file.read_text(encoding="utf-8")
-    many = k > len(plan(base.scale, params).datasets[base.dataset].classes)
+    many = k > len(load_plan(base.scale, params).datasets[base.dataset].classes)
     evaluation = ", evaluation: {matching: many_to_one}" if many else ""
     row = (
         f'  - row: "k = {k} on {base.paper_dataset}, from {base.name}"\n'
@@ -95,11 +95,11 @@ def _add(base: Run, name: str, k: int, epochs: int, params: Path = PARAMS) -> No
         f"schedule: {{epochs: {epochs}}}{evaluation}}}}}\n"
     )
     write_text(file, before.rstrip("\n") + "\n" + row)
-    plan.cache_clear()
+    load_plan.cache_clear()
     try:
-        plan(base.scale, params)
+        load_plan(base.scale, params)
     except IICError:
         write_text(file, before)
-        plan.cache_clear()
+        load_plan.cache_clear()
         raise
     print(f"{file}: row {name} added")

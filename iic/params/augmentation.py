@@ -1,7 +1,8 @@
 """Settings of the random transforms g, at the paper's values (docs/spec/images.md#transforms).
 
-Two families, told apart by ``kind``: `GreyAugmentation` (MNIST, digits) and `ColourAugmentation`
-(STL10, CIFAR, and the finetuning of Table 3 through `Affine` and `Cutout`).
+Three families, told apart by ``kind``: `GreyAugmentation` (MNIST, digits) and `ColourAugmentation`
+(STL10, CIFAR, and the finetuning of Table 3 through `Affine` and `Cutout`) are IIC's, and
+`WarpAugmentation` is what other methods were published with.
 """
 
 from __future__ import annotations
@@ -166,8 +167,53 @@ class ColourAugmentation(Model):
         _fits("crop", self.crop, image_size)
 
 
-AugmentationSettings = Annotated[GreyAugmentation | ColourAugmentation, Field(discriminator="kind")]
-"""Either family; the key ``kind`` says which."""
+class WarpAugmentation(Model):
+    """An affine map, and changes of values; the network sees the image's own channels."""
+
+    kind: Literal["warp"]
+    """Name of the family."""
+    image_channels: Literal[1, 3]
+    """Channels of the images that these transforms take: 1 for grey, 3 for colour."""
+    crop: Pixels
+    """Side of every crop: random for training, at the centre for evaluation."""
+    input_size: Pixels
+    """Side to which every crop is resized: the network's input."""
+    affine: Affine = Affine(probability=1.0)
+    """Random affine map of the transformed image, after the crop."""
+    flip_probability: Probability = 0.0
+    """How often the transformed image is mirrored left to right."""
+    shift: Strength = 0.0
+    """To each channel a number between minus and plus this is added, of pixels in [0, 1]."""
+    contrast: Strength = 0.0
+    """Contrast is scaled by a factor between 1 - this and 1 + this."""
+    saturation: Strength = 0.0
+    """Saturation is scaled by a factor between 1 - this and 1 + this."""
+    hue: Annotated[float, Field(ge=0, le=0.5)] = 0.0
+    """Largest turn of the hue in either direction, in full circles."""
+    noise: Annotated[float, Field(ge=0)] = 0.0
+    """Standard deviation of Gaussian noise in each pixel and channel."""
+
+    @property
+    def output_channels(self) -> int:
+        """Channels that the network sees."""
+        return self.image_channels
+
+    def check(self, image_size: int) -> None:
+        """Compare with the images that the transforms will meet.
+
+        Args:
+            image_size: Side of the (square) images, in pixels.
+
+        Raises:
+            ValueError: The crop is larger than the image; the message begins with the key.
+        """
+        _fits("crop", self.crop, image_size)
+
+
+AugmentationSettings = Annotated[
+    GreyAugmentation | ColourAugmentation | WarpAugmentation, Field(discriminator="kind")
+]
+"""One of the families; the key ``kind`` says which."""
 
 
 def _fits(key: str, side: int, image_size: int) -> None:

@@ -16,7 +16,7 @@ RUN_OF_DATASET = r"^[a-z0-9_]+/[a-z0-9_]+(-[a-z0-9_]+)?$"
 DOTTED = r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)+$"
 
 Selection = Literal["as_published", "as_published_mean", "label_free", "mean_head"]
-Fidelity = Literal["as_published", "corrected"]
+Fidelity = Literal["as_published", "corrected", "own"]
 Kind = Literal["iic", "baseline"]
 """Whose a method is: IIC itself (finetuning of its clusterings included), or another's."""
 Metric = Literal["acc", "miou", "nmi", "ari"]
@@ -148,7 +148,7 @@ class Table(Model):
     def datasets(self) -> tuple[str, ...]:
         """The paper's datasets that it shows, each once."""
         places = self.rows if self.by_fraction else self.columns
-        return tuple(dict.fromkeys(one.dataset for one in places if one.dataset is not None))
+        return tuple(dict.fromkeys(entry.dataset for entry in places if entry.dataset is not None))
 
     def dataset_of(self, row: Row, column: Column) -> str:
         """The paper's dataset of a cell."""
@@ -228,11 +228,6 @@ class Figure(Named):
         if other := sorted({*self.main} - {*self.runs}):
             raise ValueError(f"main: {other[0]!r} is none of runs")
         return self
-
-    @property
-    def reads_artifacts(self) -> bool:
-        """Whether it is drawn from the large files of its runs, which are not in git."""
-        return not {"probabilities", "snapshots"}.isdisjoint(self.reads)
 
 
 class Listing(Named):

@@ -18,14 +18,12 @@ from iic.params.splits import image_count, split_problems
 from iic.params.training import ComputeSettings, ScheduleSettings
 
 
-class FeatureSettings(MethodSettings):
-    """What they have in common: IIC's trunk and transforms, and k-means of the evaluated images.
+class ClusteredFeatureSettings(MethodSettings):
+    """What they have in common: images that are trained on, and k-means of the evaluated ones.
 
     k-means: k-means++ starts, the run of lowest inertia kept.
     """
 
-    network: NetworkSettings
-    augmentation: AugmentationSettings
     k: int = Field(ge=2)
     """Clusters of the evaluated images."""
     splits: tuple[str, ...] = ()
@@ -42,10 +40,9 @@ class FeatureSettings(MethodSettings):
     compute: ComputeSettings = ComputeSettings()
 
     def problems(self, dataset: Dataset) -> Iterator[Problem]:
-        """Whether network, splits, batch and clusters fit the dataset."""
+        """Whether splits, batch and clusters fit the dataset."""
         yield from super().problems(dataset)
         yield from split_problems("splits", self.splits, dataset)
-        yield from fit_problems(self.network, self.augmentation, dataset)
         classes, evaluated = len(dataset.classes), evaluated_images(self.evaluation, dataset)
         if not classes <= self.k <= evaluated:
             yield Problem(
@@ -68,7 +65,14 @@ class FeatureSettings(MethodSettings):
             )
 
     def _cost(
-        self, dataset: Dataset, *, training: int, features: int, predicted: int, between: int = 0
+        self,
+        dataset: Dataset,
+        *,
+        training: int,
+        features: int,
+        predicted: int,
+        between: int = 0,
+        turns: int = 1,
     ) -> Cost:
         """Operations of one training; k-means and principal directions are not counted.
 
@@ -78,9 +82,10 @@ class FeatureSettings(MethodSettings):
             features: Those of its features.
             predicted: Images whose features a prediction takes.
             between: Images whose features are computed before each epoch.
+            turns: Optimiser steps that each batch takes.
         """
         images = image_count(self.splits, dataset)
-        steps = math.ceil(images / self.batch_images)
+        steps = turns * math.ceil(images / self.batch_images)
         predicting = features * predicted
         # features are computed once more for the inertia of the last and of the best epoch
         checkpoints = 2 if steps and self.schedule.epochs else 1
@@ -94,3 +99,15 @@ class FeatureSettings(MethodSettings):
         )
         epochs = math.ceil(cost.steps / steps) if steps else 0
         return replace(cost, evaluation=cost.evaluation + features * between * epochs)
+
+
+class FeatureSettings(ClusteredFeatureSettings):
+    """The same with IIC's trunk and transforms."""
+
+    network: NetworkSettings
+    augmentation: AugmentationSettings
+
+    def problems(self, dataset: Dataset) -> Iterator[Problem]:
+        """Whether network and transforms fit together too."""
+        yield from super().problems(dataset)
+        yield from fit_problems(self.network, self.augmentation, dataset)

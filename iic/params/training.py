@@ -30,14 +30,19 @@ class PairSettings(Model):
         """Distinct images in a batch, n / r."""
         return self.batch_pairs // self.repeats
 
+    originals: Literal["once", "repeated"] = "once"
+    """How often each original of a batch goes through the network: `once`, since repeats would give
+    the same outputs, or as often as it is `repeated`, as in the released code. Losses, gradients
+    and statistics are the same but for rounding; tests prove it."""
+
     def copies(self, batchnorm_parts: int) -> int:
         """How often each original goes through the network for a batch.
 
-        Once: repeats would give the same outputs. As often as it is repeated where BatchNorm
-        normalises parts of the batch apart, since a part may have more copies of one original than
-        of another.
+        As often as it is repeated, whatever `originals` says, where BatchNorm normalises parts of
+        the batch apart: a part may have more copies of one original than of another.
         """
-        return 1 if batchnorm_parts == 1 else self.repeats
+        once = self.originals == "once" and batchnorm_parts == 1
+        return 1 if once else self.repeats
 
     def problems(self, dataset: Dataset, *splits: tuple[str, ...]) -> Iterator[Problem]:
         """Whether the batch divides into the repeats, and there are as many images.

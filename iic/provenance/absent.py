@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from iic.params.runs import Plan
+from iic.provenance import graph
 from iic.provenance.jobs import Job, all_jobs
 from iic.provenance.why import Answer
 from iic.records import paths
 from iic.records.files import RecordError, read_record
+from iic.records.links import Receipts
 from iic.records.receipt import Receipt
 
 MIRROR = "iic restore --scale {scale} --mirror DIR_OR_URL, which has {dataset}/<file>"
@@ -59,6 +61,21 @@ def absent(
     return [*_data(plan, readers, why_not or {}), *_artifacts(plan, root, receipts, readers)]
 
 
+def lost_artifacts(plan: Plan, job: Job, receipts: Receipts) -> list[str]:
+    """Artifacts that `job` reads and that are not here, with what their training took.
+
+    So it costs that to do the job again, where no remote and no mirror has them.
+    """
+    lost = []
+    for edge in graph.edges(plan, job) if job.rule in ("train", "draw") else ():
+        files = [path for path in edge.files if graph.as_made(path) != path]
+        receipt = receipts.receipt(str(edge.parent.receipt))
+        if receipt and any(not (receipts.root / path).exists() for path in files):
+            took = duration(receipt.timing.seconds)
+            lost.append(f"the artifacts of {edge.parent.target}, a training of {took}")
+    return lost
+
+
 def explained(answer: Answer, scale: str) -> bool:
     """Whether a job is left to do for nothing but the absence of data or artifacts."""
     if answer.job.rule in ("download", "prepare"):
@@ -81,12 +98,12 @@ def _receipts(plan: Plan, root: Path) -> Iterator[tuple[Job, Receipt]]:
 def _data(plan: Plan, readers: Readers, why_not: Mapping[str, str]) -> Iterator[Absence]:
     for dataset in plan.datasets:
         folder = f"{paths.prepared_manifest(dataset).parent}/"
-        found = [jobs for path, jobs in readers.items() if path.startswith(folder)]
-        if found:
+        by_file = [jobs for path, jobs in readers.items() if path.startswith(folder)]
+        if by_file:
             reason = f" ({why_not[dataset]})" if dataset in why_not else ""
             yield Absence(
                 f"the data of {dataset} are not here{reason}",
-                f"without them nobody can repeat: {_named(found)}",
+                f"without them nobody can repeat: {_named(by_file)}",
                 MIRROR.format(scale=plan.scale.name, dataset=dataset),
             )
 
@@ -98,9 +115,9 @@ def _artifacts(
     for job, receipt in receipts:
         folder = paths.RESULTS / plan.scale.name / "artifacts"
         lacking = [
-            one.path
-            for one in receipt.outputs
-            if folder in Path(one.path).parents and not (root / one.path).exists()
+            output.path
+            for output in receipt.outputs
+            if folder in Path(output.path).parents and not (root / output.path).exists()
         ]
         needed = [readers[path] for path in lacking if path in readers]
         if needed:
@@ -119,10 +136,10 @@ def _artifacts(
         )
 
 
-def _named(found: Sequence[Mapping[str, Job]]) -> str:
+def _named(readers: Sequence[Mapping[str, Job]]) -> str:
     """The jobs, each once, such as ``training mnist/iic/seed0; drawing figure_3``."""
     kinds: dict[str, list[str]] = defaultdict(list)
-    for job in {name: job for jobs in found for name, job in jobs.items()}.values():
+    for job in {name: job for jobs in readers for name, job in jobs.items()}.values():
         kinds[VERBS[job.rule]].append(job.target)
     parts = []
     for kind, targets in kinds.items():

@@ -30,6 +30,7 @@ SELECTIONS = {
 FIDELITIES = {
     "as_published": "the released code's settings, its deviations from the paper included",
     "corrected": "the settings that the paper's text describes",
+    "own": "a recipe of this project, not the paper's (docs/performance.md)",
 }
 VERDICTS = {
     "reproduced": "ours is within the tolerance, or within twice its standard error over seeds",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from iic.params.runs import plan
+from iic.params.runs import load_plan
 from iic.records.paths import RunPaths
 from tests.cli.cli_helpers import iic, make_clone
 
@@ -22,7 +22,7 @@ def clone(tmp_path: Path) -> Path:
 
 def finish(clone: Path) -> None:
     """Weights of the run to start from, which nothing reads here."""
-    for seed in plan("mini", clone / "params").runs[BASE].seeds:
+    for seed in load_plan("mini", clone / "params").runs[BASE].seeds:
         path = clone / RunPaths("mini", BASE, seed).weights
         path.parent.mkdir(parents=True)
         path.touch()
@@ -37,8 +37,8 @@ def test_a_row_is_added_once_and_planned_with_its_base(clone: Path) -> None:
     assert "row imc_swav_recluster-k7_cifar10 added" in first.text and "added" not in again.text
     after = (clone / TABLE).read_text()
     assert after.startswith(before) and after.count("imc_swav_recluster-k7_cifar10") == 1
-    plan.cache_clear()
-    whole = plan("mini", clone / "params")
+    load_plan.cache_clear()
+    whole = load_plan("mini", clone / "params")
     run = whole.run("cifar10_standin/imc_swav_recluster-k7_cifar10")
     base = whole.base_of(run)
     assert base is not None and base.id == BASE and set(run.seeds) <= set(base.seeds)
@@ -46,8 +46,8 @@ def test_a_row_is_added_once_and_planned_with_its_base(clone: Path) -> None:
     assert (settings["k"], settings["schedule"]["epochs"]) == (7, 3)
     assert settings["evaluation"]["matching"] == "many_to_one"
     assert settings["encoder"] == base.settings.model_dump()["encoder"]
-    assert plan("paper", clone / "params").runs["cifar10/imc_swav_recluster-k7_cifar10"]
-    plan.cache_clear()
+    assert load_plan("paper", clone / "params").runs["cifar10/imc_swav_recluster-k7_cifar10"]
+    load_plan.cache_clear()
 
 
 def test_what_is_refused_leaves_the_table_alone(clone: Path) -> None:

@@ -1,4 +1,4 @@
-"""Triplets and DeepCluster on scikit-learn's digits, 8 x 8 pixels."""
+"""Methods whose features k-means clusters on scikit-learn's digits, 8 x 8 pixels."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
+
 from iic.engine.context import Outcome, RunContext
 from iic.params.loading import validate
 from iic.params.resolve import merged
@@ -14,21 +16,30 @@ from iic.records.paths import RunPaths
 from tests.methods.autoencoders.autoencoder_helpers import digits
 from tests.prepared_data import prepared
 
-SHARED: dict[str, Any] = {
+TRUNK: dict[str, Any] = {
     "network": {"family": "B", "input_size": 8, "in_channels": 1, "channels": [8, 16]},
     "augmentation": {
         "kind": "grey", "crop": 8, "crops": [7, 8], "input_size": 8, "rotation_degrees": 10.0,
     },
+}  # fmt: skip
+SHARED: dict[str, Any] = {
     "k": 10,
     "batch_images": 60,
     "restarts": 4,
     "watch_restarts": 2,
     "schedule": {"epochs": 3, "evaluation_batch": 100},
-}  # fmt: skip
-SPECIAL: dict[str, dict[str, Any]] = {
-    "triplets": {"outputs": 20, "optimiser": {"learning_rate": 1e-3}},
-    "deepcluster": {"clusters": 30, "features": 32, "components": 16},
 }
+SPECIAL: dict[str, dict[str, Any]] = {
+    "triplets": TRUNK | {"outputs": 20, "optimiser": {"learning_rate": 1e-3}},
+    "deepcluster": TRUNK | {"clusters": 30, "features": 32, "components": 16},
+    "what_where": {
+        "autoencoder": {
+            "input_size": 8, "in_channels": 1,
+            "stages": [{"channels": [16], "pool": 2}, {"channels": [32], "pool": 4}],
+        },
+    },
+    "gan": {"networks": {"input_size": 8, "in_channels": 1, "widths": [16, 32]}},
+}  # fmt: skip
 NAMES = list(SPECIAL)
 
 
@@ -44,13 +55,16 @@ def context(
     labelled: bool = True,
     number: int = 300,
     splits: dict[str, int] | None = None,
+    images: np.ndarray | None = None,
     **changes: Any,
 ) -> RunContext[Any]:
     """A run of `name` on the first digits, as the command line would hand it to the method."""
-    images, labels = (one[:number] for one in digits())
+    pictures, labels = (one[:number] for one in digits())
+    if images is not None:
+        pictures = images
     settings = merged(SHARED | SPECIAL[name], changes)
     return RunContext(
-        data=prepared(images, labels if labelled else None, 10, splits),
+        data=prepared(pictures, labels if labelled else None, 10, splits),
         classes=10,
         settings=validate(module(name).Settings, settings, "tests", "settings"),
         seed=seed,

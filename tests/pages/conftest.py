@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from iic.params.runs import plan
+from iic.params.runs import load_plan
 from tests.pages.pages_helpers import ROOT, an_audit, built, laptop_clone
 
 
@@ -28,7 +28,7 @@ def own_laptop(laptop: Path, tmp_path: Path) -> Path:
 @pytest.fixture(scope="session")
 def page(laptop: Path) -> bytes:
     """The page of scale laptop."""
-    return built(plan("laptop", ROOT / "params"), an_audit(), laptop)
+    return built(load_plan("laptop", ROOT / "params"), an_audit(), laptop)
 
 
 @pytest.fixture(scope="session")
@@ -45,9 +45,14 @@ def browser() -> Iterator[Any]:
     options = Options()
     options.binary_location = binary
     for argument in (
-        "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
-        "--no-proxy-server", "--no-first-run", "--disable-background-networking",
-    ):  # fmt: skip
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-dev-shm-usage",
+        "--no-proxy-server",
+        "--no-first-run",
+        "--disable-background-networking",
+    ):
         options.add_argument(argument)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     chrome = webdriver.Chrome(options=options, service=Service(executable_path=driver))

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from iic.params.runs import plan, scale_names
+from iic.params.runs import load_plan, scale_names
 from tests.params.params_helpers import change, copy_of, error_of, only_mnist, parsed, planned
 
 GPU = "scales/gpu.yaml"
@@ -61,9 +61,12 @@ def test_a_shorter_training_is_noted_by_itself(params: Path) -> None:
 def test_a_scale_that_extends_another_adds_to_its_defaults(params: Path) -> None:
     only_mnist(params, "base", "table_1", defaults={"*/iic": {"sub_heads": 2, "gpu": True}})
     only_mnist(
-        params, "top", "table_1", extends="base",
+        params,
+        "top",
+        "table_1",
+        extends="base",
         defaults={"*/iic": {"sub_heads": 3}, "*/iic*": {"threads": 2}},
-    )  # fmt: skip
+    )
     settings = planned(params, "top").run("mnist/iic").settings
     assert (settings.model_dump()["sub_heads"], settings.gpu, settings.threads) == (3, True, 2)
 
@@ -121,7 +124,7 @@ def test_a_default_leaves_folds_apart(params: Path) -> None:
 @pytest.mark.parametrize("scale", scale_names())
 def test_no_two_runs_of_a_table_are_the_same(scale: str) -> None:
     """Whatever a scale changes, an ablation stays one."""
-    whole = plan(scale)
+    whole = load_plan(scale)
     for name in whole.tables:
         seen: dict[str, str] = {}
         for run in whole.table_runs(name):

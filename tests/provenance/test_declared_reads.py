@@ -11,17 +11,17 @@ from typing import get_args
 import pytest
 
 from iic.params.experiments import Figure, Reads
-from iic.params.runs import Plan, plan
+from iic.params.runs import Plan, load_plan
 from iic.records.paths import PREPARED, RunPaths, receipt_of
 from tests.conftest import ROOT, SCALE, clone_to, run_in
 
-FIGURES = plan(SCALE, ROOT / "params").figures
+FIGURES = load_plan(SCALE, ROOT / "params").figures
 
 # The system tells of every file that is opened, also by libraries that are not written in Python.
 # A figure is drawn twice, since the first time modules are read as well.
 WATCH = """
 import ctypes, json, linecache, os, struct, sys
-from iic.params.runs import plan
+from iic.params.runs import load_plan
 from iic.publish.figures.saving import render
 
 OPENED, FOLDER, LOST = 0x20, 0x40000000, 0x4000
@@ -49,13 +49,13 @@ def opened():
                 names.add(f"{watched[watch]}/{name}")
             at += 16 + length
 
-whole, drawn = plan(sys.argv[1]), {}
+plan, drawn = load_plan(sys.argv[1]), {}
 for name in sys.argv[2:]:
     opened()
-    render(whole, name)
-    first = {one for one in opened() if not one.endswith(".py")}
+    render(plan, name)
+    first = {name for name in opened() if not name.endswith(".py")}
     linecache.clearcache()
-    render(whole, name)
+    render(plan, name)
     drawn[name] = sorted(first | opened())
 print(json.dumps(drawn))
 """
@@ -71,7 +71,7 @@ def watched(clone: Path, scale: str, *names: str) -> dict[str, set[str]]:
 @pytest.fixture(scope="module")
 def smoke(finished_tree: Path) -> Plan:
     """What the finished tree holds."""
-    return plan(SCALE, finished_tree / "params")
+    return load_plan(SCALE, finished_tree / "params")
 
 
 @pytest.fixture(scope="module")
@@ -85,37 +85,42 @@ def opened_on_mnist(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[s
     """What those figures of the committed results open that small files are enough for."""
     clone = clone_to(tmp_path_factory.mktemp("mnist") / "clone")
     shutil.copytree(ROOT / "results/laptop", clone / "results/laptop")
-    figures = plan("laptop", clone / "params").figures.items()
-    small = [name for name, one in figures if not one.reads_artifacts and "data" not in one.reads]
+    figures = load_plan("laptop", clone / "params").figures.items()
+    small = [
+        name
+        for name, figure in figures
+        if {"probabilities", "snapshots", "data"}.isdisjoint(figure.reads)
+    ]
     return watched(clone, "laptop", *small)
 
 
-def of_kind(whole: Plan, name: str, kind: Reads) -> set[str]:
+def of_kind(plan: Plan, name: str, kind: Reads) -> set[str]:
     """The files of a kind, of all runs that a figure shows."""
-    places = [RunPaths(whole.scale.name, run.id, seed) for run, seed in whole.figure_places(name)]
+    places = [RunPaths(plan.scale.name, run.id, seed) for run, seed in plan.figure_places(name)]
     if kind != "data":
-        return {str(getattr(place, kind)) for place in places}
-    folders = {PREPARED / place.run.split("/")[0] for place in places}
+        return {str(getattr(run_paths, kind)) for run_paths in places}
+    folders = {PREPARED / run_paths.run.split("/")[0] for run_paths in places}
     arrays = ("data.json", "images.npy", "labels.npy")
     return {f"{folder}/{file}" for folder in folders for file in arrays}
 
 
-def undeclared(whole: Plan, name: str, opened: set[str]) -> set[str]:
+def undeclared(plan: Plan, name: str, opened: set[str]) -> set[str]:
     """Files that a figure opens unasked: neither declared, nor what vouches for its runs."""
-    figure = whole.figures[name]
-    allowed = set(figure.files).union(*(of_kind(whole, name, kind) for kind in figure.reads))
-    for run, seed in whole.figure_places(name):
-        place = RunPaths(whole.scale.name, run.id, seed)
+    figure = plan.figures[name]
+    allowed = set(figure.files).union(*(of_kind(plan, name, kind) for kind in figure.reads))
+    for run, seed in plan.figure_places(name):
+        run_paths = RunPaths(plan.scale.name, run.id, seed)
         allowed |= {
-            str(path) for path in (place.evaluation, receipt_of(place.evaluation), place.receipt)
+            str(path)
+            for path in (run_paths.evaluation, receipt_of(run_paths.evaluation), run_paths.receipt)
         }
     return opened - allowed
 
 
-def unread(whole: Plan, name: str, opened: set[str]) -> set[str]:
+def unread(plan: Plan, name: str, opened: set[str]) -> set[str]:
     """Kinds that a figure declares and never opens."""
-    reads = whole.figures[name].reads
-    return {kind for kind in reads if of_kind(whole, name, kind).isdisjoint(opened)}
+    reads = plan.figures[name].reads
+    return {kind for kind in reads if of_kind(plan, name, kind).isdisjoint(opened)}
 
 
 @pytest.mark.parametrize("name", FIGURES)
@@ -140,15 +145,15 @@ def test_a_wrong_declaration_is_noticed(
 ) -> None:
     files = opened["figure_3"]
     wrong = smoke.figures["figure_3"].model_copy(update={"reads": reads})
-    whole = replace(smoke, figures={"figure_3": wrong})
+    plan = replace(smoke, figures={"figure_3": wrong})
     needed = {"snapshots", "data"}
-    assert unread(whole, "figure_3", files) == set(reads) - needed
+    assert unread(plan, "figure_3", files) == set(reads) - needed
     missed = needed - set(reads)
-    found = undeclared(whole, "figure_3", files)
-    assert {kind for kind in missed if found & of_kind(whole, "figure_3", kind)} == missed
+    reads_there = undeclared(plan, "figure_3", files)
+    assert {kind for kind in missed if reads_there & of_kind(plan, "figure_3", kind)} == missed
     of_figure_4 = smoke.figures["figure_4"].model_copy(update={"files": ()})
-    whole = replace(smoke, figures={"figure_4": of_figure_4})
-    assert undeclared(whole, "figure_4", opened["figure_4"]) == {"iic/objective/clustering.py"}
+    plan = replace(smoke, figures={"figure_4": of_figure_4})
+    assert undeclared(plan, "figure_4", opened["figure_4"]) == {"iic/objective/clustering.py"}
 
 
 def test_a_declaration_that_makes_no_sense_is_refused() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from iic.params.runs import plan
+from iic.params.runs import load_plan
 from iic.provenance.status import status
 from iic.provenance.unfinished import Standing, end_of, standings
 from iic.records import paths
@@ -28,7 +28,7 @@ def logged(root: Path, log: Path, text: str) -> None:
 
 
 def stand(root: Path, run: str, seed: int = 0) -> Standing:
-    whole = plan(SCALE)
+    whole = load_plan(SCALE)
     return standings(whole, status(whole, root), root)[run, seed]
 
 
@@ -88,8 +88,9 @@ def test_what_was_not_reached_is_told_from_what_failed_and_what_was_killed(tmp_p
     )
     base = stand(tmp_path, "stl10_standin/finetune")
     assert (base.state, base.reason) == (
-        "not reached", "it starts from stl10_standin/iic_star-features seed 0, which has no result"
-    )  # fmt: skip
+        "not reached",
+        "it starts from stl10_standin/iic_star-features seed 0, which has no result",
+    )
 
 
 def test_data_that_could_not_be_had_are_named(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from iic.records.evaluation import Evaluation
 from iic.records.files import read_record, write_record
 from iic.records.paths import RunPaths
 from tests.publish.publish_helpers import make_plan, write_evaluation, write_published
-from tests.publish.test_tables import lines_of, one
+from tests.publish.test_tables import lines_of, only_line
 
 TABLE = Table(
     name="scores",
@@ -69,7 +69,7 @@ def test_each_column_has_its_metric_and_best_rows_the_best_seed(tmp_path: Path) 
         ("K-means, best", "MNIST NMI"): ("nmi", "", "42.00", "", ""),
         ("K-means, best", "MNIST ARI"): ("ari", "90.5", "7.00", "", ""),
     }
-    assert one(lines, row="K-means, best", paper_column="MNIST ARI")["n_seeds"] == "3"
+    assert only_line(lines, row="K-means, best", paper_column="MNIST ARI")["n_seeds"] == "3"
     text = built.md.decode()
     assert "the best of the seeds, by this score alone" in text and "MNIST ARI" in text
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from iic.params.runs import plan, scale_names
+from iic.params.runs import load_plan, scale_names
 from iic.provenance import jobs
 from iic.records import paths
 from tests.workflow.workflow_helpers import ROOT, edit, iic, planned, snakemake
@@ -20,26 +20,28 @@ TARGETS = (
 SCALES = [name for name in scale_names(ROOT / "params") if name != "smoke"]
 
 
-@pytest.mark.parametrize(("scale", "by_name"), [("mini", False), *((one, True) for one in SCALES)])
+@pytest.mark.parametrize(
+    ("scale", "by_name"), [("mini", False), *((scale, True) for scale in SCALES)]
+)
 def test_a_bare_clone_plans_the_whole_dag(clone: Path, scale: str, by_name: bool) -> None:
     # reference results are in git, and what lies there is not planned
     shutil.rmtree(clone / "results", ignore_errors=True)
-    whole = plan(scale)
+    plan = load_plan(scale)
     # what `make` asks for; and at every scale, everything by its name
-    named = [*TARGETS, *whole.tables, *whole.listings, *whole.figures] if by_name else []
+    named = [*TARGETS, *plan.tables, *plan.listings, *plan.figures] if by_name else []
     listed = planned(clone, *named, scale=scale if by_name else None)
-    for kind, wanted in {
-        "Obtaining": len(whole.datasets),
-        "Turning": len(whole.datasets),
-        "Training": sum(len(run.seeds) for run in whole.runs.values()),
-        "Scoring": sum(len(run.seeds) for run in whole.runs.values()),
-        "Writing": len(whole.tables) + len(whole.listings),
-        "Drawing": len(whole.figures),
+    for kind, expected in {
+        "Obtaining": len(plan.datasets),
+        "Turning": len(plan.datasets),
+        "Training": sum(len(run.seeds) for run in plan.runs.values()),
+        "Scoring": sum(len(run.seeds) for run in plan.runs.values()),
+        "Writing": len(plan.tables) + len(plan.listings),
+        "Drawing": len(plan.figures),
         "Auditing": 1,
         "Gathering": 1,
     }.items():
-        assert sum(job.startswith(kind) for job in listed) == wanted > 0, kind
-    dataset = next(iter(whole.scale.datasets.values()))
+        assert sum(job.startswith(kind) for job in listed) == expected > 0, kind
+    dataset = next(iter(plan.scale.datasets.values()))
     assert f"Training iic on {dataset} with seed 0." in listed
 
 
@@ -47,8 +49,10 @@ def test_a_bare_clone_plans_the_whole_dag(clone: Path, scale: str, by_name: bool
 def test_a_run_or_a_seed_of_it_is_a_target(clean: Path, target: str, seeds: int) -> None:
     listed = planned(clean, target, scale="mini")
     kinds = Counter(message.split(" on ")[0] for message in listed)
-    data = {"Obtaining the raw files of digits and checking them by size and hash.": 1,
-            "Turning the raw files of digits into arrays.": 1}  # fmt: skip
+    data = {
+        "Obtaining the raw files of digits and checking them by size and hash.": 1,
+        "Turning the raw files of digits into arrays.": 1,
+    }
     assert kinds == {**data, "Training kmeans": seeds, "Scoring kmeans": seeds}
     assert f"Training kmeans on digits with seed {seeds - 1 or 1}." in listed
 
@@ -66,7 +70,7 @@ def test_more_seeds_are_a_scale_of_ones_own(clone: Path) -> None:
 
 def test_a_table_trains_what_it_shows_alone(clean: Path) -> None:
     listed = planned(clean, "table_1", scale="paper")
-    shown = sum(len(run.seeds) for run in plan("paper").table_runs("table_1"))
+    shown = sum(len(run.seeds) for run in load_plan("paper").table_runs("table_1"))
     assert sum(message.startswith("Training") for message in listed) == shown == 150
 
 
@@ -74,15 +78,15 @@ def test_rules_write_where_the_records_say(clean: Path) -> None:
     """The patterns in the rules and those in iic.records.paths are the same."""
     said = snakemake(clean, "--summary", scale="smoke").said
     rows = [line.split("\t") for line in said.splitlines() if "\t" in line][1:]
-    whole = plan("smoke")
-    wanted = {str(path("smoke")) for path in (paths.audit_report, paths.audit_page)}
-    for job in (*jobs.all_jobs(whole), jobs.report("smoke")):
-        wanted |= {str(job.receipt), *map(str, job.outputs)}
+    plan = load_plan("smoke")
+    written = {str(path("smoke")) for path in (paths.audit_report, paths.audit_page)}
+    for job in (*jobs.all_jobs(plan), jobs.report("smoke")):
+        written |= {str(job.receipt), *map(str, job.outputs)}
         if job.rule == "train":
-            place = paths.RunPaths("smoke", job.wildcards["run"], int(job.wildcards["seed"]))
-            inside = {place.weights, place.probabilities, place.snapshots}
-            wanted = wanted - set(map(str, inside)) | {str(place.artifacts)}
-    assert {row[0] for row in rows} == wanted
+            run_paths = paths.RunPaths("smoke", job.wildcards["run"], int(job.wildcards["seed"]))
+            inside = {run_paths.weights, run_paths.probabilities, run_paths.snapshots}
+            written = written - set(map(str, inside)) | {str(run_paths.artifacts)}
+    assert {row[0] for row in rows} == written
 
 
 @pytest.mark.parametrize(

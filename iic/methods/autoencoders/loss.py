@@ -103,7 +103,7 @@ class Plain:
 
 
 @dataclass(frozen=True)
-class Sparse:
+class SparseCode:
     """Reconstruction from a sigmoid code whose units are active in a share `rho` of the images.
 
     Args:
@@ -123,6 +123,34 @@ class Sparse:
     def code(self, outputs: Tensor) -> Tensor:
         """Activations in (0, 1)."""
         return outputs.sigmoid()
+
+
+@dataclass(frozen=True)
+class SparseHidden:
+    """Reconstruction from a linear code, by way of hidden units of which few are active.
+
+    The encoder gives the code and, beside it, the activations of the last hidden units
+    (`iic.methods.autoencoders.sparse_network`).
+
+    Args:
+        rho: Mean activation that is wanted.
+        beta: Weight of the divergence from it.
+        length: Numbers of the code.
+    """
+
+    rho: float
+    beta: float
+    length: int
+
+    def loss(self, encode: Layer, decode: Layer, images: Tensor, draw: torch.Generator) -> Tensor:
+        """Half the squared error, and `beta` times the divergence over the batch."""
+        outputs = encode(images)
+        penalty = self.beta * sparsity_divergence(outputs[:, self.length :], self.rho)
+        return squared_error(decode(self.code(outputs)), images) + penalty
+
+    def code(self, outputs: Tensor) -> Tensor:
+        """The encoder's linear output, without the hidden units."""
+        return outputs[:, : self.length]
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,11 @@ the encoder.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from iic.params.base import Model, Problem
-from iic.params.datasets import Dataset
+from iic.params.base import Model
 
 Widths = Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(strict=False, min_length=1)]
 
@@ -77,22 +75,3 @@ class AutoencoderSettings(Model):
                 f"at least 2 pixels left: a multiple of {step} is needed, at least {2 * step}"
             )
         return self
-
-    def problems(self, dataset: Dataset) -> Iterator[Problem]:
-        """Whether the images are square, of these channels, and divide into the input's pixels."""
-        image = dataset.image
-        if self.in_channels != image.channels:
-            yield Problem(
-                "autoencoder.in_channels",
-                f"{self.in_channels} channels, but the images of {dataset.title} have "
-                f"{image.channels}",
-                str(image.channels),
-            )
-        side = image.height
-        if image.height != image.width or self.input_size > side or side % self.input_size:
-            yield Problem(
-                "autoencoder.input_size",
-                f"{self.input_size} pixels, but the images of {dataset.title} have "
-                f"{image.height} x {image.width}",
-                "a divisor of the side of square images",
-            )

@@ -12,6 +12,7 @@ from iic.methods.autoencoders.network_settings import AutoencoderSettings
 from iic.params.base import Model, Problem
 from iic.params.cost import Cost, evaluated_images, scheduled
 from iic.params.datasets import Dataset
+from iic.params.fit import image_problems
 from iic.params.method import MethodSettings
 from iic.params.operations import Count, NetworkPass
 from iic.params.splits import image_count, split_problems
@@ -84,7 +85,7 @@ class ReconstructionSettings(MethodSettings):
         """Whether network, splits, batch and clusters fit the dataset."""
         yield from super().problems(dataset)
         yield from split_problems("splits", self.splits, dataset)
-        yield from self.autoencoder.problems(dataset)
+        yield from image_problems("autoencoder", self.autoencoder, dataset)
         classes, evaluated = len(dataset.classes), evaluated_images(self.evaluation, dataset)
         if not classes <= self.k <= evaluated:
             yield Problem(

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from iic.engine.context import RunContext
 from iic.engine.feature_task import FeatureTask, Points, Restarts
+from iic.engine.plain_images import plain_images
 from iic.methods.autoencoders.codes import scaled
 from iic.methods.autoencoders.loss import Objective
 from iic.methods.autoencoders.network import Autoencoder
@@ -38,9 +39,7 @@ class CodeTask(FeatureTask[N]):
 
     def inputs(self, indices: Tensor) -> Tensor:
         """Images in [0, 1] at the network's size, (U, C, s, s) float32."""
-        images = self.store.batch(indices).float() / 255
-        factor = images.shape[-1] // self.settings.autoencoder.input_size
-        return nn.functional.avg_pool2d(images, factor) if factor > 1 else images
+        return plain_images(self.store, indices, self.settings.autoencoder.input_size)
 
     def evaluate(self, indices: Tensor) -> Tensor:
         """Codes of images, (n, d)."""

@@ -6,7 +6,6 @@ import math
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -14,6 +13,7 @@ from iic.augment.colour import ColourPipeline
 from iic.engine.context import RunContext
 from iic.engine.device import moved
 from iic.engine.image_task import ImageTask
+from iic.engine.labelled import class_labels, labelled_images
 from iic.engine.pretrained import load_parts
 from iic.methods.finetune.network import Classifier
 from iic.params.errors import IICError
@@ -47,13 +47,8 @@ class ClassificationTask(ImageTask[Classifier]):
             # each crop is an image of a batch
             self.evaluation_batch = max(1, self.evaluation_batch // CROPS)
         self._augmentation = ColourPipeline(self.settings.augmentation)
-        labels, number = context.data.labels, len(self.training)
-        if labels is None or (labels[self.training.numpy()] < 0).any():
-            raise IICError(
-                f"{context.name}: trains on labels, and some of its {number:,} training "
-                f"images have none: name labelled splits under `splits`"
-            )
-        self._labels = torch.from_numpy(np.asarray(labels)).to(device)
+        number = len(self.training)
+        self._labels = class_labels(context, device)
         if number % self.batch_images == 1:
             raise IICError(
                 f"{context.name}: batch_images: {self.batch_images} leaves a batch of one of "
@@ -88,17 +83,7 @@ class ClassificationTask(ImageTask[Classifier]):
     @cached_property
     def training(self) -> Tensor:
         """Images of the splits, or of one predefined fold, (n,)."""
-        fold = self.settings.fold
-        if fold is None:
-            return torch.from_numpy(self.context.data.indices(self.settings.splits))
-        manifest = self.context.data.manifest
-        folds = manifest.folds or ()
-        if fold >= len(folds):
-            raise IICError(
-                f"{self.context.name}: fold: {fold}, but {manifest.dataset} has {len(folds)} "
-                "predefined folds"
-            )
-        return torch.tensor(folds[fold], dtype=torch.int64)
+        return labelled_images(self.context, self.settings.splits, self.settings.fold)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Trunk and classifier, each with its learning rate."""

@@ -44,15 +44,26 @@ class ClusteringTask(PairTask[ClusteringNetwork], AugmentedTask[ClusteringNetwor
             draw: Source of the transforms' parameters.
         """
         images = self.store.batch(indices)
-        repeats, copies = self.settings.pairs.repeats, self.copies
-        originals = self.augmentation.original(images, draw).repeat(copies, 1, 1, 1)
-        transformed = self.augmentation.transformed(images, repeats, draw)
-        with self.originals.counted(len(images), repeats // copies):
-            z = self.assigned(originals, head)
+        originals = self.augmentation.original(images, draw)
+        transformed = self.augmentation.transformed(images, self.settings.pairs.repeats, draw)
+        return self.loss_of(originals, transformed, head)
+
+    def loss_of(self, originals: Tensor, transformed: Tensor, head: str) -> Tensor:
+        """The same of network inputs.
+
+        Args:
+            originals: (U, C, S, S).
+            transformed: All originals' first transforms, then their second, ..., (r U, C, S, S).
+            head: As for `loss`.
+        """
+        copies = self.copies
+        repeats = len(transformed) // len(originals) // copies
+        with self.originals.counted(len(originals), repeats):
+            z = self.assigned(originals.repeat(copies, 1, 1, 1), head)
         z_transformed = self.assigned(transformed, head)
         losses: dict[str, Tensor] = {}
         for name, own in z.items():
-            summed = z_transformed[name].view(repeats // copies, *own.shape).sum(dim=0)
+            summed = z_transformed[name].view(repeats, *own.shape).sum(dim=0)
             losses[name] = clustering_loss(own, summed, self.settings.heads[name].lam)
         if head != TOGETHER:
             return losses[head]

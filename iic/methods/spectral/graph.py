@@ -1,7 +1,8 @@
 """The graph of nearest neighbours, and its leading eigenvectors (torch-free).
 
-What `iic.methods.spectral.method` clusters. All of it is deterministic: the search is exact, and
-the iterations for the eigenvectors start from seeded vectors.
+What `iic.methods.spectral.method` clusters. All of it is deterministic: the search for neighbours
+is exact (`iic.engine.clustering.neighbours`), and the iterations for the eigenvectors start from
+seeded vectors.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array, diags_array
 from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import ArpackNoConvergence, eigsh
-from sklearn.neighbors import NearestNeighbors
 
 from iic.params.errors import IICError
 
@@ -25,45 +25,12 @@ Indices = NDArray[np.int64]
 
 SCALE_NEIGHBOUR = 7
 """The neighbour whose distance is a point's local scale (Zelnik-Manor and Perona, NIPS 2004)."""
-BLOCK = 8192
-"""Points whose neighbours are searched at once. scikit-learn works in pieces of 256 anyway: so many
-give each thread pieces of its own, and fewer would only let a signal in more often."""
 DENSE = 500
 """Up to so many points a piece of the graph is solved as a full matrix, in which Lanczos may be
 short of dimensions: 2 MB, a tenth of a second."""
 VANISHING = 1e-18
 """A point whose affinities add up to less than this share of the largest sum has no edges: its part
 of an eigenvector goes with the root of the sum, and would drown in rounding."""
-
-
-def nearest(points: NDArray[np.float32], count: int) -> tuple[Floats, Indices]:
-    """The `count` nearest other points of each point, by brute force and in constant memory.
-
-    Args:
-        points: (n, d).
-        count: Neighbours, fewer than n.
-
-    Returns:
-        Distances (n, count), ascending, and indices (n, count).
-
-    Raises:
-        IICError: There are too few points.
-    """
-    number = len(points)
-    if count >= number:
-        raise IICError(f"{count} neighbours of each of {number} images\n  remedy: fewer neighbours")
-    search = NearestNeighbors(n_neighbors=count + 1, algorithm="brute").fit(points)
-    distances = np.empty((number, count))
-    neighbours = np.empty((number, count), np.int64)
-    for start in range(0, number, BLOCK):
-        block = slice(start, min(start + BLOCK, number))
-        far, which = search.kneighbors(points[block])
-        # the point itself is left out; where as many copies of it come first, one of them is
-        other = which != np.arange(block.start, block.stop)[:, None]
-        other[other.all(1), -1] = False
-        distances[block] = far[other].reshape(-1, count)
-        neighbours[block] = which[other].reshape(-1, count)
-    return distances, neighbours
 
 
 def affinity(distances: Floats, neighbours: Indices) -> Any:
@@ -123,8 +90,11 @@ def embedding(
     if pieces > 1 or len(kept) < len(degrees):
         log.info(
             "%s: the graph has %s pieces, the largest of %s images; %s images are without edges",
-            name, f"{pieces:,}", f"{sizes.max():,}", f"{len(degrees) - len(kept):,}",
-        )  # fmt: skip
+            name,
+            f"{pieces:,}",
+            f"{sizes.max():,}",
+            f"{len(degrees) - len(kept):,}",
+        )
     if pieces > k:
         raise IICError(
             f"{name}: the graph falls into {pieces:,} pieces, which leaves open how {k} clusters "
@@ -134,18 +104,18 @@ def embedding(
     for index in range(pieces):
         members = np.flatnonzero(piece == index)
         # one for every other piece is spoken for
-        wanted = min(k - pieces + 1, len(members))
-        of_piece, inside = _leading(normalised[members][:, members], wanted, seed, name)
-        block = np.zeros((len(degrees), wanted))
+        number = min(k - pieces + 1, len(members))
+        of_piece, inside = _leading(normalised[members][:, members], number, seed, name)
+        block = np.zeros((len(degrees), number))
         block[kept[members]] = inside
         vectors = np.hstack([vectors, block])
-        values += [(place > 0, -value) for place, value in enumerate(of_piece)]
+        values += [(rank > 0, -value) for rank, value in enumerate(of_piece)]
     order = sorted(range(len(values)), key=values.__getitem__)[:k]
     rows = vectors[:, order]
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
     rows = np.divide(rows, lengths, out=np.zeros_like(rows), where=lengths > 0)
     _adopt(rows, neighbours, kept)
-    return rows, np.array([-values[one][1] for one in order])
+    return rows, np.array([-values[column][1] for column in order])
 
 
 def _leading(matrix: Any, count: int, seed: int, name: str) -> tuple[Floats, Floats]:

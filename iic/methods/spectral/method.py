@@ -93,8 +93,9 @@ def train(context: RunContext[Settings]) -> Outcome:
     from threadpoolctl import threadpool_limits
 
     from iic.engine.clustering.kmeans import kmeans
+    from iic.engine.clustering.neighbours import nearest
     from iic.engine.context import Checkpoint, Outcome
-    from iic.methods.spectral.graph import affinity, embedding, nearest
+    from iic.methods.spectral.graph import affinity, embedding
 
     settings, chosen = context.settings, context.protocol.images
     pixels = int(np.prod(context.data.images.shape[1:]))
@@ -107,16 +108,20 @@ def train(context: RunContext[Settings]) -> Outcome:
         rows, values = embedding(
             affinity(distances, neighbours), neighbours, settings.k, context.seed, context.name
         )
-    found = kmeans(
-        rows, settings.k, seed=context.seed, threads=settings.threads,
-        restarts=settings.restarts, max_iterations=settings.max_iterations,
-    )  # fmt: skip
-    checkpoint = Checkpoint(0, found.clusters[:, None], (found.inertia,))
+    clustering = kmeans(
+        rows,
+        settings.k,
+        seed=context.seed,
+        threads=settings.threads,
+        restarts=settings.restarts,
+        max_iterations=settings.max_iterations,
+    )
+    checkpoint = Checkpoint(0, clustering.clusters[:, None], (clustering.inertia,))
     return Outcome(
         last=checkpoint,
         best_label=None if context.data.labels is None else checkpoint,
         k=settings.k,
-        tensors={"centres": found.centres, "eigenvalues": values},
+        tensors={"centres": clustering.centres, "eigenvalues": values},
     )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from iic.params.runs import Plan
 from iic.provenance import fingerprint
+from iic.provenance.absent import lost_artifacts
 from iic.provenance.changes import Change, acceptance_of, changes, changes_since
 from iic.provenance.jobs import Job, all_jobs
 from iic.records.files import sha256_file
@@ -38,13 +39,15 @@ class Tree:
     @cached_property
     def present(self) -> list[tuple[Job, Receipt]]:
         """Jobs of the plan with a readable receipt."""
-        found = ((job, self.receipt(str(job.receipt))) for job in self.jobs)
-        return [(job, receipt) for job, receipt in found if receipt is not None]
+        receipts = ((job, self.receipt(str(job.receipt))) for job in self.jobs)
+        return [(job, receipt) for job, receipt in receipts if receipt is not None]
 
     @cached_property
     def wrote(self) -> dict[str, str]:
         """Content, by hash, that a receipt of this scale vouches for -> its path."""
-        return {one.sha256: one.path for _, receipt in self.present for one in receipt.outputs}
+        return {
+            output.sha256: output.path for _, receipt in self.present for output in receipt.outputs
+        }
 
     @property
     def damaged(self) -> dict[str, str]:
@@ -75,7 +78,7 @@ class Tree:
     @property
     def hashed(self) -> int:
         """Number of files whose content was read."""
-        return sum(one is not None for one in self._hashes.values())
+        return sum(digest is not None for digest in self._hashes.values())
 
     def restorable(self, path: str) -> bool:
         """Whether the file is kept outside git, so that its absence says nothing.
@@ -84,6 +87,10 @@ class Tree:
         known from the receipts that stand in git.
         """
         return path.startswith(("data/", f"results/{self.scale}/artifacts/"))
+
+    def cost(self, job: Job) -> str:
+        """What doing `job` again costs beyond itself: trainings whose artifacts are not here."""
+        return " and ".join(lost_artifacts(self.plan, job, self.receipts))
 
     def current(self, job: Job) -> Fingerprint:
         """The fingerprint of `job` with the code and settings as they are now."""

@@ -10,7 +10,8 @@ from torch.distributions import Bernoulli, Normal, kl_divergence
 from iic.methods.autoencoders.loss import (
     Denoising,
     Plain,
-    Sparse,
+    SparseCode,
+    SparseHidden,
     Variational,
     bernoulli_error,
     masked,
@@ -122,11 +123,30 @@ def test_the_sparse_code_is_a_sigmoid_that_is_also_decoded() -> None:
         return IMAGES
 
     outputs = random(6, 5)
-    loss = Sparse(rho=0.1, beta=2.0).loss(lambda _: outputs, decode, IMAGES, source())
+    loss = SparseCode(rho=0.1, beta=2.0).loss(lambda _: outputs, decode, IMAGES, source())
     torch.testing.assert_close(seen[0], outputs.sigmoid())
-    torch.testing.assert_close(Sparse(0.1, 2.0).code(outputs), outputs.sigmoid())
+    torch.testing.assert_close(SparseCode(0.1, 2.0).code(outputs), outputs.sigmoid())
     # a perfect reconstruction leaves the penalty alone
     assert float(loss) == pytest.approx(2 * float(sparsity_divergence(outputs.sigmoid(), 0.1)))
+
+
+def test_sparse_hidden_units_are_penalised_and_the_code_before_them_is_decoded() -> None:
+    objective = SparseHidden(rho=0.1, beta=2.0, length=3)
+    outputs = torch.cat([random(6, 3), random(6, 5).sigmoid()], dim=1).requires_grad_()
+    seen: list[Tensor] = []
+
+    def decode(code: Tensor) -> Tensor:
+        seen.append(code)
+        return IMAGES + code.sum() * 0
+
+    loss = objective.loss(lambda _: outputs, decode, IMAGES, source())
+    assert torch.equal(seen[0], outputs[:, :3]) and torch.equal(objective.code(outputs), seen[0])
+    assert loss.item() == pytest.approx(2 * sparsity_divergence(outputs[:, 3:], 0.1).item())
+    (slope,) = torch.autograd.grad(loss, outputs)
+    # d KL / d mean, one sixth of it for each image
+    mean = outputs[:, 3:].detach().mean(dim=0)
+    expected = 2 * ((1 - 0.1) / (1 - mean) - 0.1 / mean) / 6
+    torch.testing.assert_close(slope, torch.cat([torch.zeros(3), expected]).expand(6, 8).double())
 
 
 @pytest.mark.parametrize("likelihood", ["bernoulli", "gaussian"])

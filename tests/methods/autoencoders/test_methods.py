@@ -92,7 +92,7 @@ def test_the_outcome_is_what_the_command_line_writes(
         assert len(checkpoint.losses) == 1 and checkpoint.losses[0] > 0
     assert outcome.probabilities is None
     assert outcome.deterministic and outcome.precision == "float32"
-    network = Autoencoder(*_shape(tmp_path, name, changes))
+    network = _task(context(tmp_path, name, **changes), name).network
     for kind in ("last", "best_label"):
         weights = {
             key.removeprefix(f"{kind}."): torch.from_numpy(value)
@@ -102,11 +102,6 @@ def test_the_outcome_is_what_the_command_line_writes(
         network.load_state_dict(weights)
     assert [entry["epoch"] for entry in outcome.history] == [0, 1, 2, 3]
     assert [entry["head"] for entry in outcome.history] == [[], *[["reconstruction"]] * 3]
-
-
-def _shape(folder: Path, name: str, changes: dict[str, Any]) -> tuple[Any, int]:
-    settings = context(folder, name, **changes).settings
-    return settings.autoencoder, settings.code_outputs
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -130,10 +125,12 @@ def test_without_labels_training_is_the_same(tmp_path: Path, name: str) -> None:
 def test_the_four_differ_by_their_objectives_alone(tmp_path: Path) -> None:
     """Same seed, same first weights; after training other ones."""
     start, end = (
-        {name: train(tmp_path / f"{name}{epochs}", name, schedule={"epochs": epochs})
-         for name in ("ae", "sparse_ae", "denoising_ae")}
+        {
+            name: train(tmp_path / f"{name}{epochs}", name, schedule={"epochs": epochs})
+            for name in ("ae", "sparse_ae", "denoising_ae")
+        }
         for epochs in (0, 1)
-    )  # fmt: skip
+    )
     weight = "last.encoder.1.weight"
     for name in ("sparse_ae", "denoising_ae"):
         one, other = (outcome[name].tensors for outcome in (start, end))
@@ -143,9 +140,11 @@ def test_the_four_differ_by_their_objectives_alone(tmp_path: Path) -> None:
         assert (other[weight] != trained[weight]).any()
 
 
-def codes(folder: Path, name: str, outcome: Outcome, number: int) -> tuple[np.ndarray, np.ndarray]:
+def codes(
+    folder: Path, name: str, outcome: Outcome, number: int, **changes: Any
+) -> tuple[np.ndarray, np.ndarray]:
     """Encoder's outputs and clustered codes of the images under the last weights."""
-    run = context(folder, name, number=number)
+    run = context(folder, name, number=number, **changes)
     task = _task(run, name)
     weights = {
         key.removeprefix("last."): torch.from_numpy(value)
@@ -172,24 +171,41 @@ def _task(run: Any, name: str) -> ReconstructionTask:
     return task
 
 
-def test_the_sparse_code_is_sparse(tmp_path: Path) -> None:
+@pytest.mark.parametrize("penalised", ["hidden", "code"])
+def test_the_penalised_units_are_sparse(tmp_path: Path, penalised: str) -> None:
     """Each unit's mean activation is near rho, and without the penalty it is not."""
     means = {}
     for beta in (3.0, 1e-9):
+        own: dict[str, Any] = {"penalised": penalised}
         outcome = train(
-            tmp_path / str(beta), "sparse_ae", beta=beta, number=600, schedule={"epochs": 25}
+            tmp_path / str(beta), "sparse_ae", beta=beta, number=600, schedule={"epochs": 25}, **own
         )
-        outputs, code = codes(tmp_path, "sparse_ae", outcome, 600)
-        np.testing.assert_allclose(code, 1 / (1 + np.exp(-outputs)), rtol=1e-5, atol=1e-7)
-        means[beta] = code.mean(axis=0)
+        outputs, code = codes(tmp_path, "sparse_ae", outcome, 600, **own)
+        units = outputs[:, 10:] if penalised == "hidden" else code
+        assert units.shape == (600, 128 if penalised == "hidden" else 10)
+        assert units.min() >= 0 and units.max() <= 1
+        means[beta] = units.mean(axis=0)
     assert means[3.0].mean() == pytest.approx(0.05, abs=0.03)
     assert means[3.0].max() < 0.15
     assert means[1e-9].mean() > 0.2
 
 
+def test_the_code_of_sparse_hidden_units_is_linear_in_them(tmp_path: Path) -> None:
+    """As the code of the plain autoencoder; it is not between 0 and 1."""
+    outcome = train(tmp_path, "sparse_ae")
+    outputs, code = codes(tmp_path, "sparse_ae", outcome, 300)
+    weights = outcome.tensors or {}
+    prefix = "last.encoder.7.to_code"
+    expected = outputs[:, 10:] @ weights[f"{prefix}.weight"].T + weights[f"{prefix}.bias"]
+    np.testing.assert_allclose(code, expected, atol=1e-5)
+    np.testing.assert_array_equal(code, outputs[:, :10])
+    assert code.min() < 0 or code.max() > 1
+
+
 def test_rho_is_heeded(tmp_path: Path) -> None:
     outcome = train(tmp_path, "sparse_ae", rho=0.3, number=600, schedule={"epochs": 25})
-    assert codes(tmp_path, "sparse_ae", outcome, 600)[1].mean() == pytest.approx(0.3, abs=0.05)
+    outputs, _ = codes(tmp_path, "sparse_ae", outcome, 600)
+    assert outputs[:, 10:].mean() == pytest.approx(0.3, abs=0.05)
 
 
 def test_the_denoiser_removes_noise_better_than_the_plain_autoencoder(tmp_path: Path) -> None:

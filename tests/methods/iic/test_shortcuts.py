@@ -192,3 +192,30 @@ def test_heads_together_give_the_sum_of_what_each_gives_alone(tmp_path: Path) ->
     for sum_of_two, value in zip(zip(*alone, strict=True), both, strict=True):
         torch.testing.assert_close(value, sum(sum_of_two), rtol=1e-9, atol=1e-12)
     assert together.passes_of(0) == ["A+B", "A+B"]
+
+
+@pytest.mark.parametrize("statistics", [True, False])
+def test_some_steps_of_training_are_those_with_every_copy_pushed(
+    tmp_path: Path, statistics: bool
+) -> None:
+    """Three steps of either engine, transforms and optimiser included, end on the same weights."""
+    ends = []
+    for way in ("once", "repeated"):
+        changes = {"pairs": {"originals": way}}
+        network = {"batchnorm_running_statistics": statistics}
+        run = tiny.context(tmp_path / way, network=network, **changes)
+        task = ClusteringTask(run, torch.device("cpu"))
+        assert task.copies == (1 if way == "once" else 3)
+        task.network.double()
+        forward = task.forward
+        task.forward = lambda part, x, *more, own=forward: own(part, x.double(), *more)  # type: ignore[method-assign,misc]
+        optimiser = torch.optim.SGD(task.network.parameters(), lr=0.1)
+        for step in range(3):
+            optimiser.zero_grad()
+            draw = torch.Generator().manual_seed(step)
+            task.loss("B", torch.arange(8 * step, 8 * step + 8), draw).mean().backward()
+            optimiser.step()
+        ends.append(task.network.state_dict())
+    once, repeated = ends
+    for name, tensor in once.items():
+        torch.testing.assert_close(tensor, repeated[name], rtol=1e-9, atol=1e-11)

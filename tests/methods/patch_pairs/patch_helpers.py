@@ -47,9 +47,14 @@ def module(name: str) -> ModuleType:
 
 
 def context(
-    folder: Path, name: str, seed: int = 0, number: int = 10, parts: dict[str, int] | None = None,
-    infrared: bool = False, **changes: Any,
-) -> MapContext[Any]:  # fmt: skip
+    folder: Path,
+    name: str,
+    seed: int = 0,
+    number: int = 10,
+    parts: dict[str, int] | None = None,
+    infrared: bool = False,
+    **changes: Any,
+) -> MapContext[Any]:
     """A run of `name` on as many scenes, sky over plants over ground, in splits of `parts`."""
     images, labels = scenes(number)
     if infrared:
@@ -69,7 +74,7 @@ def train(folder: Path, name: str, seed: int = 0, **arguments: Any) -> Outcome:
     return outcome
 
 
-def task(run: MapContext[Any], name: str) -> PatchPairTask:
+def make_task(run: MapContext[Any], name: str) -> PatchPairTask:
     """The task that the method hands to the engine."""
     caught: list[PatchPairTask] = []
     with pytest.MonkeyPatch.context() as patch:
@@ -101,7 +106,7 @@ def _mixed(
 
 def hits(run: MapContext[Any], name: str, outcome: Outcome | None, rounds: int = 40) -> float:
     """Share of right answers about new pairs, of the last weights or of untrained ones."""
-    one = task(run, name)
+    one = make_task(run, name)
     if outcome is not None:
         weights = {
             key.removeprefix("last."): torch.from_numpy(value)

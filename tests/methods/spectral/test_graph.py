@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 from scipy.sparse import block_diag, csr_array
 
+from iic.engine.clustering import neighbours as searches
+from iic.engine.clustering.neighbours import nearest
 from iic.methods.spectral import graph as neighbour_graph
-from iic.methods.spectral.graph import affinity, embedding, nearest
+from iic.methods.spectral.graph import affinity, embedding
 from iic.params.errors import IICError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -51,7 +53,7 @@ def normalised(weights: np.ndarray) -> np.ndarray:
 def test_neighbours_are_exact_and_never_oneself(
     monkeypatch: pytest.MonkeyPatch, block: int
 ) -> None:
-    monkeypatch.setattr(neighbour_graph, "BLOCK", block)
+    monkeypatch.setattr(searches, "BLOCK", block)
     points = cloud(150)
     distances, neighbours = nearest(points, Q)
     far = ((points[:, None].astype(np.int64) - points[None].astype(np.int64)) ** 2).sum(2)

@@ -1,0 +1,1 @@
+"""Associative deep clustering (Haeusser, Plapp, Golkov, Aljalbout, Cremers 2018)."""

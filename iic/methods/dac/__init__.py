@@ -1,0 +1,1 @@
+"""Deep adaptive clustering (Chang, Wang, Meng, Xiang, Pan 2017)."""

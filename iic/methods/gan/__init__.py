@@ -1,0 +1,1 @@
+"""GAN (Radford et al. 2016, DCGAN): features of the discriminator, clustered."""

@@ -1,0 +1,1 @@
+"""Joint unsupervised learning of representations and clusters (Yang, Parikh, Batra 2016)."""
