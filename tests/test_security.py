@@ -20,7 +20,7 @@ from torch import nn
 
 from iic.data.load import load
 from iic.engine.checkpoints import load as load_checkpoint
-from iic.methods.finetune.pretrained import load_trunk
+from iic.engine.pretrained import load_parts
 from iic.params.errors import IICError
 from iic.records.assignments import read_assignments
 from iic.records.files import read_record, sha256_file
@@ -52,6 +52,14 @@ ALLOWED = {
     ("iic/engine/checkpoints.py", "torch.load"): "own checkpoints, weights_only=True",
     ("iic/data/load.py", "numpy.load"): "own arrays, allow_pickle=False, checked by hash",
     ("iic/data/load_maps.py", "numpy.load"): "own arrays, allow_pickle=False, checked by hash",
+    (
+        "iic/methods/frozen_features/features.py",
+        "numpy.load",
+    ): "a file of the user, allow_pickle=False, checked by hash",
+    (
+        "iic/methods/frozen_features/features.py",
+        "torch.load",
+    ): "a file of the user, weights_only=True, checked by hash",
     ("iic/records/snapshots.py", "numpy.load"): "own arrays, allow_pickle=False",
     ("iic/data/potsdam_archive.py", "scipy.io.loadmat"): "Matlab's format, which holds no code",
     ("iic/data/potsdam_archive.py", "tarfile.open"): READS,
@@ -217,7 +225,9 @@ def prepared(path: Path) -> object:
 
 READERS: dict[str, Callable[[Path], object]] = {
     "checkpoint.pt": lambda path: load_checkpoint(path.parent, "f", {}),
-    "weights.safetensors": lambda path: load_trunk(nn.Linear(1, 1), path, "last"),
+    "weights.safetensors": lambda path: load_parts(
+        nn.Sequential(nn.Linear(1, 1)), ("0",), path, "last"
+    ),
     "step.npy": read_array,
     "images.npy": prepared,
     "assignments.parquet": read_assignments,

@@ -17,6 +17,7 @@ from iic.cli import (
     jobs,
     provenance,
     prune,
+    recluster,
     report,
     status,
     tabulate,
@@ -27,7 +28,7 @@ from iic.params.errors import IICError
 
 PANELS = {
     "Look": ("status", "audit", "why"),
-    "Run": ("run", "restore", "accept", "prune", "dvc"),
+    "Run": ("run", "recluster", "restore", "accept", "prune", "dvc"),
     "Share": ("cite", "export"),
     "Called by the workflow, one verb a rule": (
         "download", "prepare", "train", "evaluate", "tabulate", "draw", "report",
@@ -51,6 +52,7 @@ status.register(app)
 cite.register(app)
 export.register(app)
 workflow.register(app)
+recluster.register(app)
 
 
 def _group() -> None:

@@ -9,25 +9,22 @@ folder, one image's number on a line.
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from iic.data.coco_classes import FINE, NO_LABEL, class_codes
 from iic.data.errors import DataError, replace_files
 from iic.data.maps import Maps, Piece, canvas
 from iic.data.rescale import bilinear, nearest
+from iic.data.zip_images import colours, decoded
 from iic.data.zips import Members
 from iic.params.datasets import CATALOGUE, Dataset, LabelMaps
 
 LABELS = "stuffthingmaps_trainval2017.zip"
 PIECE = 64
 """Images of a piece: 11 MB as prepared, about a second of work."""
-COLOUR_MODES = ("RGB", "L", "CMYK", "YCbCr")
-"""Kinds of jpg that are read; a grey one gives three equal channels."""
 
 
 def folder_of(split: str) -> str:
@@ -133,7 +130,7 @@ class CocoReader:
     ) -> tuple[int, int]:
         """Fill in the image at `index`; return height and width of its content."""
         archive, name = self._images[self._splits[index]], self.names[index]
-        pixels = _pixels(archive, f"{name}.jpg")
+        pixels = colours(archive, f"{name}.jpg")
         fine = fine_labels(self._labels, f"{name}.png")
         if pixels.shape[:2] != fine.shape:
             raise self._labels.wrong(
@@ -183,15 +180,6 @@ class CocoReader:
         return numbers
 
 
-def _pixels(archive: Members, member: str) -> NDArray[np.uint8]:
-    """A jpg as uint8, (height, width, 3), R, G, B."""
-    # by content: the odd png under a jpg's name is an image as well
-    image = _decoded(archive, member, "JPEG", "PNG")
-    if image.mode not in COLOUR_MODES:
-        raise archive.wrong(f"{member}: of kind {image.mode}, expected {', '.join(COLOUR_MODES)}")
-    return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
-
-
 def fine_labels(archive: Members, member: str) -> NDArray[np.uint8]:
     """Read a label image.
 
@@ -201,7 +189,7 @@ def fine_labels(archive: Members, member: str) -> NDArray[np.uint8]:
     Raises:
         DataError: It is damaged or of another kind, or holds other values; names the first.
     """
-    image = _decoded(archive, member, "PNG")
+    image = decoded(archive, member, "PNG")
     if image.mode not in ("L", "P"):
         raise archive.wrong(f"{member}: of kind {image.mode}, expected one byte a pixel (L or P)")
     labels = np.asarray(image)
@@ -213,16 +201,6 @@ def fine_labels(archive: Members, member: str) -> NDArray[np.uint8]:
             f"({len(wrong):,} such pixels), expected 0 to {FINE - 1} or {NO_LABEL}"
         )
     return labels
-
-
-def _decoded(archive: Members, member: str, *kinds: str) -> Image.Image:
-    content = archive.read(member)
-    try:
-        image = Image.open(io.BytesIO(content), formats=kinds)
-        image.load()
-    except Exception as error:  # damaged bytes may lead a decoder anywhere
-        raise archive.wrong(f"{member}: cut or no {kinds[0]} image: {error}") from error
-    return image
 
 
 def _by(shape: tuple[int, ...]) -> str:

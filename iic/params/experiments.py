@@ -19,6 +19,9 @@ Selection = Literal["as_published", "as_published_mean", "label_free", "mean_hea
 Fidelity = Literal["as_published", "corrected", "own"]
 Kind = Literal["iic", "baseline"]
 """Whose a method is: IIC itself (finetuning of its clusterings included), or another's."""
+Metric = Literal["acc", "miou", "nmi", "ari"]
+"""Accuracy, in segmentation the mean intersection over union, normalised mutual information, or
+adjusted Rand index."""
 Reads = Literal["history", "assignments", "probabilities", "snapshots", "data"]
 """What a figure can read of each of its runs besides the evaluation."""
 FILE = r"^[A-Za-z0-9_]+(/[A-Za-z0-9_][A-Za-z0-9_.-]*)+$"
@@ -42,11 +45,15 @@ class Column(Model):
     """The dataset that it stands for."""
     fraction: float | None = Field(None, gt=0, le=1)
     """Share of the labels that clusters are mapped with; each row then gives its dataset."""
+    metric: Metric | None = None
+    """What its cells hold; the table's metric where nothing is said."""
 
     @model_validator(mode="after")
     def _one_kind(self) -> Column:
         if (self.dataset is None) == (self.fraction is None):
             raise ValueError(f"column {self.paper!r}: give dataset or fraction, one of the two")
+        if self.fraction is not None and self.metric not in (None, "acc"):
+            raise ValueError(f"column {self.paper!r}: a share of the labels has accuracies alone")
         return self
 
 
@@ -77,6 +84,8 @@ class Row(Model):
     """Settings by dataset, on top of `settings`; a run exists on the datasets named here."""
     selections: Annotated[tuple[Selection, ...], Field(min_length=1)] = ("label_free",)
     """How the reported model is picked; one line of the table each."""
+    over_seeds: Literal["mean", "best"] = "mean"
+    """What a cell shows of the seeds: their mean and spread, or the best one of each metric."""
     fidelity: Fidelity = "as_published"
     status: Literal["not_run", "published_only"] | None = None
     reason: str | None = None
@@ -125,8 +134,8 @@ class Table(Model):
     """Its place where a scale shows all tables; those without one are last, by name."""
     kind: Literal["ablation"] | None = Field(None, json_schema_extra={"no_influence": True})
     """An ablation's runs are those of target ``ablations``."""
-    metric: Literal["acc", "miou"] = "acc"
-    """What its cells hold: accuracy, or in segmentation the mean intersection over union."""
+    metric: Metric = "acc"
+    """What its cells hold where their column says nothing else."""
     columns: tuple[Column, ...] = Field(min_length=1)
     rows: tuple[Row, ...] = Field(min_length=1)
 
@@ -147,11 +156,20 @@ class Table(Model):
         assert dataset is not None
         return dataset
 
+    def metric_of(self, column: Column) -> Metric:
+        """What the cells of a column hold."""
+        return column.metric or self.metric
+
     @model_validator(mode="after")
     def _distinct_columns(self) -> Table:
+        shown = [
+            f"{column.dataset} {self.metric_of(column)}"
+            for column in self.columns
+            if column.dataset
+        ]
         for kind, names in {
             "heads": [column.paper for column in self.columns],
-            "datasets": [column.dataset for column in self.columns if column.dataset],
+            "datasets by metric": shown,
         }.items():
             if twice := repeated(names):
                 raise ValueError(f"columns: {twice!r} stands twice among the {kind}")

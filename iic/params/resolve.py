@@ -20,6 +20,9 @@ from iic.params.training import ScheduleSettings
 
 __all__ = ["Run", "merged", "resolve"]
 
+NETWORKS = ("network", "encoder")
+"""What settings of methods call what they train."""
+
 
 @dataclass(frozen=True)
 class Run:
@@ -189,17 +192,18 @@ def _check_base(run: Run, runs: Mapping[str, Run], layers: tuple[Layer, ...]) ->
             f"run {run.id} starts from {base.id}, which itself starts from {base.settings.base!r}",
             allowed="a run that starts from none",
         )
-    mine, theirs = (getattr(each.settings, "network", None) for each in (run, base))
+    part = next((name for name in NETWORKS if name in fields), "")
+    mine, theirs = (getattr(each.settings, part, None) for each in (run, base))
     if mine is None or theirs is None:
         raise SettingsError(
             *source,
             f"run {run.id} starts from {base.id}, and one of them has no network",
             allowed="runs that both train one",
         )
-    for part in type(mine).model_fields:
-        value, other = getattr(mine, part), getattr(theirs, part)
+    for field in type(mine).model_fields:
+        value, other = getattr(mine, field), getattr(theirs, field)
         if value != other:
-            source = origin(layers, f"network.{part}").source(f"network.{part}")
+            source = origin(layers, f"{part}.{field}").source(f"{part}.{field}")
             raise SettingsError(
                 *source,
                 f"{value}, but run {run.id} starts from {base.id}, whose network has {other}",

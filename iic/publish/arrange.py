@@ -37,8 +37,8 @@ def lay_out(
     if not published.numbers:
         every = [replace(column, published=False) for column in every]
     heads = [column for column in every if column.published or column.ours]
-    # a dataset is called as the paper heads its column, where it has one
-    names = {column.dataset: column.paper for column in table.columns if column.dataset}
+    # a dataset is called as the paper heads its first column, where it has one
+    names = {column.dataset: column.paper for column in table.columns[::-1] if column.dataset}
     distinct = list(dict.fromkeys(note for line in lines for note in line.notes))
     return Layout(
         title=titled(name, table.title)

@@ -24,6 +24,8 @@ Missing = Mapping[tuple[str, int], str]
 """Run and seed of each training without a result that counts -> what became of it."""
 UNLABELLED = "the images have no labels, so there are clusters and losses, and no score"
 
+BEST = "the best of the seeds, by this score alone"
+
 
 @dataclass(frozen=True)
 class Line:
@@ -144,7 +146,7 @@ class _Gathering:
                 runs,
                 evaluations,
                 selection,
-                self.table.metric,
+                self.table.metric_of(cell.column),
                 fraction=fraction,
                 folds=row.folds,
             )
@@ -168,6 +170,10 @@ class _Gathering:
         values, comparable = measured.values, cell.comparable
         mean = cents(statistics.fmean(values))
         std = cents(statistics.stdev(values)) if len(values) > 1 else None
+        if cell.row.over_seeds == "best":
+            # the best of few seeds does not compare with the best of many, so without a verdict
+            mean, std, comparable = cents(max(values)), None, None
+            gaps = (BEST, *gaps)
         spreads = {"folds": measured.folds, "draws": measured.draws}
         return cell.line(
             selection,
@@ -224,7 +230,7 @@ class _Cell:
                 "row": self.row.row,
                 "column": self.dataset,
                 "paper_column": self.column.paper,
-                "metric": self.table.metric,
+                "metric": self.table.metric_of(self.column),
                 "published": number.value if number else None,
                 "published_std": number.std if number else None,
                 "published_mark": (number.mark or None) if number else None,

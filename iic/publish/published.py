@@ -99,7 +99,7 @@ def load_published(table: Table, root: Path = Path()) -> Published:
         root / path for path in published_files(table.name)
     )
     marks = _marks(marks_file, table.name)
-    columns = [column.paper for column in table.columns]
+    columns = {column.paper: column for column in table.columns}
     rows = list(dict.fromkeys(row.row for row in table.rows))
     experiments = f"params/experiments/{table.name}.yaml"
     numbers: dict[tuple[str, str], Number] = {}
@@ -111,11 +111,12 @@ def load_published(table: Table, root: Path = Path()) -> Published:
         for mark in fields["mark"]:
             where.require("mark", mark, marks, str(marks_file))
         cell = (fields["row"], fields["column"])
-        if table.metric != "acc":
+        metric = table.metric_of(columns[fields["column"]])
+        if metric == "miou":
             raise where.error(
                 "value",
                 f"{' x '.join(cell)} has a published number, but the paper prints accuracies alone "
-                f"and {experiments} is of metric {table.metric!r}",
+                f"and {experiments} is of metric {metric!r}",
             )
         if cell in numbers:
             raise where.error("row", f"{' x '.join(cell)} is given twice")

@@ -25,7 +25,8 @@ from tests.data.standin_helpers import CATALOGUE, ROOT, STAND_INS, tiny, write_r
 
 def test_which_there_are() -> None:
     assert STAND_INS == [
-        f"{name}_standin" for name in ("stl10", "cifar10", "cifar100", "cifar100_20", "mnist")
+        f"{name}_standin"
+        for name in ("stl10", "cifar10", "cifar100", "cifar100_20", "tiny_imagenet", "mnist")
     ]
     for name in STAND_INS:
         stand_in, real = CATALOGUE[name], CATALOGUE[name.removesuffix("_standin")]

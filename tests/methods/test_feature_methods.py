@@ -261,5 +261,5 @@ def test_its_trunk_is_finetuned(tmp_path: Path) -> None:
 
 def test_features_of_another_network_are_refused_before_training(tmp_path: Path) -> None:
     features_for_finetuning(tmp_path, channels=[4, 8, 16])
-    with pytest.raises(IICError, match=r"(?s)weights of another network: stages\.2.*remedy"):
+    with pytest.raises(IICError, match=r"(?s)weights of another network: trunk\.stages\.2.*remedy"):
         finetune.train(classifiers.run(tmp_path, start_from="deepcluster"))

@@ -16,8 +16,10 @@ from iic.engine.task import Task
 from iic.methods.deepcluster.map_task import DeepClusterMapTask
 from iic.methods.iic.map_task import SegmentationTask
 from iic.methods.iic.task import ClusteringTask
+from iic.methods.imc_swav.task import IMCSwAVTask
 from tests.engine import scenes, tiny
 from tests.methods.iic.test_maps import context as map_context
+from tests.methods.imc_swav.imc_helpers import context as imc_context
 
 CPU = torch.device("cpu")
 # what gives the host a number, or a tensor whose shape depends on numbers
@@ -69,7 +71,11 @@ def deepcluster(folder: Path) -> tuple[Task[Any], str]:
     return DeepClusterMapTask(map_context(folder, "deepcluster", balanced=True), CPU), "pixels"
 
 
-@pytest.mark.parametrize("make", [clustering, segmentation, deepcluster])
+def imc_swav(folder: Path) -> tuple[Task[Any], str]:
+    return IMCSwAVTask(imc_context(folder, frozen_prototypes=0), CPU), "crops"
+
+
+@pytest.mark.parametrize("make", [clustering, segmentation, deepcluster, imc_swav])
 def test_a_step_waits_for_nothing(
     tmp_path: Path, make: Callable[[Path], tuple[Task[Any], str]]
 ) -> None:

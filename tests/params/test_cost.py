@@ -21,7 +21,7 @@ from iic.params.operations import NetworkPass, committed
 from iic.params.runs import load_plan, scale_names
 from iic.params.training import ComputeSettings, ScheduleSettings
 
-NETWORKS = ("network", "networks", "autoencoder")
+NETWORKS = ("network", "networks", "encoder", "autoencoder")
 """Settings of which one is there where a network is trained."""
 
 

@@ -14,7 +14,7 @@ from pathlib import PurePosixPath
 import numpy as np
 from numpy.typing import NDArray
 
-from iic.data.standin import coco_files, formats, potsdam_files
+from iic.data.standin import coco_files, formats, potsdam_files, tiny_files
 from iic.data.standin.faults import wrong
 from iic.data.standin.shapes import SHAPES, figure, shuffled, texture
 from iic.params.datasets import Dataset, find_dataset
@@ -187,6 +187,8 @@ def _whole(file: str, dataset: Dataset) -> bytes:
         return _mnist(file, dataset)
     if file.startswith(("4_", "5_")):
         return potsdam_files.archive(file, dataset)
+    if file.startswith("tiny"):
+        return tiny_files.archive(file, dataset)
     return coco_files.archive(file, dataset)
 
 

@@ -128,13 +128,14 @@ SHAPES: dict[str, Pattern] = {
 """What a class of a stand-in may be. A class in the catalogue is drawn by its name."""
 
 
-def texture(shape: str, side: int, name: str) -> NDArray[np.uint8]:
+def texture(shape: str, side: int, name: str, noise: int = NOISE) -> NDArray[np.uint8]:
     """An image filled with a pattern.
 
     Args:
         shape: One of `SHAPES`.
         side: Height and width in pixels.
         name: Decides everything else.
+        noise: Most that noise adds to or takes from a pixel.
 
     Returns:
         (3, side, side).
@@ -152,7 +153,7 @@ def texture(shape: str, side: int, name: str) -> NDArray[np.uint8]:
     planes = [
         128 + hue + light + share * chance.between(28, 50) // FINE**2 for hue in (red, green, blue)
     ]
-    return _noisy(np.stack(planes), chance, NOISE)
+    return _noisy(np.stack(planes), chance, noise)
 
 
 def figure(shape: str, side: int, name: str) -> NDArray[np.uint8]:

@@ -14,8 +14,8 @@ from iic.engine.context import RunContext
 from iic.engine.device import moved
 from iic.engine.image_task import ImageTask
 from iic.engine.labelled import class_labels, labelled_images
+from iic.engine.pretrained import load_parts
 from iic.methods.finetune.network import Classifier
-from iic.methods.finetune.pretrained import load_trunk
 from iic.params.errors import IICError
 from iic.records.paths import RunPaths
 
@@ -67,7 +67,7 @@ class ClassificationTask(ImageTask[Classifier]):
         if own.start_from is not None:
             dataset = context.paths.run.split("/")[0]
             base = RunPaths(context.paths.scale, f"{dataset}/{own.start_from}", self.seed)
-            load_trunk(classifier.trunk, context.root / base.weights, own.checkpoint)
+            load_parts(classifier, ("trunk",), context.root / base.weights, own.checkpoint)
         return classifier
 
     @property

@@ -200,7 +200,7 @@ def test_interrupted_and_resumed_gives_the_same_bytes(
 
 def test_weights_of_another_network_are_refused_before_training(tmp_path: Path) -> None:
     clustered(tmp_path, channels=[4, 8, 16])
-    with pytest.raises(IICError, match=r"(?s)weights of another network: stages\.2.*remedy"):
+    with pytest.raises(IICError, match=r"(?s)weights of another network: trunk\.stages\.2.*remedy"):
         finetune.train(run(tmp_path, start_from="iic_star"))
 
 

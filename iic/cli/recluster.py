@@ -1,0 +1,105 @@
+"""The verb ``recluster``: another number of clusters on a finished run's frozen encoder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from iic.cli import workflow
+from iic.params.errors import IICError
+from iic.params.runs import PARAMS, Plan, Run, load_plan
+from iic.records.files import RecordError, write_text
+from iic.records.paths import RunPaths
+
+TABLE = "imc_swav_reclustered"
+METHOD = "iic.methods.imc_swav.method"
+EPOCHS = 20
+"""Of the new classifier, where nothing else is asked for."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb of this module."""
+    app.command()(recluster)
+
+
+def recluster(
+    run: Annotated[str, typer.Argument(help="A finished run, e.g. cifar10/imc_swav.")],
+    k: Annotated[int, typer.Option("--k", help="Clusters of the new classifier, 2 or more.")],
+    scale: Annotated[str, typer.Option(help="One of the files in params/scales/.")] = "mini",
+    epochs: Annotated[int, typer.Option(help="Epochs of the new classifier.")] = EPOCHS,
+    start: Annotated[
+        bool, typer.Option("--run/--no-run", help="Run the workflow, or only add the row.")
+    ] = True,
+) -> None:
+    """Train a new classifier of K clusters on the frozen encoder of RUN, a run of IMC-SwAV.
+
+    It is a run of its own, with a row in params/experiments/imc_swav_reclustered.yaml that is
+    added where it is missing.
+    """
+    base = _base(load_plan(scale), run)
+    if k < 2 or epochs < 1:
+        raise IICError(f"--k {k} --epochs {epochs}: at least 2 clusters and 1 epoch are needed")
+    for seed in base.seeds:
+        weights = RunPaths(scale, base.id, seed).weights
+        if not weights.exists():
+            raise RecordError(
+                f"{weights}: missing, and a new classifier needs its encoder\n"
+                f"  remedy: iic run --scale {scale} {base.id}, or iic restore"
+            )
+    name = f"{base.name}_recluster-k{k}_{base.paper_dataset}"
+    if f"{base.dataset}/{name}" not in load_plan(scale).runs:
+        _add(base, name, k, epochs)
+    if start:
+        workflow.run([f"{base.dataset}/{name}"], scale)
+
+
+def _base(of_scale: Plan, name: str) -> Run:
+    """The run to start from, which trained an encoder of IMC-SwAV, at a scale with the table."""
+    base = of_scale.run(name)
+    if base.method != METHOD or base.settings.base is not None:
+        fitting = [
+            run.id
+            for run in of_scale.runs.values()
+            if run.method == METHOD and run.settings.base is None
+        ]
+        raise IICError(
+            f"{name}: a classifier can be trained anew on a run that trained an encoder of IMC-SwAV"
+            f"\n  allowed: {', '.join(fitting) or f'none at scale {of_scale.scale.name}'}"
+        )
+    if TABLE not in of_scale.tables:
+        raise IICError(
+            f"params/scales/{of_scale.scale.name}.yaml: tables: {TABLE!r} is not among them\n"
+            "  remedy: add it, so that the new run has a place"
+        )
+    return base
+
+
+def _add(base: Run, name: str, k: int, epochs: int, params: Path = PARAMS) -> None:
+    """Add the run's row to the table; where it fits some scale ill, the file stays as it was.
+
+    Raises:
+        SettingsError: The new run does not fit its dataset.
+    """
+    file = params / "experiments" / f"{TABLE}.yaml"
+    before = file.read_text(encoding="utf-8")
+    many = k > len(load_plan(base.scale, params).datasets[base.dataset].classes)
+    evaluation = ", evaluation: {matching: many_to_one}" if many else ""
+    row = (
+        f'  - row: "k = {k} on {base.paper_dataset}, from {base.name}"\n'
+        f"    run: {name}\n"
+        f"    like: {base.name}\n"
+        f"    fidelity: corrected\n"
+        f"    datasets: {{{base.paper_dataset}: {{start_from: {base.name}, k: {k}, "
+        f"schedule: {{epochs: {epochs}}}{evaluation}}}}}\n"
+    )
+    write_text(file, before.rstrip("\n") + "\n" + row)
+    load_plan.cache_clear()
+    try:
+        load_plan(base.scale, params)
+    except IICError:
+        write_text(file, before)
+        load_plan.cache_clear()
+        raise
+    print(f"{file}: row {name} added")

@@ -1,0 +1,1 @@
+"""IMC-SwAV (Ntelemis, Jin, Thomas 2022): multi-crop SwAV, and a classifier beside it."""

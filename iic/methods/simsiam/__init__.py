@@ -1,0 +1,1 @@
+"""SimSiam (Chen and He 2021): features without negatives, clustered by k-means."""
