@@ -191,18 +191,21 @@ def _work(connection: socket.socket) -> None:
     """Do what is asked for, and end this process."""
     status = 1
     try:
-        status = _status_of(_become(connection))
-    except BaseException:
-        traceback.print_exc()
-    finally:
-        logging.shutdown()
-        sys.stdout.flush()
-        sys.stderr.flush()
+        _become(connection)
+        with (
+            open(1, "w", closefd=False) as out,
+            open(2, "w", buffering=1, errors="backslashreplace", closefd=False) as err,
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(err),
+        ):
+            status = _status()
+            logging.shutdown()
         connection.sendall(_NUMBER.pack(status))
+    finally:
         os._exit(status)
 
 
-def _become(connection: socket.socket) -> Callable[[], None]:
+def _become(connection: socket.socket) -> None:
     """Take over arguments, environment, folder, streams and signals of the process that asks."""
     os.setpgid(0, 0)  # keys of the terminal reach the process that asks, which passes them on
     head, streams, _, _ = socket.recv_fds(connection, _NUMBER.size, 3)
@@ -216,9 +219,6 @@ def _become(connection: socket.socket) -> Callable[[], None]:
     for own, stream in enumerate(streams):
         os.dup2(stream, own)
         os.close(stream)
-    sys.stdin = open(0, closefd=False)
-    sys.stdout = open(1, "w", closefd=False)
-    sys.stderr = open(2, "w", buffering=1, errors="backslashreplace", closefd=False)
     os.environ.clear()
     os.environ.update(command["environ"])
     os.chdir(command["folder"])
@@ -226,9 +226,6 @@ def _become(connection: socket.socket) -> Callable[[], None]:
     sys.modules["__main__"].__package__ = "iic"  # the name of the program in its messages
     connection.sendall(_NUMBER.pack(os.getpid()))
     threading.Thread(target=_die_with, args=[connection], daemon=True).start()
-    from iic.cli.app import main
-
-    return main
 
 
 def _die_with(connection: socket.socket) -> None:
@@ -238,14 +235,19 @@ def _die_with(connection: socket.socket) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _status_of(main: Callable[[], None]) -> int:
-    """Exit status of a command, as Python itself gives it."""
+def _status() -> int:
+    """Run the command; its exit status, as Python itself gives it."""
     try:
+        from iic.cli.app import main
+
         main()
     except SystemExit as end:
         if end.code is None or isinstance(end.code, int):
             return end.code or 0
         print(end.code, file=sys.stderr)
+        return 1
+    except BaseException:
+        traceback.print_exc()
         return 1
     return 0
 

@@ -35,12 +35,12 @@ from iic.cli import served
 
 def main():
     def note(number, frame):
-        print("noted", signal.Signals(number).name, flush=True)
+        os.write(1, f"noted {signal.Signals(number).name}\\n".encode())
         sys.exit(3)
     for number in served.PASSED_ON:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, note)
-    print(os.getpid(), flush=True)
+    os.write(1, f"{os.getpid()}\\n".encode())
     while True:
         time.sleep(0.01)
 
@@ -168,7 +168,8 @@ def test_a_fork_ignores_what_who_asked_ignores(waiting: str) -> None:
     asks.send_signal(signal.SIGHUP)
     fork.send_signal(signal.SIGHUP)
     asks.send_signal(signal.SIGTERM)
-    assert asks.communicate()[0] == "noted SIGTERM\n" and gone(fork)
+    said = asks.communicate()
+    assert (*said, asks.returncode) == ("noted SIGTERM\n", "", 3) and gone(fork)
 
 
 def test_a_fork_dies_with_who_asked(waiting: str) -> None:
