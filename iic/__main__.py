@@ -1,5 +1,7 @@
 """Entry point of ``python -m iic``."""
 
+from __future__ import annotations
+
 import os
 import sys
 
