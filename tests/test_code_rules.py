@@ -16,7 +16,6 @@ REGISTERING = {"iic/cli/app.py"}
 BY_NAME = {
     "iic/cli/served.py": "what jobs import themselves, only earlier",
     "iic/cli/training.py": "a run's method, which is a root",
-    "iic/cli/served.py": "reads modules early that jobs import themselves",
     "iic/cli/tabulate.py": "a listing's module, which is a root",
     "iic/cli/workflow.py": "looks whether Snakemake is there",
     "iic/provenance/remote.py": "looks whether DVC is there",
