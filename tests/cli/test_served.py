@@ -150,7 +150,7 @@ def catches(process: subprocess.Popen[str], number: signal.Signals) -> bool:
 
 
 def gone(process: psutil.Process) -> bool:
-    psutil.wait_procs([process], timeout=60)
+    psutil.wait_procs([process], timeout=300)  # a server may be reading libraries still
     return not process.is_running()
 
 
