@@ -19,13 +19,13 @@ from pathlib import Path
 from iic.data.load import load
 from iic.engine.context import RunContext
 from iic.evaluate.metrics import accuracy_per_sub_head
-from iic.params.runs import plan
+from iic.params.runs import load_plan
 from iic.records.paths import RunPaths
 
 
 def accuracy(name: str, seed: int) -> float:
     """Train a run of scale mini with a seed; accuracy of its last clusters in percent."""
-    run, data = plan("mini").run(f"digits/{name}"), load("digits")
+    run, data = load_plan("mini").run(f"digits/{name}"), load("digits")
     with tempfile.TemporaryDirectory() as folder:
         context = RunContext(
             data=data,

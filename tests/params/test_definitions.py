@@ -276,6 +276,17 @@ def test_measured_scales_differ_from_the_paper_only_as_they_say(
                 assert (run.note is not None and "evaluated every" in run.note) == (
                     every[0] != every[1]
                 )
+                falls = [one["schedule"].pop("learning_rate") for one in (mine, paper)]
+                noted = run.note is not None and "learning rate falls" in run.note
+                assert noted == (falls[0] != falls[1])
+            if "thresholds" in mine:
+                steps = [one["thresholds"].pop("eta") for one in (mine, paper)]
+                noted = run.note is not None and "thresholds move as far" in run.note
+                assert noted == (steps[0] != steps[1])
+            if "round_epochs" in mine:
+                epochs = [one.pop("round_epochs") for one in (mine, paper)]
+                noted = run.note is not None and f"{epochs[0]:,} epochs between" in run.note
+                assert noted == (epochs[0] != epochs[1])
             if "pretraining" in mine:
                 for key, said in {
                     "layer_epochs": "epochs a layer",

@@ -247,7 +247,8 @@ def check_overclustering(
 def test_transforms(paper: Plan) -> None:
     for run in paper.runs.values():
         g: Any = getattr(run.settings, "augmentation", None)
-        if g is None or g.kind == "segmentation":  # see test_paper_segmentation.py
+        # see test_paper_segmentation.py, and the released transforms below
+        if g is None or g.kind in ("segmentation", "warp"):
             continue
         assert (g.brightness, g.contrast) == (0.4, 0.4)
         if run.dataset == "mnist":
@@ -271,6 +272,30 @@ def test_transforms(paper: Plan) -> None:
             assert (g.cutout.probability, g.cutout.side) == (0.5, (12, 44))
         else:
             assert g.affine is None and g.cutout is None
+
+
+def test_transforms_of_dac_and_adc(paper: Plan) -> None:
+    """docs/spec/baselines.md#dac and #adc: rotation, magnification, shift, brightness, noise."""
+    released = {
+        "stl10/dac": (96, 10, (0.95, 1.05), 0.1, 0.05, 0),
+        "mnist/dac": (28, 10, (0.95, 1.05), 0.1, 0.05, 0),
+        "cifar10/dac": (32, 20, (0.85, 1.15), 0.18, 0.1, 0),
+        "cifar100_20/dac": (32, 20, (0.85, 1.15), 0.18, 0.1, 0),
+        "stl10/adc": (64, 15, (1.0, 1.5), 0.16, 0.65, 0.025),
+        "cifar10/adc": (32, 10, (1.0, 1.25), 0.1, 0.25, 0.025),
+        "cifar100_20/adc": (32, 10, (1.0, 1.25), 0.1, 0.25, 0.025),
+        "mnist/adc": (28, 15, (1.0, 1.25), 0.1, 0.25, 0.025),
+    }  # fmt: skip
+    for name, values in released.items():
+        g: Any = getattr(paper.run(name).settings, "augmentation", None)
+        colour = not name.startswith("mnist")
+        assert (g.kind, g.image_channels, g.input_size) == ("warp", 3 if colour else 1, g.crop)
+        assert (
+            g.crop, g.affine.rotation_degrees, g.affine.scale, g.affine.translate, g.shift, g.noise
+        ) == values, name  # fmt: skip
+        assert (g.affine.probability, g.affine.shear_degrees) == (1.0, 0.0)
+        assert g.flip_probability == (0.5 if colour else 0.0)
+        assert bool(g.hue) == (colour and name.endswith("adc"))
 
 
 def test_finetuning(paper: Plan) -> None:
@@ -315,6 +340,11 @@ def test_untrained_network_k_means_and_spectral_clustering(paper: Plan, dataset:
     assert graph.neighbours == 20
 
 
+VARIANT = {
+    "first": 0.99, "chunk_images": 1000, "chunk_epochs": 10, "error": "entropy", "own_weight": 10.0,
+}  # fmt: skip
+
+
 def test_further_ablations_change_one_thing(paper: Plan) -> None:
     one_thing: dict[str, dict[str, Any]] = {
         "stl10/iic-lam_1_25": {"head_a": {"lam": 1.25}, "head_b": {"lam": 1.25}},
@@ -332,6 +362,15 @@ def test_further_ablations_change_one_thing(paper: Plan) -> None:
         "stl10/triplets-rate_of_script": {"optimiser": {"learning_rate": 0.01}},
         "cifar10/triplets-rate_of_script": {"optimiser": {"learning_rate": 0.01}},
         "cifar10/triplets-running_statistics": {"network": {"batchnorm_running_statistics": True}},
+        # the released variant with its own epochs
+        "stl10/dac-all_samples": {
+            "all_samples": VARIANT | {"last": 0.5},
+            "schedule": {"epochs": 75, "evaluate_every": 130},
+        },
+        "cifar10/dac-all_samples": {
+            "all_samples": VARIANT | {"last": 0.75},
+            "schedule": {"epochs": 50, "evaluate_every": 600},
+        },
     }
     runs = [run for run in paper.table_runs("further_ablations") if run.name != "iic"]
     assert {run.id for run in runs} == set(one_thing)
@@ -339,6 +378,6 @@ def test_further_ablations_change_one_thing(paper: Plan) -> None:
         full = run.id.split("-")[0]
         expected = paper.definitions[full].settings.model_dump()
         for key, value in one_thing[run.id].items():
-            both = {**expected[key], **value} if isinstance(value, dict) else value
+            both = {**(expected[key] or {}), **value} if isinstance(value, dict) else value
             expected[key] = both
         assert paper.definitions[run.id].settings.model_dump() == expected
