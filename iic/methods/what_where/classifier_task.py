@@ -80,7 +80,7 @@ class WhatWhereClassifierTask(ImageTask[WhatWhereClassifier]):
         images = self.inputs(torch.cat(indices.unbind(dim=1)))
         encoding, output, decoded = self.forward(network, images)
         with autocast(self.device, self.compute):
-            logits = network.classify(encoding)[len(indices) :].float()
+            logits = network.classify(encoding.what[-1][len(indices) :]).float()
         labels = self._labels[moved(indices[:, 1].contiguous(), self.device)]
         error = reconstruction_error(output.float(), images)
         inside = intermediate_error(

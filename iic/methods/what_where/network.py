@@ -87,14 +87,14 @@ class WhatWhereClassifier(WhatWhereAutoencoder):
         super().__init__(settings)
         self.top = nn.Linear(settings.code, classes)
 
-    def classify(self, encoding: Encoding) -> Tensor:
-        """Logits (N, classes) of the last "what"."""
-        logits: Tensor = self.top(encoding.what[-1].flatten(1))
+    def classify(self, what: Tensor) -> Tensor:
+        """Logits (N, classes) of images' last "what", (N, c, s, s)."""
+        logits: Tensor = self.top(what.flatten(1))
         return logits
 
     def logits(self, images: Tensor) -> Tensor:
         """Logits (N, classes) of images (N, C, s, s)."""
-        return self.classify(self.encode(images))
+        return self.classify(self.encode(images).what[-1])
 
 
 def reconstruction(settings: WhatWhereNetworkSettings) -> Callable[[Tensor], Tensor]:
@@ -109,8 +109,8 @@ def classification(settings: WhatWhereNetworkSettings, classes: int) -> Callable
 
     def way(images: Tensor) -> Tensor:
         encoding, output, _ = network(images)
-        total: Tensor = output.sum() + network.classify(encoding).sum()
-        return total
+        both: Tensor = output.sum() + network.classify(encoding.what[-1]).sum()
+        return both
 
     return way
 

@@ -71,17 +71,26 @@ def score(outcome: Outcome) -> float:
     return float((outcome.last.clusters[:, 0] == labels()[600:]).mean() * 100)
 
 
+LEARNING: dict[str, Any] = {
+    "fold": 0,
+    "optimiser": {"learning_rate": 3e-3},
+    "schedule": {"epochs": 15, "evaluate_every": 15},
+}
+
+
 def test_it_learns_from_a_hundred_labels(tmp_path: Path) -> None:
-    """Each seed is 60 points above chance (10); with labels of other images none of them is."""
+    """Each seed is 50 points above chance (10 %); measured: 76, 72, 78 %."""
     for seed in (0, 1, 2):
-        outcome = train(tmp_path / f"{seed}", seed=seed, fold=0, schedule={"epochs": 10})
-        assert score(outcome) > 70
+        assert score(train(tmp_path / f"{seed}", seed=seed, **LEARNING)) > 60
+
+
+def test_of_labels_of_other_images_it_learns_nothing(tmp_path: Path) -> None:
+    """Nor does it find the classes under other names; measured: 8 %, matched 32 %."""
     mixed = labels()
     mixed[:200] = np.random.default_rng(0).permutation(mixed[:200])
-    outcome = train(tmp_path / "mixed", classes=mixed, fold=0, schedule={"epochs": 10})
-    assert score(outcome) < 30
-    # what was learnt are labels, not groups under other names
-    assert accuracy_per_sub_head(outcome.last.clusters, labels()[600:], 10, 10)[0] < 40
+    outcome = train(tmp_path, classes=mixed, **LEARNING)
+    assert score(outcome) < 25
+    assert accuracy_per_sub_head(outcome.last.clusters, labels()[600:], 10, 10)[0] < 45
 
 
 def test_labels_of_other_folds_and_of_test_images_are_not_used(tmp_path: Path) -> None:
