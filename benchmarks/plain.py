@@ -3,7 +3,7 @@
 Transforms are torchvision's on PIL images, one image at a time; each original goes through the
 network as often as it is repeated; arithmetic is float32; the objective is computed one sub-head
 after another, and for maps by a convolution whose kernels are maps. Written from
-docs/spec/images.md and docs/spec/segmentation.md, to be measured against
+docs/spec/images.md#transforms and docs/spec/images.md#training, to be measured against
 (`benchmarks/bench.py`) and to compare losses with; no training of the project uses it.
 """
 

@@ -10,10 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from xdist.scheduler import LoadScopeScheduling
+from xdist.scheduler import LoadFileScheduling
 
 from iic.provenance import fingerprint
 from iic.provenance.code import roots
+from tests.shared import shared
 
 ROOT = Path(__file__).resolve().parents[1]
 CLONED = (
@@ -63,23 +64,14 @@ write(Path("executed.json"))
 """
 )
 
-TOGETHER = ("workflow", "provenance", "cli")
-"""Folders whose tests share clones that take minutes to make; the longest first."""
+FIRST = ("workflow", "provenance", "cli")
+"""Folders with the longest tests."""
 
 
-class Sharing(LoadScopeScheduling):
-    """One worker runs all that shares a fixture: a folder of `TOGETHER`, or a module."""
-
-    def _split_scope(self, nodeid: str) -> str:
-        module = nodeid.split("::")[0]
-        folder = module.split("/")[1]
-        return folder if folder in TOGETHER else module
-
-
-def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Sharing:
-    """What pytest-xdist asks where tests run on several workers (``pytest -n 2``)."""
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadFileScheduling:
+    """What pytest-xdist asks where tests run on several workers: a module stays on one of them."""
     config.option.loadscopereorder = False
-    return Sharing(config, log)
+    return LoadFileScheduling(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -87,7 +79,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     def order(item: pytest.Item) -> int:
         folder = item.path.relative_to(ROOT / "tests").parts[0]
-        return TOGETHER.index(folder) if folder in TOGETHER else len(TOGETHER)
+        return FIRST.index(folder) if folder in FIRST else len(FIRST)
 
     items.sort(key=order)
 
@@ -120,14 +112,17 @@ def run_in(clone: Path, *command: str, **environment: str) -> subprocess.Complet
 @pytest.fixture(scope="session")
 def finished_tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A clone in which every job of scale smoke has run; two seeds of k-means. Do not change it."""
-    clone = clone_to(tmp_path_factory.mktemp("finished") / "clone")
-    scale = clone / "params" / "scales" / f"{SCALE}.yaml"
-    text = scale.read_text()
-    assert "digits/kmeans: [0]" in text
-    scale.write_text(text.replace("digits/kmeans: [0]", "digits/kmeans: [0, 1]"))
-    done = run_in(clone, "-c", JOBS, SCALE)
-    assert done.returncode == 0, done.stderr[-3000:]
-    return clone
+
+    def make(clone: Path) -> None:
+        clone_to(clone)
+        scale = clone / "params" / "scales" / f"{SCALE}.yaml"
+        text = scale.read_text()
+        assert "digits/kmeans: [0]" in text
+        scale.write_text(text.replace("digits/kmeans: [0]", "digits/kmeans: [0, 1]"))
+        done = run_in(clone, "-c", JOBS, SCALE)
+        assert done.returncode == 0, done.stderr[-3000:]
+
+    return shared(tmp_path_factory, "finished", make)[0]
 
 
 @pytest.fixture

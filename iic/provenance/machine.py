@@ -1,6 +1,6 @@
 """Looking at the machine that a job runs on: what decides the last bits of its numbers.
 
-A library is asked only where the job itself has loaded it. Nobody can ask MKL and oneDNN which
+A library is asked only where the job's process has loaded it. Nobody can ask MKL and oneDNN which
 kernel they took. Their versions, the processor, the variables, and whether oneDNN computes in
 half precision, stand for it.
 """

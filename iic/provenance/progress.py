@@ -18,8 +18,8 @@ from iic.params.runs import Plan
 from iic.provenance.status import status
 from iic.provenance.unfinished import end_of
 
-START = 5.0
-"""Seconds that a job takes at least: Python starts and reads its modules."""
+START = 1.0
+"""Seconds that a small job takes, where many of them are served by one process."""
 LONG = 600.0
 """Seconds from which on a job is worth a line when it begins."""
 CHATTER = (

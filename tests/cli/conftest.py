@@ -8,15 +8,19 @@ from pathlib import Path
 import pytest
 
 from tests.cli.cli_helpers import iic, make_clone
+from tests.shared import shared
 
 
 @pytest.fixture(scope="session")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Digits are downloaded and prepared, nothing is trained. Do not change it."""
-    clone = make_clone(tmp_path_factory.mktemp("prepared") / "clone")
-    for said in iic(clone, ["download", "--dataset", "digits"], ["prepare", "--dataset", "digits"]):
-        assert said.status == 0, said.text
-    return clone
+
+    def make(clone: Path) -> None:
+        verbs = ["download", "--dataset", "digits"], ["prepare", "--dataset", "digits"]
+        for said in iic(make_clone(clone), *verbs):
+            assert said.status == 0, said.text
+
+    return shared(tmp_path_factory, "prepared", make)[0]
 
 
 @pytest.fixture

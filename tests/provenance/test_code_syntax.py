@@ -24,7 +24,7 @@ def plain(text):
 
 def written(code):
     lines = {}
-    for name, piece in parse(code, "x", "iic").definitions.items():
+    for name, piece in parse(code, "iic").definitions.items():
         lines[name] = [plain(piece.text)]
         if hasattr(piece, "methods"):
             lines[name] += [plain(piece.annotations), plain(piece.constants), piece.bases,

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.shared import shared
 from tests.workflow.workflow_helpers import (
+    Done,
     Finished,
     commit,
     copy,
@@ -22,7 +26,11 @@ from tests.workflow.workflow_helpers import (
 @pytest.fixture(scope="session")
 def clean(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A bare clone. Do not change it."""
-    return make_clone(tmp_path_factory.mktemp("clean") / "clone")
+
+    def make(clone: Path) -> None:
+        make_clone(clone)
+
+    return shared(tmp_path_factory, "clean", make)[0]
 
 
 @pytest.fixture
@@ -31,12 +39,20 @@ def clone(clean: Path, tmp_path: Path) -> Path:
     return copy(clean, tmp_path / "clone")
 
 
+def finished(path: Path, said: list[Any]) -> Finished:
+    by_dvc, by_snakemake = (Done(*one) for one in said)
+    return Finished(path, by_dvc, by_snakemake)
+
+
 @pytest.fixture(scope="session")
 def smoke(clean: Path, tmp_path_factory: pytest.TempPathFactory) -> Finished:
     """Scale smoke, complete: tables through DVC, the rest directly. Do not change it."""
-    path = copy(clean, tmp_path_factory.mktemp("smoke") / "clone")
-    by_dvc = dvc(path, "repro", "tables@smoke")
-    return Finished(path, by_dvc, snakemake(path, scale="smoke"))
+
+    def make(clone: Path) -> list[Any]:
+        by_dvc = dvc(copy(clean, clone), "repro", "tables@smoke")
+        return [astuple(by_dvc), astuple(snakemake(clone, scale="smoke"))]
+
+    return finished(*shared(tmp_path_factory, "smoke", make))
 
 
 @pytest.fixture
@@ -48,15 +64,19 @@ def smoke_copy(smoke: Finished, tmp_path: Path) -> Path:
 @pytest.fixture(scope="session")
 def tiny(clean: Path, tmp_path_factory: pytest.TempPathFactory) -> Finished:
     """A scale of one k-means, complete: directly, then `dvc commit`. Do not change it."""
-    path = copy(clean, tmp_path_factory.mktemp("tiny") / "clone")
-    write_scale(path, "tiny", "digits/kmeans")
-    iic(path, "dvc", "sync")
-    commit(path)
-    by_snakemake = snakemake(path, scale="tiny")
-    by_dvc = dvc(path, "commit", "--force", "data@digits", "runs@tiny", "tables@tiny")
-    commit(path)
-    assert "results/tiny/runs" in git(path, "ls-files", "results")
-    return Finished(path, by_dvc, by_snakemake)
+
+    def make(clone: Path) -> list[Any]:
+        write_scale(copy(clean, clone), "tiny", "digits/kmeans")
+        iic(clone, "dvc", "sync")
+        commit(clone)
+        by_snakemake = snakemake(clone, scale="tiny")
+        stages = ("data@digits", "runs@tiny", "tables@tiny")
+        by_dvc = dvc(clone, "commit", "--force", *stages)
+        commit(clone)
+        assert "results/tiny/runs" in git(clone, "ls-files", "results")
+        return [astuple(by_dvc), astuple(by_snakemake)]
+
+    return finished(*shared(tmp_path_factory, "tiny", make))
 
 
 @pytest.fixture

@@ -137,7 +137,7 @@ def test_a_file_is_short_says_what_it_is_and_holds_no_code_to_run(file: Path) ->
 def test_workflow_imports_only_settings_and_what_plans_and_shows_jobs() -> None:
     allowed = re.compile(
         r"import (os|sys)|from pathlib import \w+|from snakemake\.[\w.]+ import [\w, ]+"
-        r"|from iic\.params\.\w+ import [\w, ]+"
+        r"|from iic\.params\.\w+ import [\w, ]+|from iic\.cli import served"
         r"|from iic\.provenance import due, fingerprint, graph, jobs, planned, progress, runtime"
     )
     for file in (*FILES, ROOT / "workflow/Snakefile", ROOT / "Snakefile"):

@@ -15,7 +15,7 @@ rule audit:
         report=f"{RESULTS}/audit.json",
         page=f"{RESULTS}/audit.html",
     params:
-        fp=fp("audit", scale=SCALE),
+        fp=lambda wildcards: fp("audit", scale=SCALE),
         scale=SCALE,
     resources:
         runtime=by_attempt(60),

@@ -15,7 +15,7 @@ rule report:
         page=f"{RESULTS}/report.html",
         receipt=f"{RESULTS}/report.run.json",
     params:
-        fp=fp("report", scale=SCALE),
+        fp=lambda wildcards: fp("report", scale=SCALE),
         scale=SCALE,
     resources:
         runtime=by_attempt(30),

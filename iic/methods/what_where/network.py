@@ -109,8 +109,8 @@ def classification(settings: WhatWhereNetworkSettings, classes: int) -> Callable
 
     def way(images: Tensor) -> Tensor:
         encoding, output, _ = network(images)
-        answers: Tensor = network.classify(encoding)
-        return output.sum() + answers.sum()
+        total: Tensor = output.sum() + network.classify(encoding).sum()
+        return total
 
     return way
 

@@ -136,26 +136,25 @@ class Module:
     """Modules of which it imports all names."""
 
 
-def parse(text: str, name: str, package: str) -> Module:
+def parse(text: str, package: str) -> Module:
     """Read a module.
 
     Args:
         text: Its source.
-        name: File, for messages.
         package: The package that it lies in; for a package's own file, that package.
 
     Raises:
-        CodeError: It is no valid Python.
+        CodeError: It is no valid Python; the message begins behind the file's name.
     """
     try:
-        tree = ast.parse(text, filename=name)
+        tree = ast.parse(text)
         bound = set(scopes.of_statements(_plain(tree.body), package).names)
     except (SyntaxError, ValueError) as error:
         line = getattr(error, "lineno", None)
         message = getattr(error, "msg", None) or error
-        raise CodeError(f"{name}{f':{line}' if line else ''}: no valid Python: {message}") from None
+        raise CodeError(f"{f':{line}' if line else ''}: no valid Python: {message}") from None
     except (RecursionError, MemoryError):
-        raise CodeError(f"{name}: is nested too deeply") from None
+        raise CodeError(": is nested too deeply") from None
     imported: dict[str, Target] = {}
     stars: list[str] = []
     statements: dict[str, list[ast.stmt]] = {}

@@ -30,12 +30,14 @@ def read(path: Path, package: str) -> Module:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise CodeError(f"{path}: cannot be read: {error}") from None
-    return _parsed(text, str(path), package)
+    try:
+        return _parsed(text, package)
+    except CodeError as error:
+        raise CodeError(f"{path}{error}") from None
 
 
-@cache
-def _parsed(text: str, name: str, package: str) -> Module:
-    return parse(text, name, package)
+# wherever it lies: the same module in another clone is not read again
+_parsed = cache(parse)
 
 
 @contextmanager
