@@ -18,7 +18,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable
 
-from iic.params.runs import plan
+from iic.params.runs import load_plan
 from iic.provenance.audit import drift, integrity, orphans, schema_check
 from iic.provenance.audit.chain import Chain
 from iic.provenance.audit.metrics import Metrics
@@ -54,7 +54,7 @@ def whole(scale: str) -> tuple[float, float]:
 
 def parts(scale: str) -> dict[str, float]:
     """CPU seconds of each check, in the order in which the audit makes them."""
-    tree = Tree(plan(scale))
+    tree = Tree(load_plan(scale))
     checks: dict[str, Callable[[], Iterable[Finding]]] = {
         "receipts and hashes of files": lambda: integrity.check(tree),
         "chain": Chain(tree).check,

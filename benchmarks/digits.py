@@ -28,7 +28,7 @@ from iic.evaluate.selection import Checkpoint, evaluate
 from iic.methods.iic.method import Settings, train
 from iic.params.loading import validate
 from iic.params.resolve import merged
-from iic.params.runs import plan
+from iic.params.runs import load_plan
 from iic.records.paths import RunPaths
 
 RUNS = {"as published": "digits/iic", "corrected": "digits/iic-corrected"}
@@ -66,7 +66,7 @@ VARIATIONS: dict[str, tuple[str, dict[str, Any]]] = {
 def settings_of(name: str) -> Settings:
     """Settings of a variation."""
     base, change = VARIATIONS[name]
-    run = plan("mini").run(RUNS[base])
+    run = load_plan("mini").run(RUNS[base])
     return validate(Settings, merged(run.settings_json, change), "benchmarks/digits.py", name)
 
 

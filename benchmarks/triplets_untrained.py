@@ -25,7 +25,7 @@ from iic.methods.triplets.method import Settings
 from iic.methods.triplets.task import TripletTask
 from iic.params.loading import validate
 from iic.params.resolve import merged
-from iic.params.runs import plan
+from iic.params.runs import load_plan
 from iic.records.paths import RunPaths
 
 CPU = torch.device("cpu")
@@ -33,7 +33,7 @@ CPU = torch.device("cpu")
 
 def untrained(scale: str, name: str, seed: int, running: bool, root: Path) -> float:
     """Accuracy in percent of the run's network as it is initialised."""
-    run = plan(scale).run(name)
+    run = load_plan(scale).run(name)
     changes = {"gpu": False, "network": {"batchnorm_running_statistics": running}}
     settings = validate(Settings, merged(run.settings_json, changes), __file__, name)
     data = load(run.dataset, root)

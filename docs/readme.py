@@ -17,7 +17,7 @@ from typing import Any
 
 from pandas import isna
 
-from iic.params.runs import Plan, plan
+from iic.params.runs import Plan, load_plan
 from iic.publish.figures.curves import LOGS
 from iic.publish.frames import cells
 from iic.publish.learning_curves import read_learning_curves
@@ -55,7 +55,7 @@ def measured() -> str:
         "",
         *_rows("table_1"),
         "",
-        f"{_machine(SCALE)} ± is over seeds (ddof 1); {_seeds(plan(SCALE))}.",
+        f"{_machine(SCALE)} ± is over seeds (ddof 1); {_seeds(load_plan(SCALE))}.",
         "",
         f"Table 4 at scale `{SCALE}`: pixel accuracy in percent, one seed. All images are "
         "stand-ins: scenes and aerial images of textures.",
@@ -92,7 +92,7 @@ def reference() -> str:
     rows = cells(REFERENCE).query(
         "table == 'table_1' and column == 'mnist' and status == 'measured'"
     )
-    run = plan(REFERENCE).run("mnist/iic")
+    run = load_plan(REFERENCE).run("mnist/iic")
     return "\n".join(
         [
             "| method | paper | ours | ± over sub-heads | model picked (selection) | verdict |",
@@ -106,7 +106,7 @@ def reference() -> str:
 
 def curve() -> str:
     """Accuracy by epoch at scale laptop beside the authors' log."""
-    run = plan(REFERENCE).run("mnist/iic")
+    run = load_plan(REFERENCE).run("mnist/iic")
     logged = {point.epoch: point for point in read_learning_curves(Path(LOGS))[run.id]}
     history = [
         epoch
@@ -135,7 +135,7 @@ def curve() -> str:
 def photographs() -> str:
     """What scale laptop_cifar10 measured: it compares with no number of the paper."""
     rows = cells(PHOTOGRAPHS).query("table == 'table_1' and status == 'measured'")
-    run = plan(PHOTOGRAPHS).run("cifar10_test/iic")
+    run = load_plan(PHOTOGRAPHS).run("cifar10_test/iic")
     epochs = read_history(RunPaths(PHOTOGRAPHS, run.id, run.seeds[0]).history)
     untrained, first, last = epochs[0], epochs[1], epochs[-1]
     lines = [
@@ -179,7 +179,7 @@ def _machine(scale: str) -> str:
     """Date, hardware and time of a scale's trainings, from their receipts."""
     receipts = [
         read_record(RunPaths(scale, run.id, seed).receipt, Receipt)
-        for run in plan(scale).runs.values()
+        for run in load_plan(scale).runs.values()
         for seed in run.seeds
     ]
     last = max(receipts, key=lambda receipt: receipt.timing.end)

@@ -29,7 +29,7 @@ JOBS = (
     (ROOT / "tests/recorder.py").read_text(encoding="utf-8")
     + """
 from iic.cli.app import app
-from iic.params.runs import plan
+from iic.params.runs import load_plan
 from iic.provenance.jobs import all_jobs
 
 def verb(*words):
@@ -37,26 +37,26 @@ def verb(*words):
     app(list(words), standalone_mode=False)
 
 scale = sys.argv[1]
-whole = plan(scale)
-for dataset in whole.datasets:
+plan = load_plan(scale)
+for dataset in plan.datasets:
     verb("download", "--dataset", dataset)
     with job("prepare", f"prepare {dataset}"):
         verb("prepare", "--dataset", dataset)
-for planned in all_jobs(whole):
+for planned in all_jobs(plan):
     names = planned.wildcards
     if planned.rule == "train":
         with job("train", planned.name):
             verb("train", "--scale", scale, "--run", names["run"], "--seed", names["seed"])
-for dataset in whole.datasets:
+for dataset in plan.datasets:
     with job("evaluate", f"evaluate {dataset}"):
         verb("evaluate", "--scale", scale, "--dataset", dataset)
-for name in (*whole.tables, *whole.listings):
+for name in (*plan.tables, *plan.listings):
     own = []
-    if name in whole.listings:
-        own = [f"{whole.listings[name].module}.build", "iic.publish.built.write_files"]
+    if name in plan.listings:
+        own = [f"{plan.listings[name].module}.build", "iic.publish.built.write_files"]
     with job("tabulate", f"tabulate {name}", *own):
         verb("tabulate", "--scale", scale, "--name", name)
-for name in whole.figures:
+for name in plan.figures:
     with job("draw", f"draw {name}"):
         verb("draw", "--scale", scale, "--name", name)
 write(Path("executed.json"))

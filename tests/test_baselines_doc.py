@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from iic.params.modules import method_modules, method_name
-from iic.params.runs import plan
+from iic.params.runs import load_plan
 from iic.records.files import read_record
 from iic.records.paths import RunPaths, table
 from iic.records.receipt import Receipt
@@ -32,7 +32,7 @@ def test_every_method_but_iic_and_its_variants_has_a_row() -> None:
 
 
 def test_the_numbers_of_mnist_are_those_of_the_committed_table() -> None:
-    whole = plan("laptop")
+    whole = load_plan("laptop")
     lines = read_table(ROOT / table("laptop", "table_1"))
     of_module = {method_name(run.method): run for run in whole.runs.values()}
     compared = 0

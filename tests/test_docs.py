@@ -15,7 +15,7 @@ from iic.params.datasets import load_catalogue
 from iic.params.definitions import define, load_tables
 from iic.params.experiments import RUN_OF_DATASET, Fidelity, Selection
 from iic.params.modules import method_modules, method_name
-from iic.params.runs import plan, scale_names
+from iic.params.runs import load_plan, scale_names
 from iic.records.table import TableRow
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -57,7 +57,7 @@ KNOWN = {
 }
 RUNS = {
     *define(load_tables(ROOT / "params"), load_catalogue(), ROOT / "params"),
-    *plan("mini").runs,
+    *load_plan("mini").runs,
 }
 WORDS = {
     *(name for name in KNOWN if "." not in name),
@@ -65,7 +65,7 @@ WORDS = {
     *get_args(Fidelity),
     *get_args(Selection),
     *scale_names(),
-    *plan("mini").figures,
+    *load_plan("mini").figures,
     *METHODS,
     *TableRow.model_fields,
     "-corrected",

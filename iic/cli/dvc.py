@@ -19,7 +19,7 @@ import yaml
 
 from iic.params.datasets import load_catalogue
 from iic.params.loading import read_yaml
-from iic.params.runs import Plan, plan, scale_names
+from iic.params.runs import Plan, load_plan, scale_names
 from iic.provenance.environment import tracked_files
 from iic.provenance.git import GitUnknown
 from iic.records import paths
@@ -49,7 +49,7 @@ def dvc_yaml(root: Path = Path()) -> str:
     Raises:
         GitUnknown: Git does not know, and there is no ``dvc.yaml`` to go by.
     """
-    plans = {scale: plan(scale) for scale in scale_names()}
+    plans = {scale: load_plan(scale) for scale in scale_names()}
     data = {scale: sorted(scale_plan.datasets) for scale, scale_plan in plans.items()}
     most = max(len(names) for names in data.values())
     # a stage of a foreach has a fixed number of deps, so a scale with fewer datasets names its
@@ -128,7 +128,7 @@ def _shown(root: Path) -> dict[str, Any]:
     empty line for each run that nobody has trained.
     """
     try:
-        kept = [plan(scale) for scale in scale_names() if kept_in_git(scale, root)]
+        kept = [load_plan(scale) for scale in scale_names() if kept_in_git(scale, root)]
     except GitUnknown as reason:
         content = read_yaml(root / DVC_FILE) if (root / DVC_FILE).exists() else None
         if not isinstance(content, dict):

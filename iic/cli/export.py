@@ -57,10 +57,10 @@ def operations(
     """
     from iic.networks.operations import counted
     from iic.params.operations import FILE, text
-    from iic.params.runs import plan, scale_names
+    from iic.params.runs import load_plan, scale_names
     from iic.records.files import write_text
 
-    content = text(counted(plan(scale) for scale in scale_names()))
+    content = text(counted(load_plan(scale) for scale in scale_names()))
     if not check:
         write_text(FILE, content)
         print(FILE)

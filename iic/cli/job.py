@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from iic.cli.input_times import refuse_future_times
-from iic.params.runs import plan
+from iic.params.runs import load_plan
 from iic.provenance.agreement import check_plan
 from iic.provenance.earlier import Earlier, confirmed, earlier
 from iic.provenance.environment import code_state, environment, uncommitted_code
@@ -113,7 +113,7 @@ def job(
     target = root / receipt_path
     before = earlier(receipt_path, root)
     check_plan(planned_fingerprint, fingerprint.value, name)
-    if "scale" in wildcards and plan(wildcards["scale"]).scale.real:
+    if "scale" in wildcards and load_plan(wildcards["scale"]).scale.real:
         _warn_of_uncommitted(root)
     inputs, parents = tuple(inputs), tuple(parents)
     by_workflow = [*inputs, *parents] if planned_fingerprint is not None else []

@@ -19,7 +19,7 @@ from iic.cli.threads import library_threads
 from iic.cli.training_lock import alone
 from iic.params.datasets import UNVERIFIED, find_dataset
 from iic.params.errors import IICError
-from iic.params.runs import Plan, Run, plan
+from iic.params.runs import Plan, Run, load_plan
 from iic.provenance import fingerprint as fingerprints
 from iic.provenance import graph
 from iic.provenance import jobs as planned
@@ -120,7 +120,7 @@ def train(
 ) -> None:
     """Train one run with one seed, or go on from its checkpoint."""
     with logged_to(log_file):
-        whole = plan(scale)
+        whole = load_plan(scale)
         chosen = whole.run(run)
         whole.check(f"{run} with seed", str(seed), map(str, chosen.seeds))
         entry = whole.datasets[chosen.dataset]
@@ -176,7 +176,7 @@ def evaluate(
 ) -> None:
     """Score a run from its assignments."""
     with logged_to(log_file):
-        whole = plan(scale)
+        whole = load_plan(scale)
         if (run is None) == (dataset is None) or (seed is not None and run is None):
             raise IICError("evaluate: give --run, with or without --seed, or else --dataset")
         if dataset is not None:
@@ -228,7 +228,7 @@ def draw(
 ) -> None:
     """Draw one figure as svg and png."""
     with logged_to(log_file):
-        whole = plan(scale)
+        whole = load_plan(scale)
         whole.check("figure", name, whole.figures)
         one = planned.draw(scale, name)
         with job(

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from iic.cli.logs import logged_to
 from iic.params.errors import IICError
-from iic.params.runs import plan
+from iic.params.runs import load_plan
 from iic.provenance import jobs
 from iic.provenance.accept import accept as add_acceptance
 from iic.provenance.audit.report import AuditReport, Finding, Reruns
@@ -99,7 +99,7 @@ def audit(
 
     wanted = Request(rerun, rerun_seed, rerun_seconds, rerun_tolerance) if rerun else None
     with logged_to(log_file):
-        whole = plan(scale)
+        whole = load_plan(scale)
         report = examine(whole, rerun=wanted, report_follows=report_follows)
         if log_file is not None:
             with log_file.open("a", encoding="utf-8", errors="backslashreplace") as file:
@@ -129,7 +129,7 @@ def why(
     """Say why TARGET would run again: which code, settings, data or parents have changed."""
     chosen = _scale_of(target, scale)
     console = Console(soft_wrap=True, highlight=False)
-    whole = plan(chosen)
+    whole = load_plan(chosen)
     try:
         found = jobs.find(whole, target)
     except jobs.UnknownTarget:
@@ -152,7 +152,7 @@ def accept(
     Where nothing but requirements.lock changed, tables and figures can be kept as well, by name.
     """
     console = Console(soft_wrap=True, highlight=False)
-    for accepted in add_acceptance(jobs.find(plan(scale), run), because):
+    for accepted in add_acceptance(jobs.find(load_plan(scale), run), because):
         console.print(Text(f"{accepted.job.name}: accepted"))
         for change in accepted.changed:
             console.print(Text(f"  {change}", style="dim"))
@@ -188,7 +188,7 @@ def restore(
     if no_pull and remote is not None:
         raise IICError("--no-pull asks no remote: leave --remote out, or --no-pull")
     console = Console(soft_wrap=True, highlight=False)
-    found = bring_back(plan(scale), cores=cores, remote=remote, from_dvc=not no_pull, mirror=mirror)
+    found = bring_back(load_plan(scale), cores=cores, remote=remote, from_dvc=not no_pull, mirror=mirror)
     console.print(
         Text(f"{found.verified} receipts verified; {len(found.left)} jobs are left to do")
     )

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from iic.params.runs import plan
+from iic.params.runs import load_plan
 from iic.records.files import dump_json
 from iic.records.sizes import size
 
@@ -41,7 +41,7 @@ def prune(
     """
     from iic.provenance.prune import prune as look
 
-    pruned = look(plan(scale), data=data, delete=delete)
+    pruned = look(load_plan(scale), data=data, delete=delete)
     if as_json:
         print(dump_json(pruned.model_dump(mode="json")), end="")
         return

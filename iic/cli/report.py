@@ -11,7 +11,7 @@ import typer
 from iic.cli.job import job
 from iic.cli.logs import logged_to
 from iic.params.errors import IICError
-from iic.params.runs import Plan, plan
+from iic.params.runs import Plan, load_plan
 from iic.provenance import fingerprint as fingerprints
 from iic.provenance import graph
 from iic.provenance import jobs as planned
@@ -46,7 +46,7 @@ def report(
     from iic.records.files import RecordError, read_record
 
     with logged_to(log_file):
-        scale_plan = plan(scale)
+        scale_plan = load_plan(scale)
         planned_job = planned.report(scale)
         read, made = reads(scale_plan)
         audited = paths.audit_report(scale)

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from iic.params.operations import NetworkPass, NotCounted, Operations, committed
-from iic.params.runs import plan
+from iic.params.runs import load_plan
 from iic.provenance.status import Hours, ScaleStatus, State, Summary
 from iic.provenance.status import status as look
 from iic.records.files import dump_json
@@ -44,7 +44,7 @@ def status(
 
     Reads receipts only: `iic audit` verifies what they say, `iic why` says why something is stale.
     """
-    found = look(plan(scale), count=_operations)
+    found = look(load_plan(scale), count=_operations)
     if as_json:
         print(dump_json(found.model_dump(mode="json")), end="")
         return

@@ -21,7 +21,7 @@ from iic.cli.jobs import (
 )
 from iic.cli.logs import logged_to
 from iic.params.errors import IICError
-from iic.params.runs import Plan, plan
+from iic.params.runs import Plan, load_plan
 from iic.provenance import fingerprint as fingerprints
 from iic.provenance import jobs as planned
 from iic.provenance.status import status
@@ -56,7 +56,7 @@ def tabulate(
     if name is None and not allow_missing:
         raise typer.BadParameter("name a table, or give --allow-missing", param_hint="--name")
     with logged_to(log_file):
-        whole = plan(scale)
+        whole = load_plan(scale)
         if allow_missing:
             if name is not None:
                 whole.check("table", name, whole.tables)

@@ -22,7 +22,7 @@ from iic.params.modules import check_file, check_module
 from iic.params.resolve import Run, resolve
 from iic.params.scales import Scale
 
-__all__ = ["Plan", "Run", "load_scale", "plan", "runs", "scale_names"]
+__all__ = ["Plan", "Run", "load_plan", "load_scale", "runs", "scale_names"]
 
 PARAMS = Path("params")
 
@@ -150,7 +150,7 @@ def scale_names(params: Path = PARAMS) -> list[str]:
 
 
 @cache
-def plan(scale: str, params: Path = PARAMS) -> Plan:
+def load_plan(scale: str, params: Path = PARAMS) -> Plan:
     """Read, resolve and check everything in ``params/`` that the scale needs.
 
     Raises:
@@ -185,7 +185,7 @@ def plan(scale: str, params: Path = PARAMS) -> Plan:
 
 def runs(scale: str, params: Path = PARAMS) -> list[Run]:
     """All runs of a scale, in the order of their tables."""
-    return list(plan(scale, params).runs.values())
+    return list(load_plan(scale, params).runs.values())
 
 
 def load_scale(scale: str, params: Path = PARAMS) -> Scale:

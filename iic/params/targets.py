@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from iic.params.errors import IICError
-from iic.params.runs import PARAMS, Plan, plan, scale_names
+from iic.params.runs import PARAMS, Plan, load_plan, scale_names
 
 NEAREST = 3
 """So many names are suggested."""
@@ -62,7 +62,7 @@ def hint(name: str, names: Iterable[str], whole: Plan) -> str:
 def scales_with(name: str, whole: Plan, params: Path = PARAMS) -> list[str]:
     """Other scales that have a run, a seed of a run, a table, a figure or a dataset called so."""
     others = (scale for scale in scale_names(params) if scale != whole.scale.name)
-    return [scale for scale in others if name in _parts(plan(scale, params))]
+    return [scale for scale in others if name in _parts(load_plan(scale, params))]
 
 
 def _parts(whole: Plan) -> set[str]:

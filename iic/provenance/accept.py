@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from iic.params.errors import IICError
-from iic.params.runs import plan
+from iic.params.runs import load_plan
 from iic.provenance.changes import acceptance_of, accepts_lock, changes, changes_since
 from iic.provenance.environment import code_state
 from iic.provenance.fingerprint import fingerprint
@@ -103,7 +103,7 @@ def _undrawable(job: Job, root: Path) -> bool:
     """Whether it is a figure whose artifacts are not all here."""
     if job.rule != "draw":
         return False
-    whole, name = plan(job.wildcards["scale"]), job.wildcards["name"]
+    whole, name = load_plan(job.wildcards["scale"]), job.wildcards["name"]
     return whole.figures[name].reads_artifacts and not all(
         (root / paths.RunPaths(whole.scale.name, run.id, seed).artifacts).exists()
         for run, seed in whole.figure_places(name)

@@ -26,7 +26,7 @@ from functools import cache
 from pathlib import Path
 
 from iic.params.datasets import CATALOGUE, Dataset, find_dataset, load_catalogue
-from iic.params.runs import plan
+from iic.params.runs import load_plan
 from iic.provenance import jobs, relevant
 from iic.provenance.code import roots
 from iic.provenance.code.identity import Identity
@@ -91,7 +91,7 @@ def train(scale: str, run: str, *, strict_env: bool | None = None) -> Fingerprin
 
     The same for every seed of the run; `run` is ``<dataset>/<method>[-<variant>]``.
     """
-    whole = plan(scale)
+    whole = load_plan(scale)
     chosen = whole.run(run)
     entry = whole.datasets[chosen.dataset]
     base = whole.base_of(chosen)
@@ -110,14 +110,14 @@ def train(scale: str, run: str, *, strict_env: bool | None = None) -> Fingerprin
 
 def evaluate(scale: str, run: str, *, strict_env: bool | None = None) -> Fingerprint:
     """The scores of a run, the same for every seed."""
-    chosen = plan(scale).run(run)
-    settings = relevant.evaluated(chosen, plan(scale).datasets[chosen.dataset])
+    chosen = load_plan(scale).run(run)
+    settings = relevant.evaluated(chosen, load_plan(scale).datasets[chosen.dataset])
     return make("evaluate", roots.evaluation(), settings, {}, strict_env)
 
 
 def tabulate(scale: str, name: str, *, strict_env: bool | None = None) -> Fingerprint:
     """A table's or listing's definition, the published numbers, and which runs it shows."""
-    whole = plan(scale)
+    whole = load_plan(scale)
     if name in whole.listings:
         listing = whole.listings[name]
         settings = {
@@ -140,7 +140,7 @@ def tabulate(scale: str, name: str, *, strict_env: bool | None = None) -> Finger
 
 def draw(scale: str, name: str, *, strict_env: bool | None = None) -> Fingerprint:
     """A figure's definition, the module that draws it, the text it lists, and the runs it shows."""
-    whole = plan(scale)
+    whole = load_plan(scale)
     figure = whole.figures[name]
     settings = {
         "figure": figure.model_dump(mode="json"),
@@ -153,7 +153,7 @@ def draw(scale: str, name: str, *, strict_env: bool | None = None) -> Fingerprin
 
 def audit(scale: str, *, strict_env: bool | None = None) -> Fingerprint:
     """Everything that the scale holds: the audit judges all of it."""
-    whole = plan(scale)
+    whole = load_plan(scale)
     every = {job.name: _known(job) for job in jobs.all_jobs(whole)}
     code = roots.audit(run.method for run in whole.runs.values())
     return make("audit", code, {"jobs": every}, _page_files(), strict_env)
@@ -161,7 +161,7 @@ def audit(scale: str, *, strict_env: bool | None = None) -> Fingerprint:
 
 def report(scale: str, *, strict_env: bool | None = None) -> Fingerprint:
     """What the page says beyond its inputs, which are all results and the audit of them."""
-    whole = plan(scale)
+    whole = load_plan(scale)
     of_tables = (path for name in whole.tables for path in published_files(name))
     read = {str(path): _file(path) for path in (*of_tables, ORIGINS, FIDELITY)}
     settings = {"captions": whole.captions, **relevant.shown(whole, whole.runs.values())}
@@ -206,7 +206,7 @@ def value(rule: str, *, strict_env: bool | None = None, **names: str) -> str:
 def forget() -> None:
     """Look at code and settings anew, in a process that has seen them change."""
     _SAID.clear()
-    plan.cache_clear()
+    load_plan.cache_clear()
     roots.forget()
 
 

@@ -14,7 +14,7 @@ from typing import Literal
 
 from iic.params.base import Model
 from iic.params.errors import IICError
-from iic.params.runs import Plan, plan, scale_names
+from iic.params.runs import Plan, load_plan, scale_names
 from iic.provenance.audit.orphans import TEMPORARY, strangers
 from iic.provenance.audit.tree import Tree
 from iic.provenance.audit.workshop import PREFIX
@@ -174,7 +174,7 @@ def _data(root: Path) -> Iterator[str]:
     ``<file>.part`` of a dataset in use is a download, or an array, that a later try completes;
     what a killed `atomic_file` left has a name that begins with a dot.
     """
-    used = {name for scale in scale_names() for name in plan(scale).datasets}
+    used = {name for scale in scale_names() for name in load_plan(scale).datasets}
     for folder in (paths.RAW, paths.PREPARED):
         for name in _files(root, folder):
             inside = name.split("/")[2:]

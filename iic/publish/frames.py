@@ -13,7 +13,7 @@ from typing import Any
 
 from pandas import DataFrame, concat
 
-from iic.params.runs import PARAMS, Plan, Run, plan
+from iic.params.runs import PARAMS, Plan, Run, load_plan
 from iic.records.evaluation import Evaluation
 from iic.records.files import RecordError, read_record
 from iic.records.history import read_history
@@ -43,7 +43,7 @@ def cells(scale: str, root: Path = Path()) -> DataFrame:
     """
     rows = [
         row.model_dump()
-        for name in plan(scale, root / PARAMS).tables
+        for name in load_plan(scale, root / PARAMS).tables
         if (path := root / table(scale, name)).exists()
         for row in read_table(path)
     ]
@@ -69,7 +69,7 @@ def scores(scale: str, root: Path = Path()) -> DataFrame:
         RecordError: Nothing is evaluated, or an evaluation is damaged.
     """
     rows = []
-    for of, paths in _trainings(plan(scale, root / PARAMS)):
+    for of, paths in _trainings(load_plan(scale, root / PARAMS)):
         if (root / paths.evaluation).exists():
             evaluation = read_record(root / paths.evaluation, Evaluation)
             rows += [
@@ -98,7 +98,7 @@ def curves(scale: str, root: Path = Path()) -> DataFrame:
         RecordError: No history is there, or one is damaged.
     """
     frames = []
-    for of, paths in _trainings(plan(scale, root / PARAMS)):
+    for of, paths in _trainings(load_plan(scale, root / PARAMS)):
         # a method without epochs has an empty history
         if (root / paths.history).exists() and (entries := read_history(root / paths.history)):
             epochs = DataFrame(entries, columns=["epoch", "loss", "accuracy", "steps", "seconds"])

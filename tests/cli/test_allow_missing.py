@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from iic.cli.app import app
 from iic.cli.tabulate import write_unfinished_tables
 from iic.params.errors import SettingsError
-from iic.params.runs import Plan, plan
+from iic.params.runs import Plan, load_plan
 from iic.provenance import fingerprint
 from iic.records import paths
 from iic.records.files import read_record
@@ -36,7 +36,7 @@ def markdown(name: str) -> str:
 
 @pytest.fixture
 def whole(tree: Path) -> Plan:
-    return plan(SCALE)
+    return load_plan(SCALE)
 
 
 def test_a_table_without_name_needs_to_be_told_so(tree: Path) -> None:
@@ -132,7 +132,7 @@ def test_what_was_made_by_other_settings_is_no_result(whole: Plan, tree: Path) -
     fingerprint.forget()
     logged(tree, RunPaths(SCALE, "digits/iic", 0).log, f"{STAMP}error: no room\n")
     shutil.rmtree(RunPaths(SCALE, "digits/iic", 0).folder)
-    assert "table_1" in write_unfinished_tables(plan(SCALE))
+    assert "table_1" in write_unfinished_tables(load_plan(SCALE))
     text = markdown("table_1")
     assert "failed: digits/iic seed 0: no room" in text
     for seed in (0, 1):

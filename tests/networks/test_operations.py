@@ -17,7 +17,7 @@ from iic.params import operations
 from iic.params.errors import IICError
 from iic.params.networks import NetworkSettings
 from iic.params.operations import FILE, NetworkPass, NotCounted, Operations, committed, text
-from iic.params.runs import plan, scale_names
+from iic.params.runs import load_plan, scale_names
 
 TRUNK = "iic.networks.build.build_trunk"
 B = NetworkSettings(family="B", input_size=24, in_channels=1)
@@ -25,7 +25,7 @@ B = NetworkSettings(family="B", input_size=24, in_channels=1)
 
 def test_the_file_is_true() -> None:
     """Remedy where this fails: `iic export operations`."""
-    assert FILE.read_text() == text(counted(plan(scale) for scale in scale_names()))
+    assert FILE.read_text() == text(counted(load_plan(scale) for scale in scale_names()))
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from iic.params.runs import plan
+from iic.params.runs import load_plan
 from tests.pages.pages_helpers import ROOT, an_audit, built, laptop_clone
 
 
@@ -28,7 +28,7 @@ def own_laptop(laptop: Path, tmp_path: Path) -> Path:
 @pytest.fixture(scope="session")
 def page(laptop: Path) -> bytes:
     """The page of scale laptop."""
-    return built(plan("laptop", ROOT / "params"), an_audit(), laptop)
+    return built(load_plan("laptop", ROOT / "params"), an_audit(), laptop)
 
 
 @pytest.fixture(scope="session")

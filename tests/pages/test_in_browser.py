@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from iic.params.runs import plan
+from iic.params.runs import load_plan
 from iic.provenance.audit.page import view
 from iic.provenance.audit.report import Finding
 from iic.publish.pages.render import render
@@ -239,7 +239,7 @@ def test_without_scripts_a_number_leads_to_its_chain(browser: Any, pages: dict[s
 
 
 def test_hostile_text_runs_nothing(browser: Any, laptop: Path, tmp_path: Path) -> None:
-    whole = plan("laptop", ROOT / "params")
+    whole = load_plan("laptop", ROOT / "params")
     scale = whole.scale.model_copy(update={"description": HOSTILE, "machine": HOSTILE})
     hostile = dataclasses.replace(whole, scale=scale)
     (tmp_path / "hostile.html").write_bytes(built(hostile, an_audit(*FINDINGS), laptop))

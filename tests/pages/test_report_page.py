@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from iic.cli.report import NothingToReport, reads
-from iic.params.runs import plan
+from iic.params.runs import load_plan
 from iic.provenance.audit.page import of_results
 from iic.provenance.audit.report import Finding
 from iic.records.files import RecordError, read_record, write_record
@@ -21,7 +21,7 @@ from iic.records.sources import Sources
 from iic.records.table import read_table
 from tests.pages.pages_helpers import HOSTILE, ROOT, Element, an_audit, built, parse
 
-LAPTOP = plan("laptop", ROOT / "params")
+LAPTOP = load_plan("laptop", ROOT / "params")
 TABLE = Path("results/laptop/tables/table_1.csv")
 RUN = Path("results/laptop/runs/mnist/iic/seed0")
 

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from iic.params.errors import SettingsError
-from iic.params.runs import Plan, plan
+from iic.params.runs import Plan, load_plan
 
 ROOT = Path(__file__).resolve().parents[2]
 PARAMS = ROOT / "params"
@@ -103,7 +103,7 @@ def scale_of(file: str) -> str:
 
 def planned(params: Path, scale: str = "mini") -> Plan:
     """The plan as these files say it now."""
-    return plan.__wrapped__(scale, params)
+    return load_plan.__wrapped__(scale, params)
 
 
 def error_of(params: Path, scale: str = "mini") -> SettingsError:

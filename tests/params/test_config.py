@@ -55,8 +55,8 @@ def test_planning_needs_nothing_heavy() -> None:
     code = (
         "import sys\n"
         f"for name in {heavy!r}: sys.modules[name] = None\n"
-        "from iic.params.runs import plan, scale_names\n"
-        "print(*(len(plan(name).runs) for name in scale_names()))\n"
+        "from iic.params.runs import load_plan, scale_names\n"
+        "print(*(len(load_plan(name).runs) for name in scale_names()))\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False

@@ -18,7 +18,7 @@ from iic.params.evaluation import EvaluationSettings
 from iic.params.method import MethodSettings
 from iic.params.networks import NetworkSettings
 from iic.params.operations import NetworkPass, committed
-from iic.params.runs import plan, scale_names
+from iic.params.runs import load_plan, scale_names
 from iic.params.training import ComputeSettings, ScheduleSettings
 
 
@@ -102,15 +102,15 @@ def test_the_rate_of_clustering_is_near_what_receipts_say(
     run: str, scale: str, minutes: float
 ) -> None:
     """Minutes of a core, two times what results/ has of two."""
-    whole = plan(scale).run(run)
-    found = whole.settings.cost(plan(scale).datasets[whole.dataset], committed)
+    whole = load_plan(scale).run(run)
+    found = whole.settings.cost(load_plan(scale).datasets[whole.dataset], committed)
     assert found is not None
     assert 0.4 < found.hours(gpu=False) * 60 / minutes < 2.5
 
 
 def test_every_run_of_every_scale_tells_its_cost() -> None:
     for scale in scale_names():
-        whole = plan(scale)
+        whole = load_plan(scale)
         for run in whole.runs.values():
             found = run.settings.cost(whole.datasets[run.dataset], committed)
             assert found is not None, run.id

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from iic.params.runs import Plan, plan, runs, scale_names
+from iic.params.runs import Plan, load_plan, runs, scale_names
 from tests.params.params_helpers import (
     TABLE,
     change,
@@ -245,7 +245,7 @@ def test_a_run_that_the_scale_has_not_is_named_with_the_nearest(params: Path) ->
 
 @pytest.fixture(scope="module")
 def every_plan() -> dict[str, Plan]:
-    return {scale: plan(scale) for scale in scale_names()}
+    return {scale: load_plan(scale) for scale in scale_names()}
 
 
 def test_all_scales_load(every_plan: dict[str, Plan]) -> None:

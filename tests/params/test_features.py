@@ -15,7 +15,7 @@ from iic.params.errors import SettingsError
 from iic.params.loading import validate
 from iic.params.method import MethodSettings
 from iic.params.resolve import merged
-from iic.params.runs import Plan, plan
+from iic.params.runs import Plan, load_plan
 
 MNIST = find_dataset("mnist")
 DATASETS = ("stl10", "cifar10", "cifar100_20", "mnist")
@@ -37,7 +37,7 @@ def settings(model: type[MethodSettings], **changes: Any) -> MethodSettings:
 
 @pytest.fixture(scope="module")
 def paper() -> Plan:
-    return plan("paper")
+    return load_plan("paper")
 
 
 @pytest.mark.parametrize("model", SPECIAL)

@@ -19,7 +19,7 @@ from iic.methods.iic import star_maps as iic_star_segmentation
 from iic.methods.patch_pairs import doersch, isola
 from iic.methods.sift import method as sift
 from iic.params.datasets import Dataset, load_catalogue
-from iic.params.runs import plan
+from iic.params.runs import load_plan
 from iic.params.segmentation import SegmentationNetworkSettings
 from iic.params.splits import image_count
 
@@ -97,7 +97,7 @@ def catalogue() -> dict[str, Dataset]:
 
 
 def settings_of(run: str, model: type[Any]) -> Any:
-    settings = plan("mini").definitions[run].settings
+    settings = load_plan("mini").definitions[run].settings
     assert isinstance(settings, model)
     return settings
 
@@ -132,7 +132,7 @@ def check_common(settings: Any, known: Segmentation, run: str) -> None:
 
 @pytest.mark.parametrize("run", CHUNKS)
 def test_batchnorm_normalises_what_a_gpu_had(run: str) -> None:
-    settings = plan("mini").definitions[run].settings
+    settings = load_plan("mini").definitions[run].settings
     batch = torch.zeros(settings.pairs.batch_pairs)
     chunks = batch.chunk(settings.network.batchnorm_parts)
     assert tuple(len(chunk) for chunk in chunks) == CHUNKS[run]

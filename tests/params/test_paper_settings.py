@@ -18,7 +18,7 @@ from iic.methods.iic import method as iic
 from iic.methods.iic import random_network
 from iic.methods.iic import star as iic_star
 from iic.methods.spectral import method as spectral
-from iic.params.runs import Plan, plan
+from iic.params.runs import Plan, load_plan
 from iic.params.splits import image_count
 
 EVERYTHING: tuple[str, ...] = ()
@@ -77,7 +77,7 @@ CLUSTERINGS = {
 
 @pytest.fixture(scope="module")
 def paper() -> Plan:
-    return plan("paper")
+    return load_plan("paper")
 
 
 def settings_of(paper: Plan, run: str, model: type[Any]) -> Any:

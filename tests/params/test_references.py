@@ -11,7 +11,7 @@ from iic.params.datasets import load_catalogue
 from iic.params.errors import SettingsError
 from iic.params.modules import method_modules, method_name
 from iic.params.references import REFERENCES, citations, load_references
-from iic.params.runs import plan
+from iic.params.runs import load_plan
 from tests.params.params_helpers import PARAMS, copy_of
 
 METHODS = {method_name(module) for module in method_modules()}
@@ -68,7 +68,7 @@ def test_what_is_cited(name: str, wanted: list[str]) -> None:
 
 @pytest.mark.parametrize("scale", ["mini", "paper"])
 def test_each_run_and_dataset_of_a_scale_can_be_cited(scale: str) -> None:
-    whole = plan(scale, PARAMS)
+    whole = load_plan(scale, PARAMS)
     for name in {*(run.name for run in whole.runs.values()), *whole.datasets}:
         assert citations(name, PARAMS), name
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from iic.params.runs import plan, scale_names
+from iic.params.runs import load_plan, scale_names
 from tests.params.params_helpers import change, copy_of, error_of, only_mnist, parsed, planned
 
 GPU = "scales/gpu.yaml"
@@ -121,7 +121,7 @@ def test_a_default_leaves_folds_apart(params: Path) -> None:
 @pytest.mark.parametrize("scale", scale_names())
 def test_no_two_runs_of_a_table_are_the_same(scale: str) -> None:
     """Whatever a scale changes, an ablation stays one."""
-    whole = plan(scale)
+    whole = load_plan(scale)
     for name in whole.tables:
         seen: dict[str, str] = {}
         for run in whole.table_runs(name):

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from iic.params.runs import plan
+from iic.params.runs import load_plan
 from iic.provenance import fingerprint
 from iic.provenance.audit.report import AuditReport, Finding
 from iic.provenance.audit.run import audit, verify
@@ -27,7 +27,7 @@ PARTS = ("data", "iic/engine", "iic/publish", "params", "requirements.lock", "re
 
 
 def examine() -> AuditReport:
-    return audit(plan(SCALE))
+    return audit(load_plan(SCALE))
 
 
 def failures(report: AuditReport) -> list[Finding]:
@@ -57,7 +57,7 @@ def caught(path: Path | str, kind: str, *words: str) -> list[Finding]:
 
 def seen(path: Path | str, kind: str, *words: str) -> list[Finding]:
     """The part of the audit that looks at files and receipts alone (the quick one) names `path`."""
-    found = verify(plan(SCALE))
+    found = verify(load_plan(SCALE))
     named(found, path, kind, *words)
     return found
 

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from iic.cli.app import app
 from iic.params.datasets import UNVERIFIED
-from iic.params.runs import plan
+from iic.params.runs import load_plan
 from iic.provenance import fingerprint, jobs
 from iic.provenance.accept import NotAcceptable, accept
 from iic.provenance.audit.report import AuditReport
@@ -43,7 +43,7 @@ def test_an_untouched_tree_verifies_and_everything_was_looked_at(tree: Path) -> 
     report = examine()
     assert [one for one in report.findings if one.level != "note"] == []
     assert (report.verdict, report.exit_status) == ("verified", 0)
-    whole = plan(SCALE)
+    whole = load_plan(SCALE)
     seeds = sum(len(run.seeds) for run in whole.runs.values())
     displays = len(whole.tables) + len(whole.listings) + len(whole.figures)
     assert report.checked.jobs == 2 * len(whole.datasets) + 2 * seeds + displays
@@ -131,10 +131,10 @@ def test_another_lock_file_is_drift(tree: Path) -> None:
 def test_a_lock_file_that_was_accepted_is_a_note(tree: Path) -> None:
     with Path("requirements.lock").open("a") as file:
         file.write("# edited\n")
-    trainings = [job for job in jobs.all_jobs(plan(SCALE)) if job.rule == "train"]
+    trainings = [job for job in jobs.all_jobs(load_plan(SCALE)) if job.rule == "train"]
     accepted = accept(trainings, "a comment was added to the lock file")
     assert {one.changed for one in accepted} == {("requirements.lock",)}
-    every = len(list(jobs.all_jobs(plan(SCALE))))
+    every = len(list(jobs.all_jobs(load_plan(SCALE))))
 
     def jobs_of() -> dict[str, int]:
         found = (one for one in examine().findings if one.path == "requirements.lock")
@@ -191,7 +191,7 @@ def test_edited_code_is_drift_and_names_the_definition(tree: Path) -> None:
     assert (report.verdict, report.exit_status) == ("drifted", 3)
     stale = {one.path: one.message for one in report.findings if one.level == "drift"}
     without = ("/kmeans", "/spectral", "/sift")
-    trained = [run.id for run in plan("smoke").runs.values() if not run.id.endswith(without)]
+    trained = [run.id for run in load_plan("smoke").runs.values() if not run.id.endswith(without)]
     assert set(stale) == {str(RUNS.parent / f"{run}/seed0/run.json") for run in trained}
     assert (
         stale[str(RUNS / "iic/seed0/run.json")]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from iic.params.runs import Plan, plan
+from iic.params.runs import Plan, load_plan
 from iic.provenance import fingerprint, jobs
 from iic.provenance.code import roots
 from iic.provenance.code.roots import BOOKKEEPING
@@ -51,7 +51,7 @@ at this scale no run executes it, and those that another setting would make do s
 
 @pytest.fixture
 def whole(tree: Path) -> Plan:
-    return plan(SCALE)
+    return load_plan(SCALE)
 
 
 def identities(whole: Plan) -> dict[str, str | None]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from iic.params.runs import plan
+from iic.params.runs import load_plan
 from iic.provenance import jobs
 from iic.provenance.code.switch import (
     NotTheSame,
@@ -79,7 +79,7 @@ def test_a_training_that_did_not_stand_is_refused_and_nothing_is_written(
     with checked_out(COMMIT, clone) as tree:
         then = fingerprints_then(tree, "laptop")
         with pytest.raises(NotTheSame, match=r"train mnist/spectral/seed0: b289208 gives it"):
-            reason(plan("laptop"), job, then, tree, COMMIT)
+            reason(load_plan("laptop"), job, then, tree, COMMIT)
     # today's code is another one than at that commit, of which some trainings tell
     with pytest.raises(NotTheSame, match=r"train mnist/\w+/seed0: "):
         switch(COMMIT, ["laptop"])

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from iic.cli.app import app
 from iic.params.datasets import find_dataset
-from iic.params.runs import plan
+from iic.params.runs import load_plan
 from iic.provenance.audit.run import verify
 from iic.provenance.audit.tree import Tree
 from iic.provenance.crate.export import default_place, export
@@ -40,7 +40,7 @@ def graph(crate: Path) -> dict[str, Entity]:
 
 @pytest.fixture(scope="module")
 def jobs(measured: Path) -> list[tuple[Job, Receipt]]:
-    found = Tree(plan("laptop"), measured).present
+    found = Tree(load_plan("laptop"), measured).present
     assert {job.rule for job, _ in found} == {"train", "evaluate", "tabulate", "draw"}
     return found
 
@@ -238,6 +238,6 @@ def test_the_verb_writes_where_neither_git_nor_the_audit_looks(laptop: Path) -> 
     place = default_place("laptop", zipped=False)
     assert str(place) in done.output
     assert (place / "ro-crate-metadata.json").is_file()
-    assert verify(plan("laptop")) == []
+    assert verify(load_plan("laptop")) == []
     assert f"/{place.parts[0]}/" in (ROOT / ".gitignore").read_text().splitlines()
     assert [path.name for path in place.parent.iterdir()] == ["laptop"], "nothing temporary is left"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from iic.params.runs import plan
+from iic.params.runs import load_plan
 from iic.provenance.crate.errors import CrateError
 from iic.provenance.crate.export import export
 from iic.records.files import sha256_file
@@ -26,11 +26,11 @@ def smoke(
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(clone)
         # the plan of this clone, which has a seed more
-        plan.cache_clear()
+        load_plan.cache_clear()
         export(Path(f"results/{SCALE}"), clone.parent / "crate")
         export(Path(f"results/{SCALE}"), clone.parent / "whole", artifacts=True)
         yield clone.parent / "crate", clone.parent / "whole"
-    plan.cache_clear()
+    load_plan.cache_clear()
 
 
 def test_stand_ins_say_so_in_the_crate_the_dataset_and_the_jobs(smoke: tuple[Path, Path]) -> None:

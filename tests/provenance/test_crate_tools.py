@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from iic.params.runs import plan
+from iic.params.runs import load_plan
 from iic.provenance.audit.tree import Tree
 from iic.provenance.crate.export import export
 from tests.conftest import ROOT, SCALE, clone_to
@@ -37,9 +37,9 @@ def crate_of(scale: str, place: Path, source: Path, **options: Any) -> Path:
         shutil.copy2(ROOT / name, source / name)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(source)
-        plan.cache_clear()
+        load_plan.cache_clear()
         export(Path(f"results/{scale}"), place, **options)
-    plan.cache_clear()
+    load_plan.cache_clear()
     return place
 
 
@@ -65,7 +65,7 @@ def test_runcrate_reports_every_job_with_its_step_tool_values_and_files(
 ) -> None:
     text = report(crate)
     actions = [one for one in text.split("action: ") if one]
-    jobs = Tree(plan("laptop"), clone).present
+    jobs = Tree(load_plan("laptop"), clone).present
     assert len(actions) == len(jobs) + 1
     assert actions[0].startswith("#workflow-run/laptop")
     trained = next(one for one in actions if one.startswith("#job/train/laptop/mnist/iic/0"))

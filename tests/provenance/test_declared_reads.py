@@ -11,17 +11,17 @@ from typing import get_args
 import pytest
 
 from iic.params.experiments import Figure, Reads
-from iic.params.runs import Plan, plan
+from iic.params.runs import Plan, load_plan
 from iic.records.paths import PREPARED, RunPaths, receipt_of
 from tests.conftest import ROOT, SCALE, clone_to, run_in
 
-FIGURES = plan(SCALE, ROOT / "params").figures
+FIGURES = load_plan(SCALE, ROOT / "params").figures
 
 # The system tells of every file that is opened, also by libraries that are not written in Python.
 # A figure is drawn twice, since the first time modules are read as well.
 WATCH = """
 import ctypes, json, linecache, os, struct, sys
-from iic.params.runs import plan
+from iic.params.runs import load_plan
 from iic.publish.figures.saving import render
 
 OPENED, FOLDER, LOST = 0x20, 0x40000000, 0x4000
@@ -49,13 +49,13 @@ def opened():
                 names.add(f"{watched[watch]}/{name}")
             at += 16 + length
 
-whole, drawn = plan(sys.argv[1]), {}
+plan, drawn = load_plan(sys.argv[1]), {}
 for name in sys.argv[2:]:
     opened()
-    render(whole, name)
-    first = {one for one in opened() if not one.endswith(".py")}
+    render(plan, name)
+    first = {name for name in opened() if not name.endswith(".py")}
     linecache.clearcache()
-    render(whole, name)
+    render(plan, name)
     drawn[name] = sorted(first | opened())
 print(json.dumps(drawn))
 """
@@ -71,7 +71,7 @@ def watched(clone: Path, scale: str, *names: str) -> dict[str, set[str]]:
 @pytest.fixture(scope="module")
 def smoke(finished_tree: Path) -> Plan:
     """What the finished tree holds."""
-    return plan(SCALE, finished_tree / "params")
+    return load_plan(SCALE, finished_tree / "params")
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +85,7 @@ def opened_on_mnist(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[s
     """What those figures of the committed results open that small files are enough for."""
     clone = clone_to(tmp_path_factory.mktemp("mnist") / "clone")
     shutil.copytree(ROOT / "results/laptop", clone / "results/laptop")
-    figures = plan("laptop", clone / "params").figures.items()
+    figures = load_plan("laptop", clone / "params").figures.items()
     small = [name for name, one in figures if not one.reads_artifacts and "data" not in one.reads]
     return watched(clone, "laptop", *small)
 

@@ -19,10 +19,10 @@ from tests.timing import parsing
 
 ALL = """
 import json
-from iic.params.runs import plan
+from iic.params.runs import load_plan
 from iic.provenance import fingerprint, jobs
-whole = plan("smoke")
-values = {job.name: fingerprint.fingerprint(job).value for job in jobs.all_jobs(whole)}
+plan = load_plan("smoke")
+values = {job.name: fingerprint.fingerprint(job).value for job in jobs.all_jobs(plan)}
 values["audit"] = fingerprint.value("audit", scale="smoke")
 print(json.dumps(values))
 """
@@ -130,7 +130,7 @@ def test_code_that_only_reads_params_changes_no_training(
     before: dict[str, str], clone: Path
 ) -> None:
     for module, function in (
-        ("params/runs", "plan"), ("params/datasets", "Dataset._obtainable"),
+        ("params/runs", "load_plan"), ("params/datasets", "Dataset._obtainable"),
         ("params/resolve", "resolve"), ("params/training", "PairSettings.problems"),
         ("methods/dec/settings", "DECSettings.cost"),
     ):  # fmt: skip

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from iic.params.runs import Plan, plan, scale_names
+from iic.params.runs import Plan, load_plan, scale_names
 from iic.provenance import graph, jobs
 from iic.provenance.jobs import Job
 from iic.records import paths
@@ -32,7 +32,7 @@ class Rules:
 @pytest.fixture(scope="module")
 def whole(finished_tree: Path) -> Plan:
     """What the finished tree holds."""
-    return plan(SCALE, finished_tree / "params")
+    return load_plan(SCALE, finished_tree / "params")
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +50,7 @@ def rules(tmp_path_factory: pytest.TempPathFactory) -> Rules:
         words = dict(re.findall(r"^ {4}(input|output): (.+)$", block, re.MULTILINE))
         read = set(words["input"].split(", ")) if "input" in words else set()
         files |= dict.fromkeys(words["output"].split(", ") if "output" in words else (), read)
-    return Rules(plan(SCALE, clone / "params"), files)
+    return Rules(load_plan(SCALE, clone / "params"), files)
 
 
 def every(whole: Plan) -> list[Job]:
@@ -116,7 +116,7 @@ def test_what_is_read_is_written_by_the_job_that_the_graph_names(whole: Plan) ->
 
 @pytest.mark.parametrize("scale", scale_names(ROOT / "params"))
 def test_a_table_or_figure_stands_on_what_it_shows_and_on_nothing_else(scale: str) -> None:
-    whole = plan(scale, ROOT / "params")
+    whole = load_plan(scale, ROOT / "params")
     for display in jobs.displays(whole):
         name = display.wildcards["name"]
         if display.rule == "draw":

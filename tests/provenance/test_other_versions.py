@@ -20,7 +20,7 @@ from iic.data.load import load
 from iic.engine.checkpoints import CheckpointError
 from iic.engine.checkpoints import load as load_checkpoint
 from iic.params.errors import IICError
-from iic.params.runs import plan
+from iic.params.runs import load_plan
 from iic.provenance import jobs
 from iic.provenance.audit.run import audit, verify
 from iic.provenance.status import status
@@ -58,8 +58,8 @@ def test_receipts_from_before_a_field_was_added_count_as_they_did(tree: Path) ->
                 dropped += content.pop(name, None) is not None
         path.write_text(json.dumps(content))
     assert dropped > 100
-    assert audit(plan(SCALE)).verdict == "verified"
-    assert {one.state for one in status(plan(SCALE)).trainings} == {"done"}
+    assert audit(load_plan(SCALE)).verdict == "verified"
+    assert {one.state for one in status(load_plan(SCALE)).trainings} == {"done"}
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_a_receipt_of_another_version_is_named_with_a_remedy_wherever_it_is_met(
     tree: Path, change: Callable[[dict[str, Any]], object], says: str
 ) -> None:
     edit(PLACE.receipt, change)
-    report = audit(plan(SCALE))
+    report = audit(load_plan(SCALE))
     assert report.verdict == "failed"
     told = [one.message for one in report.findings if one.path == str(PLACE.receipt)]
     answer = why(jobs.train(SCALE, "digits/kmeans", 0))
@@ -84,14 +84,14 @@ def test_a_receipt_of_another_version_is_named_with_a_remedy_wherever_it_is_met(
     for text in (told[0], answer.reasons[0], str(by_verb.exception)):
         assert f"{PLACE.receipt}: {says}" in text
         assert "use that version" in text and "make it again" in text
-    states = {(one.run, one.seed): one.state for one in status(plan(SCALE)).trainings}
+    states = {(one.run, one.seed): one.state for one in status(load_plan(SCALE)).trainings}
     assert states["digits/kmeans", 0] == "stale"
 
 
 def test_an_evaluation_of_a_later_version_makes_no_table(tree: Path) -> None:
     edit(PLACE.evaluation, lambda one: one.update(schema_version=2))
     with pytest.raises(RecordError, match=f"^{PLACE.evaluation}: schema_version: 2, but .*use tha"):
-        build(plan(SCALE), "table_1")
+        build(load_plan(SCALE), "table_1")
 
 
 @pytest.mark.parametrize("content", [b"not json", b'{"schema_version": 0, "passed": true}'])
@@ -168,21 +168,21 @@ def test_what_was_cut_and_has_no_receipt_is_taken_for_nothing(tree: Path, name: 
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     receipt = paths.receipt_of(path) if name == "evaluation.json" else PLACE.receipt
     receipt.unlink()
-    found = verify(plan(SCALE))
+    found = verify(load_plan(SCALE))
     assert (str(receipt), "missing") in {(one.path, one.kind) for one in found}
     if receipt == PLACE.receipt:
         done = CliRunner().invoke(app, ["evaluate", "--scale", SCALE, "--dataset", "digits"])
         assert str(done.exception) == f"{PLACE.receipt}: missing"
     else:
         with pytest.raises(RecordError, match=r"evaluation\.json: "):
-            build(plan(SCALE), "table_1")
+            build(load_plan(SCALE), "table_1")
 
 
 def test_a_clone_with_results_of_a_layout_from_before_is_told_so(tree: Path) -> None:
     """A folder that today's plan does not know is an orphan, and nothing is made from it."""
     old = PLACE.folder.with_name("run0")
     shutil.copytree(PLACE.folder, old)
-    found = verify(plan(SCALE))
+    found = verify(load_plan(SCALE))
     assert [(one.kind, one.path) for one in found] == [("orphan", str(old))]
 
 

@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from iic.cli.app import app
-from iic.params.runs import plan
+from iic.params.runs import load_plan
 from iic.provenance import fingerprint, jobs
 from iic.provenance.audit import page
 from iic.provenance.audit.page import view, write_page
@@ -89,7 +89,7 @@ def test_the_page_has_a_receipt_that_names_all_that_it_shows(reported: Path) -> 
     assert receipt.seal == receipt.digest and receipt.stand_in
     read = {one.path for one in receipt.inputs}
     above = {one.path for one in receipt.parents}
-    for job in jobs.all_jobs(plan(SCALE)):
+    for job in jobs.all_jobs(load_plan(SCALE)):
         if job.rule not in ("download", "prepare"):
             assert str(job.receipt) in above
         if job.rule == "tabulate":
@@ -99,13 +99,13 @@ def test_the_page_has_a_receipt_that_names_all_that_it_shows(reported: Path) -> 
     assert any(name.endswith("page.css") for name in receipt.fingerprint.data)
     answer = why(jobs.report(SCALE))
     assert answer.fresh, answer
-    assert [job.rule for job in jobs.find(plan(SCALE), "report")] == ["report"]
+    assert [job.rule for job in jobs.find(load_plan(SCALE), "report")] == ["report"]
 
 
 def test_an_audit_after_the_page_is_as_clean_and_the_page_comes_out_the_same(
     reported: Path,
 ) -> None:
-    report = audit(plan(SCALE))
+    report = audit(load_plan(SCALE))
     assert report.verdict == "verified" and about_the_page(report) == []
     first = PAGE.read_bytes()
     call("report")
@@ -115,7 +115,7 @@ def test_an_audit_after_the_page_is_as_clean_and_the_page_comes_out_the_same(
 def test_the_page_is_never_demanded(reported: Path) -> None:
     PAGE.unlink()
     RECEIPT.unlink()
-    assert list(page.check(Tree(plan(SCALE)), ())) == []
+    assert list(page.check(Tree(load_plan(SCALE)), ())) == []
 
 
 def test_every_measured_cell_of_every_table_stands_in_the_page_with_a_closed_chain(
@@ -128,7 +128,7 @@ def test_every_measured_cell_of_every_table_stands_in_the_page_with_a_closed_cha
         for article in shown.all("article", class_="display")
     }
     measured = 0
-    for name in plan(SCALE).tables:
+    for name in load_plan(SCALE).tables:
         lines = [one for one in read_table(paths.table(SCALE, name)) if one.ours_mean is not None]
         cells = [td for td in tables[name].all("td", class_="ours") if td.children[:1]]
         links = [link for td in cells for link in td.all("a", class_="open")]
@@ -149,7 +149,7 @@ def test_every_measured_cell_of_every_table_stands_in_the_page_with_a_closed_cha
 def test_stand_in_data_is_labelled_wherever_it_shows(reported: Path) -> None:
     shown = parse(PAGE.read_bytes())
     assert "Stand-in data." in shown.one("header").text
-    whole = plan(SCALE)
+    whole = load_plan(SCALE)
     stand_in = {name for name, one in whole.datasets.items() if one.stand_in}
     assert len(stand_in) > 3 and "digits" not in stand_in
 
@@ -197,7 +197,7 @@ def test_a_page_that_is_not_what_was_written_fails_the_audit(
         path.write_bytes(re.sub(rb'"cpu_count": \d+', b'"cpu_count": 999', content))
     else:
         path.write_bytes(content[:300])
-    (found,) = page.check(Tree(plan(SCALE)), ())
+    (found,) = page.check(Tree(load_plan(SCALE)), ())
     assert (found.level, found.path, found.kind) == ("failure", str(path), kind)
     assert says in found.message
 
@@ -208,7 +208,7 @@ def test_the_next_page_after_a_bad_one_is_good_again(reported: Path) -> None:
     assert "Failed." in parse(AUDIT.read_bytes()).one("header").text
     call("report")
     assert "Audit: verified." in parse(PAGE.read_bytes()).one("header").text
-    report = audit(plan(SCALE))
+    report = audit(load_plan(SCALE))
     assert report.verdict == "verified" and about_the_page(report) == []
 
 
@@ -218,15 +218,15 @@ def test_a_page_of_earlier_results_is_noted_by_hand_and_not_where_it_is_made_nex
     SETTINGS.write_text(SETTINGS.read_text().replace("machine: ", "machine: another, ", 1))
     fingerprint.forget()
     call("tabulate", "--name", "table_1")
-    (found,) = page.check(Tree(plan(SCALE)), ())
+    (found,) = page.check(Tree(load_plan(SCALE)), ())
     assert (found.level, found.kind) == ("note", "stale") and "table_1" in found.message
-    assert list(page.check(Tree(plan(SCALE)), (), follows=True)) == []
+    assert list(page.check(Tree(load_plan(SCALE)), (), follows=True)) == []
 
 
 def test_a_page_with_another_verdict_than_this_audits_is_noted(reported: Path) -> None:
     with LOCK.open("a") as file:
         file.write("# edited\n")
-    ((_, kind, message),) = about_the_page(audit(plan(SCALE)))
+    ((_, kind, message),) = about_the_page(audit(load_plan(SCALE)))
     assert kind == "stale" and "says verified, where this audit says drifted" in message
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from iic.params.runs import plan
+from iic.params.runs import load_plan
 from iic.provenance import progress
 from iic.provenance.progress import Progress, duration, expected_trainings, last_entry
 
@@ -166,6 +166,6 @@ def test_durations_are_for_people() -> None:
 
 
 def test_trainings_are_expected_to_take_what_status_says() -> None:
-    expected = expected_trainings(plan("laptop"))
+    expected = expected_trainings(load_plan("laptop"))
     hours = {key: seconds / 3600 for key, seconds in expected.items()}
     assert ("mnist/iic", 0) in hours and 0.5 < hours["mnist/iic", 0] < 10

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from iic.cli.app import app
-from iic.params.runs import Plan, plan
+from iic.params.runs import Plan, load_plan
 from iic.provenance import jobs
 from iic.provenance.audit import orphans
 from iic.provenance.audit.tree import Tree
@@ -47,7 +47,7 @@ def smaller(tree: Path) -> Plan:
     for run in ("digits/kmeans/seed0", REMOVED):
         for ending in ("log", "benchmark.tsv"):
             make(tree / f"logs/{SCALE}/train/{run}.{ending}", b"y" * 70)
-    return plan(SCALE)
+    return load_plan(SCALE)
 
 
 def make(path: Path, content: bytes = b"{}") -> None:
@@ -68,7 +68,7 @@ def everything(tree: Path) -> dict[str, bytes]:
 
 
 def test_a_finished_scale_has_nothing_left_over(tree: Path) -> None:
-    found = prune(plan(SCALE), data=True)
+    found = prune(load_plan(SCALE), data=True)
     assert found.files == () and found.bytes == 0
     assert size(999) == "999 bytes" and size(1_250_000) == "1.2 MB"
 
@@ -191,7 +191,7 @@ def test_links_are_deleted_and_not_what_they_lead_to(smaller: Plan, tree: Path) 
 
 def test_committed_results_belong_to_their_plans() -> None:
     for scale in ("laptop", "laptop_cifar10"):
-        assert prune(plan(scale, ROOT / "params"), ROOT).files == (), scale
+        assert prune(load_plan(scale, ROOT / "params"), ROOT).files == (), scale
 
 
 def test_partial_tables_go_once_they_stand_for_nothing(tree: Path) -> None:
@@ -199,7 +199,7 @@ def test_partial_tables_go_once_they_stand_for_nothing(tree: Path) -> None:
     for name in ("table_1.csv", "table_1.sources.json", "table_2.md", "table_99.tex"):
         make(folder / name)
     (tree / f"results/{SCALE}/tables/table_1.csv").unlink()
-    found = prune(plan(SCALE), delete=True)
+    found = prune(load_plan(SCALE), delete=True)
     assert names(found) == {
         f"results/{SCALE}/partial/{one}" for one in ("table_2.md", "table_99.tex")
     }
@@ -219,13 +219,13 @@ def test_folders_of_killed_audits_are_found_whatever_the_scale_and_no_link_is_fo
     make(killed / "results/mini/runs/digits/iic/seed0/history.jsonl", b"z" * 300)
     (killed / "data").symlink_to(clone / "data")
     (clone / "scratch/audit-linked").symlink_to(clone / "data")
-    (one,) = prune(plan(SCALE)).files
+    (one,) = prune(load_plan(SCALE)).files
     # the clone is none of git, so that nobody knows what is in it
     assert (one.path, one.place, one.in_git) == ("scratch/audit-x1y2", "re-runs", None)
     assert 300 <= one.bytes < 1000
     said = CliRunner().invoke(app, ["prune", "--scale", SCALE]).stdout
     assert "  audit-x1y2  " in said and "(left by a killed audit)" in said
-    assert prune(plan(SCALE), delete=True).files == (one,)
+    assert prune(load_plan(SCALE), delete=True).files == (one,)
     assert sorted(path.name for path in (clone / "scratch").iterdir()) == [
         "audit-big", "audit-linked",
     ]  # fmt: skip

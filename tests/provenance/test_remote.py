@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from iic.cli.app import app
 from iic.params.errors import IICError
-from iic.params.runs import Plan, plan
+from iic.params.runs import Plan, load_plan
 from iic.provenance import remote
 from iic.provenance.remote import Pulled, RestoreError, pull
 from iic.provenance.restore import restore
@@ -24,7 +24,7 @@ TWO = "remote.lab.url=/a\nremote.cloud.url=s3://b\ncore.analytics=false\n"
 
 @pytest.fixture
 def whole() -> Plan:
-    return plan("smoke", ROOT / "params")
+    return load_plan("smoke", ROOT / "params")
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from iic.cli.app import app
-from iic.params.runs import plan
+from iic.params.runs import load_plan
 from iic.provenance import fingerprint
 from iic.provenance.audit import rerun, workshop
 from iic.provenance.audit.report import AuditReport, Finding, Reruns
@@ -66,7 +66,7 @@ def only(monkeypatch: pytest.MonkeyPatch, *names: tuple[str, int]) -> None:
 
 
 def repeated(**wanted: float) -> tuple[list[Finding], Reruns]:
-    repetitions = Repetitions(Tree(plan(SCALE)), Request(**{"number": 1, **wanted}))  # type: ignore[arg-type]
+    repetitions = Repetitions(Tree(load_plan(SCALE)), Request(**{"number": 1, **wanted}))  # type: ignore[arg-type]
     return list(repetitions.check()), repetitions.report
 
 
@@ -93,7 +93,7 @@ def test_untouched_trainings_come_out_with_the_same_bytes(
 ) -> None:
     only(monkeypatch, ONE, ("digits/spectral", 0))
     before = state(tree)
-    report = audit(plan(SCALE), rerun=Request(number=2))
+    report = audit(load_plan(SCALE), rerun=Request(number=2))
     assert (report.verdict, report.exit_status) == ("verified", 0)
     assert report.reruns is not None
     trainings = report.reruns.trainings
@@ -264,7 +264,7 @@ def test_what_cannot_be_repeated_is_said_with_its_reason(
 def test_a_run_on_a_gpu_is_not_repeated_without_one(
     tree: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    runs = plan(SCALE).runs
+    runs = load_plan(SCALE).runs
     run = runs["digits/iic"]
     settings = run.settings.model_copy(update={"gpu": True})
     monkeypatch.setitem(runs, run.id, dataclasses.replace(run, settings=settings))

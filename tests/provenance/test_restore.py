@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from iic.params.runs import plan
+from iic.params.runs import load_plan
 from iic.provenance import jobs
 from iic.provenance.due import Judge
 from iic.provenance.fingerprint import fingerprint
@@ -209,7 +209,7 @@ def test_a_fresh_clone_is_restored_from_a_dvc_remote(own_tree: Path, tmp_path: P
 
 
 def test_an_audit_counts_only_where_it_can_be_read_and_no_result_is_later(tmp_path: Path) -> None:
-    whole = plan("laptop", ROOT / "params")
+    whole = load_plan("laptop", ROOT / "params")
     report, page = paths.audit_report("laptop"), paths.audit_page("laptop")
     receipts = [
         job.receipt for job in jobs.all_jobs(whole) if job.rule not in ("download", "prepare")

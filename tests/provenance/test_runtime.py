@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from iic.params.operations import committed
-from iic.params.runs import Plan, Run, plan
+from iic.params.runs import Plan, Run, load_plan
 from iic.provenance.runtime import FACTOR, hours_asked
 from iic.records.files import read_record, write_record
 from iic.records.paths import RunPaths
@@ -34,7 +34,7 @@ def root(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def paper() -> Plan:
-    return plan("paper")
+    return load_plan("paper")
 
 
 def test_two_minutes_ask_for_an_hour_and_not_for_a_day(paper: Plan) -> None:
@@ -53,7 +53,7 @@ def test_the_receipt_decides_wherever_it_lies_and_with_the_threads_of_the_run(
     )
     write_record(root / KMEANS, long.sealed())
     assert hours_asked(paper, paper.run("mnist/kmeans"), root) == FACTOR * 2 * 5
-    laptop = plan("laptop")
+    laptop = load_plan("laptop")
     assert hours_asked(laptop, laptop.run("mnist/kmeans"), root) == FACTOR * 5
     # processes before an interruption count as well
     start = receipt.timing.start

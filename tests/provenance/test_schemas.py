@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 from iic.cli.app import app
 from iic.params.loading import read_yaml
 from iic.params.modules import method_name
-from iic.params.runs import plan, scale_names
+from iic.params.runs import load_plan, scale_names
 from iic.provenance.schemas.publish import DIALECT, FOLDER, of_methods, published, texts, write_all
 from iic.records.table import TableRow
 from tests.conftest import ROOT
@@ -113,7 +113,7 @@ def test_the_measured_results_fit_their_schemas() -> None:
 def test_resolved_settings_fit_the_schema_of_their_method() -> None:
     seen = set()
     for scale in scale_names():
-        for run in plan(scale, ROOT / "params").runs.values():
+        for run in load_plan(scale, ROOT / "params").runs.values():
             name = f"method_{method_name(run.method)}"
             assert wrong(name, run.settings_json) == [], (scale, run.id)
             seen.add(name)

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from iic.cli.app import app
 from iic.params.operations import committed
-from iic.params.runs import Plan, plan
+from iic.params.runs import Plan, load_plan
 from iic.provenance import fingerprint as fingerprints
 from iic.provenance import jobs
 from iic.provenance.accept import accept
@@ -32,7 +32,7 @@ RUN = "digits/kmeans"
 
 @pytest.fixture
 def whole(tree: Path) -> Plan:
-    return plan(SCALE)
+    return load_plan(SCALE)
 
 
 def display(found: ScaleStatus, name: str) -> DisplayStatus:
@@ -57,7 +57,7 @@ def kmeans_runs(whole: Plan) -> set[str]:
 
 
 def test_with_nothing_measured(tmp_path: Path) -> None:
-    whole = plan("mini")
+    whole = load_plan("mini")
     found = status(whole, tmp_path)
     assert {one.state for one in found.displays} == {"missing"}
     names = [*whole.tables, *whole.listings, *whole.figures]
@@ -86,7 +86,7 @@ def with_other_network(whole: Plan, run: str) -> Plan:
 
 
 def test_a_network_that_nobody_counted_has_no_estimate(tmp_path: Path) -> None:
-    whole = with_other_network(plan("mini"), "digits/iic")
+    whole = with_other_network(load_plan("mini"), "digits/iic")
     found = status(whole, tmp_path)
     assert {one.run for one in found.trainings if one.hours is None} == {"digits/iic"}
     unknown = len(whole.run("digits/iic").seeds)
@@ -97,7 +97,7 @@ def test_the_verb_counts_what_the_file_does_not_have(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "iic.cli.status.plan", lambda scale: with_other_network(plan(scale), "digits/iic")
+        "iic.cli.status.plan", lambda scale: with_other_network(load_plan(scale), "digits/iic")
     )
     monkeypatch.setattr("iic.cli.status.look", lambda whole, count: status(whole, tmp_path, count))
     said = CliRunner().invoke(app, ["status", "--scale", "mini", "--json"])
@@ -109,7 +109,7 @@ def test_the_verb_counts_what_the_file_does_not_have(
 
 def test_gpu_hours_and_core_hours_are_told_apart(tmp_path: Path) -> None:
     """Other settings of a run's `gpu`, without a scale of its own."""
-    whole = plan("mini")
+    whole = load_plan("mini")
     runs = {
         name: run
         if name != "digits/iic"
@@ -151,7 +151,7 @@ def test_a_changed_setting_makes_its_run_and_what_shows_it_stale(whole: Plan, tr
     assert "restarts: 1" in text
     scale.write_text(text.replace("restarts: 1", "restarts: 2"))
     forget()
-    found = status(plan(SCALE))
+    found = status(load_plan(SCALE))
     assert set(states(found)) == {"stale"} and len(states(found)) == 2
     stale = {one.run for one in found.trainings if one.state == "stale"}
     assert stale <= kmeans_runs(whole)
@@ -170,7 +170,7 @@ def test_what_is_thought_of_costs_makes_nothing_stale(whole: Plan, tree: Path) -
     assert '"bfloat16": 100e12' in text
     module.write_text(text.replace('"bfloat16": 100e12', '"bfloat16": 200e12'))
     forget()
-    found = status(plan(SCALE))
+    found = status(load_plan(SCALE))
     assert counts(found.all_trainings) == (total(whole), 0, 0)
     assert {one.state for one in found.displays} == {"done"}
     code = fingerprints.train(SCALE, RUN).code
@@ -183,13 +183,13 @@ def test_an_accepted_change_of_code_is_done(whole: Plan, tree: Path) -> None:
     module = Path("iic/methods/kmeans.py")
     change(module, "train")
     forget()
-    assert set(states(status(plan(SCALE)))) == {"stale"}
-    trainings = [job for job in jobs.all_jobs(plan(SCALE)) if job.rule == "train"]
+    assert set(states(status(load_plan(SCALE)))) == {"stale"}
+    trainings = [job for job in jobs.all_jobs(load_plan(SCALE)) if job.rule == "train"]
     accept(
         [job for job in trainings if job.wildcards["run"] in kmeans_runs(whole)],
         "a name that nothing reads",
     )
-    found = status(plan(SCALE))
+    found = status(load_plan(SCALE))
     assert set(states(found)) == {"done"}
     assert display(found, "table_1").state == "done"
 
@@ -205,11 +205,11 @@ def test_a_missing_seed_is_guessed_from_the_others(whole: Plan, tree: Path) -> N
 
 
 def test_a_removed_seed_makes_its_table_stale_and_leaves_files_over(tree: Path) -> None:
-    assert status(plan(SCALE)).left_over == 0
+    assert status(load_plan(SCALE)).left_over == 0
     scale = Path(f"params/scales/{SCALE}.yaml")
     scale.write_text(scale.read_text().replace("digits/kmeans: [0, 1]", "digits/kmeans: [0]"))
     forget()
-    found = status(plan(SCALE))
+    found = status(load_plan(SCALE))
     assert states(found) == ["done"]
     assert display(found, "table_1").state == "stale" and found.left_over >= 5
     said = CliRunner().invoke(app, ["status", "--scale", SCALE]).stdout

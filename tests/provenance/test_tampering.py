@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from iic.params.runs import plan
+from iic.params.runs import load_plan
 from iic.provenance import fingerprint
 from iic.provenance.audit import drift
 from iic.provenance.audit.metrics import Metrics
@@ -74,19 +74,19 @@ def pristine(
     yield shared
     undo(shared, finished_tree, untouched)
     fingerprint.forget()
-    assert verify(plan(SCALE)) == []
+    assert verify(load_plan(SCALE)) == []
 
 
 def _drift() -> Iterable[Finding]:
     fingerprint.forget()
-    tree = Tree(plan(SCALE))
+    tree = Tree(load_plan(SCALE))
     return [*drift.stale(tree), *drift.environment(tree)]
 
 
 LOOK: dict[str, Callable[[], Iterable[Finding]]] = {
-    "files": lambda: verify(plan(SCALE)),
-    "metrics": lambda: Metrics(Tree(plan(SCALE))).check(),
-    "rebuild": lambda: Rebuild(Tree(plan(SCALE))).check(),
+    "files": lambda: verify(load_plan(SCALE)),
+    "metrics": lambda: Metrics(Tree(load_plan(SCALE))).check(),
+    "rebuild": lambda: Rebuild(Tree(load_plan(SCALE))).check(),
     "drift": _drift,
     "all": lambda: failures(examine()),
 }
@@ -123,7 +123,7 @@ def test_no_bit_of_a_receipt_can_change_unnoticed(pristine: Path, what: str) -> 
     content = path.read_bytes()
     for place in random.Random(what).sample(range(len(content)), 6):
         flip(path, place)
-        found = verify(plan(SCALE))
+        found = verify(load_plan(SCALE))
         assert [one for one in found if one.path == str(path)], place
         path.write_bytes(content)
 

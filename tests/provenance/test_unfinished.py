@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from iic.params.runs import plan
+from iic.params.runs import load_plan
 from iic.provenance.status import status
 from iic.provenance.unfinished import Standing, end_of, standings
 from iic.records import paths
@@ -28,7 +28,7 @@ def logged(root: Path, log: Path, text: str) -> None:
 
 
 def stand(root: Path, run: str, seed: int = 0) -> Standing:
-    whole = plan(SCALE)
+    whole = load_plan(SCALE)
     return standings(whole, status(whole, root), root)[run, seed]
 
 

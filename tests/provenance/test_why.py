@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from iic.cli.app import app
-from iic.params.runs import Plan, plan
+from iic.params.runs import Plan, load_plan
 from iic.provenance import jobs
 from iic.provenance.accept import NotAcceptable, accept
 from iic.provenance.audit.run import audit
@@ -29,7 +29,7 @@ FOLDER = Path(f"results/{SCALE}/runs/{RUN}/seed0")
 
 @pytest.fixture
 def whole(tree: Path) -> Plan:
-    return plan(SCALE)
+    return load_plan(SCALE)
 
 
 def fingerprint(**parts: object) -> Fingerprint:
@@ -101,7 +101,7 @@ def test_what_no_job_makes_any_more_is_said_to_be_left_over(tree: Path) -> None:
     scale = Path(f"params/scales/{SCALE}.yaml")
     scale.write_text(scale.read_text().replace("digits/kmeans: [0, 1]", "digits/kmeans: [0]"))
     forget()
-    removed = plan(SCALE)
+    removed = load_plan(SCALE)
     for target in (f"{RUN}/seed1", f"results/{SCALE}/runs/{RUN}/seed1/history.jsonl"):
         with pytest.raises(UnknownTarget):
             find(removed, target)
@@ -173,7 +173,7 @@ def test_a_changed_setting_is_named_with_both_values(tree: Path) -> None:
     scale = Path(f"params/scales/{SCALE}.yaml")
     scale.write_text(scale.read_text().replace("restarts: 1", "restarts: 2"))
     forget()
-    train, _ = find(plan(SCALE), f"{RUN}/seed0")
+    train, _ = find(load_plan(SCALE), f"{RUN}/seed0")
     assert (why(train).status, why(train).reasons) == ("changed", ("settings restarts: 1 -> 2",))
     with pytest.raises(NotAcceptable, match=r"only a change of code.*\n  settings restarts"):
         accept([train], "it is better")
@@ -237,7 +237,7 @@ def test_a_table_is_accepted_across_another_lock_file_and_across_nothing_else(
 def test_an_accepted_run_stands_for_the_edited_code_until_it_is_edited_again(tree: Path) -> None:
     def due() -> str | None:
         forget()
-        return Judge(plan(SCALE)).due(jobs.train(SCALE, RUN, 1))
+        return Judge(load_plan(SCALE)).due(jobs.train(SCALE, RUN, 1))
 
     def iic(*words: str) -> str:
         forget()
@@ -267,7 +267,7 @@ def test_an_accepted_run_stands_for_the_edited_code_until_it_is_edited_again(tre
     assert "evaluate digits/kmeans/seed1: up to date" in said
     assert "is accepted already" in iic("accept", RUN, "--because", "again")
 
-    report = audit(plan(SCALE))
+    report = audit(load_plan(SCALE))
     assert report.exit_status == 0
     notes = [one.message for one in report.findings if one.kind == "accepted"]
     assert len(notes) == 2

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from iic.params.errors import SettingsError
-from iic.params.runs import plan
+from iic.params.runs import load_plan
 from iic.publish.tables import build
 
 NAME = "supp_table_1"
@@ -15,7 +15,7 @@ COLUMNS = "network,position,layer,channels,kernel,stride,padding,dilation,output
 
 
 def test_layers_and_totals_are_the_papers() -> None:
-    built = build(plan("laptop"), NAME)
+    built = build(load_plan("laptop"), NAME)
     assert built.csv.decode().splitlines()[0] == COLUMNS
     rows = list(csv.DictReader(io.StringIO(built.csv.decode())))
     totals = {(row["network"], row["layer"]): row["parameters"] for row in rows}
@@ -54,11 +54,11 @@ def test_layers_and_totals_are_the_papers() -> None:
         ("1", "62"), ("1", "62"), ("1", "98"), ("1", "98")
     ]  # fmt: skip
     assert built.tex.count(rb"\begin{table*}") == built.tex.count(rb"\end{table*}") == 4
-    assert built == build(plan("laptop"), NAME)
+    assert built == build(load_plan("laptop"), NAME)
 
 
 def test_a_run_without_two_heads_is_refused() -> None:
-    whole = plan("laptop")
+    whole = load_plan("laptop")
     listing = whole.listings[NAME].model_copy(update={"runs": ("mnist/kmeans",)})
     with pytest.raises(SettingsError, match=r"supp_table_1\.runs: 'mnist/kmeans' is of iic\.meth"):
         build(replace(whole, listings={NAME: listing}), NAME)

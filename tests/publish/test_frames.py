@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from pandas import isna
 
-from iic.params.runs import plan
+from iic.params.runs import load_plan
 from iic.publish.frames import cells, curves, scores
 from iic.records.files import RecordError
 from iic.records.history import read_history
@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 def test_means_and_spreads_of_the_tables_are_those_of_the_scores(scale: str) -> None:
     by_seed = scores(scale, ROOT).groupby(["dataset", "run", "selection"])["acc"]
     expected = by_seed.agg(["mean", "std", "count"])
-    table = plan(scale, ROOT / "params").tables["table_1"]
+    table = load_plan(scale, ROOT / "params").tables["table_1"]
     runs = {(row.row, row.fidelity): row.run for row in table.rows}
     measured = cells(scale, ROOT).query("table == 'table_1' and status == 'measured'")
     assert len(measured) > 3

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from iic.params.errors import SettingsError
-from iic.params.runs import plan
+from iic.params.runs import load_plan
 from iic.publish.tables import build
 
 COLUMNS = "method,dataset,run,base,n,h,r,in_channels,k_gt,k,crop,input,status"
@@ -39,7 +39,7 @@ PRINTED = {
 
 @pytest.mark.parametrize("scale", ["paper", "laptop"])
 def test_settings_are_the_papers_whatever_the_scale(scale: str) -> None:
-    built = build(plan(scale), "supp_table_2")
+    built = build(load_plan(scale), "supp_table_2")
     assert built.csv.decode().splitlines()[0] == COLUMNS
     rows = list(csv.DictReader(io.StringIO(built.csv.decode())))
     shown: dict[str, dict[str, str]] = {}
@@ -56,17 +56,17 @@ def test_settings_are_the_papers_whatever_the_scale(scale: str) -> None:
 
 
 def test_what_is_not_so_is_said_beside_it() -> None:
-    built = build(plan("paper"), "supp_table_2")
+    built = build(load_plan("paper"), "supp_table_2")
     for text in (built.md.decode(), built.tex.decode()):
         assert "the released code never trains this head" in text
     rows = [line for line in built.md.decode().splitlines() if line.startswith("|")]
     assert len({line.count("|") for line in rows}) == 1
     assert built.sources.series[0].name == "stl10/iic"
-    assert built == build(plan("paper"), "supp_table_2")
+    assert built == build(load_plan("paper"), "supp_table_2")
 
 
 def test_a_run_that_it_cannot_show_is_refused() -> None:
-    whole = plan("paper")
+    whole = load_plan("paper")
     listing = whole.listings["supp_table_2"].model_copy(update={"runs": ("mnist/kmeans",)})
     odd = replace(whole, listings={"supp_table_2": listing})
     with pytest.raises(SettingsError, match=r"supp_table_2\.runs: 'mnist/kmeans' is of iic\.meth"):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from iic.params.modules import method_name
 from iic.params.references import load_references
-from iic.params.runs import plan
+from iic.params.runs import load_plan
 from iic.publish.arrange import lay_out
 from iic.publish.markdown import to_markdown
 from iic.publish.origins import FILE, origins, short
@@ -29,7 +29,7 @@ def test_an_entry_becomes_names_title_and_year() -> None:
 
 
 def test_each_method_and_dataset_that_runs_is_named_once_with_all_its_references() -> None:
-    whole = plan("laptop")
+    whole = load_plan("laptop")
     found = origins(whole, "table_1", ROOT)
     assert next(iter(found)) == "random" and list(found)[-1] == "mnist"
     runs = {run.name: method_name(run.method) for run in whole.table_runs("table_1")}
@@ -40,7 +40,7 @@ def test_each_method_and_dataset_that_runs_is_named_once_with_all_its_references
 
 
 def test_the_markdown_lists_them_and_what_does_not_run_is_not_there() -> None:
-    whole = plan("laptop")
+    whole = load_plan("laptop")
     published = load_published(whole.tables["table_1"], ROOT)
     layout = lay_out(whole, "table_1", [], published, origins(whole, "table_1", ROOT))
     text = to_markdown(replace(layout, entries=[], heads=[]), "table_1").decode()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from iic.params.runs import plan
+from iic.params.runs import load_plan
 from iic.publish.tables import build
 from iic.records.paths import RunPaths
 from tests.publish.publish_helpers import write_evaluation
@@ -15,7 +15,7 @@ from tests.publish.test_tables import lines_of, one
 
 CLONE = Path(__file__).parents[2]
 SCALES = ("laptop", "gpu", "paper")
-CASES = [(scale, name) for scale in SCALES for name in plan(scale, CLONE / "params").tables]
+CASES = [(scale, name) for scale in SCALES for name in load_plan(scale, CLONE / "params").tables]
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def root(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize(("scale", "name"), CASES)
 def test_nothing_measured_is_shown_as_such(root: Path, scale: str, name: str) -> None:
-    whole = plan(scale, CLONE / "params")
+    whole = load_plan(scale, CLONE / "params")
     built = build(whole, name, root)
     lines = lines_of(built.csv)
     assert lines
@@ -45,7 +45,7 @@ def test_nothing_measured_is_shown_as_such(root: Path, scale: str, name: str) ->
 
 
 def test_footnotes_stay_few_where_everything_was_run(root: Path) -> None:
-    whole = plan("gpu", CLONE / "params")
+    whole = load_plan("gpu", CLONE / "params")
     for run in whole.runs.values():
         shares = {fraction: (40.0, 1.0) for fraction in run.settings.evaluation.label_fractions}
         segmented = whole.datasets[run.dataset].maps is not None
@@ -71,7 +71,7 @@ def write_at(
 
 
 def test_the_alternative_stl10_run_has_no_published_number(root: Path) -> None:
-    lines = lines_of(build(plan("paper", CLONE / "params"), "table_1", root).csv)
+    lines = lines_of(build(load_plan("paper", CLONE / "params"), "table_1", root).csv)
     row = "IIC, model 570 (lowest loss sub-head)"
     cell = one(lines, row=row, paper_column="STL10", selection="as_published")
     assert (cell["published"], cell["status"]) == ("", "not_run")
@@ -79,7 +79,7 @@ def test_the_alternative_stl10_run_has_no_published_number(root: Path) -> None:
 
 
 def test_table_3_has_both_fidelities_of_the_last_row(root: Path) -> None:
-    lines = lines_of(build(plan("paper", CLONE / "params"), "table_3", root).csv)
+    lines = lines_of(build(load_plan("paper", CLONE / "params"), "table_3", root).csv)
     cells = [line for line in lines if line["row"] == "IIC plus finetune"]
     assert [(cell["fidelity"], cell["selection"]) for cell in cells] == [
         (fidelity, selection)

@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from iic.params.operations import committed
-from iic.params.runs import plan
+from iic.params.runs import load_plan
 from iic.records.files import read_record
 from iic.records.paths import RunPaths
 from iic.records.receipt import Receipt
@@ -201,7 +201,7 @@ def test_a_run_that_wants_a_gpu_asks_for_one_and_others_do_not(
     assert re.search(others, elsewhere), elsewhere
     assert re.search(r"gpus?=[1-9]", on_gpu) and not re.search(r"gpus?=[1-9]", elsewhere)
     # time as estimated, with room: a batch system would end a long training half-way
-    whole = plan("mixed", clone / "params")
+    whole = load_plan("mixed", clone / "params")
     cost = whole.run("digits/iic").settings.cost(whole.datasets["digits"], committed)
     minutes = int(re.search(r" -t (\d+) |$", on_gpu)[1] or asked(on_gpu)[2] // 60)
     assert max(48, 3 * cost.hours(gpu=True)) < minutes / 60 < cost.steps / 3600
@@ -212,7 +212,7 @@ def test_a_dry_run_shows_what_would_be_asked_for(clone: Path) -> None:
         clone, "--dry-run", f"--profile={PROFILES / 'slurm'}", str(LONG.receipt), scale="long"
     ).said
     (line,) = re.findall(r"^Job \d+: Training iic on digits .*$", said, flags=re.MULTILINE)
-    whole = plan("long", clone / "params")
+    whole = load_plan("long", clone / "params")
     cost = whole.run("digits/iic").settings.cost(whole.datasets["digits"], committed)
     hours = round(3 * cost.hours(gpu=False) + cost.steps / 20 / 3600)
     limits = re.search(r" At most 1 threads, 6\d{3} MB, (\d+) minutes, 0 GPUs\.$", line)

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from iic.params.datasets import load_catalogue
-from iic.params.runs import plan, scale_names
+from iic.params.runs import load_plan, scale_names
 from tests.workflow.workflow_helpers import (
     Finished,
     commit,
@@ -33,7 +33,7 @@ def stages(clean: Path) -> dict[str, Any]:
 
 def test_stages_are_few_and_named_by_contract(clean: Path) -> None:
     listed = dvc(clean, "stage", "list", "--name-only").said.split()
-    of_scales = {dataset for scale in scale_names() for dataset in plan(scale).datasets}
+    of_scales = {dataset for scale in scale_names() for dataset in load_plan(scale).datasets}
     wanted = {f"data@{dataset}" for dataset in load_catalogue() if dataset in of_scales}
     for scale in scale_names():
         wanted |= {f"{kind}@{scale}" for kind in ("runs", "tables", "figures", "audit")}
@@ -53,7 +53,7 @@ def test_outs_persist_and_only_large_ones_are_cached(stages: dict[str, Any]) -> 
 
 def test_data_are_asked_of_a_scale_that_has_them(clean: Path, stages: dict[str, Any]) -> None:
     asked = stages["data"]["foreach"]
-    assert all(dataset in plan(scale).datasets for dataset, scale in asked.items())
+    assert all(dataset in load_plan(scale).datasets for dataset, scale in asked.items())
     scale, path = asked["mnist"], "data/prepared/mnist/data.json"
     command = stages["data"]["do"]["cmd"].replace("${item}", scale).replace("${key}", "mnist")
     assert command.endswith(path)
@@ -89,7 +89,7 @@ def test_sync_check_fails_on_a_stale_file_and_sync_mends_it(clone: Path) -> None
 
 def test_repro_makes_the_tables_of_a_clean_clone_and_leaves_status_clean(smoke: Finished) -> None:
     ran = re.findall(r"Running stage '(.+?)'", smoke.by_dvc.said)
-    data = [f"data@{name}" for name in sorted(plan("smoke").datasets)]
+    data = [f"data@{name}" for name in sorted(load_plan("smoke").datasets)]
     assert sorted(ran) == sorted([*data, "runs@smoke", "tables@smoke"])
     assert ran[-2:] == ["runs@smoke", "tables@smoke"]
     assert (smoke.path / "results/smoke/tables/table_1.csv").exists()

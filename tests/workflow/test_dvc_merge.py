@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from iic.params.runs import plan
+from iic.params.runs import load_plan
 from tests.workflow.workflow_helpers import (
     ROOT,
     commit,
@@ -61,7 +61,7 @@ def base(clean: Path, tmp_path: Path) -> Path:
     path = work / f"params/scales/{SCALE}.yaml"
     scale = yaml.safe_load(path.read_text())
     scale["skip"].remove(RUNS[1])
-    scale["changes"][RUNS[1]] = plan("smoke").run(RUNS[1]).settings_json
+    scale["changes"][RUNS[1]] = load_plan("smoke").run(RUNS[1]).settings_json
     path.write_text(yaml.safe_dump(scale))
     iic(work, "dvc", "sync")
     dvc(work, "remote", "add", "--default", "store", str(tmp_path / "store"))

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from iic.params.runs import plan
+from iic.params.runs import load_plan
 from iic.provenance import graph, jobs
 from tests.edits import change
 from tests.workflow.test_traps import ARTIFACTS, HAS_PREPARED, HAS_TRAINED, RUN, link
@@ -45,7 +45,7 @@ def test_h4_inputs_that_snakemake_compares_are_small_records() -> None:
     """All others are ancient, so that their time says nothing."""
     compared = set()
     for scale in ("laptop", "laptop_cifar10"):
-        whole = plan(scale, ROOT / "params")
+        whole = load_plan(scale, ROOT / "params")
         for job in (*jobs.all_jobs(whole), jobs.report(scale)):
             compared |= {ROOT / path for path in graph.small_inputs(whole, job)}
         compared |= {ROOT / path for path in graph.audited(whole)}

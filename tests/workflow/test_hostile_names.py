@@ -14,7 +14,7 @@ import yaml
 from iic.params.config import read_config
 from iic.params.datasets import load_catalogue
 from iic.params.errors import SettingsError
-from iic.params.runs import plan
+from iic.params.runs import load_plan
 from iic.records.paths import RunPaths
 from tests.workflow.workflow_helpers import ROOT, Finished, contents, copy, edit, iic, snakemake
 
@@ -49,7 +49,7 @@ def test_a_hostile_scale_is_refused(params: Path, name: str) -> None:
         change(params / "scales/smoke.yaml", "name", to=name)
         (params / "scales/smoke.yaml").rename(params / "scales" / f"{name}.yaml")
         with pytest.raises(SettingsError, match="name"):
-            plan(name, params)
+            load_plan(name, params)
 
 
 @pytest.mark.parametrize("name", HOSTILE)
@@ -69,15 +69,15 @@ def test_a_hostile_run_or_table_is_refused(params: Path, name: str) -> None:
     )
     change(path, "rows", str(position), "run", to=name)
     with pytest.raises(SettingsError, match=rf"rows\.{position}\.run"):
-        plan("smoke", params)
+        load_plan("smoke", params)
     path.write_text(before)
     change(path, "name", to=name)
     with pytest.raises(SettingsError, match="name"):
-        plan("smoke", params)
+        load_plan("smoke", params)
     path.write_text(before)
     change(params / "scales/mini.yaml", "datasets", "mnist", to=name)
     with pytest.raises(SettingsError, match="datasets"):
-        plan("smoke", params)
+        load_plan("smoke", params)
 
 
 def no_canary(*places: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from PIL import Image
 
-from iic.params.runs import plan
+from iic.params.runs import load_plan
 from iic.records.evaluation import Evaluation
 from iic.records.files import read_record, sha256_file
 from iic.records.paths import RunPaths, table
@@ -88,7 +88,7 @@ def enter(clone: Path, archive: Path) -> None:
     content["changes"] = {
         "own/kmeans": {"k": 2},
         "own/iic": {
-            **plan("smoke").run("digits/iic").settings_json,
+            **load_plan("smoke").run("digits/iic").settings_json,
             "head_a": {"k": 4},
             "head_b": {"k": 2},
             "pairs": small,

@@ -12,12 +12,12 @@ from tests.workflow.workflow_helpers import ROOT, run
 READ = """
 import json, sys, time
 from iic.params.config import read_config
-from iic.params.runs import plan
+from iic.params.runs import load_plan
 from iic.provenance import fingerprint
 from iic.provenance.jobs import all_jobs
-whole = plan(read_config({"scale": "mini"}).scale)
+plan = load_plan(read_config({"scale": "mini"}).scale)
 seen = 0
-for job in all_jobs(whole):
+for job in all_jobs(plan):
     names = {key: value for key, value in job.wildcards.items() if key != "seed"}
     seen += bool(fingerprint.value(job.rule, **names))
 fingerprint.value("audit", scale="mini")

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from iic.params.resolve import merged
-from iic.params.runs import plan
+from iic.params.runs import load_plan
 from iic.records.paths import RunPaths, partial_table, table
 from iic.records.table import TableRow, read_table
 from tests.workflow.workflow_helpers import (
@@ -36,7 +36,7 @@ def write_two_runs(clone: Path) -> None:
     path = clone / f"params/scales/{SCALE}.yaml"
     scale = yaml.safe_load(path.read_text())
     scale["skip"].remove("digits/kmeans")
-    scale["changes"]["digits/kmeans"] = merged(plan("smoke").run("digits/kmeans").settings_json, {})
+    scale["changes"]["digits/kmeans"] = merged(load_plan("smoke").run("digits/kmeans").settings_json, {})
     path.write_text(yaml.safe_dump(scale))
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from iic.params.runs import plan, scale_names
+from iic.params.runs import load_plan, scale_names
 from iic.provenance import jobs
 from iic.records import paths
 from tests.workflow.workflow_helpers import ROOT, edit, iic, planned, snakemake
@@ -24,7 +24,7 @@ SCALES = [name for name in scale_names(ROOT / "params") if name != "smoke"]
 def test_a_bare_clone_plans_the_whole_dag(clone: Path, scale: str, by_name: bool) -> None:
     # reference results are in git, and what lies there is not planned
     shutil.rmtree(clone / "results", ignore_errors=True)
-    whole = plan(scale)
+    whole = load_plan(scale)
     # what `make` asks for; and at every scale, everything by its name
     named = [*TARGETS, *whole.tables, *whole.listings, *whole.figures] if by_name else []
     listed = planned(clone, *named, scale=scale if by_name else None)
@@ -66,7 +66,7 @@ def test_more_seeds_are_a_scale_of_ones_own(clone: Path) -> None:
 
 def test_a_table_trains_what_it_shows_alone(clean: Path) -> None:
     listed = planned(clean, "table_1", scale="paper")
-    shown = sum(len(run.seeds) for run in plan("paper").table_runs("table_1"))
+    shown = sum(len(run.seeds) for run in load_plan("paper").table_runs("table_1"))
     assert sum(message.startswith("Training") for message in listed) == shown == 150
 
 
@@ -74,7 +74,7 @@ def test_rules_write_where_the_records_say(clean: Path) -> None:
     """The patterns in the rules and those in iic.records.paths are the same."""
     said = snakemake(clean, "--summary", scale="smoke").said
     rows = [line.split("\t") for line in said.splitlines() if "\t" in line][1:]
-    whole = plan("smoke")
+    whole = load_plan("smoke")
     wanted = {str(path("smoke")) for path in (paths.audit_report, paths.audit_page)}
     for job in (*jobs.all_jobs(whole), jobs.report("smoke")):
         wanted |= {str(job.receipt), *map(str, job.outputs)}

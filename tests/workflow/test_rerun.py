@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from iic.params.runs import plan
+from iic.params.runs import load_plan
 from tests.edits import change
 from tests.workflow.workflow_helpers import (
     NOTHING,
@@ -23,7 +23,7 @@ from tests.workflow.workflow_helpers import (
 
 AUDIT = "Auditing every number of this scale, from the tables back to the raw data."
 REPORT = "Gathering every number of this scale in one page, with its provenance."
-SMOKE = plan("smoke", ROOT / "params")
+SMOKE = load_plan("smoke", ROOT / "params")
 
 
 def training(*runs: str) -> list[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from iic.params.errors import SettingsError
-from iic.params.runs import plan
+from iic.params.runs import load_plan
 from tests.workflow.workflow_helpers import ROOT, append, dvc, edit, iic, planned, run, snakemake
 
 TEXT = (ROOT / "docs/extending.md").read_text(encoding="utf-8")
@@ -71,4 +71,4 @@ def test_its_settings_are_checked_as_all_others(clone: Path) -> None:
 def test_without_the_folder_the_row_is_refused(clone: Path) -> None:
     append(clone / TABLE, f"\n{ROW}")
     with pytest.raises(SettingsError, match=f"there is no module '{MODULE}'"):
-        plan("smoke", clone / "params")
+        load_plan("smoke", clone / "params")

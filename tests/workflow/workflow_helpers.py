@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 from iic.params.resolve import merged
-from iic.params.runs import plan
+from iic.params.runs import load_plan
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTHING = "Nothing to be done"
@@ -153,8 +153,8 @@ def write_scale(clone: Path, name: str, run: str, **settings: Any) -> None:
 
     Every kind of job that a number passes through is still there, in seconds.
     """
-    whole = plan("smoke")
-    table = plan("paper").table_runs("table_1")
+    whole = load_plan("smoke")
+    table = load_plan("paper").table_runs("table_1")
     others = sorted({f"digits/{one.name}" for one in table if one.dataset == "mnist"} - {run})
     (clone / "params/scales" / f"{name}.yaml").write_text(
         yaml.safe_dump(

@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from iic.params.errors import IICError
-from iic.params.runs import Plan, plan
+from iic.params.runs import Plan, load_plan
 from iic.provenance.accept import accept
 from iic.provenance.code.roots import CodeError, training
 from iic.provenance.fingerprint import train
@@ -114,7 +114,7 @@ def switch(commit: str, scales: list[str]) -> int:
     reasons: list[tuple[Job, str]] = []
     with checked_out(commit) as tree:
         for scale in scales:
-            whole, then = plan(scale), fingerprints_then(tree, scale)
+            whole, then = load_plan(scale), fingerprints_then(tree, scale)
             trainings = [job for job in all_jobs(whole) if job.rule == "train"]
             reasons += [
                 (job, reason(whole, job, then, tree, commit))

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from iic.params.runs import Plan, plan
+from iic.params.runs import Plan, load_plan
 from iic.provenance.audit.report import Finding
 from iic.provenance.audit.run import verify
 from iic.provenance.audit.tree import Tree
@@ -44,7 +44,7 @@ def scale_of(folder: Path) -> str:
             f"{folder}: is no folder of results; allowed: results/<scale>, e.g. results/mini"
         )
     scale = place.name
-    plan(scale)  # before the folder: a name that is misspelt gets its suggestion
+    load_plan(scale)  # before the folder: a name that is misspelt gets its suggestion
     if not place.is_dir():
         raise CrateError(
             f"{folder}: no such folder; run the workflow (iic run --scale {scale} all) or iic "
@@ -82,7 +82,7 @@ def export(
             be written. Nothing is left half-written.
         SettingsError: There is no such scale, or the settings are wrong.
     """
-    whole = plan(scale_of(folder))
+    whole = load_plan(scale_of(folder))
     place = default_place(whole.scale.name, zipped) if out is None else out
     if Path(os.path.abspath(place)).is_relative_to(Path.cwd()):
         first = Path(os.path.abspath(place)).relative_to(Path.cwd()).parts[:1]

@@ -13,7 +13,7 @@ from iic.params.errors import SettingsError
 from iic.params.loading import validate
 from iic.params.operations import committed
 from iic.params.resolve import merged
-from iic.params.runs import plan
+from iic.params.runs import load_plan
 from tests.methods.autoencoders.autoencoder_helpers import MODULES
 from tests.methods.test_cost import of_layers
 
@@ -72,7 +72,7 @@ def test_cost_by_hand() -> None:
 
 def test_the_variational_encoder_gives_twice_the_code() -> None:
     def coding(name: str) -> ReconstructionSettings:
-        found = plan("paper").run(f"mnist/{name}").settings
+        found = load_plan("paper").run(f"mnist/{name}").settings
         assert isinstance(found, ReconstructionSettings)
         return found
 
@@ -84,7 +84,7 @@ def test_the_variational_encoder_gives_twice_the_code() -> None:
 
 @pytest.mark.parametrize("name", ROWS)
 def test_the_table_holds_the_documented_settings(name: str) -> None:
-    runs = plan("paper").runs
+    runs = load_plan("paper").runs
     for dataset, trained in {"stl10": 13_000, "cifar10": 60_000, "mnist": 70_000}.items():
         found = runs[f"{dataset}/{name}"]
         assert found.method == f"iic.methods.autoencoders.{MODULES[name]}" and found.settings.gpu
@@ -102,7 +102,7 @@ def test_the_table_holds_the_documented_settings(name: str) -> None:
 
 
 def test_the_weights_of_the_penalties() -> None:
-    runs = plan("paper").runs
+    runs = load_plan("paper").runs
     assert runs["mnist/sparse_ae"].settings_json["rho"] == 0.05
     assert runs["mnist/sparse_ae"].settings_json["beta"] == 3
     assert runs["mnist/denoising_ae"].settings_json["masked"] == 0.2

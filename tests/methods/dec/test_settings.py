@@ -12,7 +12,7 @@ from iic.params.errors import SettingsError
 from iic.params.loading import validate
 from iic.params.operations import committed
 from iic.params.resolve import merged
-from iic.params.runs import plan
+from iic.params.runs import load_plan
 from tests.methods.test_cost import of_layers
 
 SETTINGS: dict[str, Any] = {
@@ -109,7 +109,7 @@ def test_cost_of_a_training_that_is_cut() -> None:
 
 
 def test_the_table_holds_the_sources_settings() -> None:
-    runs = plan("paper").runs
+    runs = load_plan("paper").runs
     for dataset, images in {
         "stl10": 13_000, "cifar10": 60_000, "cifar100_20": 60_000, "mnist": 70_000,
     }.items():  # fmt: skip
@@ -133,7 +133,7 @@ def test_the_table_holds_the_sources_settings() -> None:
 
 
 def test_smoke_reaches_the_clustering() -> None:
-    whole = plan("smoke")
+    whole = load_plan("smoke")
     run = whole.run("digits/dec")
     assert isinstance(run.settings, DECSettings)
     cost = run.settings.cost(whole.datasets["digits"], committed)

@@ -26,7 +26,7 @@ from iic.methods.deepcluster.map_task import (
     DeepClusterMapTask,
     pseudo_label_loss,
 )
-from iic.params.runs import plan
+from iic.params.runs import load_plan
 from iic.records.paths import RunPaths
 from tests.data.standin_helpers import CATALOGUE, write_raw
 from tests.methods.iic.test_maps import catalogue, context
@@ -267,7 +267,7 @@ def at_mini(folder: Path, seed: int) -> tuple[float, float, float]:
     name = "cocostuff3_standin"
     write_raw(CATALOGUE[name], folder / "data/raw" / name)
     prepare_maps(name, CATALOGUE[name], folder, workers=1)
-    run = plan("mini").runs[f"{name}/deepcluster"]
+    run = load_plan("mini").runs[f"{name}/deepcluster"]
     paths = RunPaths("test", f"{name}/deepcluster", seed)
     context = MapContext(
         load_maps(name, folder), 3, run.settings, seed, paths, "f" * 64, folder, live=False

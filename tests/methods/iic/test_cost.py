@@ -8,7 +8,7 @@ from iic.methods.iic import method
 from iic.params.cost import Cost
 from iic.params.datasets import Dataset, find_dataset
 from iic.params.operations import NetworkPass, Operations, committed
-from iic.params.runs import plan
+from iic.params.runs import load_plan
 from iic.params.training import HeadSettings
 
 IMAGE = Operations(10, 29)
@@ -25,7 +25,7 @@ def count(way: NetworkPass) -> Operations:
 
 
 def settings(**changes: object) -> method.Settings:
-    found = plan("paper").run("mnist/iic").settings
+    found = load_plan("paper").run("mnist/iic").settings
     assert isinstance(found, method.Settings)
     schedule = found.schedule.model_copy(update={"epochs": 10, "snapshot_steps": ()})
     return found.model_copy(update={"schedule": schedule, **changes})

@@ -22,7 +22,7 @@ from iic.methods.patch_pairs.network import build_patch_pairs
 from iic.methods.patch_pairs.task import PatchPairTask
 from iic.params.datasets import LabelMaps
 from iic.params.errors import SettingsError
-from iic.params.runs import plan
+from iic.params.runs import load_plan
 from iic.records.history import dump_history
 from iic.records.history_line import HistoryLine
 from iic.records.paths import RunPaths
@@ -101,7 +101,7 @@ def test_at_mini_the_loss_falls_below_chance(tmp_path: Path, name: str, answers:
     data = "cocostuff3_standin"
     write_raw(CATALOGUE[data], tmp_path / "data/raw" / data)
     prepare_maps(data, CATALOGUE[data], tmp_path, workers=1)
-    run = plan("mini").runs[f"{data}/{name}"]
+    run = load_plan("mini").runs[f"{data}/{name}"]
     one = MapContext(
         load_maps(data, tmp_path),
         3,
