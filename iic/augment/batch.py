@@ -57,7 +57,7 @@ def in_parts(
     if images.device.type != "cpu" or part >= count:
         return apply(images, draws)
     slices = [slice(start, start + part) for start in range(0, count, part)]
-    return torch.cat([apply(images[one], draws.rows(one)) for one in slices])
+    return torch.cat([apply(images[rows], draws.rows(rows)) for rows in slices])
 
 
 def uniform(count: int, low: float, high: float, generator: torch.Generator) -> Tensor:

@@ -86,9 +86,9 @@ class ColourPipeline(Augmentation[ColourAugmentation, ColourDraws]):
         windows = [*corners, centre]
         with full_precision(images_uint8.device):
             crops = [
-                self._in_parts(self.apply_original, images, one)
+                self._in_parts(self.apply_original, images, window)
                 for images in (images_uint8, images_uint8.flip(3))
-                for one in windows
+                for window in windows
             ]
         return torch.stack(crops)
 
@@ -96,27 +96,27 @@ class ColourPipeline(Augmentation[ColourAugmentation, ColourDraws]):
         self, count: int, height: int, width: int, generator: torch.Generator
     ) -> ColourDraws:
         """Windows, flips, jitter and whatever else is switched on for `count` images."""
-        wanted = self.settings
+        settings = self.settings
         windows = self._crop.draw(count, height, width, generator)
-        flips = chance(count, wanted.flip_probability, generator)
+        flips = chance(count, settings.flip_probability, generator)
         jitters = jitter.draw(
             count,
             generator,
-            brightness=wanted.brightness,
-            contrast=wanted.contrast,
-            saturation=wanted.saturation,
-            hue=wanted.hue,
+            brightness=settings.brightness,
+            contrast=settings.contrast,
+            saturation=settings.saturation,
+            hue=settings.hue,
         )
         maps, squares = None, None
-        if wanted.affine is not None:
-            maps = affine.draw(count, wanted.crop, generator, wanted.affine)
-        if wanted.cutout is not None:
+        if settings.affine is not None:
+            maps = affine.draw(count, settings.crop, generator, settings.affine)
+        if settings.cutout is not None:
             squares = cutout.draw(
                 count,
-                wanted.crop,
+                settings.crop,
                 generator,
-                probability=wanted.cutout.probability,
-                side=wanted.cutout.side,
+                probability=settings.cutout.probability,
+                side=settings.cutout.side,
             )
         return ColourDraws(windows, flips, jitters, maps, squares)
 

@@ -52,7 +52,7 @@ def draw(
         hue: Turn is uniform between minus and plus this; without effect on grey images.
     """
     strengths = (brightness, contrast, saturation)
-    factors = [uniform(count, 1 - one, 1 + one, generator) for one in strengths]
+    factors = [uniform(count, 1 - strength, 1 + strength, generator) for strength in strengths]
     factors.append(torch.ones(count, device=generator.device))
     turn = uniform(count, -hue, hue, generator) if hue else None
     ranks = torch.rand(count, 4, generator=generator, device=generator.device)

@@ -226,7 +226,7 @@ def _remedy(problem: str, read: list[FileRecord], above: list[ParentRecord], roo
                 parent.path
                 for parent in above
                 if record.path
-                in {one.path for one in read_record(root / parent.path, Receipt).outputs}
+                in {output.path for output in read_record(root / parent.path, Receipt).outputs}
             ]
             if makers:
                 return (

@@ -56,13 +56,13 @@ def download(
 
     with logged_to(log_file):
         entry = find_dataset(dataset)
-        one = planned.download(dataset)
+        planned_job = planned.download(dataset)
         with job(
-            one.rule,
-            one.wildcards,
+            planned_job.rule,
+            planned_job.wildcards,
             fingerprint=fingerprints.download(dataset),
             planned_fingerprint=fingerprint,
-            receipt_path=one.receipt,
+            receipt_path=planned_job.receipt,
             stand_in=entry.stand_in,
         ) as work:
             manifest = obtain(entry, dataset, mirror=mirror)
@@ -82,15 +82,15 @@ def prepare(
     """Turn raw files into arrays."""
     with logged_to(log_file):
         entry = find_dataset(dataset)
-        one = planned.prepare(dataset)
+        planned_job = planned.prepare(dataset)
         current = fingerprints.prepare(dataset)
         raw = [paths.raw_folder(dataset) / file.name for file in entry.raw_files]
         with job(
-            one.rule,
-            one.wildcards,
+            planned_job.rule,
+            planned_job.wildcards,
             fingerprint=current,
             planned_fingerprint=fingerprint,
-            receipt_path=one.receipt,
+            receipt_path=planned_job.receipt,
             inputs=[*graph.preparation_inputs(dataset), *raw],
             parents=[planned.download(dataset).receipt],
             stand_in=entry.stand_in,
@@ -120,23 +120,23 @@ def train(
 ) -> None:
     """Train one run with one seed, or go on from its checkpoint."""
     with logged_to(log_file):
-        whole = load_plan(scale)
-        chosen = whole.run(run)
-        whole.check(f"{run} with seed", str(seed), map(str, chosen.seeds))
-        entry = whole.datasets[chosen.dataset]
-        place = RunPaths(scale, run, seed)
-        one = planned.train(scale, run, seed)
+        plan = load_plan(scale)
+        chosen = plan.run(run)
+        plan.check(f"{run} with seed", str(seed), map(str, chosen.seeds))
+        entry = plan.datasets[chosen.dataset]
+        run_paths = RunPaths(scale, run, seed)
+        planned_job = planned.train(scale, run, seed)
         current = fingerprints.train(scale, run)
-        with alone(place), library_threads(chosen.settings.threads):
-            inputs = inputs_of(whole, one)
+        with alone(run_paths), library_threads(chosen.settings.threads):
+            inputs = inputs_of(plan, planned_job)
             with job(
-                one.rule,
-                one.wildcards,
+                planned_job.rule,
+                planned_job.wildcards,
                 fingerprint=current,
                 planned_fingerprint=fingerprint,
-                receipt_path=one.receipt,
+                receipt_path=planned_job.receipt,
                 inputs=inputs,
-                parents=parents_of(whole, one),
+                parents=parents_of(plan, planned_job),
                 threads=chosen.settings.threads,
                 seed=seed,
                 stand_in=entry.stand_in,
@@ -144,7 +144,7 @@ def train(
                 from iic.cli.training import train_images, train_maps
 
                 identity = current.value
-                if (base := whole.base_of(chosen)) is not None:
+                if (base := plan.base_of(chosen)) is not None:
                     start = RunPaths(scale, base.id, seed)
                     # the same settings may have given other weights, where a GPU made them anew
                     identity = sha256_json([identity, sha256_file(start.weights)])
@@ -154,10 +154,10 @@ def train(
                 # jobs of a workflow share the terminal, so each writes lines, as its log has
                 live = None if log_file is None else False
                 train_on = train_images if entry.maps is None else train_maps
-                train_on(chosen, entry, seed, place, identity, work, live)
+                train_on(chosen, entry, seed, run_paths, identity, work, live)
             # only now that the receipt lies there is the checkpoint of no more use
-            shutil.rmtree(place.scratch, ignore_errors=True)
-        log.info("%s: %s", one.target, finding_of_training(place))
+            shutil.rmtree(run_paths.scratch, ignore_errors=True)
+        log.info("%s: %s", planned_job.target, finding_of_training(run_paths))
 
 
 def evaluate(
@@ -176,22 +176,22 @@ def evaluate(
 ) -> None:
     """Score a run from its assignments."""
     with logged_to(log_file):
-        whole = load_plan(scale)
+        plan = load_plan(scale)
         if (run is None) == (dataset is None) or (seed is not None and run is None):
             raise IICError("evaluate: give --run, with or without --seed, or else --dataset")
         if dataset is not None:
-            whole.check("dataset", dataset, whole.datasets)
-            chosen = [one for one in whole.runs.values() if one.dataset == dataset]
+            plan.check("dataset", dataset, plan.datasets)
+            chosen = [candidate for candidate in plan.runs.values() if candidate.dataset == dataset]
         else:
-            chosen = [whole.run(run or "")]
+            chosen = [plan.run(run or "")]
         if seed is not None:
-            whole.check(f"{run} with seed", str(seed), map(str, chosen[0].seeds))
-        for one in chosen:
-            for number in one.seeds if seed is None else (seed,):
-                evaluate_one(whole, one, number, fingerprint)
+            plan.check(f"{run} with seed", str(seed), map(str, chosen[0].seeds))
+        for scored in chosen:
+            for number in scored.seeds if seed is None else (seed,):
+                evaluate_one(plan, scored, number, fingerprint)
 
 
-def evaluate_one(whole: Plan, run: Run, seed: int, planned_fingerprint: str | None = None) -> None:
+def evaluate_one(plan: Plan, run: Run, seed: int, planned_fingerprint: str | None = None) -> None:
     """Score one training, as a job of its own.
 
     Raises:
@@ -200,24 +200,24 @@ def evaluate_one(whole: Plan, run: Run, seed: int, planned_fingerprint: str | No
     from iic.evaluate.run import evaluate_run
     from iic.records.files import write_record
 
-    scale = whole.scale.name
-    place = RunPaths(scale, run.id, seed)
-    one = planned.evaluate(scale, run.id, seed)
+    scale = plan.scale.name
+    run_paths = RunPaths(scale, run.id, seed)
+    planned_job = planned.evaluate(scale, run.id, seed)
     with job(
-        one.rule,
-        one.wildcards,
+        planned_job.rule,
+        planned_job.wildcards,
         fingerprint=fingerprints.evaluate(scale, run.id),
         planned_fingerprint=planned_fingerprint,
-        receipt_path=one.receipt,
-        inputs=inputs_of(whole, one),
-        parents=parents_of(whole, one),
+        receipt_path=planned_job.receipt,
+        inputs=inputs_of(plan, planned_job),
+        parents=parents_of(plan, planned_job),
         seed=seed,
-        stand_in=whole.datasets[run.dataset].stand_in,
+        stand_in=plan.datasets[run.dataset].stand_in,
     ) as work:
-        evaluation = evaluate_run(place, run.settings.evaluation, whole.datasets[run.dataset])
-        write_record(place.evaluation, evaluation)
-        work.output(place.evaluation)
-        log.info("%s scored: %s", one.target, finding(evaluation))
+        evaluation = evaluate_run(run_paths, run.settings.evaluation, plan.datasets[run.dataset])
+        write_record(run_paths.evaluation, evaluation)
+        work.output(run_paths.evaluation)
+        log.info("%s scored: %s", planned_job.target, finding(evaluation))
 
 
 def draw(
@@ -228,33 +228,33 @@ def draw(
 ) -> None:
     """Draw one figure as svg and png."""
     with logged_to(log_file):
-        whole = load_plan(scale)
-        whole.check("figure", name, whole.figures)
-        one = planned.draw(scale, name)
+        plan = load_plan(scale)
+        plan.check("figure", name, plan.figures)
+        planned_job = planned.draw(scale, name)
         with job(
-            one.rule,
-            one.wildcards,
+            planned_job.rule,
+            planned_job.wildcards,
             fingerprint=fingerprints.draw(scale, name),
             planned_fingerprint=fingerprint,
-            receipt_path=one.receipt,
-            inputs=inputs_of(whole, one),
-            parents=parents_of(whole, one),
+            receipt_path=planned_job.receipt,
+            inputs=inputs_of(plan, planned_job),
+            parents=parents_of(plan, planned_job),
         ) as work:
             from iic.publish.figures.saving import write
 
-            work.output(*write(whole, name, Path()))
+            work.output(*write(plan, name, Path()))
             log.info("%s written to %s", name, paths.figure(scale, name))
 
 
-def parents_of(whole: Plan, one: planned.Job) -> list[Path]:
+def parents_of(plan: Plan, planned_job: planned.Job) -> list[Path]:
     """Receipts of the jobs that wrote what a job reads."""
-    return [parent.receipt for parent in graph.parents(whole, one)]
+    return [parent.receipt for parent in graph.parents(plan, planned_job)]
 
 
-def inputs_of(whole: Plan, one: planned.Job) -> list[Path]:
+def inputs_of(plan: Plan, planned_job: planned.Job) -> list[Path]:
     """What a job reads; data are looked at first."""
-    inputs = graph.inputs(whole, one)
-    for parent in graph.parents(whole, one):
+    inputs = graph.inputs(plan, planned_job)
+    for parent in graph.parents(plan, planned_job):
         if parent.rule == "prepare" and parent.outputs[1] in inputs:
             _prepared_files(parent.wildcards["dataset"])
     return inputs
@@ -267,5 +267,5 @@ def _prepared_files(dataset: str) -> list[Path]:
 
     maps = find_dataset(dataset).maps is not None
     manifest = load_maps(dataset).manifest if maps else load(dataset).manifest
-    arrays = [one.path for one in (manifest.images, manifest.labels) if one is not None]
+    arrays = [array.path for array in (manifest.images, manifest.labels) if array is not None]
     return [paths.prepared_manifest(dataset), *map(Path, arrays)]

@@ -97,10 +97,10 @@ def audit(
     from iic.provenance.audit.run import audit as examine
     from iic.provenance.audit.run import write
 
-    wanted = Request(rerun, rerun_seed, rerun_seconds, rerun_tolerance) if rerun else None
+    request = Request(rerun, rerun_seed, rerun_seconds, rerun_tolerance) if rerun else None
     with logged_to(log_file):
-        whole = load_plan(scale)
-        report = examine(whole, rerun=wanted, report_follows=report_follows)
+        plan = load_plan(scale)
+        report = examine(plan, rerun=request, report_follows=report_follows)
         if log_file is not None:
             with log_file.open("a", encoding="utf-8", errors="backslashreplace") as file:
                 _show(report, Console(file=file, soft_wrap=True, highlight=False))
@@ -111,7 +111,7 @@ def audit(
     _show(report, console)
     console.print(_verdict(report))
     if report.verdict != "nothing measured":
-        measured = whole.scale.real
+        measured = plan.scale.real
         own = not to_results and kept_in_git(paths.audit_report(scale), measured=measured)
         path = write(report, to_results=not own)
         hint = ", since git keeps that of the results (--write replaces it)" if own else ""
@@ -129,14 +129,14 @@ def why(
     """Say why TARGET would run again: which code, settings, data or parents have changed."""
     chosen = _scale_of(target, scale)
     console = Console(soft_wrap=True, highlight=False)
-    whole = load_plan(chosen)
+    plan = load_plan(chosen)
     try:
-        found = jobs.find(whole, target)
+        planned_jobs = jobs.find(plan, target)
     except jobs.UnknownTarget:
-        if remark := left_over(whole, target):
+        if remark := left_over(plan, target):
             raise IICError(f"{target}: {remark}") from None
         raise
-    for job in found:
+    for job in planned_jobs:
         _answer(console, compare(job))
 
 
@@ -188,14 +188,18 @@ def restore(
     if no_pull and remote is not None:
         raise IICError("--no-pull asks no remote: leave --remote out, or --no-pull")
     console = Console(soft_wrap=True, highlight=False)
-    found = bring_back(load_plan(scale), cores=cores, remote=remote, from_dvc=not no_pull, mirror=mirror)
-    console.print(
-        Text(f"{found.verified} receipts verified; {len(found.left)} jobs are left to do")
+    restoration = bring_back(
+        load_plan(scale), cores=cores, remote=remote, from_dvc=not no_pull, mirror=mirror
     )
-    for absence in found.absent:
+    console.print(
+        Text(
+            f"{restoration.verified} receipts verified; {len(restoration.left)} jobs are left to do"
+        )
+    )
+    for absence in restoration.absent:
         line = Text(f"{absence.what}: ", style="yellow").append(absence.forbids, style="default")
         console.print(line.append(f" -> {absence.remedy}" if absence.remedy else ""))
-    left = [answer for answer in found.left if not explained(answer, scale)]
+    left = [answer for answer in restoration.left if not explained(answer, scale)]
     # a scale of which little was ever run has hundreds of those
     never = [answer for answer in left if answer.status == "never run"]
     few = len(never) <= SHORT
@@ -204,7 +208,7 @@ def restore(
             _answer(console, answer)
     if not few:
         console.print(Text(f"{len(never)} jobs were never run: see iic status --scale {scale}"))
-    if found.drifted:
+    if restoration.drifted:
         raise typer.Exit(3)
 
 
@@ -250,12 +254,14 @@ def _verdict(report: AuditReport) -> Text:
 
 
 def _reruns(reruns: Reruns, console: Console) -> None:
-    for one in reruns.trainings:
-        style = "green" if one.outcome in ("same bytes", "within tolerance") else "bold red"
-        line = Text(f"re-run of {one.run}/seed{one.seed}: ").append(one.outcome, style=style)
-        line.append(f" ({one.recorded_seconds:.0f} s then, {one.seconds:.0f} s now)")
+    for training in reruns.trainings:
+        style = "green" if training.outcome in ("same bytes", "within tolerance") else "bold red"
+        line = Text(f"re-run of {training.run}/seed{training.seed}: ").append(
+            training.outcome, style=style
+        )
+        line.append(f" ({training.recorded_seconds:.0f} s then, {training.seconds:.0f} s now)")
         console.print(line)
-        for name, (then, now) in one.accuracies.items() if one.differences else ():
+        for name, (then, now) in training.accuracies.items() if training.differences else ():
             console.print(Text(f"  {name}: {then:.2f} % then, {now:.2f} % now", style="dim"))
     console.print(
         Text(

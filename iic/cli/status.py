@@ -44,17 +44,17 @@ def status(
 
     Reads receipts only: `iic audit` verifies what they say, `iic why` says why something is stale.
     """
-    found = look(load_plan(scale), count=_operations)
+    answer = look(load_plan(scale), count=_operations)
     if as_json:
-        print(dump_json(found.model_dump(mode="json")), end="")
+        print(dump_json(answer.model_dump(mode="json")), end="")
         return
     console = Console(highlight=False)
     if console.is_terminal:
-        console.print(_table(found, gap=2 if console.width >= WIDE else 1))
-        console.print(Text(_remarks(found).replace("\n", " "), style="dim"))
+        console.print(_table(answer, gap=2 if console.width >= WIDE else 1))
+        console.print(Text(_remarks(answer).replace("\n", " "), style="dim"))
     else:
-        print(_plain(found))
-        print(_remarks(found))
+        print(_plain(answer))
+        print(_remarks(answer))
 
 
 @cache
@@ -72,12 +72,12 @@ def _operations(way: NetworkPass) -> Operations:
         return count(way)
 
 
-def _rows(found: ScaleStatus) -> list[tuple[str, State | None, list[str]]]:
+def _rows(answer: ScaleStatus) -> list[tuple[str, State | None, list[str]]]:
     """Name, state and the other cells of each line; the last line is each training once."""
     rows: list[tuple[str, State | None, list[str]]] = [
-        (one.name, one.state, _cells(one.trainings)) for one in found.displays
+        (display.name, display.state, _cells(display.trainings)) for display in answer.displays
     ]
-    return [*rows, ("all together", None, _cells(found.all_trainings))]
+    return [*rows, ("all together", None, _cells(answer.all_trainings))]
 
 
 def _cells(summary: Summary) -> list[str]:
@@ -104,9 +104,9 @@ def _number(hours: float) -> str:
     return f"{hours:.2f}" if hours < 1 else f"{hours:,.1f}" if hours < 100 else f"{hours:,.0f}"
 
 
-def _table(found: ScaleStatus, gap: int) -> Table:
+def _table(answer: ScaleStatus, gap: int) -> Table:
     table = Table(
-        title=f"scale {found.scale}: trainings and hours of computing",
+        title=f"scale {answer.scale}: trainings and hours of computing",
         title_justify="left", box=None, padding=(0, gap, 0, 0),
     )  # fmt: skip
     for head in NAMES:
@@ -116,18 +116,18 @@ def _table(found: ScaleStatus, gap: int) -> Table:
         table.add_column(head, justify="right", no_wrap=True)
     for head in HOURS:
         table.add_column(head, justify="right")
-    for name, state, cells in _rows(found):
+    for name, state, cells in _rows(answer):
         shown = Text(state, style=STYLES[state]) if state else Text()
         table.add_row(name, shown, *cells, style=None if state else "bold")
     return table
 
 
-def _plain(found: ScaleStatus) -> str:
+def _plain(answer: ScaleStatus) -> str:
     """Aligned lines without frames or colours, for logs and pipes."""
     lines = [[*NAMES, *COUNTS, *HOURS]]
-    lines += [[name, state or "", *cells] for name, state, cells in _rows(found)]
+    lines += [[name, state or "", *cells] for name, state, cells in _rows(answer)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    shown = [f"scale {found.scale}: trainings and hours of computing"]
+    shown = [f"scale {answer.scale}: trainings and hours of computing"]
     for line in lines:
         parts = [
             cell.ljust(width) if column < len(NAMES) else cell.rjust(width)
@@ -137,9 +137,9 @@ def _plain(found: ScaleStatus) -> str:
     return "\n".join(shown)
 
 
-def _remarks(found: ScaleStatus) -> str:
+def _remarks(answer: ScaleStatus) -> str:
     """What the hours are, and what they leave out."""
-    rates = found.assumed_rates
+    rates = answer.assumed_rates
     gpu, core = (
         ", ".join(f"{value / 1e12:.3g} {name}" for name, value in some.items())
         for some in (rates.gpu, {**rates.core, "k-means": rates.clustering})
@@ -151,12 +151,14 @@ def _remarks(found: ScaleStatus) -> str:
         "GPU-h: hours of one GPU; core-h: hours of one CPU core, for runs without gpu: true. "
         "All together counts each training once.",
     ]
-    if found.all_trainings.without_estimate:
-        names = dict.fromkeys(one.run for one in found.trainings if one.hours is None)
+    if answer.all_trainings.without_estimate:
+        names = dict.fromkeys(
+            training.run for training in answer.trainings if training.hours is None
+        )
         lines.append(f"{NONE}: no estimate, and in no sum: {', '.join(names)}.")
-    if found.left_over:
+    if answer.left_over:
         lines.append(
-            f"{found.left_over} files of the results belong to no job: iic prune --scale "
-            f"{found.scale} lists them."
+            f"{answer.left_over} files of the results belong to no job: iic prune --scale "
+            f"{answer.scale} lists them."
         )
     return "\n".join(lines)

@@ -56,38 +56,38 @@ def tabulate(
     if name is None and not allow_missing:
         raise typer.BadParameter("name a table, or give --allow-missing", param_hint="--name")
     with logged_to(log_file):
-        whole = load_plan(scale)
+        plan = load_plan(scale)
         if allow_missing:
             if name is not None:
-                whole.check("table", name, whole.tables)
-            write_unfinished_tables(whole, name)
+                plan.check("table", name, plan.tables)
+            write_unfinished_tables(plan, name)
             return
         assert name is not None
-        whole.check("table", name, (*whole.tables, *whole.listings))
-        one = planned.tabulate(scale, name)
+        plan.check("table", name, (*plan.tables, *plan.listings))
+        planned_job = planned.tabulate(scale, name)
         with job(
-            one.rule,
-            one.wildcards,
+            planned_job.rule,
+            planned_job.wildcards,
             fingerprint=fingerprints.tabulate(scale, name),
             planned_fingerprint=fingerprint,
-            receipt_path=one.receipt,
-            inputs=inputs_of(whole, one),
-            parents=parents_of(whole, one),
+            receipt_path=planned_job.receipt,
+            inputs=inputs_of(plan, planned_job),
+            parents=parents_of(plan, planned_job),
         ) as work:
-            if name in whole.listings:
+            if name in plan.listings:
                 from iic.publish.built import write_files
 
-                listing = importlib.import_module(whole.listings[name].module)
-                work.output(*write_files(listing.build(whole, name), paths.table(scale, name)))
+                listing = importlib.import_module(plan.listings[name].module)
+                work.output(*write_files(listing.build(plan, name), paths.table(scale, name)))
             else:
                 from iic.publish.tables import write
 
-                work.output(*write(whole, name))
+                work.output(*write(plan, name))
             log.info("%s written to %s", name, paths.table(scale, name))
         _discard(scale, name)
 
 
-def write_unfinished_tables(whole: Plan, name: str | None = None) -> list[str]:
+def write_unfinished_tables(plan: Plan, name: str | None = None) -> list[str]:
     """Write tables from the trainings that have a result, scoring those first.
 
     A single failed training holds back every table that shows it. Scoring is the workflow's own
@@ -95,7 +95,7 @@ def write_unfinished_tables(whole: Plan, name: str | None = None) -> list[str]:
     themselves are made.
 
     Args:
-        whole: The scale's plan.
+        plan: The scale's plan.
         name: The table; by default all of which something was measured or has failed.
 
     Returns:
@@ -107,29 +107,29 @@ def write_unfinished_tables(whole: Plan, name: str | None = None) -> list[str]:
     """
     from iic.publish.tables import write_unfinished
 
-    scale = whole.scale.name
-    look = status(whole)
+    scale = plan.scale.name
+    look = status(plan)
     finished = {
         display.name
         for display in look.displays
         if display.state == "done" and paths.table(scale, display.name).exists()
     }
-    standing = standings(whole, look)
+    standing = standings(plan, look)
     written = []
-    for table in whole.tables if name is None else (name,):
-        trainings = [(run.id, seed) for run in whole.table_runs(table) for seed in run.seeds]
+    for table in plan.tables if name is None else (name,):
+        trainings = [(run.id, seed) for run in plan.table_runs(table) for seed in run.seeds]
         states = {standing[training].state for training in trainings}
         if table in finished or (name is None and states == {"not reached"}):
             _discard(scale, table)
             continue
         for training in trainings:
-            standing[training] = _scored(whole, standing[training])
+            standing[training] = _scored(plan, standing[training])
         missing = {
             training: standing[training].note
             for training in trainings
             if standing[training].state != "measured"
         }
-        write_unfinished(whole, table, missing)
+        write_unfinished(plan, table, missing)
         path = paths.partial_table(scale, table).with_suffix(".md")
         measured = len(trainings) - len(missing)
         log.info("%s: %d of %d trainings", path, measured, len(trainings))
@@ -143,14 +143,14 @@ def write_unfinished_tables(whole: Plan, name: str | None = None) -> list[str]:
     return written
 
 
-def _scored(whole: Plan, training: Standing) -> Standing:
+def _scored(plan: Plan, training: Standing) -> Standing:
     """The training once it is scored, or why it cannot be."""
     if training.state != "measured":
         return training
-    scale = whole.scale.name
+    scale = plan.scale.name
     try:
         if not why(planned.evaluate(scale, training.run, training.seed)).fresh:
-            evaluate_one(whole, whole.run(training.run), training.seed)
+            evaluate_one(plan, plan.run(training.run), training.seed)
     except IICError as error:
         reason = f"it cannot be scored: {str(error).splitlines()[0]}"
         return replace(training, state="failed", reason=reason)

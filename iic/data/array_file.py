@@ -71,14 +71,14 @@ class ArrayFile:
                     raise
         os.ftruncate(self._descriptor, self.size)
 
-    def write(self, place: int, row: NDArray[np.uint8]) -> None:
+    def write(self, index: int, row: NDArray[np.uint8]) -> None:
         """Write one row; threads may write different rows at the same time.
 
         Raises:
             RecordError: The disk is full or cannot be written to.
         """
         left = np.ascontiguousarray(row).data.cast("B")
-        offset = len(self._header) + place * self._row
+        offset = len(self._header) + index * self._row
         try:
             while left:
                 written = os.pwrite(self._descriptor, left, offset)
@@ -106,7 +106,7 @@ class ArrayFile:
             self._descriptor = -1
 
     @property
-    def place(self) -> Path:
+    def current(self) -> Path:
         """Where the file lies: the partial one, where there is one."""
         return self.part if self.part.exists() else self.path
 
@@ -117,7 +117,7 @@ class ArrayFile:
             RecordError: The folder cannot be written to.
         """
         try:
-            self.place.replace(self.path)
+            self.current.replace(self.path)
         except OSError as error:
             raise self._unwritable(error) from error
 

@@ -90,14 +90,14 @@ def read(
             raise DataError(
                 f"{CATALOGUE}: {raw.name}.splits: {split!r} is none of {', '.join(files)}"
             )
-        found = 0
+        images = 0
         for name in files[split]:
             batch = _batch(raw / name, dataset, label_key)
-            found += len(batch.images)
+            images += len(batch.images)
             yield batch
-        if found != expected:
+        if images != expected:
             raise DataError(
-                f"{raw}: {found:,} images in {', '.join(files[split]) or 'no file'}, expected "
+                f"{raw}: {images:,} images in {', '.join(files[split]) or 'no file'}, expected "
                 f"{expected:,} ({CATALOGUE}: {raw.name}.splits.{split}){replace_files(raw)}"
             )
 

@@ -79,13 +79,13 @@ class Comparison:
 
     def __str__(self) -> str:
         lines = [f"{len(self.both):,} images in both lists"]
-        for what, found in (
+        for what, names in (
             ("only in the published list", self.only_published),
             ("only by the rule", self.only_ours),
         ):
-            more = ", ..." if len(found) > SHOWN else ""
-            ids = f": {', '.join(found[:SHOWN])}{more}" if found else ""
-            lines.append(f"{len(found):,} {what}{ids}")
+            more = ", ..." if len(names) > SHOWN else ""
+            ids = f": {', '.join(names[:SHOWN])}{more}" if names else ""
+            lines.append(f"{len(names):,} {what}{ids}")
         return "\n".join(lines)
 
 
@@ -135,11 +135,11 @@ def regenerate(
 
 def compare(published: Sequence[str], ours: Sequence[str]) -> Comparison:
     """Which images two lists share, and which only one of them has."""
-    known, found = set(published), set(ours)
+    of_list, of_rule = set(published), set(ours)
     return Comparison(
-        tuple(one for one in published if one in found),
-        tuple(one for one in published if one not in found),
-        tuple(one for one in ours if one not in known),
+        tuple(name for name in published if name in of_rule),
+        tuple(name for name in published if name not in of_rule),
+        tuple(name for name in ours if name not in of_list),
     )
 
 
@@ -177,7 +177,7 @@ def _run(given: argparse.Namespace) -> None:
             print(f"the thresholds of this list are not known; these are those of {RECORDED}")
         print(compare(published, ours))
         if given.out is not None:
-            write_text(given.out / folder / path.name, "".join(f"{one}\n" for one in ours))
+            write_text(given.out / folder / path.name, "".join(f"{number}\n" for number in ours))
 
 
 if __name__ == "__main__":

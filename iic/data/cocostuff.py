@@ -124,15 +124,15 @@ class CocoReader:
                 archive and member.
         """
         maps = canvas(len(piece.places), self._shape)
-        for slot, place in enumerate(piece.places):
-            maps.sizes[slot] = self._fill(maps.images[slot], maps.labels[slot], int(place))
+        for slot, index in enumerate(piece.places):
+            maps.sizes[slot] = self._fill(maps.images[slot], maps.labels[slot], int(index))
         return maps
 
     def _fill(
-        self, image: NDArray[np.uint8], labels: NDArray[np.uint8], place: int
+        self, image: NDArray[np.uint8], labels: NDArray[np.uint8], index: int
     ) -> tuple[int, int]:
-        """Fill in the image at `place`; return height and width of its content."""
-        archive, name = self._images[self._splits[place]], self.names[place]
+        """Fill in the image at `index`; return height and width of its content."""
+        archive, name = self._images[self._splits[index]], self.names[index]
         pixels = _pixels(archive, f"{name}.jpg")
         fine = fine_labels(self._labels, f"{name}.png")
         if pixels.shape[:2] != fine.shape:
@@ -154,8 +154,8 @@ class CocoReader:
             )
         # as IIC: the middles of image and frame, each rounded down, lie on each other
         rows, columns = (
-            slice(whole // 2 - part // 2, whole // 2 - part // 2 + part)
-            for whole, part in zip(outer, inner, strict=True)
+            slice(side // 2 - part // 2, side // 2 - part // 2 + part)
+            for side, part in zip(outer, inner, strict=True)
         )
         image[:, rows, columns] = small.transpose(2, 0, 1)
         labels[rows, columns] = self._codes[nearest(fine, self._maps.scale)]
@@ -173,7 +173,7 @@ class CocoReader:
             )
         for archive, kind in ((self._images[split], "jpg"), (self._labels, "png")):
             members = [f"{folder}/{number}.{kind}" for number in numbers]
-            missing = [one for one in members if one not in archive]
+            missing = [member for member in members if member not in archive]
             if missing:
                 raise _wrong(
                     path,
@@ -207,7 +207,7 @@ def fine_labels(archive: Members, member: str) -> NDArray[np.uint8]:
     labels = np.asarray(image)
     wrong = np.argwhere((labels >= FINE) & (labels != NO_LABEL))
     if len(wrong):
-        row, column = (int(one) for one in wrong[0])
+        row, column = (int(position) for position in wrong[0])
         raise archive.wrong(
             f"{member}: label {labels[row, column]} in row {row}, column {column} "
             f"({len(wrong):,} such pixels), expected 0 to {FINE - 1} or {NO_LABEL}"

@@ -53,16 +53,16 @@ def lay_out(grey: NDArray[np.int64]) -> NDArray[np.uint8]:
     return np.pad(box, ((0, 0), (BORDER, BORDER), (BORDER, BORDER))).astype(np.uint8)
 
 
-def _bilinear_weights(size: int, wanted: int) -> NDArray[np.int64]:
+def _bilinear_weights(size: int, new_size: int) -> NDArray[np.int64]:
     """Linear interpolation between pixel centres, edges repeated, as (wanted, size) integers.
 
     Every row sums to 2 * wanted.
     """
-    weights = np.zeros((wanted, size), dtype=np.int64)
-    for row in range(wanted):
+    weights = np.zeros((new_size, size), dtype=np.int64)
+    for row in range(new_size):
         # centre of the new pixel on the old grid, in units of 1 / (2 wanted)
-        below, fraction = divmod((2 * row + 1) * size - wanted, 2 * wanted)
-        weights[row, max(below, 0)] += 2 * wanted - fraction
+        below, fraction = divmod((2 * row + 1) * size - new_size, 2 * new_size)
+        weights[row, max(below, 0)] += 2 * new_size - fraction
         weights[row, min(below + 1, size - 1)] += fraction
     return weights
 

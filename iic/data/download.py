@@ -74,7 +74,7 @@ def download(
         for listed in dataset.files:
             file = as_noted(listed, folder)
             kept: tuple[KnownFile, ...] = file.members or (file,)
-            if all(_is_there(folder / one.name, one) for one in kept):
+            if all(_is_there(folder / raw_file.name, raw_file) for raw_file in kept):
                 continue
             if dataset.generator is not None:
                 _generate(file, name, dataset, folder, progress)
@@ -136,9 +136,9 @@ def _only_one(raw: Path, name: str) -> Iterator[None]:
         yield
 
 
-def _is_there(path: Path, wanted: KnownFile) -> bool:
+def _is_there(path: Path, file: KnownFile) -> bool:
     try:
-        problem = problem_of(path, wanted)
+        problem = problem_of(path, file)
     except OSError as error:
         problem = f"cannot be read: {error.strerror}"
     if problem and path.exists():
@@ -186,7 +186,11 @@ def _bring(
                 f"{name}: {file.name} could not be had from any source:",
                 *(f"  {reason}" for reason in reasons),
                 f"  remedy: put the file ({_known_of(file)}) "
-                + "".join(f"into {one}, or " for one in sources if isinstance(one, Folder))
+                + "".join(
+                    f"into {candidate}, or "
+                    for candidate in sources
+                    if isinstance(candidate, Folder)
+                )
                 + f"at DIR/{name}/{file.name} and give --config mirror=DIR",
             ]
         )
@@ -240,18 +244,18 @@ def _whole(file: SourceFile, source: Folder | Server, folder: Path, progress: Pr
     discard(part)
 
 
-def _one(wanted: KnownFile, source: Folder | Server, folder: Path, progress: Progress) -> None:
-    path = folder / wanted.name
-    source.fetch(wanted, part_of(path), progress)
+def _one(file: KnownFile, source: Folder | Server, folder: Path, progress: Progress) -> None:
+    path = folder / file.name
+    source.fetch(file, part_of(path), progress)
     keep(part_of(path), path)
 
 
-def _from_package(wanted: KnownFile, place: Embedded, folder: Path, progress: Progress) -> None:
+def _from_package(file: KnownFile, package: Embedded, folder: Path, progress: Progress) -> None:
     # not importlib.resources.files, which would import the package: a second for scikit-learn
-    spec = importlib.util.find_spec(place.package)
+    spec = importlib.util.find_spec(package.package)
     if spec is None or not spec.submodule_search_locations:
         raise SourceFailure("is not installed")
-    path = folder / wanted.name
-    source = Path(spec.submodule_search_locations[0]) / place.path
-    copy_checked(source, wanted, part_of(path), progress)
+    path = folder / file.name
+    source = Path(spec.submodule_search_locations[0]) / package.path
+    copy_checked(source, file, part_of(path), progress)
     keep(part_of(path), path)

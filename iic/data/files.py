@@ -38,22 +38,22 @@ def size_of(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
 
 
-def wrong_size(found: int, wanted: KnownFile) -> str:
+def wrong_size(size: int, file: KnownFile) -> str:
     """Say how a file's size differs from the catalogue's."""
-    how = "cut short" if found < wanted.size else "too long"
-    return f"{how}: {found:,} bytes, expected {wanted.size:,}"
+    how = "cut short" if size < file.size else "too long"
+    return f"{how}: {size:,} bytes, expected {file.size:,}"
 
 
-def mismatch(path: Path, wanted: KnownFile) -> str | None:
+def mismatch(path: Path, file: KnownFile) -> str | None:
     """How the file at `path` differs from what the catalogue says; None when it is the same."""
     if not path.exists():
         return "missing"
-    found = path.stat().st_size
-    if found != wanted.size:
-        return wrong_size(found, wanted)
-    kind = "md5" if wanted.sha256 is None else "sha256"
-    expected = wanted.sha256 or wanted.md5
-    digest = _md5_file(path) if wanted.sha256 is None else sha256_file(path)
+    size = path.stat().st_size
+    if size != file.size:
+        return wrong_size(size, file)
+    kind = "md5" if file.sha256 is None else "sha256"
+    expected = file.sha256 or file.md5
+    digest = _md5_file(path) if file.sha256 is None else sha256_file(path)
     if digest != expected:
         return f"corrupt: {kind} {digest}, expected {expected}"
     return None
@@ -70,10 +70,10 @@ def verify_raw(name: str, dataset: Dataset, root: Path) -> None:
     Raises:
         DataError: A file is missing, cut, corrupt or unreadable; names the file and the remedy.
     """
-    for wanted in dataset.raw_files:
-        path = root / raw_folder(name) / wanted.name
+    for file in dataset.raw_files:
+        path = root / raw_folder(name) / file.name
         try:
-            problem = mismatch(path, wanted)
+            problem = mismatch(path, file)
         except OSError as error:
             problem = f"cannot be read: {error.strerror}"
         if problem:
@@ -85,7 +85,7 @@ def verify_raw(name: str, dataset: Dataset, root: Path) -> None:
 
 
 def store(
-    chunks: Chunks, part: Path, wanted: KnownFile, progress: Progress, *, append: bool = False
+    chunks: Chunks, part: Path, raw_file: KnownFile, progress: Progress, *, append: bool = False
 ) -> None:
     """Write what arrives to `part`, or behind what `part` already holds.
 
@@ -99,17 +99,17 @@ def store(
         with part.open("ab" if append else "wb") as file:
             for chunk in chunks:
                 done += len(chunk)
-                if done > wanted.size:
+                if done > raw_file.size:
                     discard(part)
-                    raise SourceFailure(f"too long: more than the expected {wanted.size:,} bytes")
+                    raise SourceFailure(f"too long: more than the expected {raw_file.size:,} bytes")
                 file.write(chunk)
-                progress(wanted.name, done, wanted.size)
+                progress(raw_file.name, done, raw_file.size)
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
         raise DownloadError(
             f"{part}: cannot be written: {error.strerror or error}\n"
-            f"  remedy: make room for {wanted.size:,} bytes in a folder that can be written to; "
+            f"  remedy: make room for {raw_file.size:,} bytes in a folder that can be written to; "
             "the next download goes on from what has arrived"
         ) from error
 

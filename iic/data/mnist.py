@@ -89,9 +89,9 @@ def _unpack(path: Path, unpacked: Path, expected: int) -> None:
                 shutil.copyfileobj(source, target, 1 << 20)
         except (gzip.BadGzipFile, EOFError, zlib.error) as error:
             problem = f" ({error})"
-        found = target.tell()
-    if problem or found != expected:
+        size = target.tell()
+    if problem or size != expected:
         raise DataError(
-            f"{path}: cut or corrupt: {found:,} bytes unpacked, expected {expected:,}{problem}"
+            f"{path}: cut or corrupt: {size:,} bytes unpacked, expected {expected:,}{problem}"
             f"{replace_files(path.parent)}"
         )

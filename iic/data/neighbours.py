@@ -56,9 +56,9 @@ def _has(path: Path, size: int) -> bool:
     return path.is_file() and path.stat().st_size == size
 
 
-def _take(wanted: KnownFile, source: Path, path: Path, progress: Progress) -> None:
+def _take(file: KnownFile, source: Path, path: Path, progress: Progress) -> None:
     try:
-        problem = mismatch(source, wanted)
+        problem = mismatch(source, file)
     except OSError as error:
         problem = f"cannot be read: {error.strerror}"
     if problem:
@@ -69,7 +69,7 @@ def _take(wanted: KnownFile, source: Path, path: Path, progress: Progress) -> No
         # straight to its name: a link called <file>.part would be written into by a later download
         os.link(source, path)
     except OSError:  # another file system, or one without links
-        copy_checked(source, wanted, part_of(path), progress)
+        copy_checked(source, file, part_of(path), progress)
         keep(part_of(path), path)
     else:
         discard(part_of(path))

@@ -110,9 +110,9 @@ class Filling:
             return None
         for array in self._arrays:
             if record.arrays:
-                lost = not array.place.exists() or sha256_file(array.place) != record.arrays.get(
-                    array.path.name
-                )
+                lost = not array.current.exists() or sha256_file(
+                    array.current
+                ) != record.arrays.get(array.path.name)
             else:
                 lost = not array.part.exists() or array.part.stat().st_size != array.size
             if lost:
@@ -151,12 +151,12 @@ class Filling:
         def work(piece: Piece) -> PieceRecord:
             maps = reader.read(piece)
             record = describe(piece, maps)
-            for row, place in enumerate(piece.places.tolist()):
-                self._images.write(place, maps.images[row])
-                self._labels.write(place, maps.labels[row])
+            for row, index in enumerate(piece.places.tolist()):
+                self._images.write(index, maps.images[row])
+                self._labels.write(index, maps.labels[row])
             return record
 
-        todo = ((n, one) for n, one in enumerate(reader.pieces) if one.key not in finished)
+        todo = ((n, left) for n, left in enumerate(reader.pieces) if left.key not in finished)
         running: dict[Future[PieceRecord], int] = {}
         errors: dict[int, Exception] = {}
         noted = time.monotonic()

@@ -68,9 +68,9 @@ def class_codes(classes: Sequence[str]) -> NDArray[np.uint8]:
         ValueError: The classes are neither those of Potsdam-6 nor those of Potsdam-3.
     """
     above = {fine: coarse for coarse, members in COARSE.items() for fine in members}
-    for known in (FINE, tuple(COARSE)):
-        if sorted(classes) == sorted(known):
-            names = [fine if fine in known else above[fine] for fine in FINE]
+    for division in (FINE, tuple(COARSE)):
+        if sorted(classes) == sorted(division):
+            names = [fine if fine in division else above[fine] for fine in FINE]
             return np.array([classes.index(name) for name in names], np.uint8)
     raise ValueError(
         f"{', '.join(classes)}: neither {', '.join(FINE)} nor {', '.join(COARSE)} in any order"
@@ -115,7 +115,7 @@ class PotsdamReader:
             for name in self._sources
         }
         self.names = tuple(chain.from_iterable(self._divided(tiles, dataset)))
-        places = {name: place for place, name in enumerate(self.names)}
+        places = {name: index for index, name in enumerate(self.names)}
         self.pieces = tuple(
             Piece(name, np.array([places[tile] for tile in tiles[name]])) for name in tiles
         )
@@ -159,12 +159,12 @@ class PotsdamReader:
                 f"  remedy: {self._raw.name}.image and .maps.tiles in {CATALOGUE} that divide it"
             )
 
-    def _cut(self, whole: NDArray[np.uint8], tiles: NDArray[np.uint8]) -> None:
+    def _cut(self, image: NDArray[np.uint8], tiles: NDArray[np.uint8]) -> None:
         """Cut (..., tiles height, tiles width) into (tiles^2, ..., height, width), row by row."""
         height, width = self._shape[1:]
         for number in range(self._tiles**2):
             row, column = divmod(number, self._tiles)
-            tiles[number] = whole[
+            tiles[number] = image[
                 ..., row * height : (row + 1) * height, column * width : (column + 1) * width
             ]
 
@@ -182,14 +182,14 @@ class PotsdamReader:
             tile for name, own in tiles.items() if self._sources[name].labels for tile in own
         ]
         expected = dataset.splits
-        wanted = (
+        sizes = (
             expected["unlabelled_train"],
             expected["labelled_train"] + expected["labelled_test"],
         )
-        if (len(bare), len(labelled)) != wanted:
+        if (len(bare), len(labelled)) != sizes:
             raise DataError(
                 f"{self._raw / IMAGES}: {len(tiles)} images give {len(bare):,} tiles without and "
-                f"{len(labelled):,} with labels, expected {wanted[0]:,} and {wanted[1]:,}\n"
+                f"{len(labelled):,} with labels, expected {sizes[0]:,} and {sizes[1]:,}\n"
                 f"  remedy: the archive with all images, or other {self._raw.name}.splits in "
                 f"{CATALOGUE}"
             )
@@ -210,20 +210,20 @@ def _sources(raw: Path) -> list[Source]:
         if (match := IMAGE_NAME.fullmatch(PurePosixPath(member).name))
     }
     maps = {PurePosixPath(member).name: member for member in labels.names}
-    for place in (archive, labels):
-        tifs = [PurePosixPath(one).name for one in place.names if one.endswith(".tif")]
+    for members in (archive, labels):
+        tifs = [PurePosixPath(path).name for path in members.names if path.endswith(".tif")]
         if len(set(tifs)) < len(tifs):
-            twice = next(one for one in tifs if tifs.count(one) > 1)
-            raise place.wrong(f"holds {twice} twice")
-    found = []
+            twice = next(tif for tif in tifs if tifs.count(tif) > 1)
+            raise members.wrong(f"holds {twice} twice")
+    sources = []
     for name in sorted(images, key=_position):
         file = f"{name}_label.tif"
         if name in LABELLED and file not in maps:
             raise labels.wrong(f"holds no {file}, the labels of {images[name]}")
-        found.append(Source(name, images[name], maps[file] if name in LABELLED else None))
-    if not found:
+        sources.append(Source(name, images[name], maps[file] if name in LABELLED else None))
+    if not sources:
         raise archive.wrong("holds no top_potsdam_<row>_<column>_RGBIR.tif")
-    return found
+    return sources
 
 
 def _position(name: str) -> tuple[int, ...]:

@@ -63,9 +63,9 @@ class ArchiveReader:
         for split, count in dataset.splits.items():
             ids += self._listed(split, count)
         if len(set(ids)) < len(ids):
-            twice = next(one for one in ids if ids.count(one) > 1)
+            twice = next(tile for tile in ids if ids.count(tile) > 1)
             raise self._tar.wrong(f"tile {twice} stands in the lists twice")
-        self.names = tuple(f"imgs/{one}" for one in ids)
+        self.names = tuple(f"imgs/{tile}" for tile in ids)
         self._bare = dataset.splits[SPLITS[0]]
         stops = accumulate(dataset.splits.values())
         self.pieces = tuple(
@@ -85,11 +85,11 @@ class ArchiveReader:
         maps = canvas(len(piece.places), self._shape)
         maps.sizes[:] = self._shape[1:]
         channels, height, width = self._shape
-        for slot, place in enumerate(piece.places.tolist()):
-            file = f"{self.names[place]}.mat"
+        for slot, index in enumerate(piece.places.tolist()):
+            file = f"{self.names[index]}.mat"
             image = self._array(file, "img", "uint8", (height, width, channels))
             maps.images[slot] = image.transpose(2, 0, 1)
-            if place < self._bare:
+            if index < self._bare:
                 maps.labels[slot] = UNLABELLED
             else:
                 maps.labels[slot] = self._classes(file.replace("imgs/", "gt/"), (height, width))
@@ -116,19 +116,21 @@ class ArchiveReader:
             raise self._tar.wrong(f"{file}: cut or no Matlab file: {error}") from error
         array = content.get(key)
         if array is None or array.dtype != kind or array.shape != shape:
-            found = "nothing" if array is None else f"{array.dtype} of shape {array.shape}"
-            raise self._tar.wrong(f"{file}: {key} is {found}, expected {kind} of shape {shape}")
+            content_type = "nothing" if array is None else f"{array.dtype} of shape {array.shape}"
+            raise self._tar.wrong(
+                f"{file}: {key} is {content_type}, expected {kind} of shape {shape}"
+            )
         return np.asarray(array)
 
     def _listed(self, split: str, count: int) -> list[str]:
         """The ids of a split, all of them with an image and, if it has labels, with these."""
         file = f"{split}.txt"
         ids = self._tar.read(file).decode("ascii", errors="replace").split()
-        for one in ids:
-            needed = [f"imgs/{one}.mat"] + [f"gt/{one}.mat"] * (split != SPLITS[0])
+        for tile in ids:
+            needed = [f"imgs/{tile}.mat"] + [f"gt/{tile}.mat"] * (split != SPLITS[0])
             for member in needed:
                 if member not in self._tar:
-                    raise self._tar.wrong(f"{file} names {one!r}, but there is no {member}")
+                    raise self._tar.wrong(f"{file} names {tile!r}, but there is no {member}")
         if len(ids) != count:
             raise self._tar.wrong(
                 f"{file} names {len(ids):,} tiles, expected {count:,} ({CATALOGUE}: splits.{split})"
@@ -168,8 +170,8 @@ class _Tar:
         """Content of a file; several threads may read at once."""
         if name not in self._places:
             raise self.wrong(f"holds no {name}")
-        place, size = self._places[name]
-        return os.pread(self._file.fileno(), size, place)
+        offset, size = self._places[name]
+        return os.pread(self._file.fileno(), size, offset)
 
     def wrong(self, problem: str) -> DataError:
         """An error about this archive."""

@@ -121,10 +121,10 @@ def _open(name: str, dataset: Dataset, root: Path) -> MapReader:
             "  remedy: name the module in iic/data/ that reads this dataset"
         ) from error
     reader: MapReader = open_maps(root / raw_folder(name), dataset)
-    found = len(set(reader.names))
-    if not found == len(reader.names) == dataset.count:
+    distinct = len(set(reader.names))
+    if not distinct == len(reader.names) == dataset.count:
         raise DataError(
-            f"{name}: {dataset.module} names {found:,} images, expected {dataset.count:,} "
+            f"{name}: {dataset.module} names {distinct:,} images, expected {dataset.count:,} "
             f"({CATALOGUE}: {name}.splits)"
         )
     places = np.sort(np.concatenate([piece.places for piece in reader.pieces]))
@@ -172,15 +172,15 @@ def _described(piece: Piece, maps: Maps, name: str, dataset: Dataset) -> PieceRe
     classes = len(dataset.classes)
     wrong = np.argwhere((maps.labels >= classes) & (maps.labels < UNLABELLED))
     if len(wrong):
-        place = int(piece.places[wrong[0][0]])
+        index = int(piece.places[wrong[0][0]])
         raise DataError(
-            f"{where}: label {maps.labels[tuple(wrong[0])]} in image {place:,} is none of the "
+            f"{where}: label {maps.labels[tuple(wrong[0])]} in image {index:,} is none of the "
             f"{classes} classes, {UNLABELLED} or {IGNORED} ({CATALOGUE}: {name}.classes)"
         )
-    for place, (height, width) in zip(piece.places, maps.sizes.tolist(), strict=True):
+    for index, (height, width) in zip(piece.places, maps.sizes.tolist(), strict=True):
         if not (0 < height <= canvas.height and 0 < width <= canvas.width):
             raise DataError(
-                f"{where}: image {place:,} has {height}x{width} pixels, the canvas "
+                f"{where}: image {index:,} has {height}x{width} pixels, the canvas "
                 f"{canvas.height}x{canvas.width} ({CATALOGUE}: {name}.image)"
             )
     counted = (maps.labels < classes).any(axis=(1, 2))
@@ -197,12 +197,12 @@ def _by_place(
     """Sizes of all images and places of the empty ones, in the order of the arrays."""
     places = {piece.key: piece.places.tolist() for piece in reader.pieces}
     sizes = {
-        place: size
+        index: size
         for piece in record.pieces
-        for place, size in zip(places[piece.key], piece.sizes, strict=True)
+        for index, size in zip(places[piece.key], piece.sizes, strict=True)
     }
-    empty = sorted(place for piece in record.pieces for place in piece.empty)
-    return tuple(sizes[place] for place in range(len(sizes))), tuple(empty)
+    empty = sorted(index for piece in record.pieces for index in piece.empty)
+    return tuple(sizes[index] for index in range(len(sizes))), tuple(empty)
 
 
 def _splits(dataset: Dataset) -> tuple[Split, ...]:

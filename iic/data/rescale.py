@@ -46,8 +46,8 @@ def bilinear(image: NDArray[np.uint8], factor: float) -> NDArray[np.uint8]:
     across[left == right] = (1 << WEIGHT_BITS, 0)
     weights = across[:, :, None]
     rows = [
-        image[place][:, left] * weights[:, 0] + image[place][:, right] * weights[:, 1]
-        for place in (above, below)
+        image[lines][:, left] * weights[:, 0] + image[lines][:, right] * weights[:, 1]
+        for lines in (above, below)
     ]
     weighted = [((row >> 4) * down[:, index, None, None]) >> 16 for index, row in enumerate(rows)]
     return ((weighted[0] + weighted[1] + 2) >> 2).astype(np.uint8)
@@ -84,9 +84,9 @@ def _neighbours(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int32]]:
     """Places of the two pixels beside each new one, and their weights (count, 2)."""
     # in double precision up to the place, in single precision from there on, as OpenCV
-    place = ((np.arange(count) + 0.5) * (1.0 / factor) - 0.5).astype(np.float32)
-    before = np.floor(place).astype(np.int64)
-    part = place - before.astype(np.float32)
+    coordinates = ((np.arange(count) + 0.5) * (1.0 / factor) - 0.5).astype(np.float32)
+    before = np.floor(coordinates).astype(np.int64)
+    part = coordinates - before.astype(np.float32)
     weights = np.stack([np.float32(1) - part, part], axis=1) * np.float32(1 << WEIGHT_BITS)
     last = side - 1
     return (

@@ -43,8 +43,8 @@ def read(raw: Path, dataset: Dataset) -> Iterator[Batch]:
         )
     for split, count in dataset.splits.items():
         if split not in (*LABELLED, UNLABELLED):
-            known = ", ".join((*LABELLED, UNLABELLED))
-            raise DataError(f"{CATALOGUE}: {raw.name}.splits: {split!r} is none of {known}")
+            files = ", ".join((*LABELLED, UNLABELLED))
+            raise DataError(f"{CATALOGUE}: {raw.name}.splits: {split!r} is none of {files}")
         labels = None
         if split in LABELLED:
             labels = _labels(folder / f"{split}_y.bin", count, len(dataset.classes))
@@ -74,7 +74,7 @@ def folds(raw: Path, dataset: Dataset) -> tuple[tuple[int, ...], ...]:
     rows = [line.split() for line in _text(path).splitlines() if line.strip()]
     if len(rows) != FOLDS:
         raise _wrong(path, f"{len(rows)} lines, expected {FOLDS}")
-    found = []
+    images_by_fold = []
     for number, row in enumerate(rows, start=1):
         for word in row:
             if not word.isdigit() or int(word) >= size:
@@ -84,8 +84,8 @@ def folds(raw: Path, dataset: Dataset) -> tuple[tuple[int, ...], ...]:
         fold = tuple(start + int(word) for word in row)
         if len(set(fold)) < len(fold):
             raise _wrong(path, f"line {number}: a number stands there twice")
-        found.append(fold)
-    return tuple(found)
+        images_by_fold.append(fold)
+    return tuple(images_by_fold)
 
 
 def _images(path: Path, count: int, shape: tuple[int, int, int]) -> Iterator[NDArray[np.uint8]]:
@@ -112,11 +112,11 @@ def _labels(path: Path, count: int, classes: int) -> NDArray[np.int64]:
 
 def _check_size(path: Path, expected: int) -> None:
     try:
-        found = path.stat().st_size
+        size = path.stat().st_size
     except OSError as error:
         raise _unreadable(path, error) from error
-    if found != expected:
-        raise _wrong(path, f"{found:,} bytes, expected {expected:,}")
+    if size != expected:
+        raise _wrong(path, f"{size:,} bytes, expected {expected:,}")
 
 
 def _text(path: Path) -> str:

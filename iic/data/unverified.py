@@ -48,16 +48,16 @@ def as_noted(file: F, folder: Path) -> F:
     return file
 
 
-def problem_of(path: Path, wanted: KnownFile) -> str | None:
+def problem_of(path: Path, file: KnownFile) -> str | None:
     """How the file at `path` differs from what is known of it; None where nothing is wrong."""
-    if is_known(wanted) or not path.exists():
-        return mismatch(path, wanted)
-    found = path.stat().st_size
-    if wanted.size and found != wanted.size:
-        return wrong_size(found, wanted)
-    if not found:
+    if is_known(file) or not path.exists():
+        return mismatch(path, file)
+    size = path.stat().st_size
+    if file.size and size != file.size:
+        return wrong_size(size, file)
+    if not size:
         return "empty"
-    return damage(path) if wanted.name.endswith(".zip") else None
+    return damage(path) if file.name.endswith(".zip") else None
 
 
 def damage(path: Path) -> str | None:

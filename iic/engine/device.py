@@ -128,8 +128,8 @@ def compiled(part: nn.Module) -> Callable[..., Any]:
     gives up after eight, and the rest would run uncompiled.
     """
     # the stubs of `compile` do not know its limit yet
-    whole: Callable[..., Any] = torch.compile(part, recompile_limit=RECOMPILE_LIMIT)  # type: ignore[call-overload]
-    return whole
+    compiled_part: Callable[..., Any] = torch.compile(part, recompile_limit=RECOMPILE_LIMIT)  # type: ignore[call-overload]
+    return compiled_part
 
 
 def moved(tensor: Tensor, device: torch.device) -> Tensor:

@@ -12,12 +12,12 @@ import hashlib
 import torch
 
 
-def derive(seed: int, *place: str | int) -> int:
+def derive(seed: int, *position: str | int) -> int:
     """A 63-bit seed for one purpose and place, e.g. ``derive(0, "pairs", epoch, step)``."""
-    text = ":".join(str(part) for part in (seed, *place))
+    text = ":".join(str(part) for part in (seed, *position))
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big") >> 1
 
 
-def generator(device: torch.device, seed: int, *place: str | int) -> torch.Generator:
-    """A generator on `device`, seeded for `place`."""
-    return torch.Generator(device).manual_seed(derive(seed, *place))
+def generator(device: torch.device, seed: int, *position: str | int) -> torch.Generator:
+    """A generator on `device`, seeded for `position`."""
+    return torch.Generator(device).manual_seed(derive(seed, *position))

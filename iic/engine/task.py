@@ -162,9 +162,9 @@ class Task(ABC, Generic[N]):
         shuffled = self.shuffled(images, "order", epoch, position)
         return list(torch.split(shuffled, self.batch_images))
 
-    def shuffled(self, images: Tensor, purpose: str, *place: int) -> Tensor:
+    def shuffled(self, images: Tensor, purpose: str, *position: int) -> Tensor:
         """The images in an order that only the run's seed, the purpose and the place decide."""
-        draw = generator(CPU, self.seed, purpose, *place)
+        draw = generator(CPU, self.seed, purpose, *position)
         return images[torch.randperm(len(images), generator=draw)]
 
     def examples(self, indices: Tensor) -> int:

@@ -55,8 +55,10 @@ def fraction_scores(
         return []
     to_map = np.flatnonzero(protocol.mapping)
     scored = {
-        name: contingency(found[protocol.scoring], labels[protocol.scoring], k_clusters, k_classes)
-        for name, found in clusters.items()
+        name: contingency(
+            assigned[protocol.scoring], labels[protocol.scoring], k_clusters, k_classes
+        )
+        for name, assigned in clusters.items()
     }
     result = []
     for fraction in settings.label_fractions:
@@ -81,8 +83,8 @@ def fraction_scores(
                 draws=len(draws),
                 class_balanced=settings.class_balanced,
                 selections={
-                    name: _selected(one, scores, anew=name == "as_published")
-                    for name, one in selections.items()
+                    name: _selected(selection, scores, anew=name == "as_published")
+                    for name, selection in selections.items()
                 },
             )
         )
@@ -99,7 +101,7 @@ def _draws(
     for draw in range(number):
         random = np.random.default_rng((DRAW, round(fraction * 1e6), draw))
         if settings.class_balanced:
-            parts = [np.flatnonzero(labels == one) for one in np.unique(labels)]
+            parts = [np.flatnonzero(labels == label) for label in np.unique(labels)]
             kept = [
                 random.choice(part, max(1, int(len(part) * fraction)), replace=False)
                 for part in parts

@@ -43,9 +43,9 @@ class MapProtocol(Protocol):
         """
         totals = Totals.of(clusters, self, k_clusters, k_classes)
         mappings = [match(of_head, self.matching) for of_head in totals.mapping]
-        found = [accuracy(*both) for both in zip(totals.mapping, mappings, strict=True)]
+        accuracies = [accuracy(*both) for both in zip(totals.mapping, mappings, strict=True)]
         scores = [accuracy(*both) for both in zip(totals.scoring, mappings, strict=True)]
-        return Watched(np.array(scores), int(np.argmax(found)))
+        return Watched(np.array(scores), int(np.argmax(accuracies)))
 
 
 class Totals(NamedTuple):
@@ -105,7 +105,7 @@ def map_scores(
     for head, (to_map, to_score) in enumerate(zip(*totals, strict=True)):
         mapping = match(to_map, protocol.matching)
         classes = class_scores(to_score, mapping)
-        unions = [one.iou for one in classes if one.iou is not None]
+        unions = [scores.iou for scores in classes if scores.iou is not None]
         result.append(
             SubHeadScores(
                 acc=accuracy(to_score, mapping),
@@ -138,10 +138,10 @@ def class_scores(counts: Ints, mapping: Ints) -> list[ClassScores]:
     union = there + confusion.sum(axis=1) - hit
     return [
         ClassScores(
-            acc=100.0 * int(hit[one]) / int(there[one]) if there[one] else None,
-            iou=100.0 * int(hit[one]) / int(union[one]) if union[one] else None,
+            acc=100.0 * int(hit[label]) / int(there[label]) if there[label] else None,
+            iou=100.0 * int(hit[label]) / int(union[label]) if union[label] else None,
         )
-        for one in range(k_classes)
+        for label in range(k_classes)
     ]
 
 

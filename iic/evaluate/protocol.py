@@ -63,15 +63,15 @@ class Protocol:
         counts = contingency(clusters[self.mapping], labels[self.mapping], k_clusters, k_classes)
         mappings = [match(of_head, self.matching) for of_head in counts]
         pairs = list(zip(counts, mappings, strict=True))
-        found = np.array([accuracy(of_head, mapping) for of_head, mapping in pairs])
-        scores = found
+        accuracies = np.array([accuracy(of_head, mapping) for of_head, mapping in pairs])
+        scores = accuracies
         if not np.array_equal(self.mapping, self.scoring):
             scored = contingency(
                 clusters[self.scoring], labels[self.scoring], k_clusters, k_classes
             )
             both = zip(scored, mappings, strict=True)
             scores = np.array([accuracy(of_head, mapping) for of_head, mapping in both])
-        return Watched(scores, int(found.argmax()))
+        return Watched(scores, int(accuracies.argmax()))
 
 
 def protocol(
@@ -88,9 +88,9 @@ def protocol(
         number: Images of the dataset.
         labels: Class of every image, -1 where it has none, (number,); None without any.
     """
-    known = np.ones(number, dtype=np.bool_) if labels is None else labels >= 0
-    to_map = _rows(settings.mapping, splits, number) & known
-    to_score = _rows(settings.test, splits, number) & known
+    labelled = np.ones(number, dtype=np.bool_) if labels is None else labels >= 0
+    to_map = _rows(settings.mapping, splits, number) & labelled
+    to_score = _rows(settings.test, splits, number) & labelled
     images = np.flatnonzero(to_map | to_score)
     return Protocol(
         images=images,

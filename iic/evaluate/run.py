@@ -50,9 +50,11 @@ def evaluate_run(
     assignments = read_assignments(root / run.assignments)
     _check_checkpoints(run, assignments, outcome)
     checkpoints: dict[CheckpointName, Checkpoint] = {}
-    for name, found in outcome.checkpoints.items():
+    for name, outcome_there in outcome.checkpoints.items():
         clusters = assignments[name].clusters.astype(np.int64)
-        checkpoints[cast(CheckpointName, name)] = Checkpoint(found.epoch, clusters, _losses(found))
+        checkpoints[cast(CheckpointName, name)] = Checkpoint(
+            outcome_there.epoch, clusters, _losses(outcome_there)
+        )
     protocol = _protocol(run, settings, dataset, assignments["last"])
     evaluation = evaluate(
         checkpoints,
@@ -84,40 +86,42 @@ def _evaluate_maps(
     root: Path,
 ) -> Evaluation:
     """Score a segmentation from its counts of pixels."""
-    found = read_counts(root / run.assignments)
-    _check_checkpoints(run, found, outcome)
-    wanted = map_protocol(protocol(settings, _splits(dataset), dataset.count, None))
-    _check_images(run, wanted, found["last"].indices)
+    counts = read_counts(root / run.assignments)
+    _check_checkpoints(run, counts, outcome)
+    images = map_protocol(protocol(settings, _splits(dataset), dataset.count, None))
+    _check_images(run, images, counts["last"].indices)
     k_clusters, k_classes = outcome.k_clusters, outcome.k_classes
     scores: dict[CheckpointName, CheckpointScores] = {
         cast(CheckpointName, name): CheckpointScores(
-            epoch=one.epoch,
-            sub_heads=map_scores(found[name].counts, _losses(one), wanted, k_clusters, k_classes),
+            epoch=checkpoint.epoch,
+            sub_heads=map_scores(
+                counts[name].counts, _losses(checkpoint), images, k_clusters, k_classes
+            ),
         )
-        for name, one in outcome.checkpoints.items()
+        for name, checkpoint in outcome.checkpoints.items()
     }
-    totals = Totals.of(found["last"].counts, wanted, k_clusters, k_classes)
+    totals = Totals.of(counts["last"].counts, images, k_clusters, k_classes)
     return Evaluation(
-        matching=wanted.matching,
+        matching=images.matching,
         k_clusters=k_clusters,
         k_classes=k_classes,
         n_mapping=int(totals.mapping[0].sum()),
         n_scoring=int(totals.scoring[0].sum()),
         checkpoints=scores,
-        selections=select(scores, wanted.matching),
+        selections=select(scores, images.matching),
     )
 
 
-def _check_checkpoints(run: RunPaths, found: Collection[str], outcome: TrainOutcome) -> None:
-    if set(found) != set(outcome.checkpoints):
+def _check_checkpoints(run: RunPaths, names: Collection[str], outcome: TrainOutcome) -> None:
+    if set(names) != set(outcome.checkpoints):
         raise RecordError(
-            f"{run.assignments}: has checkpoints {', '.join(sorted(found))}, but "
+            f"{run.assignments}: has checkpoints {', '.join(sorted(names))}, but "
             f"{run.receipt} has {', '.join(sorted(outcome.checkpoints))}"
         )
 
 
-def _losses(found: CheckpointOutcome) -> NDArray[np.float64] | None:
-    return None if found.losses is None else np.asarray(found.losses, dtype=np.float64)
+def _losses(checkpoint: CheckpointOutcome) -> NDArray[np.float64] | None:
+    return None if checkpoint.losses is None else np.asarray(checkpoint.losses, dtype=np.float64)
 
 
 def _splits(dataset: Dataset) -> dict[str, slice]:
@@ -129,11 +133,11 @@ def _splits(dataset: Dataset) -> dict[str, slice]:
     }
 
 
-def _check_images(run: RunPaths, wanted: Protocol, indices: NDArray[np.int64]) -> None:
-    if not np.array_equal(wanted.images, indices):
+def _check_images(run: RunPaths, asked: Protocol, indices: NDArray[np.int64]) -> None:
+    if not np.array_equal(asked.images, indices):
         raise RecordError(
             f"{run.assignments}: has {len(indices):,} images, but evaluation.mapping "
-            f"and evaluation.test of the settings ask for {len(wanted.images):,}: train again"
+            f"and evaluation.test of the settings ask for {len(asked.images):,}: train again"
         )
 
 
@@ -149,6 +153,6 @@ def _protocol(
     if assignments.labels is not None:
         labels = np.full(dataset.count, -1, dtype=np.int64)
         labels[assignments.indices] = assignments.labels
-    wanted = protocol(settings, _splits(dataset), dataset.count, labels)
-    _check_images(run, wanted, assignments.indices)
-    return wanted
+    result = protocol(settings, _splits(dataset), dataset.count, labels)
+    _check_images(run, result, assignments.indices)
+    return result

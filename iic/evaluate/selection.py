@@ -170,8 +170,8 @@ def _lowest_loss(heads: list[SubHeadScores]) -> int:
 
 def _most_accurate(heads: list[SubHeadScores]) -> int:
     on_mapping = [head.acc if head.mapping_acc is None else head.mapping_acc for head in heads]
-    known = [-1.0 if value is None else value for value in on_mapping]
-    return known.index(max(known))
+    accuracies = [-1.0 if value is None else value for value in on_mapping]
+    return accuracies.index(max(accuracies))
 
 
 def _score(
@@ -222,10 +222,10 @@ def _rows(name: str, rows: NDArray[np.bool_] | None, n: int) -> NDArray[np.bool_
 
 
 def _mean(values: list[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return float(np.mean(known)) if known else None
+    numbers = [value for value in values if value is not None]
+    return float(np.mean(numbers)) if numbers else None
 
 
 def _std(values: list[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return float(np.std(known)) if known else None
+    numbers = [value for value in values if value is not None]
+    return float(np.std(numbers)) if numbers else None

@@ -25,14 +25,14 @@ class PartedBatchNorm2d(nn.BatchNorm2d):
             may be smaller, and there may be fewer.
     """
 
-    def __init__(self, whole: nn.BatchNorm2d, parts: int) -> None:
+    def __init__(self, batchnorm: nn.BatchNorm2d, parts: int) -> None:
         super().__init__(
-            whole.num_features,
-            eps=whole.eps,
-            momentum=whole.momentum,
-            track_running_stats=whole.track_running_stats,
+            batchnorm.num_features,
+            eps=batchnorm.eps,
+            momentum=batchnorm.momentum,
+            track_running_stats=batchnorm.track_running_stats,
         )
-        self.load_state_dict(whole.state_dict())
+        self.load_state_dict(batchnorm.state_dict())
         self.parts = parts
 
     def forward(self, x: Tensor) -> Tensor:

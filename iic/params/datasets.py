@@ -75,13 +75,13 @@ class KnownFile(Model):
 
     @model_validator(mode="after")
     def _recognisable(self) -> KnownFile:
-        known = self.sha256 is not None or self.md5 is not None
-        if not known and self.unverified is None:
+        checkable = self.sha256 is not None or self.md5 is not None
+        if not checkable and self.unverified is None:
             raise ValueError(
                 f"file {self.name!r} needs sha256 or, where none is published, md5 (or, where "
                 "nobody publishes either, the reason as unverified)"
             )
-        if known and self.unverified is not None:
+        if checkable and self.unverified is not None:
             raise ValueError(f"file {self.name!r} has a checksum and is unverified")
         if self.unverified is None and not self.size:
             raise ValueError(f"file {self.name!r} needs its size")

@@ -55,8 +55,8 @@ class Definition:
         try:
             return validate(self.model, flattened(self.layers), "", "")
         except SettingsError as error:
-            place = origin(self.layers, error.key).place(error.key)
-            raise error.at(*place) from None
+            source = origin(self.layers, error.key).source(error.key)
+            raise error.at(*source) from None
 
 
 def load_tables(params: Path) -> dict[str, Table]:
@@ -101,7 +101,7 @@ def define(
             for definition in _of_row(tables, table, position, params):
                 if definition.id in defined:
                     raise SettingsError(
-                        *definition.layers[-1].place(""),
+                        *definition.layers[-1].source(""),
                         f"run {definition.id} is already defined in {defined[definition.id].file}",
                         allowed="one definition; refer to it by run alone",
                     )
@@ -210,7 +210,7 @@ def _check(definition: Definition, catalogue: Mapping[str, Dataset]) -> None:
     settings = definition.settings
     dataset = catalogue.get(definition.paper_dataset)
     for problem in settings.problems(dataset) if dataset is not None else ():
-        source = origin(definition.layers, problem.key).place(problem.key)
+        source = origin(definition.layers, problem.key).source(problem.key)
         raise SettingsError(*source, problem.message, allowed=problem.allowed)
 
 

@@ -139,7 +139,7 @@ class Table(Model):
     def datasets(self) -> tuple[str, ...]:
         """The paper's datasets that it shows, each once."""
         places = self.rows if self.by_fraction else self.columns
-        return tuple(dict.fromkeys(one.dataset for one in places if one.dataset is not None))
+        return tuple(dict.fromkeys(entry.dataset for entry in places if entry.dataset is not None))
 
     def dataset_of(self, row: Row, column: Column) -> str:
         """The paper's dataset of a cell."""

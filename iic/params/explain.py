@@ -24,23 +24,23 @@ def explained(
         key: Dotted path of `value` inside the file.
     """
     # a misspelt key is the cause of the key that is missing, so it is told first
-    details = sorted(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
+    details = sorted(error.errors(), key=lambda detail: detail["type"] != "extra_forbidden")
     first = details[0]
     location = _keys_only(first["loc"], value)
     kind, given, context = first["type"], first["input"], first.get("ctx", {})
     if kind == "union_tag_not_found":
-        unknown = [one for one in given if one not in _known_keys(model, location, value)]
+        unknown = [name for name in given if name not in _known_keys(model, location, value)]
         # the key that tells the models apart may be there, but misspelt
         kind = "extra_forbidden" if unknown else "missing"
         location = (*location, unknown[0] if unknown else _discriminator(context))
         given = given[unknown[0]] if unknown else given
-    path = ".".join(part for part in (key, *(str(one) for one in location)) if part)
+    path = ".".join(part for part in (key, *(str(step) for step in location)) if part)
     if kind == "extra_forbidden":
         word = str(location[-1])
-        known = _known_keys(model, location[:-1], value)
+        names = _known_keys(model, location[:-1], value)
         problem = f"unknown key {word!r} (value {show(given)})"
         return SettingsError(
-            file, path, problem, allowed=", ".join(known) or None, candidates=known, given=word
+            file, path, problem, allowed=", ".join(names) or None, candidates=names, given=word
         )
     if kind == "missing":
         words = _tags(model, location, value)
@@ -123,13 +123,20 @@ def keys_of(model: type[BaseModel]) -> str:
 
 def _known_keys(model: type[BaseModel], location: tuple[int | str, ...], value: Any) -> list[str]:
     """Field names of the model at `location`; of a union, of the member that `value` names."""
-    return sorted({name for one in _models_at(model, location, value) for name in one.model_fields})
+    return sorted(
+        {
+            name
+            for candidate in _models_at(model, location, value)
+            for name in candidate.model_fields
+        }
+    )
 
 
 def _tags(model: type[BaseModel], location: tuple[int | str, ...], value: Any) -> list[str]:
     """What the missing key `location` may hold where it tells the members of a union apart."""
     fields = [
-        one.model_fields.get(str(location[-1])) for one in _models_at(model, location[:-1], value)
+        candidate.model_fields.get(str(location[-1]))
+        for candidate in _models_at(model, location[:-1], value)
     ]
     return [
         str(word)
@@ -145,15 +152,15 @@ def _models_at(
     models = [model]
     for part in location:
         following: list[type[BaseModel]] = []
-        for one in models:
-            field = one.model_fields.get(part) if isinstance(part, str) else None
+        for candidate in models:
+            field = candidate.model_fields.get(part) if isinstance(part, str) else None
             if field is not None:
                 following += _models_in(field.annotation)
         # a key of a dict and an index of a list lead to no other model
         models = following or models
         value = _inside(value, part)
         if len(models) > 1:
-            models = [one for one in models if _is_meant(one, value)] or models
+            models = [meant for meant in models if _is_meant(meant, value)] or models
     return models
 
 

@@ -23,7 +23,7 @@ class Layer:
     key: str
     values: Mapping[str, Any]
 
-    def place(self, path: str) -> tuple[str, str]:
+    def source(self, path: str) -> tuple[str, str]:
         """File and dotted path inside the file of the value at `path`."""
         return self.file, ".".join(part for part in (self.key, path) if part)
 

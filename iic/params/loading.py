@@ -80,13 +80,13 @@ def read_yaml(path: Path) -> Any:
     return content
 
 
-def _check_plain(value: Any, file: str, place: tuple[str, ...]) -> None:
-    key = ".".join(place)
-    if len(place) > DEEPEST:
-        raise SettingsError(file, ".".join(place[:3]), "nested too deeply")
+def _check_plain(value: Any, file: str, path: tuple[str, ...]) -> None:
+    key = ".".join(path)
+    if len(path) > DEEPEST:
+        raise SettingsError(file, ".".join(path[:3]), "nested too deeply")
     elif isinstance(value, list):
         for index, part in enumerate(value):
-            _check_plain(part, file, (*place, str(index)))
+            _check_plain(part, file, (*path, str(index)))
     elif isinstance(value, dict):
         for name, part in value.items():
             if not isinstance(name, str):
@@ -96,7 +96,7 @@ def _check_plain(value: Any, file: str, place: tuple[str, ...]) -> None:
                     f"key {show(name)} is no text",
                     allowed=f'text, in quotes where YAML takes it for another thing: "{name}"',
                 )
-            _check_plain(part, file, (*place, name))
+            _check_plain(part, file, (*path, name))
     elif not isinstance(value, PLAIN):
         raise SettingsError(
             file,

@@ -38,10 +38,10 @@ def check_module(name: str, file: str, key: str) -> None:
         SettingsError: It does not; suggests the nearest module of this package.
     """
     try:
-        found = importlib.util.find_spec(name) is not None
+        exists = importlib.util.find_spec(name) is not None
     except ModuleNotFoundError:
-        found = False
-    if not found:
+        exists = False
+    if not exists:
         raise SettingsError(
             file,
             key,

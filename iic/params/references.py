@@ -53,7 +53,7 @@ def load_references(path: Path) -> list[Reference]:
         ) from None
     except OSError as error:
         raise SettingsError(file, "", f"cannot be read: {error.strerror}") from error
-    found: list[Reference] = []
+    references: list[Reference] = []
     entry: list[str] = []
     for number, line in enumerate(lines, start=1):
         if not entry and (not line.strip() or line.startswith("%")):
@@ -68,17 +68,17 @@ def load_references(path: Path) -> list[Reference]:
             )
         entry.append(line)
         if line == END:
-            found.append(_reference(entry, file, number))
+            references.append(_reference(entry, file, number))
             entry = []
     if entry:
         raise SettingsError(file, f"line {len(lines)}", f"the entry {entry[0]!r} is not closed")
-    keys = [one.key for one in found]
+    keys = [reference.key for reference in references]
     for key in keys:
         if keys.count(key) > 1:
             raise SettingsError(
                 file, key, "stands twice", allowed="one entry; its keywords may be several"
             )
-    return found
+    return references
 
 
 def citations(name: str, params: Path = Path("params")) -> list[str]:
@@ -124,7 +124,7 @@ def citations(name: str, params: Path = Path("params")) -> list[str]:
 
 def _reference(entry: list[str], file: str, number: int) -> Reference:
     text = "\n".join(line for line in entry if not KEYWORDS.fullmatch(line))
-    keywords = [found[1] for line in entry if (found := KEYWORDS.fullmatch(line))]
+    keywords = [match[1] for line in entry if (match := KEYWORDS.fullmatch(line))]
     start = START.fullmatch(entry[0])
     assert start is not None
     if len(keywords) != 1:

@@ -100,7 +100,7 @@ def resolve(
     for key, names in mentioned.items():
         for name in names:
             path = f"{key}.{name}"
-            source = origin(layers, path).place(path)
+            source = origin(layers, path).source(path)
             check_known(name, resolved, source, "run of this scale")
     kept = {name: run for name, run in resolved.items() if not scale.skips(name)}
     for run in kept.values():
@@ -119,7 +119,7 @@ def _check_patterns(
         fitting = [definition for name, definition in shown.items() if fnmatchcase(name, pattern)]
         if not fitting:
             raise SettingsError(
-                *origin(layers, path).place(path),
+                *origin(layers, path).source(path),
                 f"{pattern!r} fits no run of this scale",
                 allowed=few(shown),
                 candidates=shown,
@@ -130,7 +130,7 @@ def _check_patterns(
         fields = sorted({name for definition in fitting for name in definition.model.model_fields})
         for key, value in scale.defaults[pattern].items():
             if key not in fields:
-                source = origin(layers, f"{path}.{key}").place(f"{path}.{key}")
+                source = origin(layers, f"{path}.{key}").source(f"{path}.{key}")
                 raise SettingsError(
                     *source,
                     f"unknown key {key!r} (value {show(value)})",
@@ -153,9 +153,9 @@ def _check_variant(definition: Definition, identifier: str, changes: tuple[Layer
                 continue
             meant, own = special[path]
             raise SettingsError(
-                *layer.place(path),
+                *layer.source(path),
                 f"{show(value)} would undo the {show(meant)} that makes run "
-                f"{identifier} what it is ({': '.join(own.place(path))})",
+                f"{identifier} what it is ({': '.join(own.source(path))})",
                 allowed=f"a pattern that does not fit this run, or {path} in its changes",
             )
 
@@ -165,7 +165,7 @@ def _check_base(run: Run, runs: Mapping[str, Run], layers: tuple[Layer, ...]) ->
     name = run.settings.base
     fields = type(run.settings).model_fields
     key = next((field for field in fields if getattr(run.settings, field) == name), "")
-    source = origin(layers, key).place(key)
+    source = origin(layers, key).source(key)
     base = runs.get(f"{run.dataset}/{name}")
     if base is None:
         there = [other.name for other in runs.values() if other.dataset == run.dataset]
@@ -199,7 +199,7 @@ def _check_base(run: Run, runs: Mapping[str, Run], layers: tuple[Layer, ...]) ->
     for part in type(mine).model_fields:
         value, other = getattr(mine, part), getattr(theirs, part)
         if value != other:
-            source = origin(layers, f"network.{part}").place(f"network.{part}")
+            source = origin(layers, f"network.{part}").source(f"network.{part}")
             raise SettingsError(
                 *source,
                 f"{value}, but run {run.id} starts from {base.id}, whose network has {other}",
@@ -280,10 +280,10 @@ def _settings(
     try:
         settings = validate(definition.model, flattened([*definition.layers, *changes]), "", "")
     except SettingsError as error:
-        raise error.at(*origin(changes, error.key).place(error.key)) from None
+        raise error.at(*origin(changes, error.key).source(error.key)) from None
     for problem in settings.problems(catalogue[dataset]):
         unchecked = definition.paper_dataset not in catalogue
         blamed = definition.layers if unchecked and not given(changes, problem.key) else changes
-        source = origin(blamed, problem.key).place(problem.key)
+        source = origin(blamed, problem.key).source(problem.key)
         raise SettingsError(*source, problem.message, allowed=problem.allowed)
     return settings

@@ -50,7 +50,7 @@ class Plan:
             **self.listings,
             **self.figures,
         }
-        texts = {name: f"{one.title}. {one.caption}" for name, one in displays.items()}
+        texts = {name: f"{display.title}. {display.caption}" for name, display in displays.items()}
         return {name: re.sub(r"([\\*_`|])", r"\\\1", text) for name, text in texts.items()}
 
     def run(self, identifier: str) -> Run:
@@ -108,13 +108,13 @@ class Plan:
         if name in self.listings:
             return []
         table = self.tables[name]
-        wanted = {
+        shown = {
             (dataset, run)
             for row in table.rows
             for dataset in ((row.dataset,) if table.by_fraction else table.datasets)
             for run in row.runs
         }
-        return [run for run in self.runs.values() if (run.paper_dataset, run.name) in wanted]
+        return [run for run in self.runs.values() if (run.paper_dataset, run.name) in shown]
 
     def table_datasets(self, name: str) -> list[str]:
         """The datasets whose prepared data a listing is computed from."""
@@ -122,7 +122,9 @@ class Plan:
         if kind is None:
             return []
         maps = kind == "maps"
-        return [one for one, entry in self.datasets.items() if (entry.maps is not None) == maps]
+        return [
+            dataset for dataset, entry in self.datasets.items() if (entry.maps is not None) == maps
+        ]
 
     def figure_places(self, name: str) -> list[tuple[Run, int]]:
         """Runs and seeds that the figure `name` is drawn from."""
@@ -135,13 +137,13 @@ class Plan:
 
     def figure_runs(self, figure: Figure) -> list[Run]:
         """The runs that `figure` is drawn from at this scale, where they exist."""
-        wanted = []
+        runs_there = []
         for name in figure.runs:
             dataset, run = name.split("/")
             identifier = f"{self.scale.datasets.get(dataset, dataset)}/{run}"
             if identifier in self.runs:
-                wanted.append(self.runs[identifier])
-        return wanted
+                runs_there.append(self.runs[identifier])
+        return runs_there
 
 
 def scale_names(params: Path = PARAMS) -> list[str]:
@@ -231,7 +233,7 @@ def _scale(name: str, layers: tuple[Layer, ...]) -> Scale:
     try:
         scale = validate(Scale, flattened(layers), "", "")
     except SettingsError as error:
-        raise error.at(*origin(layers, error.key).place(error.key)) from None
+        raise error.at(*origin(layers, error.key).source(error.key)) from None
     if scale.name != name:
         raise SettingsError(
             layers[-1].file, "name", f"{scale.name!r} does not match the file's name", allowed=name
@@ -264,7 +266,7 @@ def _check_names(
         mentioned.append((f"datasets.{paper}", paper, sorted(columns), "column's dataset"))
         mentioned.append((f"datasets.{paper}", dataset, catalogue, "dataset"))
     for path, name, known_names, kind in mentioned:
-        check_known(name, known_names, origin(layers, path).place(path), kind)
+        check_known(name, known_names, origin(layers, path).source(path), kind)
 
 
 def _displays(path: Path) -> Displays:

@@ -19,12 +19,12 @@ def split_problems(key: str, splits: Sequence[str], dataset: Dataset) -> Iterato
         splits: Names; none stands for the whole dataset.
         dataset: The dataset.
     """
-    known = ", ".join(dataset.splits)
+    names = ", ".join(dataset.splits)
     for name in splits:
         if name not in dataset.splits:
-            yield Problem(key, f"{dataset.title} has no split {name!r}", known)
+            yield Problem(key, f"{dataset.title} has no split {name!r}", names)
     if len(set(splits)) < len(splits):
-        yield Problem(key, f"{list(splits)} names a split twice", f"each of {known} once")
+        yield Problem(key, f"{list(splits)} names a split twice", f"each of {names} once")
 
 
 def image_count(splits: Sequence[str], dataset: Dataset) -> int:

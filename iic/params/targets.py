@@ -18,13 +18,13 @@ class NoTarget(IICError):
 
 
 def check_targets(
-    targets: Iterable[str], whole: Plan, rules: Iterable[str], made: Callable[[str], bool]
+    targets: Iterable[str], plan: Plan, rules: Iterable[str], made: Callable[[str], bool]
 ) -> None:
     """Check what the workflow is asked for, before it is planned.
 
     Args:
         targets: Names of rules, and paths.
-        whole: The scale's plan.
+        plan: The scale's plan.
         rules: Names of all rules.
         made: Whether some rule makes a path.
 
@@ -37,35 +37,35 @@ def check_targets(
         if target in names or made(target) or Path(target).exists():
             continue
         raise NoTarget(
-            f"{target!r} is no target of scale {whole.scale.name!r}"
-            + hint(target, names | {name for name in _parts(whole) if "/" in name}, whole)
+            f"{target!r} is no target of scale {plan.scale.name!r}"
+            + hint(target, names | {name for name in _parts(plan) if "/" in name}, plan)
             + "\n  targets: all, data, runs, tables, figures, audit, report, a run with or without "
             "its seed, the name of a table or figure, or the path of a file that the workflow makes"
         )
 
 
-def hint(name: str, names: Iterable[str], whole: Plan) -> str:
+def hint(name: str, names: Iterable[str], plan: Plan) -> str:
     """Lines on where `name` exists or, if nowhere, which of `names` are most like it."""
     run, _, seed = name.rpartition("/seed")
-    if run in whole.runs and seed.isdecimal():
-        seeds = ", ".join(map(str, whole.runs[run].seeds))
+    if run in plan.runs and seed.isdecimal():
+        seeds = ", ".join(map(str, plan.runs[run].seeds))
         return (
             f"\n  seeds that it lists for {run}: {seeds}"
             "\n  more seeds are a scale of your own: docs/extending.md, More seeds"
         )
-    if elsewhere := scales_with(name, whole):
+    if elsewhere := scales_with(name, plan):
         return f"\n  scales that have it: {', '.join(elsewhere)}"
     nearest = difflib.get_close_matches(name, sorted(names), n=NEAREST, cutoff=0.6)
     return f"\n  did you mean: {', '.join(nearest)}?" if nearest else ""
 
 
-def scales_with(name: str, whole: Plan, params: Path = PARAMS) -> list[str]:
+def scales_with(name: str, plan: Plan, params: Path = PARAMS) -> list[str]:
     """Other scales that have a run, a seed of a run, a table, a figure or a dataset called so."""
-    others = (scale for scale in scale_names(params) if scale != whole.scale.name)
+    others = (scale for scale in scale_names(params) if scale != plan.scale.name)
     return [scale for scale in others if name in _parts(load_plan(scale, params))]
 
 
-def _parts(whole: Plan) -> set[str]:
-    seeds = {f"{run.id}/seed{seed}" for run in whole.runs.values() for seed in run.seeds}
-    displays = {*whole.tables, *whole.listings, *whole.figures}
-    return {*whole.runs, *whole.datasets, *displays, *seeds}
+def _parts(plan: Plan) -> set[str]:
+    seeds = {f"{run.id}/seed{seed}" for run in plan.runs.values() for seed in run.seeds}
+    displays = {*plan.tables, *plan.listings, *plan.figures}
+    return {*plan.runs, *plan.datasets, *displays, *seeds}

@@ -81,12 +81,12 @@ def _receipts(plan: Plan, root: Path) -> Iterator[tuple[Job, Receipt]]:
 def _data(plan: Plan, readers: Readers, why_not: Mapping[str, str]) -> Iterator[Absence]:
     for dataset in plan.datasets:
         folder = f"{paths.prepared_manifest(dataset).parent}/"
-        found = [jobs for path, jobs in readers.items() if path.startswith(folder)]
-        if found:
+        by_file = [jobs for path, jobs in readers.items() if path.startswith(folder)]
+        if by_file:
             reason = f" ({why_not[dataset]})" if dataset in why_not else ""
             yield Absence(
                 f"the data of {dataset} are not here{reason}",
-                f"without them nobody can repeat: {_named(found)}",
+                f"without them nobody can repeat: {_named(by_file)}",
                 MIRROR.format(scale=plan.scale.name, dataset=dataset),
             )
 
@@ -98,9 +98,9 @@ def _artifacts(
     for job, receipt in receipts:
         folder = paths.RESULTS / plan.scale.name / "artifacts"
         lacking = [
-            one.path
-            for one in receipt.outputs
-            if folder in Path(one.path).parents and not (root / one.path).exists()
+            output.path
+            for output in receipt.outputs
+            if folder in Path(output.path).parents and not (root / output.path).exists()
         ]
         needed = [readers[path] for path in lacking if path in readers]
         if needed:
@@ -119,10 +119,10 @@ def _artifacts(
         )
 
 
-def _named(found: Sequence[Mapping[str, Job]]) -> str:
+def _named(readers: Sequence[Mapping[str, Job]]) -> str:
     """The jobs, each once, such as ``training mnist/iic/seed0; drawing figure_3``."""
     kinds: dict[str, list[str]] = defaultdict(list)
-    for job in {name: job for jobs in found for name, job in jobs.items()}.values():
+    for job in {name: job for jobs in readers for name, job in jobs.items()}.values():
         kinds[VERBS[job.rule]].append(job.target)
     parts = []
     for kind, targets in kinds.items():

@@ -40,7 +40,7 @@ class Accepted:
     """What had changed."""
 
 
-def accept(found: Sequence[Job], because: str, root: Path = Path()) -> list[Accepted]:
+def accept(chosen: Sequence[Job], because: str, root: Path = Path()) -> list[Accepted]:
     """Add an acceptance to the receipts of those jobs whose code or lock file changed.
 
     A figure counts where it cannot be drawn again, since artifacts that it reads are not here; any
@@ -50,7 +50,7 @@ def accept(found: Sequence[Job], because: str, root: Path = Path()) -> list[Acce
     neither the workflow nor the chain of receipts sees a change.
 
     Args:
-        found: Jobs, e.g. the trainings and evaluations of all seeds of a run.
+        chosen: Jobs, e.g. the trainings and evaluations of all seeds of a run.
         because: Why no number is altered.
         root: Root of the clone.
 
@@ -63,30 +63,30 @@ def accept(found: Sequence[Job], because: str, root: Path = Path()) -> list[Acce
     reason = " ".join(because.split())
     if not reason:
         raise NotAcceptable("--because is empty: say why the change alters no number")
-    judged = [_judge(job, root) for job in found]
-    wanted = [one for one in judged if isinstance(one, _Change)]
-    if not wanted:
-        raise NotAcceptable("\n".join(str(one) for one in judged))
+    judged = [_judge(job, root) for job in chosen]
+    accepted = [judgement for judgement in judged if isinstance(judgement, _Change)]
+    if not accepted:
+        raise NotAcceptable("\n".join(str(judgement) for judgement in judged))
     commit, now = code_state(root).commit, datetime.now(UTC)
-    for one in wanted:
+    for change in accepted:
         added = Acceptance(
-            fingerprint=one.current.value,
+            fingerprint=change.current.value,
             because=reason,
-            changed=list(one.changed),
+            changed=list(change.changed),
             commit=commit,
             at=now,
             lock=lock_hash(root),
-            identity=one.current.identity,
-            code=one.current.code,
+            identity=change.current.identity,
+            code=change.current.code,
         )
-        path = root / one.job.receipt
+        path = root / change.job.receipt
         times = path.stat()
         # only the newest says by name what it accepted
-        earlier = [old.model_copy(update={"code": {}}) for old in one.receipt.acceptances]
+        earlier = [old.model_copy(update={"code": {}}) for old in change.receipt.acceptances]
         acceptances = [*earlier, added]
-        write_record(path, one.receipt.model_copy(update={"acceptances": acceptances}))
+        write_record(path, change.receipt.model_copy(update={"acceptances": acceptances}))
         os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
-    return [Accepted(one.job, one.changed) for one in wanted]
+    return [Accepted(kept.job, kept.changed) for kept in accepted]
 
 
 @dataclass(frozen=True)
@@ -103,10 +103,10 @@ def _undrawable(job: Job, root: Path) -> bool:
     """Whether it is a figure whose artifacts are not all here."""
     if job.rule != "draw":
         return False
-    whole, name = load_plan(job.wildcards["scale"]), job.wildcards["name"]
-    return whole.figures[name].reads_artifacts and not all(
-        (root / paths.RunPaths(whole.scale.name, run.id, seed).artifacts).exists()
-        for run, seed in whole.figure_places(name)
+    plan, name = load_plan(job.wildcards["scale"]), job.wildcards["name"]
+    return plan.figures[name].reads_artifacts and not all(
+        (root / paths.RunPaths(plan.scale.name, run.id, seed).artifacts).exists()
+        for run, seed in plan.figure_places(name)
     )
 
 

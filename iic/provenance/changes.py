@@ -72,18 +72,18 @@ def changes(before: Fingerprint, after: Fingerprint) -> list[Change]:
 
     A definition that only lies elsewhere is none.
     """
-    found = list(_code(before, after))
-    plain = (_flat(without_code_names(one.settings)) for one in (before, after))
-    found += _differences("settings", *plain)
-    found += _differences("data", before.data, after.data)
+    different = list(_code(before, after))
+    plain = (_flat(without_code_names(fingerprint.settings)) for fingerprint in (before, after))
+    different += _differences("settings", *plain)
+    different += _differences("data", before.data, after.data)
     # without a strict environment on both sides the lock file is not compared
     if before.environment is not None and after.environment is not None:
-        found += _differences(
+        different += _differences(
             "environment",
             {"requirements.lock": before.environment},
             {"requirements.lock": after.environment},
         )
-    return found
+    return different
 
 
 def changes_since(receipt: Receipt, now: Fingerprint) -> list[Change]:
@@ -93,13 +93,17 @@ def changes_since(receipt: Receipt, now: Fingerprint) -> list[Change]:
     receipt's own fingerprint.
     """
     before = receipt.fingerprint
-    accepted = [one for one in receipt.acceptances if one.identity is not None]
+    accepted = [acceptance for acceptance in receipt.acceptances if acceptance.identity is not None]
     if accepted:
         newest = {"identity": accepted[-1].identity, "code": accepted[-1].code}
         before = before.model_copy(update=newest)
-    known = {line for one in receipt.acceptances for line in one.changed}
-    found = changes(before, now)
-    return [one for one in found if not (one.part == "settings" and str(one) in known)]
+    accepted_lines = {line for acceptance in receipt.acceptances for line in acceptance.changed}
+    different = changes(before, now)
+    return [
+        change
+        for change in different
+        if not (change.part == "settings" and str(change) in accepted_lines)
+    ]
 
 
 def acceptance_of(receipt: Receipt, current: Fingerprint) -> Acceptance | None:
@@ -141,9 +145,11 @@ def _code(before: Fingerprint, after: Fingerprint) -> Iterator[Change]:
     unchanged = before.code.items() & after.code.items()
     old, new = (dict(code.items() - unchanged) for code in (before.code, after.code))
     moved = Counter(old.values()) & Counter(new.values())
-    found = list(_differences("code", _without(old, moved), _without(new, moved)))
+    different = list(_differences("code", _without(old, moved), _without(new, moved)))
     # all definitions are the same, and one refers to another of the same name
-    yield from found or [Change("code", "what a name refers to", before.identity, after.identity)]
+    yield from different or [
+        Change("code", "what a name refers to", before.identity, after.identity)
+    ]
 
 
 def _without(code: Mapping[str, str], moved: Counter[str]) -> dict[str, str]:

@@ -79,7 +79,7 @@ class Judge:
         if _stands(answer) or answer.status == "never run":
             return None
         more = len(answer.reasons) - 1
-        cost = "".join(f"; it needs {one}" for one in self._lost(job))
+        cost = "".join(f"; it needs {artifacts}" for artifacts in self._lost(job))
         return answer.reasons[0] + (f", and {more} more" if more else "") + cost
 
     def unmoved_by(self, job: Job) -> list[Path]:
@@ -95,14 +95,14 @@ class Judge:
 
     def _lost(self, job: Job) -> list[str]:
         """Trainings whose artifacts `job` reads and which are not here, with what they took."""
-        found = []
+        lost = []
         for edge in graph.edges(self._plan, job) if job.rule in ("train", "draw") else ():
             files = [path for path in edge.files if graph.as_made(path) != path]
             receipt = self._receipts.receipt(str(edge.parent.receipt))
             if receipt and any(not (self._root / path).exists() for path in files):
                 took = duration(receipt.timing.seconds)
-                found.append(f"the artifacts of {edge.parent.target}, a training of {took}")
-        return found
+                lost.append(f"the artifacts of {edge.parent.target}, a training of {took}")
+        return lost
 
     def settled(self, job: Job) -> bool:
         """Whether the result of `job` stands, and all that it was made from.
@@ -128,12 +128,12 @@ class Judge:
     @cached_property
     def _readers(self) -> dict[Path, list[Job]]:
         """Receipt of a training -> the jobs that read its artifacts."""
-        found: dict[Path, list[Job]] = {}
+        readers: dict[Path, list[Job]] = {}
         for job in jobs.all_jobs(self._plan):
             for edge in graph.edges(self._plan, job):
                 if any(graph.as_made(path) != path for path in edge.files):
-                    found.setdefault(edge.parent.receipt, []).append(job)
-        return found
+                    readers.setdefault(edge.parent.receipt, []).append(job)
+        return readers
 
     def put_in_order(self, job: Job) -> None:
         """Give the files of a settled job times after those of what it was made from.
@@ -183,9 +183,17 @@ class Judge:
         if report.fingerprint not in (None, fingerprint(job).value):
             return Answer(job, "changed", ("its code or what it judges changed",))
         # data obtained again have later receipts for the same bytes
-        judged = [one for one in jobs.all_jobs(self._plan) if not _of_data(one)]
-        receipts = ((one, self._receipts.receipt(str(one.receipt))) for one in judged)
-        late = [one.name for one, receipt in receipts if receipt and receipt.timing.end > report.at]
+        judged = [
+            judged_job for judged_job in jobs.all_jobs(self._plan) if not _of_data(judged_job)
+        ]
+        receipts = (
+            (judged_job, self._receipts.receipt(str(judged_job.receipt))) for judged_job in judged
+        )
+        late = [
+            judged_job.name
+            for judged_job, receipt in receipts
+            if receipt and receipt.timing.end > report.at
+        ]
         if late:
             return Answer(job, "parents changed", (f"{job.receipt} is older than {late[0]}",))
         return Answer(job, "up to date")

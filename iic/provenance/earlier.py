@@ -48,8 +48,8 @@ def earlier(path: Path, root: Path = Path()) -> list[Earlier]:
     except OSError:
         lies_there = None
     tracked = tracked_content(path, root)
-    found = dict.fromkeys(content for content in (lies_there, tracked) if content is not None)
-    return list(_readable(found, tracked))
+    contents = dict.fromkeys(content for content in (lies_there, tracked) if content is not None)
+    return list(_readable(contents, tracked))
 
 
 def _readable(contents: dict[bytes, None], tracked: bytes | None) -> Iterator[Earlier]:
@@ -89,15 +89,15 @@ def _says_the_same(before: Receipt, now: Receipt) -> bool:
         return False
     if before.fingerprint.value == now.fingerprint.value:
         # a value can be forged without its parts; names of definitions are for a reader only
-        parts = (one.fingerprint.model_copy(update={"code": {}}) for one in (before, now))
-        return len({one.model_dump_json() for one in parts}) == 1
+        parts = (receipt.fingerprint.model_copy(update={"code": {}}) for receipt in (before, now))
+        return len({part.model_dump_json() for part in parts}) == 1
     return stands(before, now.fingerprint)
 
 
 def _done(receipt: Receipt) -> list[object]:
     # the order in which a job names its files says nothing
     named = (receipt.inputs, receipt.outputs)
-    files = [{one.path: one.sha256 for one in role} for role in named]
+    files = [{file.path: file.sha256 for file in role} for role in named]
     return [*files, receipt.model_dump(mode="json", include=SAME)]
 
 

@@ -106,8 +106,8 @@ def uncommitted_code(root: Path = Path()) -> list[str] | None:
 
 def _uncommitted(root: Path) -> list[str]:
     present = [path for path in CODE_PATHS if (root / path).exists()]
-    found = git.ask(root, "status", "--porcelain", "--untracked-files=normal", "--", *present)
-    return [line[3:] for line in found.splitlines()]
+    answer = git.ask(root, "status", "--porcelain", "--untracked-files=normal", "--", *present)
+    return [line[3:] for line in answer.splitlines()]
 
 
 def tracked_files(root: Path, *folders: str) -> frozenset[str]:
@@ -160,5 +160,5 @@ def _driver() -> str | None:
         text = Path("/proc/driver/nvidia/version").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return None
-    found = re.search(r"Kernel Module.*?\s(\d+(?:\.\d+)+)\s", text)
-    return found[1] if found else None
+    match = re.search(r"Kernel Module.*?\s(\d+(?:\.\d+)+)\s", text)
+    return match[1] if match else None

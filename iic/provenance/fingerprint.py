@@ -91,10 +91,10 @@ def train(scale: str, run: str, *, strict_env: bool | None = None) -> Fingerprin
 
     The same for every seed of the run; `run` is ``<dataset>/<method>[-<variant>]``.
     """
-    whole = load_plan(scale)
-    chosen = whole.run(run)
-    entry = whole.datasets[chosen.dataset]
-    base = whole.base_of(chosen)
+    plan = load_plan(scale)
+    chosen = plan.run(run)
+    entry = plan.datasets[chosen.dataset]
+    base = plan.base_of(chosen)
     methods = [chosen.method] if base is None else [chosen.method, base.method]
     code = roots.training(methods, entry)
     settings = {
@@ -117,22 +117,22 @@ def evaluate(scale: str, run: str, *, strict_env: bool | None = None) -> Fingerp
 
 def tabulate(scale: str, name: str, *, strict_env: bool | None = None) -> Fingerprint:
     """A table's or listing's definition, the published numbers, and which runs it shows."""
-    whole = load_plan(scale)
-    if name in whole.listings:
-        listing = whole.listings[name]
+    plan = load_plan(scale)
+    if name in plan.listings:
+        listing = plan.listings[name]
         settings = {
             "listing": listing.model_dump(mode="json"),
             "listed": {
-                run: relevant.influencing(whole.definitions[run].settings) for run in listing.runs
+                run: relevant.influencing(plan.definitions[run].settings) for run in listing.runs
             },
-            "data": relevant.used(whole) if listing.data else {},
-            **relevant.shown(whole),
+            "data": relevant.used(plan) if listing.data else {},
+            **relevant.shown(plan),
         }
-        methods = [whole.definitions[run].method for run in listing.runs]
+        methods = [plan.definitions[run].method for run in listing.runs]
         return make("tabulate", roots.listing(listing.module, methods), settings, {}, strict_env)
-    table = whole.tables[name]
-    shown = whole.table_runs(name)
-    settings = {"table": relevant.influencing(table), **relevant.shown(whole, shown, table)}
+    table = plan.tables[name]
+    shown = plan.table_runs(name)
+    settings = {"table": relevant.influencing(table), **relevant.shown(plan, shown, table)}
     published = {str(path): _file(path) for path in (*published_files(name), ORIGINS)}
     code = roots.table(run.method for run in shown)
     return make("tabulate", code, settings, published, strict_env)
@@ -140,32 +140,32 @@ def tabulate(scale: str, name: str, *, strict_env: bool | None = None) -> Finger
 
 def draw(scale: str, name: str, *, strict_env: bool | None = None) -> Fingerprint:
     """A figure's definition, the module that draws it, the text it lists, and the runs it shows."""
-    whole = load_plan(scale)
-    figure = whole.figures[name]
+    plan = load_plan(scale)
+    figure = plan.figures[name]
     settings = {
         "figure": figure.model_dump(mode="json"),
-        **relevant.shown(whole, whole.figure_runs(figure)),
+        **relevant.shown(plan, plan.figure_runs(figure)),
     }
-    code = roots.figure(figure.module, (run.method for run in whole.figure_runs(figure)))
+    code = roots.figure(figure.module, (run.method for run in plan.figure_runs(figure)))
     shown = {name: _file(Path(name)) for name in figure.files}
     return make("draw", code, settings, shown, strict_env)
 
 
 def audit(scale: str, *, strict_env: bool | None = None) -> Fingerprint:
     """Everything that the scale holds: the audit judges all of it."""
-    whole = load_plan(scale)
-    every = {job.name: _known(job) for job in jobs.all_jobs(whole)}
-    code = roots.audit(run.method for run in whole.runs.values())
+    plan = load_plan(scale)
+    every = {job.name: _known(job) for job in jobs.all_jobs(plan)}
+    code = roots.audit(run.method for run in plan.runs.values())
     return make("audit", code, {"jobs": every}, _page_files(), strict_env)
 
 
 def report(scale: str, *, strict_env: bool | None = None) -> Fingerprint:
     """What the page says beyond its inputs, which are all results and the audit of them."""
-    whole = load_plan(scale)
-    of_tables = (path for name in whole.tables for path in published_files(name))
+    plan = load_plan(scale)
+    of_tables = (path for name in plan.tables for path in published_files(name))
     read = {str(path): _file(path) for path in (*of_tables, ORIGINS, FIDELITY)}
-    settings = {"captions": whole.captions, **relevant.shown(whole, whole.runs.values())}
-    code = roots.report(run.method for run in whole.runs.values())
+    settings = {"captions": plan.captions, **relevant.shown(plan, plan.runs.values())}
+    code = roots.report(run.method for run in plan.runs.values())
     return make("report", code, settings, {**read, **_page_files()}, strict_env)
 
 

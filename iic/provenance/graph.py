@@ -41,8 +41,12 @@ def edges(plan: Plan, job: Job) -> list[Edge]:
     if job.rule == "train":
         return _training(plan, names["run"], int(names["seed"]))
     if job.rule == "evaluate":
-        place = RunPaths(names["scale"], names["run"], int(names["seed"]))
-        return [Edge(jobs.train(place.scale, place.run, place.seed), (place.assignments,))]
+        run_paths = RunPaths(names["scale"], names["run"], int(names["seed"]))
+        return [
+            Edge(
+                jobs.train(run_paths.scale, run_paths.run, run_paths.seed), (run_paths.assignments,)
+            )
+        ]
     of_scale = {"tabulate": _table, "draw": _figure}
     return of_scale[job.rule](plan, names["name"]) if job.rule in of_scale else _page(plan)
 
@@ -54,14 +58,14 @@ def parents(plan: Plan, job: Job) -> list[Job]:
 
 def lineage(plan: Plan, targets: Iterable[Job]) -> list[Job]:
     """Some jobs, and all that have to be done before them, each once."""
-    found: dict[Path, Job] = {}
+    jobs_by_receipt: dict[Path, Job] = {}
     waiting = list(targets)
     while waiting:
         job = waiting.pop()
-        if job.receipt not in found:
-            found[job.receipt] = job
+        if job.receipt not in jobs_by_receipt:
+            jobs_by_receipt[job.receipt] = job
             waiting += parents(plan, job)
-    return list(found.values())
+    return list(jobs_by_receipt.values())
 
 
 def inputs(plan: Plan, job: Job) -> list[Path]:
@@ -134,23 +138,23 @@ def _table(plan: Plan, name: str) -> list[Edge]:
 def _figure(plan: Plan, name: str) -> list[Edge]:
     reads = plan.figures[name].reads
     places = [RunPaths(plan.scale.name, run.id, seed) for run, seed in plan.figure_places(name)]
-    above = [_scores(place) for place in places]
-    for place in places:
-        if files := tuple(_drawn(place, reads)):
-            above.append(Edge(jobs.train(place.scale, place.run, place.seed), files))
+    above = [*map(_scores, places)]
+    for run_paths in places:
+        if files := tuple(_drawn(run_paths, reads)):
+            above.append(Edge(jobs.train(run_paths.scale, run_paths.run, run_paths.seed), files))
     if "data" in reads:
-        for dataset in dict.fromkeys(place.run.split("/")[0] for place in places):
+        for dataset in dict.fromkeys(drawn.run.split("/")[0] for drawn in places):
             above.append(_arrays(plan, dataset))
     return above
 
 
-def _drawn(place: RunPaths, reads: Iterable[Reads]) -> Iterator[Path]:
+def _drawn(run_paths: RunPaths, reads: Iterable[Reads]) -> Iterator[Path]:
     """Files of a training that a figure reads."""
     files: dict[Reads, Path] = {
-        "history": place.history,
-        "assignments": place.assignments,
-        "probabilities": place.probabilities,
-        "snapshots": place.snapshots,
+        "history": run_paths.history,
+        "assignments": run_paths.assignments,
+        "probabilities": run_paths.probabilities,
+        "snapshots": run_paths.snapshots,
     }
     return (files[kind] for kind in reads if kind in files)
 
@@ -159,8 +163,11 @@ def _page(plan: Plan) -> list[Edge]:
     above = []
     for run in plan.runs.values():
         for seed in run.seeds:
-            place = RunPaths(plan.scale.name, run.id, seed)
-            above += [Edge(jobs.train(place.scale, run.id, seed), (place.history,)), _scores(place)]
+            run_paths = RunPaths(plan.scale.name, run.id, seed)
+            above += [
+                Edge(jobs.train(run_paths.scale, run.id, seed), (run_paths.history,)),
+                _scores(run_paths),
+            ]
     for display in jobs.displays(plan):
         shown = tuple(path for path in display.outputs if path.suffix != ".tex")
         above.append(Edge(display, shown))
@@ -174,5 +181,7 @@ def _arrays(plan: Plan, dataset: str) -> Edge:
     return Edge(data, (manifest, images, labels) if labelled else (manifest, images))
 
 
-def _scores(place: RunPaths) -> Edge:
-    return Edge(jobs.evaluate(place.scale, place.run, place.seed), (place.evaluation,))
+def _scores(run_paths: RunPaths) -> Edge:
+    return Edge(
+        jobs.evaluate(run_paths.scale, run_paths.run, run_paths.seed), (run_paths.evaluation,)
+    )

@@ -107,8 +107,8 @@ def all_jobs(plan: Plan) -> Iterator[Job]:
     # those that start from another run's weights come after it
     ordered = sorted(plan.runs.values(), key=lambda run: run.settings.base is not None)
     trainings = [(run.id, seed) for run in ordered for seed in run.seeds]
-    yield from (train(scale, *one) for one in trainings)
-    yield from (evaluate(scale, *one) for one in trainings)
+    yield from (train(scale, *training) for training in trainings)
+    yield from (evaluate(scale, *training) for training in trainings)
     yield from displays(plan)
 
 
@@ -133,10 +133,10 @@ def asked_for(plan: Plan, targets: Iterable[str]) -> list[Job]:
     That is all of them, the report's first, where one is no name of a job, as ``tables`` is.
     """
     try:
-        found = [job for target in targets for job in find(plan, target)]
+        asked = [job for target in targets for job in find(plan, target)]
     except UnknownTarget:
-        found = []
-    return found or [report(plan.scale.name), *all_jobs(plan)]
+        asked = []
+    return asked or [report(plan.scale.name), *all_jobs(plan)]
 
 
 def find(plan: Plan, target: str) -> list[Job]:
@@ -154,25 +154,25 @@ def find(plan: Plan, target: str) -> list[Job]:
         UnknownTarget: Nothing of that name; suggests the nearest.
     """
     every = [*all_jobs(plan), report(plan.scale.name)]
-    wanted = target.strip().rstrip("/")
-    found = [job for job in every if wanted in _names(job)]
-    if not found:
+    name = target.strip().rstrip("/")
+    named = [job for job in every if name in _names(job)]
+    if not named:
         names = sorted({job.target for job in every} | set(plan.runs))
         raise UnknownTarget(
             f"scale {plan.scale.name!r} has no {target!r}"
-            + hint(wanted, names, plan)
+            + hint(name, names, plan)
             + "\n  allowed: a run with or without its seed, a table, a figure, a dataset, "
             "report, or the path of one of their files"
         )
-    return found
+    return named
 
 
 def log_of(job: Job) -> Path:
     """The job's log, relative to the root, where the workflow runs it."""
     names = job.wildcards
     if job.rule in ("train", "evaluate"):
-        place = paths.RunPaths(names["scale"], names["run"], int(names["seed"]))
-        return place.log if job.rule == "train" else place.evaluation_log
+        run_paths = paths.RunPaths(names["scale"], names["run"], int(names["seed"]))
+        return run_paths.log if job.rule == "train" else run_paths.evaluation_log
     if job.rule in ("download", "prepare"):
         return paths.data_log(job.rule, names["dataset"])
     if job.rule == "report":

@@ -63,7 +63,7 @@ class Pruned(Model):
     """By place, then by path."""
 
 
-def prune(whole: Plan, root: Path = Path(), *, data: bool = False, delete: bool = False) -> Pruned:
+def prune(plan: Plan, root: Path = Path(), *, data: bool = False, delete: bool = False) -> Pruned:
     """Look for files that no job of the plan makes, and delete them where asked.
 
     Looked at are the results of this scale, its checkpoints and its logs; never those of another
@@ -71,7 +71,7 @@ def prune(whole: Plan, root: Path = Path(), *, data: bool = False, delete: bool 
     that are there or in no plan. The folders of killed audits belong to no scale.
 
     Args:
-        whole: The scale's plan.
+        plan: The scale's plan.
         root: Root of the clone; settings are those of the working directory.
         data: Also datasets, raw and prepared, that no scale uses. Of those in use, what a later
             download or preparation goes on from stays.
@@ -86,31 +86,31 @@ def prune(whole: Plan, root: Path = Path(), *, data: bool = False, delete: bool 
     """
     if delete:
         refuse_while_busy(root, "prune deletes nothing")
-    tree = Tree(whole, root)
-    found: list[tuple[Place, str]] = [("results", name) for name in strangers(tree)]
-    found += [("results", name) for name in _partial(tree)]
-    found += [("scratch", name) for name in _scratch(tree)]
-    found += [("logs", name) for name in _logs(tree)]
-    found += [("re-runs", name) for name in _workshops(root)]
+    tree = Tree(plan, root)
+    left_over: list[tuple[Place, str]] = [("results", name) for name in strangers(tree)]
+    left_over += [("results", name) for name in _partial(tree)]
+    left_over += [("scratch", name) for name in _scratch(tree)]
+    left_over += [("logs", name) for name in _logs(tree)]
+    left_over += [("re-runs", name) for name in _workshops(root)]
     if data:
-        found += [("data", name) for name in _data(root)]
-    tracked = _tracked(root, {name.split("/")[0] for _, name in found}) if found else None
+        left_over += [("data", name) for name in _data(root)]
+    tracked = _tracked(root, {name.split("/")[0] for _, name in left_over}) if left_over else None
     files = tuple(
         LeftOver(
             path=name,
-            place=place,
+            place=kind,
             bytes=_bytes(root / name),
             in_git=None if tracked is None else name in tracked,
         )
-        for place, name in found
+        for kind, name in left_over
     )
     if delete:
-        for _, name in found:
+        for _, name in left_over:
             _delete(root, Path(name))
     return Pruned(
-        scale=whole.scale.name,
+        scale=plan.scale.name,
         deleted=delete,
-        bytes=sum(one.bytes for one in files),
+        bytes=sum(file.bytes for file in files),
         files=files,
     )
 
@@ -135,14 +135,14 @@ def _partial(tree: Tree) -> Iterator[str]:
 
 def _scratch(tree: Tree) -> Iterator[str]:
     """Checkpoints of trainings that are not in the plan."""
-    known = {
+    expected = {
         paths.RunPaths(tree.scale, run.id, seed).scratch.as_posix()
         for run in tree.plan.runs.values()
         for seed in run.seeds
     }
     for name in _files(tree.root, paths.SCRATCH / tree.scale):
         # scratch/<scale>/<dataset>/<run>/seed<N>/...
-        if "/".join(name.split("/")[:5]) not in known:
+        if "/".join(name.split("/")[:5]) not in expected:
             yield name
 
 
@@ -162,10 +162,10 @@ def _logs(tree: Tree) -> Iterator[str]:
 
 def _workshops(root: Path) -> Iterator[str]:
     """Folders in which an audit repeated trainings; one that is not killed deletes its own."""
-    for place in sorted((root / paths.SCRATCH).glob(f"{PREFIX}*")):
+    for workshop in sorted((root / paths.SCRATCH).glob(f"{PREFIX}*")):
         # a scale may be called so, and that would be the folder of its checkpoints
-        if place.is_dir() and not place.is_symlink() and place.name not in scale_names():
-            yield place.relative_to(root).as_posix()
+        if workshop.is_dir() and not workshop.is_symlink() and workshop.name not in scale_names():
+            yield workshop.relative_to(root).as_posix()
 
 
 def _data(root: Path) -> Iterator[str]:
@@ -189,10 +189,10 @@ def _data(root: Path) -> Iterator[str]:
 
 def _files(root: Path, folder: Path) -> Iterator[str]:
     """Every file below `folder`, sorted; links to folders are not followed."""
-    for place, folders, names in os.walk(root / folder):
+    for folder_path, folders, names in os.walk(root / folder):
         folders.sort()
         for name in sorted(names):
-            yield (Path(place) / name).relative_to(root).as_posix()
+            yield (Path(folder_path) / name).relative_to(root).as_posix()
 
 
 def _bytes(path: Path) -> int:
@@ -213,7 +213,7 @@ def _delete(root: Path, path: Path) -> None:
         (root / path).unlink(missing_ok=True)
         # parts 0 and 1 are such as results/mini, scratch/mini, data/raw
         for above in list(path.parents)[: len(path.parts) - 3]:
-            left = {one.name for one in (root / above).iterdir()}
+            left = {entry.name for entry in (root / above).iterdir()}
             if left - MARKERS:
                 break
             for name in left:

@@ -17,14 +17,14 @@ def influencing(settings: BaseModel) -> dict[str, Any]:
 
     Those are marked with ``json_schema_extra={"no_influence": True}``.
     """
-    found: dict[str, Any] = settings.model_dump(mode="json")
+    values: dict[str, Any] = settings.model_dump(mode="json")
     for name, field in type(settings).model_fields.items():
         extra = field.json_schema_extra
         if isinstance(extra, dict) and extra.get("no_influence"):
-            del found[name]
+            del values[name]
         else:
-            found[name] = _influencing(getattr(settings, name), found[name])
-    return found
+            values[name] = _influencing(getattr(settings, name), values[name])
+    return values
 
 
 def _influencing(value: Any, plain: Any) -> Any:
@@ -56,10 +56,10 @@ def evaluated(run: Run, entry: Dataset) -> dict[str, Any]:
     return {"classes": len(entry.classes), "splits": splits, **settings}
 
 
-def used(whole: Plan) -> dict[str, Any]:
+def used(plan: Plan) -> dict[str, Any]:
     """The datasets of a scale as they are prepared, and which splits its runs use for what."""
     runs = {}
-    for run in whole.runs.values():
+    for run in plan.runs.values():
         settings = run.settings.model_dump(mode="json")
         splits = {
             name: part["splits"]
@@ -67,32 +67,32 @@ def used(whole: Plan) -> dict[str, Any]:
             if isinstance(part, dict) and "splits" in part
         }
         runs[run.id] = {**splits, "test": settings["evaluation"]["test"]}
-    datasets = {name: prepared(entry) for name, entry in whole.datasets.items()}
-    return {"places": dict(whole.scale.datasets), "datasets": datasets, "runs": runs}
+    datasets = {name: prepared(entry) for name, entry in plan.datasets.items()}
+    return {"places": dict(plan.scale.datasets), "datasets": datasets, "runs": runs}
 
 
-def shown(whole: Plan, runs: Iterable[Run] = (), table: Table | None = None) -> dict[str, Any]:
+def shown(plan: Plan, runs: Iterable[Run] = (), table: Table | None = None) -> dict[str, Any]:
     """What a display says of the scale, and of those datasets and runs that it shows.
 
     Nothing else of the scale, so that a display which is added or removed leaves the others alone.
     """
     runs = list(runs)
-    scale = whole.scale.model_dump(
+    scale = plan.scale.model_dump(
         mode="json", include={"name", "description", "machine", "real", "skip_reason"}
     )
     columns = {run.paper_dataset for run in runs}
     if table is not None:
         columns |= set(table.datasets)
         of_table = {run for row in table.rows for run in row.runs}
-        running = {whole.scale.datasets.get(column) for column in columns}
+        running = {plan.scale.datasets.get(column) for column in columns}
         cells = (f"{dataset}/{run}" for dataset in running for run in of_table)
-        scale["skip"] = sorted(cell for cell in cells if whole.scale.skips(cell))
+        scale["skip"] = sorted(cell for cell in cells if plan.scale.skips(cell))
     scale["datasets"] = {
-        paper: dataset for paper, dataset in whole.scale.datasets.items() if paper in columns
+        paper: dataset for paper, dataset in plan.scale.datasets.items() if paper in columns
     }
     fields = {"title", "stand_in", "classes", "image"} | ({"citation"} if table else set())
     datasets = {
-        name: whole.datasets[name].model_dump(mode="json", include=fields)
+        name: plan.datasets[name].model_dump(mode="json", include=fields)
         for name in scale["datasets"].values()
     }
     described = {

@@ -135,7 +135,7 @@ def _unusable(root: Path) -> str | None:
     return None
 
 
-def _choose(root: Path, wanted: str | None) -> tuple[str, str | None]:
+def _choose(root: Path, asked: str | None) -> tuple[str, str | None]:
     """Name of the remote to pull from; or why there is none."""
     # `dvc remote list` breaks its lines to fit the terminal; this does not
     listed = call_dvc(root, "config", "--list")
@@ -143,20 +143,22 @@ def _choose(root: Path, wanted: str | None) -> tuple[str, str | None]:
         raise RestoreError(f"dvc config --list failed:\n{listed.stdout}{listed.stderr}")
     names = list(dict.fromkeys(re.findall(r"^remote\.(.+)\.url=", listed.stdout, re.MULTILINE)))
     default = re.findall(r"^core\.remote=(.+)$", listed.stdout, re.MULTILINE)
-    known = f"known here: {', '.join(names)}" if names else "none is configured here"
-    if wanted is not None and wanted not in names:
-        hint = nearest(wanted, names)
+    configured = f"known here: {', '.join(names)}" if names else "none is configured here"
+    if asked is not None and asked not in names:
+        hint = nearest(asked, names)
         return "", (
-            f"there is no remote of that name; {known}"
+            f"there is no remote of that name; {configured}"
             + (f"\n  did you mean: {hint}?" if hint else "")
-            + f"\n  remedy: dvc remote add {wanted} FOLDER_OR_URL (see docs/dvc.md)"
+            + f"\n  remedy: dvc remote add {asked} FOLDER_OR_URL (see docs/dvc.md)"
         )
-    if wanted is not None:
-        return wanted, None
+    if asked is not None:
+        return asked, None
     if not names:
         return "", "no DVC remote is configured (dvc remote add --default NAME FOLDER_OR_URL)"
     if not default and len(names) > 1:
-        raise RestoreError(f"several DVC remotes and no default: choose one with --remote; {known}")
+        raise RestoreError(
+            f"several DVC remotes and no default: choose one with --remote; {configured}"
+        )
     return (default or names)[-1], None
 
 
@@ -175,6 +177,6 @@ def _stages(plan: Plan, root: Path) -> list[str]:
             f"{LOCK}: cannot be read: {first}\n"
             "  after a merge with conflicts: see docs/dvc.md, Merging two people's runs"
         ) from None
-    wanted = {f"data@{dataset}" for dataset in plan.datasets}
+    of_datasets = {f"data@{dataset}" for dataset in plan.datasets}
     kinds = {f"{kind}@{plan.scale.name}" for kind in ("runs", "tables", "figures", "audit")}
-    return [stage for stage in locked if stage in wanted | kinds]
+    return [stage for stage in locked if stage in of_datasets | kinds]

@@ -77,8 +77,8 @@ def restore(
     pulled = pull(plan, root, remote) if from_dvc else Pulled(None, "--no-pull was given")
     present = [job for job in all_jobs(plan) if (root / job.receipt).exists()]
     # data alone are worth restoring where they were pulled: those that lie here anyway are not
-    found = present if pulled.from_remote else [job for job in present if not _data(job)]
-    if not found:
+    jobs_there = present if pulled.from_remote else [job for job in present if not _data(job)]
+    if not jobs_there:
         why_none = f" ({pulled.reason})" if pulled.reason else ""
         raise RestoreError(
             f"scale {plan.scale.name!r} has no results here, and DVC brought none{why_none}: there "
@@ -89,7 +89,7 @@ def restore(
     why_not = _obtain(plan, root, cores, needed, mirror)
     failures = verify(plan, root)
     if failures:
-        listed = "\n".join(f"  {one.path}: {one.message}" for one in failures[:10])
+        listed = "\n".join(f"  {failure.path}: {failure.message}" for failure in failures[:10])
         more = f"\n  and {len(failures) - 10} more" if len(failures) > 10 else ""
         raise RestoreError(
             f"not as the receipts say, {len(failures)} checks failed:\n{listed}{more}\n"
@@ -112,7 +112,9 @@ def _obtain(
     Raises:
         RestoreError: Snakemake failed for another reason.
     """
-    lacking = [one for one in datasets if not (root / paths.prepared_manifest(one)).exists()]
+    lacking = [
+        dataset for dataset in datasets if not (root / paths.prepared_manifest(dataset)).exists()
+    ]
     if not lacking:
         return {}
     log.info("obtaining the data of %s, which are not here", ", ".join(lacking))
@@ -122,7 +124,9 @@ def _obtain(
         _snakemake(plan, root, cores, "--keep-going", "--", *manifests, mirror=mirror)
         return {}
     except RestoreError:
-        said = {one: reason for one in lacking if (reason := _last_error(one, root, start))}
+        said = {
+            dataset: reason for dataset in lacking if (reason := _last_error(dataset, root, start))
+        }
         if not said:
             raise
         return said
@@ -145,7 +149,9 @@ def _last_error(dataset: str, root: Path, since: float) -> str | None:
 
 def _damaged(pulled: Pulled, failures: Sequence[Finding]) -> str:
     """A hint at the copies that DVC keeps, where what it brought is not what was written."""
-    brought = [one for one in failures if one.kind == "altered" and not _in_git(one.path)]
+    brought = [
+        failure for failure in failures if failure.kind == "altered" and not _in_git(failure.path)
+    ]
     if pulled.from_remote is None or not brought:
         return ""
     return (

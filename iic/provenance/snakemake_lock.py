@@ -25,7 +25,7 @@ def refuse_while_busy(root: Path, purpose: str) -> None:
             does not say which.
     """
     folder = root / LOCKS
-    locks = sorted(one.name for one in folder.iterdir()) if folder.is_dir() else []
+    locks = sorted(lock.name for lock in folder.iterdir()) if folder.is_dir() else []
     if locks:
         raise Busy(
             f"{LOCKS}: a Snakemake holds this clone, and {purpose} until it has ended\n"

@@ -110,11 +110,11 @@ class ScaleStatus(Model):
     assumed_rates: Rates = Rates()
 
 
-def status(whole: Plan, root: Path = Path(), count: Count = committed) -> ScaleStatus:
+def status(plan: Plan, root: Path = Path(), count: Count = committed) -> ScaleStatus:
     """Look at the receipts of a scale.
 
     Args:
-        whole: The scale's plan.
+        plan: The scale's plan.
         root: Root of the clone.
         count: Gives the operations of a network's pass; what it does not know stays without an
             estimate.
@@ -123,40 +123,42 @@ def status(whole: Plan, root: Path = Path(), count: Count = committed) -> ScaleS
         SettingsError: The settings are wrong.
         CodeError: A module that a job needs does not exist or is no valid Python.
     """
-    return _Look(whole, root, count).status()
+    return _Look(plan, root, count).status()
 
 
 class _Look:
     """One look at a scale: each receipt is read once, each fingerprint computed once."""
 
-    def __init__(self, whole: Plan, root: Path, count: Count) -> None:
-        self.whole = whole
+    def __init__(self, plan: Plan, root: Path, count: Count) -> None:
+        self.plan = plan
         self.count = count
-        self.scale = whole.scale.name
+        self.scale = plan.scale.name
         self.root = root
         self._receipts = Receipts(root)
         self._states: dict[Path, State] = {}
         self._fingerprints: dict[tuple[str, str], Fingerprint] = {}
 
     def status(self) -> ScaleStatus:
-        whole = self.whole
+        plan = self.plan
         shown: list[tuple[Literal["table", "listing", "figure"], str]] = []
-        shown += [("table", name) for name in whole.tables]
-        shown += [("listing", name) for name in whole.listings]
-        shown += [("figure", name) for name in whole.figures]
+        shown += [("table", name) for name in plan.tables]
+        shown += [("listing", name) for name in plan.listings]
+        shown += [("figure", name) for name in plan.figures]
         return ScaleStatus(
             scale=self.scale,
             displays=tuple(self._display(kind, name) for kind, name in shown),
             all_trainings=_summary(self.trainings.values()),
             trainings=tuple(self.trainings.values()),
-            left_over=len(strangers(Tree(whole, self.root))),
+            left_over=len(strangers(Tree(plan, self.root))),
         )
 
     @cached_property
     def trainings(self) -> Mapping[tuple[str, int], TrainingStatus]:
         """Every training by run and seed."""
         return {
-            (one.run, one.seed): one for run in self.whole.runs.values() for one in self._run(run)
+            (training.run, training.seed): training
+            for run in self.plan.runs.values()
+            for training in self._run(run)
         }
 
     def _run(self, run: Run) -> list[TrainingStatus]:
@@ -187,23 +189,23 @@ class _Look:
         if measured:
             return mean(measured), "other seeds"
         try:
-            cost = run.settings.cost(self.whole.datasets[run.dataset], self.count)
+            cost = run.settings.cost(self.plan.datasets[run.dataset], self.count)
         except NotCounted:
             cost = None
         return (None, None) if cost is None else (cost.hours(run.settings.gpu), "assumed rate")
 
     def _display(self, kind: Literal["table", "listing", "figure"], name: str) -> DisplayStatus:
         if kind == "figure":
-            places = self.whole.figure_places(name)
+            places = self.plan.figure_places(name)
         else:
-            places = [(run, seed) for run in self.whole.table_runs(name) for seed in run.seeds]
+            places = [(run, seed) for run in self.plan.table_runs(name) for seed in run.seeds]
         make = jobs.draw if kind == "figure" else jobs.tabulate
         own = make(self.scale, name)
         state = self._state(own)
         trainings = [self.trainings[run.id, seed] for run, seed in places]
         evaluations = [jobs.evaluate(self.scale, run.id, seed) for run, seed in places]
-        below = [*(one.state for one in trainings), *map(self._state, evaluations)]
-        if state == "done" and any(one != "done" for one in below):
+        below = [*(training.state for training in trainings), *map(self._state, evaluations)]
+        if state == "done" and any(other != "done" for other in below):
             state = "stale"
         return DisplayStatus(name=name, kind=kind, state=state, trainings=_summary(trainings))
 
@@ -245,17 +247,17 @@ def _hours(run: Run, hours: float | None) -> Hours | None:
 
 def _summary(trainings: Iterable[TrainingStatus]) -> Summary:
     trainings = list(trainings)
-    left = [one for one in trainings if one.state != "done"]
-    states = [one.state for one in trainings]
+    left = [training for training in trainings if training.state != "done"]
+    states = [training.state for training in trainings]
     return Summary(
         done=states.count("done"),
         stale=states.count("stale"),
         missing=states.count("missing"),
-        hours_spent=_sum(one.hours for one in trainings if one.state == "done"),
-        hours_left=_sum(one.hours for one in left),
-        without_estimate=sum(one.hours is None for one in left),
+        hours_spent=_sum(training.hours for training in trainings if training.state == "done"),
+        hours_left=_sum(hours.hours for hours in left),
+        without_estimate=sum(hours.hours is None for hours in left),
     )
 
 
 def _sum(hours: Iterable[Hours | None]) -> Hours:
-    return sum((one for one in hours if one is not None), Hours())
+    return sum((each for each in hours if each is not None), Hours())

@@ -71,35 +71,35 @@ class LogEnd:
 
 
 def standings(
-    whole: Plan, look: ScaleStatus, root: Path = Path()
+    plan: Plan, look: ScaleStatus, root: Path = Path()
 ) -> dict[tuple[str, int], Standing]:
     """Every training of a scale, by run and seed.
 
     Args:
-        whole: The scale's plan.
+        plan: The scale's plan.
         look: Which of its trainings are done.
         root: Root of the clone.
     """
-    states = {(one.run, one.seed): one.state for one in look.trainings}
-    found: dict[tuple[str, int], Standing] = {}
+    states = {(training.run, training.seed): training.state for training in look.trainings}
+    standing: dict[tuple[str, int], Standing] = {}
     # what starts from another run's weights comes after it
-    for run in sorted(whole.runs.values(), key=lambda run: run.settings.base is not None):
+    for run in sorted(plan.runs.values(), key=lambda run: run.settings.base is not None):
         for seed in run.seeds:
             if states[run.id, seed] == "done":
-                found[run.id, seed] = Standing(run.id, seed, "measured")
+                standing[run.id, seed] = Standing(run.id, seed, "measured")
             elif states[run.id, seed] == "stale":
                 reason = f"what lies there is out of date: iic why {run.id} --scale {run.scale}"
-                found[run.id, seed] = Standing(run.id, seed, "not reached", reason)
+                standing[run.id, seed] = Standing(run.id, seed, "not reached", reason)
             else:
-                found[run.id, seed] = _missing(whole, run, seed, found, root)
-    return found
+                standing[run.id, seed] = _missing(plan, run, seed, standing, root)
+    return standing
 
 
 def _missing(
-    whole: Plan,
+    plan: Plan,
     run: Run,
     seed: int,
-    found: Mapping[tuple[str, int], Standing],
+    standing: Mapping[tuple[str, int], Standing],
     root: Path,
 ) -> Standing:
     if (end := end_of(RunPaths(run.scale, run.id, seed).log, root)) is not None:
@@ -110,8 +110,8 @@ def _missing(
             end = end_of(paths.data_log(rule, run.dataset), root)
             if end is not None and end.failed:
                 reason = f"{rule} {run.dataset} failed: {end.seen}"
-    base = whole.base_of(run)
-    if base is not None and (above := found.get((base.id, seed))) is not None:
+    base = plan.base_of(run)
+    if base is not None and (above := standing.get((base.id, seed))) is not None:
         if above.state != "measured":
             reason = f"it starts from {base.id} seed {seed}, which has no result"
     return Standing(run.id, seed, "not reached", reason)

@@ -85,7 +85,7 @@ def why(
     missing = [output.path for output in receipt.outputs if not (root / output.path).exists()]
     if missing:
         return Answer(job, "outputs missing", tuple(f"{name} is missing" for name in missing))
-    altered = [one.path for one in receipt.outputs if _altered(one, root, large)]
+    altered = [output.path for output in receipt.outputs if _altered(output, root, large)]
     if altered:
         reasons = tuple(f"{name} is not what the job wrote" for name in altered)
         return Answer(job, "outputs altered", reasons)
@@ -158,8 +158,8 @@ def _changed_parents(job: Job, receipt: Receipt, receipts: Receipts) -> Iterator
     if job.rule == "report":
         # the audit that the page shows has no receipt
         audit = str(paths.audit_report(job.wildcards["scale"]))
-        shown = [one for one in receipt.inputs if one.path == audit]
-        if any(_altered(one, receipts.root, large=True) for one in shown):
+        shown = [read for read in receipt.inputs if read.path == audit]
+        if any(_altered(read, receipts.root, large=True) for read in shown):
             yield f"{audit} was written anew"
     if job.rule in ("tabulate", "draw"):
         yield from _changed_sources(job, receipts)
@@ -173,6 +173,6 @@ def _changed_sources(job: Job, receipts: Receipts) -> Iterator[str]:
     except RecordError as error:
         yield str(error)
         return
-    seeds = (*(cell.seeds for cell in sources.cells), *(one.seeds for one in sources.series))
+    seeds = (*(cell.seeds for cell in sources.cells), *(entry.seeds for entry in sources.series))
     for source in chain.from_iterable(seeds):
         yield from broken_source(source, receipts)

@@ -35,8 +35,8 @@ def lay_out(
     head = _fraction_head if table.by_fraction else _dataset_head
     every = [head(plan, table, column) for column in table.columns if column.paper in shown]
     if not published.numbers:
-        every = [replace(one, published=False) for one in every]
-    heads = [one for one in every if one.published or one.ours]
+        every = [replace(column, published=False) for column in every]
+    heads = [column for column in every if column.published or column.ours]
     # a dataset is called as the paper heads its column, where it has one
     names = {column.dataset: column.paper for column in table.columns if column.dataset}
     distinct = list(dict.fromkeys(note for line in lines for note in line.notes))

@@ -112,11 +112,11 @@ def curves(scale: str, root: Path = Path()) -> DataFrame:
     return concat(frames, ignore_index=True)[columns]
 
 
-def _trainings(whole: Plan) -> Iterator[tuple[dict[str, Any], RunPaths]]:
+def _trainings(plan: Plan) -> Iterator[tuple[dict[str, Any], RunPaths]]:
     def of(run: Run, seed: int) -> dict[str, Any]:
         return dict(zip(TRAINING, (run.dataset, run.paper_dataset, run.name, seed), strict=True))
 
-    for run in whole.runs.values():
+    for run in plan.runs.values():
         for seed in run.seeds:
             yield of(run, seed), RunPaths(run.scale, run.id, seed)
 

@@ -101,7 +101,7 @@ def row_start(tex: str) -> str:
 
 def _pairs(text: str) -> Iterator[str]:
     """Each sign with the one before it."""
-    return (text[max(place - 1, 0) : place + 1] for place in range(len(text)))
+    return (text[max(index - 1, 0) : index + 1] for index in range(len(text)))
 
 
 def _sign(sign: str) -> str:

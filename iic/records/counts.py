@@ -94,7 +94,7 @@ def read_counts(path: Path) -> dict[str, Counts]:
             arrow.values(table[f"{PREFIX}{head}"].combine_chunks().flatten())
             for head in range(heads)
         ]
-        counts = np.stack([one.reshape(table.num_rows, *shape) for one in per_head], axis=1)
+        counts = np.stack([flat.reshape(table.num_rows, *shape) for flat in per_head], axis=1)
     except FileNotFoundError:
         raise RecordError(f"{path}: missing") from None
     except (OSError, pa.ArrowException, AttributeError, KeyError, TypeError, ValueError) as error:
@@ -103,13 +103,17 @@ def read_counts(path: Path) -> dict[str, Counts]:
         raise RecordError(f"{path}: a count is negative")
     result: dict[str, Counts] = {}
     for name in dict.fromkeys(names.tolist()):
-        one = Counts(counts[names == name], indices[names == name])
-        first = next(iter(result.values()), one)
-        if np.any(np.diff(one.indices) <= 0) or not np.array_equal(one.indices, first.indices):
+        checkpoint_counts = Counts(counts[names == name], indices[names == name])
+        first = next(iter(result.values()), checkpoint_counts)
+        if np.any(np.diff(checkpoint_counts.indices) <= 0) or not np.array_equal(
+            checkpoint_counts.indices, first.indices
+        ):
             raise RecordError(f"{path}: checkpoint {name}: indices do not ascend, or are others")
-        result[name] = one
+        result[name] = checkpoint_counts
     # a pixel's class does not depend on who looks: every sub-head and checkpoint counts the same
-    totals = np.concatenate([one.counts.sum(axis=2) for one in result.values()], axis=1)
+    totals = np.concatenate(
+        [of_checkpoint.counts.sum(axis=2) for of_checkpoint in result.values()], axis=1
+    )
     if not (totals == totals[:, :1]).all():
         raise RecordError(f"{path}: sub-heads or checkpoints disagree on the pixels of a class")
     return result

@@ -64,13 +64,13 @@ class MapManifest(Model):
         for what, values in (("names", self.names), ("sizes", self.sizes)):
             if len(values) != self.count:
                 raise ValueError(f"{len(values):,} {what} for {self.count:,} images")
-        for place, (height, width) in enumerate(self.sizes):
+        for index, (height, width) in enumerate(self.sizes):
             if not (0 < height <= self.image.height and 0 < width <= self.image.width):
                 raise ValueError(
-                    f"size {height}x{width} of image {place} does not fit the canvas of "
+                    f"size {height}x{width} of image {index} does not fit the canvas of "
                     f"{self.image.height}x{self.image.width}"
                 )
-        if any(not 0 <= place < self.count for place in self.empty):
+        if any(not 0 <= image < self.count for image in self.empty):
             raise ValueError(f"empty names places outside the {self.count:,} images")
         return self
 

@@ -180,6 +180,6 @@ def test_layers() -> None:
     assert origin(layers, "x.z.0") is high
     assert origin(layers, "x.unknown") is high
     assert origin(layers, "unknown") is high
-    assert low.place("x.y") == ("low", "a.b.x.y")
-    assert high.place("x") == ("high", "x")
+    assert low.source("x.y") == ("low", "a.b.x.y")
+    assert high.source("x") == ("high", "x")
     assert given([high], "x.z") and not given([high], "x.y")

@@ -36,7 +36,9 @@ def write_two_runs(clone: Path) -> None:
     path = clone / f"params/scales/{SCALE}.yaml"
     scale = yaml.safe_load(path.read_text())
     scale["skip"].remove("digits/kmeans")
-    scale["changes"]["digits/kmeans"] = merged(load_plan("smoke").run("digits/kmeans").settings_json, {})
+    scale["changes"]["digits/kmeans"] = merged(
+        load_plan("smoke").run("digits/kmeans").settings_json, {}
+    )
     path.write_text(yaml.safe_dump(scale))
 
 

@@ -78,13 +78,13 @@ def listing(split: str, dataset: Dataset) -> bytes:
     count = dataset.splits[split]
     listed = names(split, count)
     chosen = sorted(shuffled(f"coco {split} list", len(listed))[:count].tolist())
-    return "".join(f"{listed[place]}\n" for place in chosen).encode("ascii")
+    return "".join(f"{listed[index]}\n" for index in chosen).encode("ascii")
 
 
 def names(split: str, count: int) -> list[str]:
     """Names of the images of a split whose list has `count` of them."""
     first = 9 if split == "train" else 139
-    return [f"{first + 16 * place:012d}" for place in range(count + -(-count // UNLISTED))]
+    return [f"{first + 16 * index:012d}" for index in range(count + -(-count // UNLISTED))]
 
 
 def _known(classes: Sequence[str], textures: dict[str, Texture]) -> tuple[str, ...]:

@@ -48,7 +48,7 @@ def content(name: str, dataset: Dataset) -> bytes:
     folder = path.parent.as_posix()
     if folder in WRITERS:
         return WRITERS[folder](path.name, dataset)
-    raise wrong(f"file {name!r} is in none of {', '.join(repr(one) for one in WRITERS)}")
+    raise wrong(f"file {name!r} is in none of {', '.join(repr(writer) for writer in WRITERS)}")
 
 
 def _labels(part: str, count: int, classes: int) -> NDArray[np.int64]:

@@ -88,11 +88,11 @@ def tif(image: NDArray[np.uint8]) -> bytes:
     for tag, kind, numbers in entries:
         content = struct.pack(f"<{len(numbers)}{kind}", *numbers)
         if len(content) > 4:
-            place = struct.pack("<I", beyond + len(values))
+            field = struct.pack("<I", beyond + len(values))
             values += content + bytes(len(content) % 2)
         else:
-            place = content.ljust(4, b"\0")
-        fields.append(struct.pack("<HHI", tag, {"H": 3, "I": 4}[kind], len(numbers)) + place)
+            field = content.ljust(4, b"\0")
+        fields.append(struct.pack("<HHI", tag, {"H": 3, "I": 4}[kind], len(numbers)) + field)
     header = struct.pack("<2sHI", b"II", 42, directory)
     return b"".join([header, pixels, bytes(len(pixels) % 2), *fields, bytes(4), values])
 
@@ -105,10 +105,10 @@ def zipped(members: Iterable[tuple[str, bytes]]) -> bytes:
     """
     parts: list[bytes] = []
     index: list[bytes] = []
-    place = 0
+    offset = 0
     for name, content in members:
         path = name.encode("ascii")
-        known = struct.pack(
+        fields = struct.pack(
             "<HHHHHIIIHH",
             20,  # version needed
             0,
@@ -121,9 +121,9 @@ def zipped(members: Iterable[tuple[str, bytes]]) -> bytes:
             len(path),
             0,
         )
-        index.append(b"PK\1\2\x14\0" + known + struct.pack("<HHHII", 0, 0, 0, 0, place) + path)
-        parts += [b"PK\3\4", known, path, content]
-        place += 4 + len(known) + len(path) + len(content)
+        index.append(b"PK\1\2\x14\0" + fields + struct.pack("<HHHII", 0, 0, 0, 0, offset) + path)
+        parts += [b"PK\3\4", fields, path, content]
+        offset += 4 + len(fields) + len(path) + len(content)
     listed = b"".join(index)
-    ending = struct.pack("<HHHHIIH", 0, 0, len(index), len(index), len(listed), place, 0)
+    ending = struct.pack("<HHHHIIH", 0, 0, len(index), len(index), len(listed), offset, 0)
     return b"".join([*parts, listed, b"PK\5\6", ending])

@@ -58,19 +58,19 @@ def archive(file: str, dataset: Dataset) -> bytes:
     if file == "4_Ortho_RGBIR.zip":
         return zipped(
             (
-                f"4_Ortho_RGBIR/top_potsdam_{place}_RGBIR.tif",
-                tif(_image(f"{kind} {place}", side, textures, 0 if merged else INFRARED)),
+                f"4_Ortho_RGBIR/top_potsdam_{position}_RGBIR.tif",
+                tif(_image(f"{kind} {position}", side, textures, 0 if merged else INFRARED)),
             )
-            for place in (*LABELLED, *BARE)
+            for position in (*LABELLED, *BARE)
         )
     if file == "5_Labels_for_participants.zip":
         colours = np.array(COLOURS, dtype=np.uint8)
         return zipped(
             (
-                f"5_Labels_for_participants/top_potsdam_{place}_label.tif",
-                tif(colours[_classes(f"{kind} {place}", side)].transpose(2, 0, 1)),
+                f"5_Labels_for_participants/top_potsdam_{position}_label.tif",
+                tif(colours[_classes(f"{kind} {position}", side)].transpose(2, 0, 1)),
             )
-            for place in LABELLED
+            for position in LABELLED
         )
     raise wrong(f"{file!r} is no file of Potsdam")
 
@@ -87,6 +87,6 @@ def _classes(name: str, side: int) -> Ints:
 def _image(name: str, side: int, textures: Sequence[Texture], infrared: int) -> NDArray[np.uint8]:
     classes = _classes(name, side)
     image = paint(classes, textures, LAYOUT, 4, name)
-    green = np.isin(classes, [list(TEXTURES).index(one) for one in VEGETATION])
+    green = np.isin(classes, [list(TEXTURES).index(texture) for texture in VEGETATION])
     image[3] += np.where(green, infrared, -infrared)
     return as_pixels(image)

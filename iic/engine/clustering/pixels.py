@@ -101,7 +101,7 @@ def sampled(
     embed: Embed,
     each: int,
     sampling: FeatureSampling,
-    *place: str | int,
+    *seed_parts: str | int,
 ) -> Iterator[Points]:
     """Features of the pixels that are drawn, batch by batch, in chunks (n, d).
 
@@ -110,9 +110,9 @@ def sampled(
         embed: Features of windows.
         each: Most pixels of each image, on the average of its batch.
         sampling: How pixels are drawn.
-        *place: The run's seed and what the points are for, to seed each batch's draw by.
+        *seed_parts: The run's seed and what the points are for, to seed each batch's draw by.
     """
-    seed, *purpose = place
+    seed, *purpose = seed_parts
     with torch.no_grad():
         for number, windows in enumerate(batches):
             draw = np.random.default_rng(derive(int(seed), *purpose, number))

@@ -56,7 +56,7 @@ def colour_statistics(
     total = counts.sum(axis=1)
     mean = counts @ values / total
     deviation = np.sqrt((counts * np.square(values - mean[:, None])).sum(axis=1) / total)
-    return ColourStatistics(*(torch.from_numpy(one).float() for one in (mean, deviation)))
+    return ColourStatistics(*(torch.from_numpy(array).float() for array in (mean, deviation)))
 
 
 def drop_colours(
@@ -75,7 +75,7 @@ def drop_colours(
     count, _, height, width = images.shape
     kept = integers(count, COLOURS - 1, generator)
     noise = torch.randn(count, COLOURS, height, width, generator=generator, device=images.device)
-    mean, deviation = (per_image(one[kept]) for one in statistics)
+    mean, deviation = (per_image(statistic[kept]) for statistic in statistics)
     noise = noise.mul_(NOISE * deviation).add_(mean)
     stays = kept[:, None] == torch.arange(COLOURS, device=images.device)
     colours = torch.where(stays[:, :, None, None], images[:, :COLOURS], noise)

@@ -76,8 +76,8 @@ class PatchPairNetwork(nn.Module):
         features: Tensor = self.trunk(x)
         pair = []
         # one after the other, as published: each has BatchNorm's statistics of its own
-        for place in (centre, other):
-            patch = cut_stretched(features, place, self.side, (x.shape[-2], x.shape[-1]))
+        for corner in (centre, other):
+            patch = cut_stretched(features, corner, self.side, (x.shape[-2], x.shape[-1]))
             pair.append(self.branch(patch).flatten(1))
         outputs: Tensor = self.joint(torch.cat(pair, dim=1))
         return outputs
@@ -120,11 +120,11 @@ def stretching(length: int, target: int, device: torch.device, kind: torch.dtype
 
     Pixels are squares, and corners are not aligned, as `torch.nn.functional.interpolate` has it.
     """
-    place = (torch.arange(target, dtype=torch.float64) + 0.5) * length / target - 0.5
-    place = place.clamp(min=0)
-    first = place.long().clamp(max=length - 1)
+    coordinate = (torch.arange(target, dtype=torch.float64) + 0.5) * length / target - 0.5
+    coordinate = coordinate.clamp(min=0)
+    first = coordinate.long().clamp(max=length - 1)
     second = (first + 1).clamp(max=length - 1)
-    share = place - first
+    share = coordinate - first
     line = torch.arange(target)
     matrix = torch.zeros(target, length, dtype=torch.float64)
     matrix[line, first] += 1 - share

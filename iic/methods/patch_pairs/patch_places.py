@@ -99,7 +99,7 @@ def neighbour_pairs(
 def _inside(count: int, size: int, side: int, draw: Callable[[int], Drawn]) -> PatchPairs:
     """The first pair that fits into the image, for each of `count`."""
     border = side // 2
-    found = PatchPairs(
+    pairs = PatchPairs(
         torch.zeros(count, 2, dtype=torch.int64),
         torch.zeros(count, 2, dtype=torch.int64),
         torch.zeros(count, dtype=torch.int64),
@@ -109,11 +109,11 @@ def _inside(count: int, size: int, side: int, draw: Callable[[int], Drawn]) -> P
         centre, offset, target = draw(len(missing))
         other = (centre + offset).floor().long()
         fits = ((other >= border) & (other < size - border)).all(dim=1)
-        for kept, drawn in zip(found, (centre, other, target), strict=True):
+        for kept, drawn in zip(pairs, (centre, other, target), strict=True):
             kept[missing[fits]] = drawn[fits]
         missing = missing[~fits]
         if not len(missing):
-            return found
+            return pairs
     raise ValueError(f"no two patches of side {side} fit into an image of side {size}")
 
 

@@ -134,18 +134,18 @@ def embedding(
     for index in range(pieces):
         members = np.flatnonzero(piece == index)
         # one for every other piece is spoken for
-        wanted = min(k - pieces + 1, len(members))
-        of_piece, inside = _leading(normalised[members][:, members], wanted, seed, name)
-        block = np.zeros((len(degrees), wanted))
+        number = min(k - pieces + 1, len(members))
+        of_piece, inside = _leading(normalised[members][:, members], number, seed, name)
+        block = np.zeros((len(degrees), number))
         block[kept[members]] = inside
         vectors = np.hstack([vectors, block])
-        values += [(place > 0, -value) for place, value in enumerate(of_piece)]
+        values += [(rank > 0, -value) for rank, value in enumerate(of_piece)]
     order = sorted(range(len(values)), key=values.__getitem__)[:k]
     rows = vectors[:, order]
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
     rows = np.divide(rows, lengths, out=np.zeros_like(rows), where=lengths > 0)
     _adopt(rows, neighbours, kept)
-    return rows, np.array([-values[one][1] for one in order])
+    return rows, np.array([-values[column][1] for column in order])
 
 
 def _leading(matrix: Any, count: int, seed: int, name: str) -> tuple[Floats, Floats]:

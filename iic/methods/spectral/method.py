@@ -107,16 +107,16 @@ def train(context: RunContext[Settings]) -> Outcome:
         rows, values = embedding(
             affinity(distances, neighbours), neighbours, settings.k, context.seed, context.name
         )
-    found = kmeans(
+    clustering = kmeans(
         rows, settings.k, seed=context.seed, threads=settings.threads,
         restarts=settings.restarts, max_iterations=settings.max_iterations,
     )  # fmt: skip
-    checkpoint = Checkpoint(0, found.clusters[:, None], (found.inertia,))
+    checkpoint = Checkpoint(0, clustering.clusters[:, None], (clustering.inertia,))
     return Outcome(
         last=checkpoint,
         best_label=None if context.data.labels is None else checkpoint,
         k=settings.k,
-        tensors={"centres": found.centres, "eigenvalues": values},
+        tensors={"centres": clustering.centres, "eigenvalues": values},
     )
 
 

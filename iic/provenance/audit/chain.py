@@ -38,9 +38,9 @@ class Chain:
     def check(self) -> Iterator[Finding]:
         """The links of every receipt, then the way from every cell."""
         for job, receipt in self.tree.present:
-            found = list(self._links(job, receipt))
-            self.broken[str(job.receipt)] = found
-            yield from found
+            findings = list(self._links(job, receipt))
+            self.broken[str(job.receipt)] = findings
+            yield from findings
         for job, receipt in self.tree.present:
             if job.rule in ("tabulate", "draw"):
                 yield from self._display(job, receipt)
@@ -95,10 +95,10 @@ class Chain:
         if not checksum.startswith("md5:"):
             return sha256 == checksum
         if path not in self._md5:
-            whole = self.tree.root / path
+            raw_file = self.tree.root / path
             self._md5[path] = ""
-            if whole.exists():
-                with whole.open("rb") as file:
+            if raw_file.exists():
+                with raw_file.open("rb") as file:
                     self._md5[path] = f"md5:{hashlib.file_digest(file, 'md5').hexdigest()}"
         return sha256 is not None and self._md5[path] in ("", checksum)
 
@@ -138,9 +138,11 @@ class Chain:
                 "as an input",
             )
         for what, seeds in shown:
-            found = [one for source in seeds for one in self._source(str(path), what, source)]
-            yield from found
-            self.closed += bool(seeds) and not found
+            findings = [
+                finding for source in seeds for finding in self._source(str(path), what, source)
+            ]
+            yield from findings
+            self.closed += bool(seeds) and not findings
 
     def _source(self, path: str, what: str, source: SeedSource) -> Iterator[Finding]:
         """One seed of a cell: its file, its receipt, and every receipt above that."""
@@ -155,8 +157,8 @@ class Chain:
         seen.add(receipt)
         for finding in self.broken.get(receipt, []):
             yield _broken(path, f"{what}: the chain is broken at {receipt}: {finding.message}")
-        found = self.tree.receipt(receipt)
-        for parent in found.parents if found is not None else []:
+        record = self.tree.receipt(receipt)
+        for parent in record.parents if record is not None else []:
             yield from self._above(path, what, parent.path, seen)
 
 

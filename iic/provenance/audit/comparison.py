@@ -24,21 +24,21 @@ class Difference(NamedTuple):
     """Where it differs, with the numbers of both sides."""
 
 
-def compare(then: Receipt, now: Receipt, root: Path, place: Path) -> Iterator[Difference]:
+def compare(then: Receipt, now: Receipt, root: Path, folder: Path) -> Iterator[Difference]:
     """The files that a training wrote, and what it found out, against those of its repetition.
 
     Args:
         then: The receipt of the results.
         now: The receipt of the repetition.
         root: Clone with the results.
-        place: Folder with the files of the repetition.
+        folder: Folder with the files of the repetition.
     """
     wrote = {output.path: output for output in now.outputs}
     for output in then.outputs:
         if output.path not in wrote:
             yield Difference(output.path, "was not written again")
         elif output.path.endswith("/history.jsonl"):
-            message = _histories(root / output.path, place / output.path, output.sha256)
+            message = _histories(root / output.path, folder / output.path, output.sha256)
             if message is not None:
                 yield Difference(output.path, message)
         elif output.sha256 != wrote[output.path].sha256:
@@ -46,25 +46,25 @@ def compare(then: Receipt, now: Receipt, root: Path, place: Path) -> Iterator[Di
             here = root / output.path
             # a file that is absent or altered is the business of other checks
             if here.exists() and sha256_file(here) == output.sha256:
-                message += f": {_content(here, place / output.path)}"
+                message += f": {_content(here, folder / output.path)}"
             yield Difference(output.path, message)
     for path in wrote.keys() - {output.path for output in then.outputs}:
         yield Difference(path, "was written now, and not then")
-    found = list(differences(then.outcome, now.outcome))
-    if found:
+    changed = list(differences(then.outcome, now.outcome))
+    if changed:
         receipt = next(iter(wrote)).rsplit("/", 1)[0] + "/run.json"
-        yield Difference(receipt, "outcome: " + "; ".join(_renamed(found)))
+        yield Difference(receipt, "outcome: " + "; ".join(_renamed(changed)))
 
 
 def accuracies(then: Evaluation, now: Evaluation) -> dict[str, tuple[float, float]]:
     """Selection -> accuracy in percent of the results and of the repetition, where both have it."""
-    found = {}
-    for name, one in then.selections.items():
+    pairs = {}
+    for name, selection in then.selections.items():
         other = now.selections[name]
-        if one is not None and other is not None:
-            if one.acc is not None and other.acc is not None:
-                found[str(name)] = (one.acc, other.acc)
-    return found
+        if selection is not None and other is not None:
+            if selection.acc is not None and other.acc is not None:
+                pairs[str(name)] = (selection.acc, other.acc)
+    return pairs
 
 
 def allowed(name: str, then: Evaluation, now: Evaluation, tolerance: float) -> float:
@@ -113,14 +113,14 @@ def _tensors(then: Path, now: Path) -> str:
     from safetensors.numpy import load_file
 
     old, new = load_file(then), load_file(now)
-    if {name: one.shape for name, one in old.items()} != {
-        name: one.shape for name, one in new.items()
+    if {name: tensor.shape for name, tensor in old.items()} != {
+        name: tensor.shape for name, tensor in new.items()
     }:
         return f"other tensors: {len(old)} then, {len(new)} now"
     apart = {
-        name: float(np.max(np.abs(one.astype(float) - new[name].astype(float)), initial=0))
-        for name, one in old.items()
-        if not np.array_equal(one, new[name])
+        name: float(np.max(np.abs(tensor.astype(float) - new[name].astype(float)), initial=0))
+        for name, tensor in old.items()
+        if not np.array_equal(tensor, new[name])
     }
     if not apart:
         return "the same tensors, stored differently"
@@ -140,12 +140,12 @@ def _tables(then: Path, now: Path) -> str:
     parts = []
     for name in old.column_names:
         pairs = zip(old[name].to_pylist(), new[name].to_pylist(), strict=True)
-        rows = [row for row, (one, other) in enumerate(pairs) if one != other]
+        rows = [row for row, (value, other) in enumerate(pairs) if value != other]
         if rows:
             parts.append(f"{name} in {len(rows)} of {old.num_rows} rows, first in row {rows[0]}")
     return "; ".join(parts[:3]) or "the same rows, stored differently"
 
 
-def _renamed(found: list[str]) -> Iterator[str]:
-    for one in found[:3]:
-        yield one.replace(" written,", " then,").replace(" recomputed", " now")
+def _renamed(lines: list[str]) -> Iterator[str]:
+    for line in lines[:3]:
+        yield line.replace(" written,", " then,").replace(" recomputed", " now")

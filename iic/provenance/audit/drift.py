@@ -21,11 +21,11 @@ NAMED = 6
 def stale(tree: Tree) -> Iterator[Finding]:
     """Jobs whose code, settings or raw data have changed, and changes that a person accepted."""
     for job, receipt in tree.present:
-        found, acceptance = tree.drift(job, receipt)
-        if not found:
+        changes, acceptance = tree.drift(job, receipt)
+        if not changes:
             continue
-        changed = [str(change) for change in found]
-        improper = [str(change) for change in found if not change.acceptable]
+        changed = [str(change) for change in changes]
+        improper = [str(change) for change in changes if not change.acceptable]
         if acceptance is None:
             yield Finding(
                 level="drift",

@@ -88,10 +88,10 @@ def _receipt(tree: Tree, job: Job, receipt: Receipt) -> Iterator[Finding]:
     if not tree.receipts.sealed(path):
         yield _edited(path, "its content does not match its seal", edited)
     parts = receipt.fingerprint
-    whole = value_of(
+    value = value_of(
         receipt.rule, parts.identity or parts.code, parts.settings, parts.data, parts.environment
     )
-    if parts.value != whole:
+    if parts.value != value:
         yield _edited(path, "the fingerprint is not the hash of its parts", edited)
     if receipt.settings_sha256 != sha256_json(parts.settings):
         yield _edited(path, "settings_sha256 is not the hash of the settings", edited)
@@ -160,10 +160,10 @@ def _outputs(tree: Tree, job: Job, receipt: Receipt) -> Iterator[Finding]:
 
 
 def _file(tree: Tree, job: Job, record: FileRecord) -> Iterator[Finding]:
-    found = tree.sha256(record.path)
-    if found == record.sha256:
+    sha256 = tree.sha256(record.path)
+    if sha256 == record.sha256:
         return
-    if found is None and tree.restorable(record.path):
+    if sha256 is None and tree.restorable(record.path):
         yield Finding(
             level="note",
             kind="to be restored",
@@ -171,7 +171,7 @@ def _file(tree: Tree, job: Job, record: FileRecord) -> Iterator[Finding]:
             message=f"not here; known by its hash {record.sha256[:12]} in {job.receipt}",
             remedy=f"iic restore --scale {tree.scale}",
         )
-    elif found is None:
+    elif sha256 is None:
         yield Finding(
             level="failure",
             kind="missing",
@@ -180,14 +180,14 @@ def _file(tree: Tree, job: Job, record: FileRecord) -> Iterator[Finding]:
             remedy=_again(tree, job),
         )
     else:
-        twin = tree.wrote.get(found)
+        twin = tree.wrote.get(sha256)
         whose = f"; it has the content of {twin}" if twin and twin != record.path else ""
         size = (tree.root / record.path).stat().st_size
         yield Finding(
             level="failure",
             kind="altered",
             path=record.path,
-            message=f"altered after {job.name} wrote it: sha256 {found[:12]} ({size} bytes), "
+            message=f"altered after {job.name} wrote it: sha256 {sha256[:12]} ({size} bytes), "
             f"written were {record.sha256[:12]} ({record.size} bytes){whose}",
             remedy=_again(tree, job),
         )

@@ -43,7 +43,7 @@ def _of_machines(then: Machine, now: Machine) -> Iterator[str]:
         f"processor's {name}": (getattr(then.processor, name), getattr(now.processor, name))
         for name in ("vendor", "family", "model", "stepping")
     }
-    features = [set(one.processor.features) for one in (then, now)]
+    features = [set(machine.processor.features) for machine in (then, now)]
     pairs["processor's instructions"] = (
         " ".join(sorted(features[0] - features[1])),
         " ".join(sorted(features[1] - features[0])),
@@ -51,7 +51,9 @@ def _of_machines(then: Machine, now: Machine) -> Iterator[str]:
     pairs["usable processors"] = (then.usable_processors, now.usable_processors)
     pairs["quota of processors"] = (then.processor_quota, now.processor_quota)
     pairs["libc"] = (then.libc, now.libc)
-    libraries = [{library.name: library for library in one.libraries} for one in (then, now)]
+    libraries = [
+        {library.name: library for library in machine.libraries} for machine in (then, now)
+    ]
     # a process may have loaded others besides, for another job's sake
     for name in sorted(libraries[0].keys() & libraries[1].keys()):
         for fact in ("version", "kernel", "threading"):
@@ -66,5 +68,7 @@ def _of_machines(then: Machine, now: Machine) -> Iterator[str]:
 
 def _said(what: str, then: Any, now: Any) -> str:
     # a variable may be set to nothing, which some libraries take for a value
-    shown = ["none" if one is None else one if one != "" else "nothing" for one in (then, now)]
+    shown = [
+        "none" if value is None else value if value != "" else "nothing" for value in (then, now)
+    ]
     return f"{what}: {shown[0]} then, {shown[1]} now"

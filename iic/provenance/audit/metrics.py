@@ -33,7 +33,7 @@ class Metrics:
             names = job.wildcards
             run = RunPaths(names["scale"], names["run"], int(names["seed"]))
             path = str(run.evaluation)
-            if not all(self.tree.exists(str(one)) for one in (run.evaluation, run.assignments)):
+            if not all(self.tree.exists(str(file)) for file in (run.evaluation, run.assignments)):
                 continue  # said by the check of integrity
             try:
                 written = read_record(self.tree.root / path, Evaluation)
@@ -70,7 +70,7 @@ class Metrics:
                 )
 
 
-def differences(written: Any, again: Any, place: str = "") -> Iterator[str]:
+def differences(written: Any, again: Any, location: str = "") -> Iterator[str]:
     """Where two JSON values differ by more than the last bits of a float.
 
     Yields:
@@ -78,16 +78,16 @@ def differences(written: Any, again: Any, place: str = "") -> Iterator[str]:
     """
     if isinstance(written, Mapping) and isinstance(again, Mapping):
         for key in dict.fromkeys((*written, *again)):
-            inner = f"{place}.{key}" if place else str(key)
+            inner = f"{location}.{key}" if location else str(key)
             yield from differences(written.get(key), again.get(key), inner)
     elif isinstance(written, list) and isinstance(again, list) and len(written) == len(again):
-        for index, (one, other) in enumerate(zip(written, again, strict=True)):
-            yield from differences(one, other, f"{place}.{index}")
+        for index, (old, other) in enumerate(zip(written, again, strict=True)):
+            yield from differences(old, other, f"{location}.{index}")
     elif _number(written) and _number(again):
         if not math.isclose(written, again, rel_tol=TOLERANCE, abs_tol=TOLERANCE):
-            yield f"{place}: {written} written, {again} recomputed"
+            yield f"{location}: {written} written, {again} recomputed"
     elif written != again:
-        yield f"{place}: {written} written, {again} recomputed"
+        yield f"{location}: {written} written, {again} recomputed"
 
 
 def _number(value: object) -> bool:

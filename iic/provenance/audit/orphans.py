@@ -17,18 +17,18 @@ def strangers(tree: Tree) -> list[str]:
 
     `iic prune` deletes this very list, so that nothing of it is left for the audit to find.
     """
-    known = {str(path(tree.scale)) for path in (paths.audit_report, paths.audit_page)}
+    expected = {str(path(tree.scale)) for path in (paths.audit_report, paths.audit_page)}
     for job in tree.jobs:
-        known |= {str(job.receipt), *map(str, job.outputs)}
-    found = []
+        expected |= {str(job.receipt), *map(str, job.outputs)}
+    names = []
     for room in ROOMS:
         for path in sorted((tree.root / paths.RESULTS / tree.scale / room).rglob("*")):
             name = path.relative_to(tree.root).as_posix()
             # hidden files are the tools' own: .gitignore, .snakemake_timestamp, .DS_Store
             left_over = path.name.endswith(TEMPORARY)
-            if path.is_file() and name not in known and (left_over or path.name[0] != "."):
-                found.append(name)
-    return found
+            if path.is_file() and name not in expected and (left_over or path.name[0] != "."):
+                names.append(name)
+    return names
 
 
 def check(tree: Tree) -> Iterator[Finding]:

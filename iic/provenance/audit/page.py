@@ -46,8 +46,8 @@ def view(report: AuditReport) -> AuditView:
             for name, number in content["checked"].items()
         },
         findings=tuple(
-            FindingView(one.level, one.kind, one.path, one.message, one.remedy)
-            for one in report.findings
+            FindingView(finding.level, finding.kind, finding.path, finding.message, finding.remedy)
+            for finding in report.findings
         ),
         more={
             name.replace("_", " ").capitalize(): value
@@ -82,7 +82,7 @@ def write_page(report: AuditReport, path: Path) -> None:
     write_bytes(path, render("audit.html.j2", audit=view(report)))
 
 
-def check(tree: Tree, found: Sequence[Finding], *, follows: bool = False) -> Iterator[Finding]:
+def check(tree: Tree, findings: Sequence[Finding], *, follows: bool = False) -> Iterator[Finding]:
     """Is the report page, where there is one, what its receipt says, and does it show this?
 
     It comes after the audit, so its absence is nothing to be noted; nor, where the workflow makes
@@ -90,7 +90,7 @@ def check(tree: Tree, found: Sequence[Finding], *, follows: bool = False) -> Ite
 
     Args:
         tree: The clone.
-        found: What all other checks found.
+        findings: What all other checks found.
         follows: Whether the page is made next.
     """
     job, page = jobs.report(tree.scale), paths.report_page(tree.scale)
@@ -107,7 +107,7 @@ def check(tree: Tree, found: Sequence[Finding], *, follows: bool = False) -> Ite
         if read.path not in audits and tree.sha256(read.path) not in (None, read.sha256)
     ]
     said = receipt.outcome.get("verdict")
-    levels = {finding.level for finding in found}
+    levels = {finding.level for finding in findings}
     now = "failed" if "failure" in levels else "drifted" if "drift" in levels else "verified"
     if changed:
         yield _outdated(page, f"{changed[0]} has changed since", tree.scale)

@@ -124,22 +124,25 @@ def first_difference(written: bytes, rebuilt: bytes) -> str:
     """Number and text of the first line that differs."""
     old = written.decode(errors="replace").splitlines()
     new = rebuilt.decode(errors="replace").splitlines()
-    for number, (one, other) in enumerate(zip(old, new, strict=False), start=1):
-        if one != other:
-            place = _shared(one, other)
+    for number, (before, other) in enumerate(zip(old, new, strict=False), start=1):
+        if before != other:
+            start = _shared(before, other)
             return (
-                f"line {number}: {_around(one, place)!r} there, {_around(other, place)!r} rebuilt"
+                f"line {number}: {_around(before, start)!r} there, "
+                f"{_around(other, start)!r} rebuilt"
             )
     if len(old) != len(new):
         return f"{len(old)} lines there, {len(new)} rebuilt"
     return "line ends or encoding"
 
 
-def _around(line: str, place: int) -> str:
-    start = max(0, place - 30)
-    return ("..." if start else "") + line[start : place + 30]
+def _around(line: str, column: int) -> str:
+    start = max(0, column - 30)
+    return ("..." if start else "") + line[start : column + 30]
 
 
-def _shared(one: str, other: str) -> int:
+def _shared(before: str, other: str) -> int:
     """Length of the beginning that both have."""
-    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
+    return sum(
+        1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(before, other, strict=False))
+    )

@@ -110,7 +110,7 @@ class Reruns(Model):
     @property
     def compared(self) -> int:
         """Trainings that were repeated and say something about the results."""
-        return sum(one.outcome != "not compared" for one in self.trainings)
+        return sum(training.outcome != "not compared" for training in self.trainings)
 
 
 class AuditReport(Model):
@@ -134,7 +134,7 @@ class AuditReport(Model):
     @property
     def absent_data(self) -> list[str]:
         """Datasets whose raw data or arrays are not all here, so that nobody looked at them."""
-        data = [one.path for one in self.findings if one.kind == "to be restored"]
+        data = [finding.path for finding in self.findings if finding.kind == "to be restored"]
         return sorted({path.split("/")[2] for path in data if path.startswith("data/")})
 
     @property
@@ -180,7 +180,10 @@ def conclude(
     was asked to repeat trainings and repeated none has not done what its reader thinks it did.
     """
     unique = {finding.model_dump_json(): finding for finding in findings}.values()
-    ordered = sorted(unique, key=lambda one: (ORDER[one.level], one.path, one.kind, one.message))
+    ordered = sorted(
+        unique,
+        key=lambda finding: (ORDER[finding.level], finding.path, finding.kind, finding.message),
+    )
     levels = {finding.level for finding in ordered}
     failed, drifted = "failure" in levels, "drift" in levels
     verdict: Verdict

@@ -69,22 +69,22 @@ class Repetitions:
     @cached_property
     def possible(self) -> list[tuple[Job, Receipt]]:
         """Trainings that can be repeated here, in the order of the plan."""
-        found = []
+        trainings = []
         for job, receipt in self.tree.present:
             if job.rule == "train":
                 reason = self._obstacle(job, receipt)
                 if reason is None:
-                    found.append((job, receipt))
+                    trainings.append((job, receipt))
                 else:
                     self._reasons[reason].append(job.target)
-        return found
+        return trainings
 
     def check(self) -> Iterator[Finding]:
         """Repeat the sample; findings about what differs, and about what could not be repeated."""
         number = min(self.request.number, len(self.possible))
         places = random.Random(self.request.seed).sample(range(len(self.possible)), number)
-        for place in sorted(places):
-            yield from self._one(*self.possible[place])
+        for training in sorted(places):
+            yield from self._one(*self.possible[training])
         for reason, names in self._reasons.items():
             more = f", and {len(names) - NAMED} more" if len(names) > NAMED else ""
             yield self._note(
@@ -110,7 +110,7 @@ class Repetitions:
     def _obstacle(self, job: Job, receipt: Receipt) -> str | None:
         """Why a training cannot be repeated; None where it can."""
         changed, acceptance = self.tree.drift(job, receipt)
-        if changed and (acceptance is None or not all(one.acceptable for one in changed)):
+        if changed and (acceptance is None or not all(change.acceptable for change in changed)):
             return "they are stale, so today's code or settings give other numbers"
         if recorded_seconds(receipt) > self.request.most_seconds:
             return f"they took more than {self.request.most_seconds:g} s"
@@ -123,10 +123,10 @@ class Repetitions:
             if state != "holds":
                 return f"{_whose(link.path)} not here (iic restore)"
         for read in receipt.inputs:
-            found = self.tree.sha256(read.path)
-            if found is None:
+            sha256 = self.tree.sha256(read.path)
+            if sha256 is None:
                 return f"{_whose(read.path)} not here (iic restore)"
-            if found != read.sha256:
+            if sha256 != read.sha256:
                 return f"{_whose(read.path)} other than those which they were made from"
         return None
 
@@ -137,9 +137,9 @@ class Repetitions:
     def _one(self, job: Job, receipt: Receipt) -> Iterator[Finding]:
         recorded = recorded_seconds(receipt)
         log.info("repeating %s, which took %.0f s", job.name, recorded)
-        with workshop(self.tree.root) as place:
+        with workshop(self.tree.root) as folder:
             patience = max(LEAST_SECONDS, PATIENCE * recorded)
-            done = repeat(job, receipt, place, self.tree.root, patience)
+            done = repeat(job, receipt, folder, self.tree.root, patience)
             result = Rerun(
                 run=job.wildcards["run"],
                 seed=int(job.wildcards["seed"]),
@@ -159,8 +159,8 @@ class Repetitions:
                     str(job.receipt), f"{job.name} cannot be trained again: {done.error}"
                 )
             else:
-                again = read_record(place / job.receipt, Receipt)
-                different = list(compare(receipt, again, self.tree.root, place))
+                again = read_record(folder / job.receipt, Receipt)
+                different = list(compare(receipt, again, self.tree.root, folder))
                 other = differences_of_kind(receipt.environment, again.environment)
                 if not receipt.deterministic:
                     other.append("the training was not deterministic")
@@ -170,12 +170,12 @@ class Repetitions:
                         "differences": [f"{path}: {message}" for path, message in different],
                     }
                 )
-                scores = self._scores(job, place)
+                scores = self._scores(job, folder)
                 result, findings = self._judged(job, result, different, scores)
                 yield from findings
         self._trainings.append(result)
 
-    def _scores(self, job: Job, place: Path) -> tuple[Evaluation, Evaluation] | None:
+    def _scores(self, job: Job, folder: Path) -> tuple[Evaluation, Evaluation] | None:
         """Evaluation in the results and of the repetition; None where there is none to compare."""
         names = job.wildcards
         run = RunPaths(names["scale"], names["run"], int(names["seed"]))
@@ -183,7 +183,7 @@ class Repetitions:
         dataset = self.tree.plan.datasets[chosen.dataset]
         try:
             then = read_record(self.tree.root / run.evaluation, Evaluation)
-            now = evaluate_run(run, chosen.settings.evaluation, dataset, place)
+            now = evaluate_run(run, chosen.settings.evaluation, dataset, folder)
         except (RecordError, EvaluationError):
             return None  # said by the check of metrics
         return then, now
@@ -266,7 +266,7 @@ class Repetitions:
 
 def recorded_seconds(receipt: Receipt) -> float:
     """What a training took, in all its sessions."""
-    sessions = sum((one.end - one.start).total_seconds() for one in receipt.sessions)
+    sessions = sum((session.end - session.start).total_seconds() for session in receipt.sessions)
     return max(receipt.timing.seconds, sessions)
 
 

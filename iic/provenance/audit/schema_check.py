@@ -53,18 +53,18 @@ def unverified(tree: Tree) -> Iterator[Finding]:
     for path, jobs in users.items():
         dataset = Path(path).relative_to(paths.RAW).parts[0]
         raw = tree.receipt(str(paths.receipt_of(paths.raw_manifest(dataset))))
-        wrote = {one.path: one.sha256 for one in raw.outputs} if raw else {}
-        known = f"here it has sha256 {wrote[path]}" if path in wrote else "it is not here"
+        wrote = {output.path: output.sha256 for output in raw.outputs} if raw else {}
+        here = f"here it has sha256 {wrote[path]}" if path in wrote else "it is not here"
         entry = tree.plan.datasets.get(dataset)
         files = entry.raw_files if entry is not None else ()
-        reasons = [one.unverified for one in files if path.endswith(f"/{one.name}")]
+        reasons = [file.unverified for file in files if path.endswith(f"/{file.name}")]
         why = f" ({reasons[0]})" if reasons and reasons[0] else ""
         yield Finding(
             level="note",
             kind="unverified",
             path=path,
             message=f"nobody publishes a checksum of this file{why}, so it was taken as it first "
-            f"came; {known}; {len(jobs)} jobs stand on it",
+            f"came; {here}; {len(jobs)} jobs stand on it",
             remedy="compare its hash with that of others who have the file",
         )
 

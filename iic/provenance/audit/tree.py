@@ -38,13 +38,15 @@ class Tree:
     @cached_property
     def present(self) -> list[tuple[Job, Receipt]]:
         """Jobs of the plan with a readable receipt."""
-        found = ((job, self.receipt(str(job.receipt))) for job in self.jobs)
-        return [(job, receipt) for job, receipt in found if receipt is not None]
+        receipts = ((job, self.receipt(str(job.receipt))) for job in self.jobs)
+        return [(job, receipt) for job, receipt in receipts if receipt is not None]
 
     @cached_property
     def wrote(self) -> dict[str, str]:
         """Content, by hash, that a receipt of this scale vouches for -> its path."""
-        return {one.sha256: one.path for _, receipt in self.present for one in receipt.outputs}
+        return {
+            output.sha256: output.path for _, receipt in self.present for output in receipt.outputs
+        }
 
     @property
     def damaged(self) -> dict[str, str]:
@@ -75,7 +77,7 @@ class Tree:
     @property
     def hashed(self) -> int:
         """Number of files whose content was read."""
-        return sum(one is not None for one in self._hashes.values())
+        return sum(digest is not None for digest in self._hashes.values())
 
     def restorable(self, path: str) -> bool:
         """Whether the file is kept outside git, so that its absence says nothing.

@@ -53,7 +53,7 @@ def workshop(root: Path) -> Iterator[Path]:
     had_scratch = scratch.exists()
     try:
         scratch.mkdir(parents=True, exist_ok=True)
-        place = Path(tempfile.mkdtemp(prefix=PREFIX, dir=scratch))
+        folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=scratch))
     except OSError as error:
         raise IICError(
             f"{paths.SCRATCH}: no folder can be made there to repeat trainings in: {error.strerror}"
@@ -62,31 +62,31 @@ def workshop(root: Path) -> Iterator[Path]:
         for name in LINKED:
             source = root.resolve() / name
             if source.exists():
-                (place / name).symlink_to(source)
-        yield place
+                (folder / name).symlink_to(source)
+        yield folder
     finally:
         # links are removed, never followed
-        shutil.rmtree(place, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
         if not had_scratch:
             with contextlib.suppress(OSError):
                 scratch.rmdir()
 
 
-def repeat(job: Job, receipt: Receipt, place: Path, root: Path, most_seconds: float) -> Repeated:
+def repeat(job: Job, receipt: Receipt, folder: Path, root: Path, most_seconds: float) -> Repeated:
     """Train again inside a `workshop`.
 
     Args:
         job: A job of the rule ``train``.
         receipt: Its receipt, which says what it read.
-        place: The workshop.
+        folder: The workshop.
         root: Root of the clone.
         most_seconds: When to give up.
     """
-    above = [one.path for one in receipt.inputs] + [one.path for one in receipt.parents]
+    above = [read.path for read in receipt.inputs] + [parent.path for parent in receipt.parents]
     for path in above:
         # a base run's weights and receipt; data are there as a whole
         if path.startswith(f"{paths.RESULTS}/"):
-            link = place / path
+            link = folder / path
             link.parent.mkdir(parents=True, exist_ok=True)
             if not link.is_symlink():
                 link.symlink_to((root / path).resolve())
@@ -99,7 +99,7 @@ def repeat(job: Job, receipt: Receipt, place: Path, root: Path, most_seconds: fl
     try:
         done = subprocess.run(
             command,
-            cwd=place,
+            cwd=folder,
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

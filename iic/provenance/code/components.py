@@ -18,7 +18,7 @@ def components(edges: Mapping[T, Sequence[T]]) -> list[list[T]]:
     low: dict[T, int] = {}
     path: list[T] = []
     on_path: set[T] = set()
-    found: list[list[T]] = []
+    groups: list[list[T]] = []
     for start in edges:
         if start in index:
             continue
@@ -41,8 +41,8 @@ def components(edges: Mapping[T, Sequence[T]]) -> list[list[T]]:
                     group = path[start_of_group:]
                     del path[start_of_group:]
                     on_path.difference_update(group)
-                    found.append(group)
-    return found
+                    groups.append(group)
+    return groups
 
 
 def _enter(

@@ -90,10 +90,10 @@ class Code:
         labels = [hashes[key] for key in keys]
         # the classes of what is given have no order
         labels += sorted(hashes[key] for key in reached if _is_given(key))
-        whole = hashlib.sha256("\n".join(labels).encode()).hexdigest()
+        digest = hashlib.sha256("\n".join(labels).encode()).hexdigest()
         # a class that is given and used as well has the hash of the latter
         own = {qualified(key): self._own_hash(key) for key in sorted(reached, reverse=True)}
-        return Identity(whole, dict(sorted(own.items())))
+        return Identity(digest, dict(sorted(own.items())))
 
     def module(self, name: str) -> Module | None:
         """A module of the package; None where there is none.
@@ -119,8 +119,10 @@ class Code:
             else:
                 named = [part for part in own.annotations.parts if not isinstance(part, str)]
                 named += [base for base in own.bases if base is not None]
-                found = (part for one in named for part in self._names.resolve(key[0], one))
-                pending += [part for part in found if not isinstance(part, str)]
+                targets = (
+                    part for reference in named for part in self._names.resolve(key[0], reference)
+                )
+                pending += [part for part in targets if not isinstance(part, str)]
         return [(key[0], key[1] + GIVEN) for key in seen if self._names.class_of(key) is not None]
 
     def _reach(self, roots: list[Key]) -> dict[Key, Parts]:
@@ -240,10 +242,10 @@ class Code:
 
     def _texts(self, key: Key, own: Class | None) -> list[Text]:
         if own is None:
-            found = self._names.definition(key)
-            if isinstance(found, Class):
-                found = found.methods[key[1].partition(".")[2]]
-            return [found.text]
+            definition = self._names.definition(key)
+            if isinstance(definition, Class):
+                definition = definition.methods[key[1].partition(".")[2]]
+            return [definition.text]
         if _is_given(key):
             return [own.constants]
         return [own.text, own.annotations] if self._names.inherits(key, MODELS) else [own.text]

@@ -68,7 +68,7 @@ class Method(Piece):
         super().__init__(nodes, writer)
         self.special = name.startswith("_") and name.endswith("_")
         """Whether Python itself calls it, as ``__init__``, and ``_missing_`` of an enumeration."""
-        decorators = {one for node in nodes for one in _decorators(node)}
+        decorators = {decorator for node in nodes for decorator in _decorators(node)}
         self.decorated = not PLAIN.issuperset(decorators)
         """Whether a decorator may call it, as pydantic's do with validators."""
         self.validates = not VALIDATING.isdisjoint(decorators)
@@ -109,7 +109,7 @@ class Class(Piece):
     def annotations(self) -> Text:
         """Types of the attributes, from which pydantic builds objects."""
         declared = [node.annotation for node in self._rest if isinstance(node, ast.AnnAssign)]
-        return self._inside.text([unquoted(one) for one in declared])
+        return self._inside.text([unquoted(annotation) for annotation in declared])
 
     @cached_property
     def constants(self) -> Text:
@@ -204,28 +204,32 @@ def _defined(node: ast.stmt, bound: set[str], package: str) -> list[str]:
     so does ``@function.register`` before a definition.
     """
     if isinstance(node, (*FUNCTION, ast.ClassDef)):
-        registers = [one for one in map(_called, node.decorator_list) if not _is_name(one)]
+        registers = [
+            decorator for decorator in map(_called, node.decorator_list) if not _is_name(decorator)
+        ]
         return [node.name, *(name for name in map(_root, registers) if name and name in bound)]
     if isinstance(node, ast.If | ast.Try):
-        body = [one for one in ast.iter_child_nodes(node) if isinstance(one, ast.stmt)]
-        body += [one for handler in getattr(node, "handlers", []) for one in handler.body]
-        parts = [_defined(one, bound, package) for one in _plain(body)]
+        body = [child for child in ast.iter_child_nodes(node) if isinstance(child, ast.stmt)]
+        body += [
+            statement for handler in getattr(node, "handlers", []) for statement in handler.body
+        ]
+        parts = [_defined(statement, bound, package) for statement in _plain(body)]
         own = scopes.of_statements([node], package).names
         return list(dict.fromkeys([*own, *chain.from_iterable(parts)])) if all(parts) else []
     altered: list[ast.expr] = []
     if isinstance(node, ast.Assign | ast.Delete):
-        altered = [one for target in node.targets for one in _elements(target)]
+        altered = [element for target in node.targets for element in _elements(target)]
     elif isinstance(node, ast.AugAssign | ast.AnnAssign):
         altered = [node.target]
     elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
         altered = [node.value.func] if isinstance(node.value.func, ast.Attribute) else []
     if not altered:
         return []
-    names = [_root(one) for one in altered]
-    known = [name for name in names if name in bound and name is not None]
+    names = [_root(target) for target in altered]
+    here = [name for name in names if name in bound and name is not None]
     # names behind `:=`
-    inner = [name for name in scopes.of_statements([node], package).names if name not in known]
-    return [*known, *inner] if len(known) == len(names) else []
+    inner = [name for name in scopes.of_statements([node], package).names if name not in here]
+    return [*here, *inner] if len(here) == len(names) else []
 
 
 def _elements(target: ast.expr) -> Iterator[ast.expr]:
@@ -273,7 +277,9 @@ def _definition(name: str, nodes: list[ast.stmt], package: str) -> Piece:
 
 def _given(node: ast.AST) -> bool:
     """Whether it says nothing of an object but a value of its own, which is hashed elsewhere."""
-    if isinstance(node, ast.Assign) and [ast.unparse(one) for one in node.targets] == [CONFIG]:
+    if isinstance(node, ast.Assign) and [ast.unparse(target) for target in node.targets] == [
+        CONFIG
+    ]:
         return True
     return (
         isinstance(node, ast.AnnAssign)
@@ -293,5 +299,5 @@ def _base(node: ast.expr, package: str) -> Reference | None:
 
 def _decorators(node: ast.AST) -> Iterator[str]:
     assert isinstance(node, FUNCTION)
-    for one in map(_called, node.decorator_list):
-        yield getattr(one, "attr", getattr(one, "id", ""))
+    for decorator in map(_called, node.decorator_list):
+        yield getattr(decorator, "attr", getattr(decorator, "id", ""))

@@ -65,15 +65,15 @@ class Names:
         """
         parts = name.split(".")
         ends = (end for end in range(len(parts) - 1, 0, -1))
-        found = next((end for end in ends if self.module(".".join(parts[:end])) is not None), 0)
-        if not found:
+        length = next((end for end in ends if self.module(".".join(parts[:end])) is not None), 0)
+        if not length:
             raise CodeError(f"there is no {name!r} under {self._source}")
-        module = ".".join(parts[:found])
-        reference = Reference(None, parts[found], tuple(parts[found + 1 :]))
+        module = ".".join(parts[:length])
+        reference = Reference(None, parts[length], tuple(parts[length + 1 :]))
         target = self.resolve(module, reference)
         if len(target) == 1 and not isinstance(target[0], str):
             return target[0]
-        raise CodeError(f"there is no {name!r}: module {module} defines no {parts[found]!r}")
+        raise CodeError(f"there is no {name!r}: module {module} defines no {parts[length]!r}")
 
     def resolve(self, module: str, reference: Reference) -> tuple[str | Key, ...]:
         """A definition, or all those of a module, or a text; then the attributes left over."""
@@ -145,7 +145,10 @@ class Names:
             if first.startswith("__"):
                 return (_words(module.rpartition(".")[2], attributes),)
         keys = [(module, name) for name in sorted(own.definitions)]
-        return (*(one for key in keys for one in self._definition(key, ())), _words("", attributes))
+        return (
+            *(part for key in keys for part in self._definition(key, ())),
+            _words("", attributes),
+        )
 
     def _definition(self, key: Key, attributes: tuple[str, ...]) -> tuple[str | Key, ...]:
         left = (_words("", attributes),) if attributes else ()
@@ -156,8 +159,10 @@ class Names:
     def _skipped(self, key: Key) -> bool:
         module, name = key
         return any(
-            module == one or module.startswith(f"{one}.") or f"{module}.{name}" == one
-            for one in self._uncounted
+            module == uncounted
+            or module.startswith(f"{uncounted}.")
+            or f"{module}.{name}" == uncounted
+            for uncounted in self._uncounted
         )
 
     def definition(self, key: Key) -> Piece:
@@ -168,8 +173,8 @@ class Names:
 
     def class_of(self, key: Key) -> Class | None:
         """The class that a key stands for, given or not; None for anything else."""
-        found = None if "." in key[1] else self.definition(key)
-        return found if isinstance(found, Class) else None
+        definition = None if "." in key[1] else self.definition(key)
+        return definition if isinstance(definition, Class) else None
 
     def foreign_bases(self, key: Key) -> frozenset[str]:
         """Bases of a class, and of its bases, that lie outside the package or are computed."""

@@ -118,10 +118,10 @@ def forget() -> None:
 
 def _defines(module: str, name: str, source: Path | None) -> bool:
     try:
-        found = _code(source or SOURCE).module(module)
+        defined = _code(source or SOURCE).module(module)
     except UnreadableCode as error:
         raise CodeError(str(error)) from None
-    return found is not None and name in found.definitions
+    return defined is not None and name in defined.definitions
 
 
 def _display(roots: tuple[str, ...], methods: Iterable[str]) -> Identity:

@@ -77,25 +77,28 @@ def fingerprints_then(tree: Path, scale: str) -> dict[str, str]:
     return values
 
 
-def reason(whole: Plan, job: Job, then: dict[str, str], tree: Path, commit: str) -> str:
+def reason(plan: Plan, job: Job, then: dict[str, str], tree: Path, commit: str) -> str:
     """Why the receipt of `job` stands for today's code.
 
     Raises:
         NotTheSame: It does not.
     """
     receipt = read_record(job.receipt, Receipt)
-    stood = {receipt.fingerprint.value, *(one.fingerprint for one in receipt.acceptances)}
+    stood = {
+        receipt.fingerprint.value,
+        *(acceptance.fingerprint for acceptance in receipt.acceptances),
+    }
     value = then.get(job.name, "none")
     if value not in stood:
         raise NotTheSame(f"{job.name}: {commit} gives it {value[:12]}, which {job.receipt} is not")
-    run = whole.run(job.wildcards["run"])
-    base = whole.base_of(run)
+    run = plan.run(job.wildcards["run"])
+    base = plan.base_of(run)
     methods = [run.method] if base is None else [run.method, base.method]
     try:
-        before = training(methods, whole.datasets[run.dataset], tree).value or ""
+        before = training(methods, plan.datasets[run.dataset], tree).value or ""
     except CodeError as error:
         raise NotTheSame(f"{job.name}: at {commit} {error}") from None
-    now = train(whole.scale.name, run.id).identity or ""
+    now = train(plan.scale.name, run.id).identity or ""
     if before != now:
         raise NotTheSame(f"{job.name}: its code was {before[:12]} at {commit}, and is {now[:12]}")
     return (
@@ -114,10 +117,10 @@ def switch(commit: str, scales: list[str]) -> int:
     reasons: list[tuple[Job, str]] = []
     with checked_out(commit) as tree:
         for scale in scales:
-            whole, then = load_plan(scale), fingerprints_then(tree, scale)
-            trainings = [job for job in all_jobs(whole) if job.rule == "train"]
+            plan, then = load_plan(scale), fingerprints_then(tree, scale)
+            trainings = [job for job in all_jobs(plan) if job.rule == "train"]
             reasons += [
-                (job, reason(whole, job, then, tree, commit))
+                (job, reason(plan, job, then, tree, commit))
                 for job in trainings
                 if job.receipt.exists()
             ]

@@ -217,8 +217,12 @@ class Writer:
         self._write(node.body)
         if node.bases:
             # one that pydantic may build objects from; `Class` does so for those of a module
-            declared = (one.annotation for one in node.body if isinstance(one, ast.AnnAssign))
-            if types := [unquoted(one) for one in declared]:
+            declared = (
+                statement.annotation
+                for statement in node.body
+                if isinstance(statement, ast.AnnAssign)
+            )
+            if types := [unquoted(annotation) for annotation in declared]:
                 self._parts.append("annotations=")
                 self._write(types)
         self._scopes.pop()

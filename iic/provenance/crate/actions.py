@@ -109,12 +109,12 @@ class Actions:
         rule = receipt.rule
         for name, value in receipt.wildcards.items():
             yield self.parameters.value(rule, name, value, WILDCARDS.get(name, "Wildcard."))
-        known = {
+        values = {
             "precision": (receipt.precision, "Precision of the network's arithmetic."),
             "deterministic": (receipt.deterministic, "Whether only deterministic kernels ran."),
             "environment.threads": (receipt.environment.threads, "CPU threads of the job."),
         }
-        for name, (fact, description) in known.items():
+        for name, (fact, description) in values.items():
             if fact is not None:
                 yield self.parameters.value(rule, name, fact, description)
         if rule == "train":
@@ -143,6 +143,8 @@ class Actions:
         text += f"Command: {shlex.join(receipt.command)}"
         if len(receipt.sessions) > 1:
             text += f". Trained in {len(receipt.sessions)} sessions, resumed after interruptions"
-        for one in receipt.acceptances:
-            text += f". Kept across a change of code on {moment(one.at)}: {one.because}"
+        for acceptance in receipt.acceptances:
+            text += (
+                f". Kept across a change of code on {moment(acceptance.at)}: {acceptance.because}"
+            )
         return text

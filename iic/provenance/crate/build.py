@@ -76,7 +76,7 @@ def build(tree: Tree, failures: Sequence[Finding], artifacts: bool = False) -> G
     _code(tree, graph, files, parameters, tools, citation, receipts)
     outside = files.describe()
     parameters.describe()
-    whole = graph.add(
+    crate = graph.add(
         f"#workflow-run/{tree.scale}",
         "CreateAction",
         name=f"workflow at scale {tree.scale}",
@@ -105,7 +105,7 @@ def build(tree: Tree, failures: Sequence[Finding], artifacts: bool = False) -> G
         description=" ".join(statements),
         datePublished=newest(receipts).date().isoformat(),
         creativeWorkStatus="not verified" if failures else "verified",
-        mentions=references([whole, *done, *datasets]),
+        mentions=references([crate, *done, *datasets]),
         **citation.describe(graph),
     )
     return graph
@@ -151,20 +151,20 @@ def _statements(
     tree: Tree, receipts: Sequence[Receipt], failures: Sequence[Finding], outside: int
 ) -> list[str]:
     scale = tree.plan.scale
-    found = [
+    statements = [
         f"{scale.description} Machine: {scale.machine}.",
         f"{len(receipts)} of {len(tree.jobs)} jobs of the scale have a receipt here.",
     ]
     trained = [receipt for receipt in receipts if receipt.rule == "train"]
     stand_in = sum(receipt.stand_in for receipt in trained)
     if stand_in:
-        found.append(
+        statements.append(
             f"{stand_in} of {len(trained)} trainings ran on STAND-IN DATA, which this project "
             "makes in the place of the paper's datasets: their numbers say nothing about the paper."
         )
     if outside:
-        found.append(
+        statements.append(
             f"{outside} files are not in this crate (raw and prepared data, weights, "
             "probabilities): they are known by their hashes."
         )
-    return [*found, status_line(failures)]
+    return [*statements, status_line(failures)]

@@ -47,7 +47,7 @@ class Citation:
             "terms of their own, which stand with them.",
         )
         paper = self._need("preferred-citation")
-        authors = [_author(graph, one) for one in _list(paper, "authors")]
+        authors = [_author(graph, person) for person in _list(paper, "authors")]
         graph.add(
             "#paper",
             "ScholarlyArticle",
@@ -58,7 +58,7 @@ class Citation:
             or None,
             description=paper.get("collection-title"),
         )
-        own = [_author(graph, one, self.url) for one in _list(self._content, "authors")]
+        own = [_author(graph, person, self.url) for person in _list(self._content, "authors")]
         return {
             "license": references([f"{LICENCES}{licence}"]),
             "author": references(own),
@@ -72,10 +72,10 @@ class Citation:
 
 
 def _list(content: Any, key: str) -> list[Mapping[str, str]]:
-    found = content.get(key) if isinstance(content, Mapping) else None
-    if not isinstance(found, list) or not all(isinstance(one, Mapping) for one in found):
-        raise CrateError(f"{FILE}: {key}: {found!r} is no list of persons or entities")
-    return found
+    entries = content.get(key) if isinstance(content, Mapping) else None
+    if not isinstance(entries, list) or not all(isinstance(entry, Mapping) for entry in entries):
+        raise CrateError(f"{FILE}: {key}: {entries!r} is no list of persons or entities")
+    return entries
 
 
 def _author(graph: Graph, entry: Mapping[str, str], url: str | None = None) -> str:

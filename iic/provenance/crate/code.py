@@ -24,14 +24,14 @@ LEFT_OUT = ("__pycache__",)
 def code_files(root: Path) -> Iterator[str]:
     """Code, settings and lock file of a clone, in a fixed order; the main workflow is left out."""
     for name in (*CODE_PATHS, *BESIDE):
-        place = root / name
-        if place.is_dir():
-            for path in sorted(place.rglob("*")):
+        entry = root / name
+        if entry.is_dir():
+            for path in sorted(entry.rglob("*")):
                 parts = path.relative_to(root).parts
                 hidden = any(part.startswith(".") or part in LEFT_OUT for part in parts)
                 if path.is_file() and not hidden:
                     yield "/".join(parts)
-        elif place.is_file() and name != WORKFLOW:
+        elif entry.is_file() and name != WORKFLOW:
             yield name
 
 
@@ -48,22 +48,22 @@ def add_locks(files: Files, receipts: Iterable[Receipt]) -> list[str]:
     for receipt in receipts:
         if receipt.environment.lock != "absent":
             commits.setdefault(receipt.environment.lock, receipt.code.commit)
-    found = []
+    locks = []
     for digest, commit in commits.items():
         about: dict[str, Any] = {"conformsTo": reference(LOCK_FORMAT)}
-        place = f"locks/{digest}.lock"
+        entry = f"locks/{digest}.lock"
         if digest == files.tree.sha256(str(LOCK)):
-            found.append(files.refer(files.find(str(LOCK)), **about))
+            locks.append(files.refer(files.find(str(LOCK)), **about))
             continue
         content = _at(files.tree.root, commit)
         if content is not None and sha256_bytes(content) == digest:
             about["description"] = f"{LOCK} at commit {commit}; jobs in this crate ran with it."
-            found.append(files.make(place, content, **about))
+            locks.append(files.make(entry, content, **about))
             continue
         about["description"] = f"A {LOCK} that jobs in this crate ran with; not in this crate."
         about["contentSize"] = None
-        found.append(files.refer(FileRecord(path=place, sha256=digest, size=0), **about))
-    return found
+        locks.append(files.refer(FileRecord(path=entry, sha256=digest, size=0), **about))
+    return locks
 
 
 def _at(root: Path, commit: str | None) -> bytes | None:

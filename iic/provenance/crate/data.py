@@ -46,19 +46,19 @@ class Data:
         for receipt in receipts:
             checksums |= receipt.fingerprint.data
             records |= {record.path: record for record in (*receipt.inputs, *receipt.outputs)}
-        datasets, found = [], []
+        datasets, files = [], []
         for name, entry in self.catalogue.items():
             own = []
             for source in entry.files:
-                for known in source.members or (source,):
-                    path = f"{raw_folder(name)}/{known.name}"
+                for file in source.members or (source,):
+                    path = f"{raw_folder(name)}/{file.name}"
                     if path in checksums:
-                        about = self._about(name, entry, source, known, checksums[path])
-                        own.append(self._add(path, known, checksums[path], records, role, about))
+                        about = self._about(name, entry, source, file, checksums[path])
+                        own.append(self._add(path, file, checksums[path], records, role, about))
             if own:
                 datasets.append(self._dataset(name, entry, own))
-                found += own
-        return datasets, found
+                files += own
+        return datasets, files
 
     def _dataset(self, name: str, entry: Dataset, files: list[str]) -> str:
         said = STAND_IN if entry.stand_in else ""
@@ -77,7 +77,7 @@ class Data:
     def _add(
         self,
         path: str,
-        known: KnownFile,
+        file: KnownFile,
         checksum: str,
         records: dict[str, FileRecord],
         role: str,
@@ -86,7 +86,7 @@ class Data:
         """One raw file: by the record of the job that read or wrote it, or by its checksum."""
         record = records.get(path)
         if record is None and checksum != UNVERIFIED and not checksum.startswith("md5:"):
-            record = FileRecord(path=path, sha256=checksum, size=known.size)
+            record = FileRecord(path=path, sha256=checksum, size=file.size)
         if record is not None:
             return self.files.refer(record, role, **about)
         return self.graph.add(
@@ -94,13 +94,13 @@ class Data:
             "File",
             name=path,
             encodingFormat=encoding(path),
-            contentSize=str(known.size) if known.size else None,
+            contentSize=str(file.size) if file.size else None,
             exampleOfWork=reference(role),
             **about,
         )
 
     def _about(
-        self, name: str, entry: Dataset, source: SourceFile, known: KnownFile, checksum: str
+        self, name: str, entry: Dataset, source: SourceFile, file: KnownFile, checksum: str
     ) -> dict[str, Any]:
         """Source and licence; the addresses only where the catalogue still means these bytes."""
         origin: dict[str, Any] = {}
@@ -108,7 +108,7 @@ class Data:
             said = f"Written by {entry.generator} of this project, the same bytes everywhere."
         elif source.embedded is not None:
             said = f"The Python package {source.embedded.package} carries it."
-        elif known.checksum != checksum:
+        elif file.checksum != checksum:
             said = "The catalogue of this clone names another content for it."
         elif source.members:
             said = f"To be had inside {source.name}."
@@ -119,8 +119,8 @@ class Data:
             said = "To be had from its addresses."
             if addresses is None:
                 said = "It lies only where the results were made."
-        if known.unverified:
-            said += f" Nobody publishes a checksum of it: {known.unverified}"
+        if file.unverified:
+            said += f" Nobody publishes a checksum of it: {file.unverified}"
         return {
             "description": f"Raw data, not in this crate. {said}",
             "license": entry.licence,
@@ -145,5 +145,5 @@ class Data:
 
 def _addresses(entry: Dataset, source: SourceFile) -> str | list[str] | None:
     mirrors = source.mirrors or entry.mirrors
-    found = [f"{mirror}{source.name}" for mirror in mirrors if "://" in mirror]
-    return found[0] if len(found) == 1 else found or None
+    addresses = [f"{mirror}{source.name}" for mirror in mirrors if "://" in mirror]
+    return addresses[0] if len(addresses) == 1 else addresses or None

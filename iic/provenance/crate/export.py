@@ -38,14 +38,14 @@ def scale_of(folder: Path) -> str:
         CrateError: It is no folder right below ``results/``.
     """
     # as written, links not followed: results/ may well be a link to a large disk
-    place = Path(os.path.abspath(folder))
-    if place.parent != Path(os.path.abspath(RESULTS)):
+    path = Path(os.path.abspath(folder))
+    if path.parent != Path(os.path.abspath(RESULTS)):
         raise CrateError(
             f"{folder}: is no folder of results; allowed: results/<scale>, e.g. results/mini"
         )
-    scale = place.name
+    scale = path.name
     load_plan(scale)  # before the folder: a name that is misspelt gets its suggestion
-    if not place.is_dir():
+    if not path.is_dir():
         raise CrateError(
             f"{folder}: no such folder; run the workflow (iic run --scale {scale} all) or iic "
             "restore first"
@@ -82,30 +82,30 @@ def export(
             be written. Nothing is left half-written.
         SettingsError: There is no such scale, or the settings are wrong.
     """
-    whole = load_plan(scale_of(folder))
-    place = default_place(whole.scale.name, zipped) if out is None else out
-    if Path(os.path.abspath(place)).is_relative_to(Path.cwd()):
-        first = Path(os.path.abspath(place)).relative_to(Path.cwd()).parts[:1]
+    plan = load_plan(scale_of(folder))
+    target = default_place(plan.scale.name, zipped) if out is None else out
+    if Path(os.path.abspath(target)).is_relative_to(Path.cwd()):
+        first = Path(os.path.abspath(target)).relative_to(Path.cwd()).parts[:1]
         if not first or first[0] in KEPT:
             raise CrateError(
-                f"{place}: a crate does not go there, where other files of the clone are kept; "
-                f"allowed: any other place, e.g. {default_place(whole.scale.name, zipped)}"
+                f"{target}: a crate does not go there, where other files of the clone are kept; "
+                f"allowed: any other place, e.g. {default_place(plan.scale.name, zipped)}"
             )
-    check_place(place, zipped, force)
-    failures = verify(whole)
+    check_place(target, zipped, force)
+    failures = verify(plan)
     if failures and not unverified:
-        raise CrateError(_refusal(folder, whole, failures))
-    tree = Tree(whole)
+        raise CrateError(_refusal(folder, plan, failures))
+    tree = Tree(plan)
     graph = build(tree, failures, artifacts)
     if zipped:
-        write_zip(graph, place, newest([receipt for _, receipt in tree.present]))
+        write_zip(graph, target, newest([receipt for _, receipt in tree.present]))
     else:
-        write_folder(graph, place)
-    return Exported(place, len(tree.present), len(failures))
+        write_folder(graph, target)
+    return Exported(target, len(tree.present), len(failures))
 
 
-def _refusal(folder: Path, whole: Plan, failures: list[Finding]) -> str:
-    named = [f"  {one.kind}: {one.path}: {one.message}" for one in failures[:NAMED]]
+def _refusal(folder: Path, plan: Plan, failures: list[Finding]) -> str:
+    named = [f"  {failure.kind}: {failure.path}: {failure.message}" for failure in failures[:NAMED]]
     more = len(failures) - len(named)
     return "\n".join(
         [
@@ -113,7 +113,7 @@ def _refusal(folder: Path, whole: Plan, failures: list[Finding]) -> str:
             "exported",
             *named,
             *([f"  and {more} more"] if more else []),
-            f"  -> iic audit --scale {whole.scale.name} names all and what to do; --unverified "
+            f"  -> iic audit --scale {plan.scale.name} names all and what to do; --unverified "
             "exports them all the same, and the crate says so",
         ]
     )

@@ -147,8 +147,8 @@ class Files:
         if self._goes_in(record.path) and self.tree.sha256(record.path) == record.sha256:
             return record.path
         identifier = f"{OUTSIDE}{record.path}"
-        known = self._records.get(identifier)
-        if known is not None and known.sha256 != record.sha256:
+        earlier = self._records.get(identifier)
+        if earlier is not None and earlier.sha256 != record.sha256:
             # an older content of the same path, which only results that do not verify can have
             identifier = f"{identifier}/{record.sha256}"
         return identifier

@@ -34,8 +34,8 @@ def reference(identifier: str) -> Reference:
 
 def references(identifiers: Iterable[str]) -> Any:
     """One reference, or several in their order without repetition; None where there are none."""
-    found = [reference(one) for one in dict.fromkeys(identifiers)]
-    return found[0] if len(found) == 1 else found or None
+    listed = [reference(identifier) for identifier in dict.fromkeys(identifiers)]
+    return listed[0] if len(listed) == 1 else listed or None
 
 
 class Graph:

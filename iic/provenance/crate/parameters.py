@@ -74,9 +74,9 @@ class Parameters:
 
     def describe(self) -> None:
         """Add all parameters to the crate."""
-        for identifier, found in self._types.items():
-            kind = next(iter(found)) if len(found) == 1 else MIXED
-            if found == {"Integer", "Float"}:
+        for identifier, types in self._types.items():
+            kind = next(iter(types)) if len(types) == 1 else MIXED
+            if types == {"Integer", "Float"}:
                 kind = "Number"
             self.graph.add(
                 identifier,

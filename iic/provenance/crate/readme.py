@@ -30,11 +30,12 @@ def readme(title: str, statements: Sequence[str], failures: Sequence[Finding]) -
         statements: One paragraph each.
         failures: What did not verify; named, the first of them.
     """
-    lines = [f"# {title}", "", *(line for one in statements for line in (one, ""))]
+    lines = [f"# {title}", "", *(line for statement in statements for line in (statement, ""))]
     if failures:
         lines += ["## What did not verify", ""]
         lines += [
-            f"- {one.kind}: {one.path}: {' '.join(one.message.split())}" for one in failures[:SHOWN]
+            f"- {failure.kind}: {failure.path}: {' '.join(failure.message.split())}"
+            for failure in failures[:SHOWN]
         ]
         if len(failures) > SHOWN:
             lines.append(f"- and {len(failures) - SHOWN} more")

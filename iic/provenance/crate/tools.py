@@ -96,10 +96,10 @@ class Tools:
         """
         for identifier, receipt in self._tools.items():
             self._tool(identifier, receipt)
-        order = [*STEPS, *sorted({one.rule for one in self._tools.values()} - set(STEPS))]
+        order = [*STEPS, *sorted({tool.rule for tool in self._tools.values()} - set(STEPS))]
         steps = []
         for rule in order:
-            tools = [key for key, one in self._tools.items() if one.rule == rule]
+            tools = [key for key, tool in self._tools.items() if tool.rule == rule]
             if tools:
                 steps.append(self.step(rule))
                 self.graph.add(

@@ -84,11 +84,11 @@ def write_zip(graph: Graph, out: Path, at: datetime) -> None:
 @contextmanager
 def _staged(graph: Graph, out: Path) -> Iterator[Path]:
     """The crate in a temporary folder beside `out`, which is gone at the end."""
-    place: Path | None = None
+    file: Path | None = None
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        place = Path(tempfile.mkdtemp(".part", f".{out.name}.", out.parent))
-        folder = place / "crate"
+        file = Path(tempfile.mkdtemp(".part", f".{out.name}.", out.parent))
+        folder = file / "crate"
         with warnings.catch_warnings():
             # the library only warns of a file that it cannot put in
             warnings.filterwarnings("error", message="No source", category=UserWarning)
@@ -99,8 +99,8 @@ def _staged(graph: Graph, out: Path) -> Iterator[Path]:
             f"{out}: cannot be written: {error.strerror or error}; nothing was left half-written"
         ) from error
     finally:
-        if place is not None:
-            shutil.rmtree(place, ignore_errors=True)
+        if file is not None:
+            shutil.rmtree(file, ignore_errors=True)
 
 
 def _is_crate_zip(path: Path) -> bool:

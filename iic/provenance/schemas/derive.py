@@ -40,10 +40,10 @@ def of_models(models: Sequence[type[BaseModel]]) -> tuple[list[Schema], Schema]:
     Returns:
         One ``{"$ref": ...}`` a model, and the definitions by name.
     """
-    found, whole = models_json_schema([(model, "validation") for model in models])
-    references = [dict(found[model, "validation"]) for model in models]
+    references_by_model, schemas = models_json_schema([(model, "validation") for model in models])
+    references = [dict(references_by_model[model, "validation"]) for model in models]
     definitions: Schema = {
-        name: tidy(one, named=True) for name, one in whole.get("$defs", {}).items()
+        name: tidy(definition, named=True) for name, definition in schemas.get("$defs", {}).items()
     }
     return references, definitions
 
@@ -71,14 +71,14 @@ def csv_columns(model: type[BaseModel]) -> dict[str, Schema]:
     """The columns of a csv whose lines are a `model`; numbers are digits, None is empty."""
     schema = of_model(model)
     columns = {}
-    for name, one in schema["properties"].items():
-        choices = one.get("anyOf", [one])
+    for name, column_schema in schema["properties"].items():
+        choices = column_schema.get("anyOf", [column_schema])
         # a decimal number may be given as a number or as its text
         number = {"type": "number"} in choices
         texts = [_as_text(choice) for choice in choices if not (number and _is_text(choice))]
         column = texts[0] if len(texts) == 1 else {"anyOf": texts}
-        if "description" in one:
-            column["description"] = one["description"]
+        if "description" in column_schema:
+            column["description"] = column_schema["description"]
         columns[name] = column
     return columns
 
@@ -93,7 +93,9 @@ def _as_text(schema: Schema) -> Schema:
         return {"const": ""}
     if kind in ("integer", "number"):
         return {"type": "string", "pattern": WHOLE_NUMBER if kind == "integer" else DECIMAL}
-    kept = {key: one for key, one in schema.items() if key in ("type", "enum", "const", "pattern")}
+    kept = {
+        key: value for key, value in schema.items() if key in ("type", "enum", "const", "pattern")
+    }
     # a text that may be empty is the other choice, if it is one
     return kept if len(kept) > 1 else {**kept, "minLength": 1}
 
@@ -106,15 +108,15 @@ def tidy(schema: Schema, named: bool = False) -> Schema:
         named: Whether it keeps its title, as models do.
     """
 
-    def change(one: Schema) -> Schema:
-        if one.get("type") != "object" or "properties" not in one:
-            one.pop("title", None)
-        if isinstance(text := one.get("description"), str):
+    def change(node: Schema) -> Schema:
+        if node.get("type") != "object" or "properties" not in node:
+            node.pop("title", None)
+        if isinstance(text := node.get("description"), str):
             paragraphs = re.split(r"\n\s*\n", text)
-            one["description"] = "\n\n".join(" ".join(part.split()) for part in paragraphs)
-        if "patternProperties" in one:
-            one.setdefault("additionalProperties", False)
-        return one
+            node["description"] = "\n\n".join(" ".join(part.split()) for part in paragraphs)
+        if "patternProperties" in node:
+            node.setdefault("additionalProperties", False)
+        return node
 
     title = schema.get("title")
     result = walked(schema, change)
@@ -124,13 +126,13 @@ def tidy(schema: Schema, named: bool = False) -> Schema:
 def partial(schema: Schema) -> Schema:
     """A copy for files that give a part of the settings: nothing is required, at any depth."""
 
-    def change(one: Schema) -> Schema:
-        one.pop("required", None)
-        one.pop("discriminator", None)
-        if "oneOf" in one:
+    def change(node: Schema) -> Schema:
+        node.pop("required", None)
+        node.pop("discriminator", None)
+        if "oneOf" in node:
             # without the key that tells them apart, a part may fit several
-            one["anyOf"] = one.pop("oneOf")
-        return one
+            node["anyOf"] = node.pop("oneOf")
+        return node
 
     return walked(schema, change)
 
@@ -139,28 +141,28 @@ def union(schemas: Iterable[Schema]) -> Schema:
     """An object that has the keys of any of `schemas`, each as one of those that have it."""
     keys: dict[str, list[Schema]] = {}
     for schema in schemas:
-        for name, one in schema["properties"].items():
-            known = keys.setdefault(name, [])
-            if all(_meaning(one) != _meaning(other) for other in known):
-                known.append(one)
+        for name, property_schema in schema["properties"].items():
+            choices = keys.setdefault(name, [])
+            if all(_meaning(property_schema) != _meaning(other) for other in choices):
+                choices.append(property_schema)
     properties = {
-        name: found[0] if len(found) == 1 else {"anyOf": found}
-        for name, found in sorted(keys.items())
+        name: alternatives[0] if len(alternatives) == 1 else {"anyOf": alternatives}
+        for name, alternatives in sorted(keys.items())
     }
     return {"type": "object", "properties": properties, "additionalProperties": False}
 
 
 def reachable(references: Iterable[Schema], definitions: Schema) -> set[str]:
     """Names of the definitions that schemas refer to, directly or through others."""
-    found: set[str] = set()
+    names: set[str] = set()
     pending = [*references]
     while pending:
         text = str(pending.pop())
         for name in re.findall(r"#/\$defs/(\w+)", text):
-            if name not in found:
-                found.add(name)
+            if name not in names:
+                names.add(name)
                 pending.append(definitions[name])
-    return found
+    return names
 
 
 def walked(schema: Schema, change: Callable[[Schema], Schema]) -> Schema:
@@ -168,13 +170,13 @@ def walked(schema: Schema, change: Callable[[Schema], Schema]) -> Schema:
     result = copy.deepcopy(schema)
     for keyword in NAMED:
         if keyword in result:
-            result[keyword] = {name: _inner(one, change) for name, one in result[keyword].items()}
+            result[keyword] = {name: _inner(part, change) for name, part in result[keyword].items()}
     for keyword in NESTED:
         if keyword in result:
             result[keyword] = _inner(result[keyword], change)
     for keyword in LISTED:
         if keyword in result:
-            result[keyword] = [_inner(one, change) for one in result[keyword]]
+            result[keyword] = [_inner(part, change) for part in result[keyword]]
     return change(result)
 
 
@@ -184,4 +186,4 @@ def _inner(schema: Any, change: Callable[[Schema], Schema]) -> Any:
 
 def _meaning(schema: Schema) -> Schema:
     """What a schema allows, whatever it says about that."""
-    return {key: one for key, one in schema.items() if key not in ("description", "default")}
+    return {key: value for key, value in schema.items() if key not in ("description", "default")}

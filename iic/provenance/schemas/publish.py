@@ -100,7 +100,7 @@ def table_row_schema() -> Schema:
 
 def published() -> list[Published]:
     """All schemas: settings first, then records."""
-    found = [
+    schemas = [
         Published("scale", "params/scales/*.yaml", "what a scale covers and changes",
                   settings.scale_schema),
         Published("experiments", "params/experiments/*.yaml", "the rows and columns of a table",
@@ -120,7 +120,7 @@ def published() -> list[Published]:
         Published("published_tolerances", "params/published/tolerances.csv",
                   "one line: tolerance of the verdict on a dataset", settings.tolerances_schema),
     ]  # fmt: skip
-    found += [
+    schemas += [
         Published("receipt", "run.json, *.run.json", "what a job read, did and wrote",
                   receipt_schema),
         Published("evaluation", "evaluation.json", "the scores of a run",
@@ -140,7 +140,7 @@ def published() -> list[Published]:
         Published("status", "`iic status --json`", "what is done and left",
                   partial(of_output, ScaleStatus)),
     ]  # fmt: skip
-    return found
+    return schemas
 
 
 def of_methods() -> list[Published]:
@@ -168,20 +168,20 @@ def write_all(folder: Path) -> list[Path]:
 def texts() -> dict[Path, str]:
     """Path and content of every published file, the index included."""
     every = published()
-    files = {one.path: dump_json({"$schema": DIALECT, **one.build()}) for one in every}
+    files = {schema.path: dump_json({"$schema": DIALECT, **schema.build()}) for schema in every}
     return {**files, INDEX: _index(every)}
 
 
 def differing(root: Path = Path()) -> list[Path]:
     """Published files that are not what the models give: edited, missing, or of no model."""
-    wanted = texts()
+    contents = texts()
     there = {path.relative_to(root) for path in (root / FOLDER).glob(f"*{SUFFIX}")}
     return sorted(
         path
-        for path in {*wanted, *there}
-        if path not in wanted
+        for path in {*contents, *there}
+        if path not in contents
         or not (root / path).is_file()
-        or (root / path).read_text(encoding="utf-8") != wanted[path]
+        or (root / path).read_text(encoding="utf-8") != contents[path]
     )
 
 
@@ -194,16 +194,19 @@ def publish(root: Path = Path()) -> list[Path]:
     Raises:
         RecordError: A file cannot be written.
     """
-    wanted = texts()
+    contents = texts()
     changed = differing(root)
     for path in changed:
-        if path in wanted:
-            write_text(root / path, wanted[path])
+        if path in contents:
+            write_text(root / path, contents[path])
         else:
             (root / path).unlink()
     return changed
 
 
 def _index(every: list[Published]) -> str:
-    lines = [f"| [{one.name}]({one.path.name}) | {one.files} | {one.what} |" for one in every]
+    lines = [
+        f"| [{schema.name}]({schema.path.name}) | {schema.files} | {schema.what} |"
+        for schema in every
+    ]
     return INTRODUCTION + "\n".join(lines) + "\n"

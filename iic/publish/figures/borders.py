@@ -70,9 +70,9 @@ def draw(plan: Plan, name: str, root: Path) -> Drawn:
     sheet.heading(f"Source image {sources[0].name}, {tiles}", stand_in=stand_in)
     for position, (segmentation, source) in enumerate(zip(every, sources, strict=True)):
         y = HEADING + position * pitch
-        _row(sheet, plan, segmentation, source, Box(MARGIN, y, width, side), whole=position == 0)
+        _row(sheet, plan, segmentation, source, Box(MARGIN, y, width, side), uncut=position == 0)
     draw_keys(sheet, keys, MARGIN, HEADING + len(every) * pitch, width)
-    series = [one for segmentation in every for one in segmentation.series]
+    series = [entry for segmentation in every for entry in segmentation.series]
     return Drawn(sheet.figure, Sources(scale=plan.scale.name, name=name, series=series))
 
 
@@ -133,7 +133,7 @@ def certainty(z: NDArray[np.float16]) -> NDArray[np.uint8]:
 
 
 def _row(
-    sheet: Sheet, plan: Plan, segmentation: Segmentation, source: Source, box: Box, *, whole: bool
+    sheet: Sheet, plan: Plan, segmentation: Segmentation, source: Source, box: Box, *, uncut: bool
 ) -> None:
     """One run; the first column shows the whole image, or the enlarged part of it."""
     side, top = box.height, box.y + TITLE
@@ -152,9 +152,9 @@ def _row(
     prediction = {
         row: paint(segmentation.prediction(row, masked=False), colours) for row in source.rows
     }
-    pictures = [segmentation.picture(row)[:3] for row in (source.rows if whole else near)]
+    pictures = [segmentation.picture(row)[:3] for row in (source.rows if uncut else near)]
     panels = (
-        ("image" if whole else "image, enlarged", pictures, False),
+        ("image" if uncut else "image, enlarged", pictures, False),
         ("prediction", list(prediction.values()), True),
         ("prediction, enlarged", [prediction[row] for row in near], True),
         (

@@ -56,16 +56,16 @@ def chosen(evaluation: Evaluation, paths: RunPaths) -> Chosen:
     return Chosen(selection.sub_head, len(heads), mapping, scores.acc, scores)
 
 
-def check_accuracy(found: float, of: Chosen, paths: RunPaths) -> None:
+def check_accuracy(accuracy: float, of: Chosen, paths: RunPaths) -> None:
     """Whether the assignments have the accuracy that the evaluation says.
 
     Raises:
-        FigureError: They have another, in percent: `found`.
+        FigureError: They have another, in percent: `accuracy`.
     """
-    if abs(found - of.accuracy) > TOLERANCE:
+    if abs(accuracy - of.accuracy) > TOLERANCE:
         raise FigureError(
             f"{paths.evaluation}: checkpoints.last.sub_heads.{of.head}.acc: {of.accuracy:.2f}, but "
-            f"with its mapping {paths.assignments} has {found:.2f}{evaluate_again(paths)}"
+            f"with its mapping {paths.assignments} has {accuracy:.2f}{evaluate_again(paths)}"
         )
 
 

@@ -97,7 +97,7 @@ def draw(plan: Plan, name: str, root: Path) -> Drawn:
         theirs = read_learning_curves(root / LOGS).get(run.id, []) if own else []
         segmented = plan.datasets[run.dataset].maps is not None
         what = "pixel accuracy (%)" if segmented else "accuracy (%)"
-        _accuracies(right, seeds, near, [one for one in theirs if one.epoch <= end])
+        _accuracies(right, seeds, near, [row for row in theirs if row.epoch <= end])
         _frame(right, what, epoch)
         for axes in (left, right):
             axes.set_xlim(-0.03 * end, 1.03 * end)
@@ -113,8 +113,11 @@ def _as_long(plan: Plan, run: Run) -> bool:
     """Whether an epoch has the batches and passes that the paper's has, so that epochs compare."""
     defined = plan.definitions.get(f"{run.paper_dataset}/{run.name}")
     mine, theirs = (
-        [getattr(one, name, None) for name in ("pairs", "head_a", "head_b", "heads_per_epoch")]
-        for one in (run.settings, None if defined is None else defined.settings)
+        [
+            getattr(definition, name, None)
+            for name in ("pairs", "head_a", "head_b", "heads_per_epoch")
+        ]
+        for definition in (run.settings, None if defined is None else defined.settings)
     )
     return defined is None or mine == theirs
 
@@ -173,7 +176,7 @@ def _passes(epoch: dict[str, Any], head: str) -> list[float]:
     if not epoch.get("loss"):
         return []
     pairs = zip(epoch["head"], epoch["loss"], strict=True)
-    return [loss for one, loss in pairs if one == head and loss is not None]
+    return [loss for other, loss in pairs if other == head and loss is not None]
 
 
 def _accuracies(
@@ -190,7 +193,7 @@ def _accuracies(
         means = [*map(statistics.fmean, heads)]
         # what lies at an end of the scale is drawn whole
         (line,) = axes.plot(x, means, color=paint, marker=_marker(len(x)), ms=3, clip_on=False)
-        several = several or any(len(one) > 1 for one in heads)
+        several = several or any(len(scores) > 1 for scores in heads)
         line.set_label(f"seed {curve.seed}")
         handles.append(line)
     if several:
@@ -200,8 +203,8 @@ def _accuracies(
         line.set_label(f"{level.run.name}, {level.accuracy:.1f} %")
         handles.append(line)
     if logged:
-        epochs = [one.epoch for one in logged]
-        best, mean = [one.best for one in logged], [one.mean for one in logged]
+        epochs = [entry.epoch for entry in logged]
+        best, mean = [entry.best for entry in logged], [entry.mean for entry in logged]
         kinds = [(best, "^", ", best sub-head"), (mean, "o", ", mean sub-head")]
         # a single sub-head is best and mean
         for values, marker, what in kinds if best != mean else [(mean, "o", "")]:

@@ -51,12 +51,12 @@ def draw(plan: Plan, name: str, root: Path) -> Drawn:
     for label, title in enumerate(titles):
         middle = MARGIN + (label + 0.5) * column
         x = middle - side / 2
-        for place, line in enumerate(reversed(title)):
-            y = top - 0.05 - place * LINE
+        for number, line in enumerate(reversed(title)):
+            y = top - 0.05 - number * LINE
             sheet.text(middle, y, line, width=column - 0.03, size=7, weight="bold", ha="center")
         right, wrong = chosen(predictions, label)
-        for place, row in enumerate(right):
-            _example(sheet, predictions, row, x, top + place * pitch, side)
+        for number, row in enumerate(right):
+            _example(sheet, predictions, row, x, top + number * pitch, side)
         for row in wrong:
             y = failures + FAILURES
             _example(sheet, predictions, row, x, y, side)

@@ -186,7 +186,7 @@ def _check_clusters(segmentation: Segmentation, counts: Counts, paths: RunPaths)
         z = segmentation.probabilities[row, :, :rows, :columns]
         top = z == z.max(axis=0)
         alone = top & (top.sum(axis=0) == 1)
-        least, most = (_meetings(one, truth, expected.shape[1]) for one in (alone, top))
+        least, most = (_meetings(clusters, truth, expected.shape[1]) for clusters in (alone, top))
         if (expected < least).any() or (expected > most).any():
             raise FigureError(
                 f"{paths.probabilities}: image {segmentation.indices[row]} "
@@ -201,7 +201,9 @@ def _meetings(clusters: NDArray[np.bool_], truth: ClassMap, classes: int) -> Int
     """How many pixels of each class each cluster has, (k, classes), from (k, height, width)."""
     there = truth != MASKED
     labels = truth[there]
-    return np.stack([np.bincount(labels[one[there]], minlength=classes) for one in clusters])
+    return np.stack(
+        [np.bincount(labels[cluster[there]], minlength=classes) for cluster in clusters]
+    )
 
 
 def _series(paths: RunPaths, root: Path, head: int) -> list[Series]:

@@ -85,7 +85,7 @@ def draw(plan: Plan, name: str, root: Path) -> Drawn:
     runs = [_measured(name, run, root) for run in plan.figure_runs(definition)]
     if not runs:
         raise no_run(plan, name)
-    stand_in = any(plan.datasets[one.run.dataset].stand_in for one in runs)
+    stand_in = any(plan.datasets[measured.run.dataset].stand_in for measured in runs)
     panels = {
         "left": _by_clusters(definition, runs),
         "centre": _by_dataset(definition, runs),
@@ -126,20 +126,20 @@ def percent(run: Run, name: str) -> float:
     Raises:
         FigureError: The name does not say it.
     """
-    found = SHARE.search(run.id)
-    if found is None:
+    match = SHARE.search(run.id)
+    if match is None:
         raise FigureError(
             f"params/figures.yaml: figures.{name}.runs: {run.id} does not say its k\n"
             "  remedy: name runs whose variant is pct<percent of the largest k>, e.g. pct12_5"
         )
-    return float(found[1].replace("_", "."))
+    return float(match[1].replace("_", "."))
 
 
 def _measured(name: str, run: Run, root: Path) -> _Measured:
     share = percent(run, name)
     places = [RunPaths(run.scale, run.id, seed) for seed in run.seeds]
-    evaluations = [read_record(root / place.evaluation, Evaluation) for place in places]
-    sources = [evaluation_source(place, root) for place in places]
+    evaluations = [read_record(root / run_paths.evaluation, Evaluation) for run_paths in places]
+    sources = [evaluation_source(run_paths, root) for run_paths in places]
     return _Measured(run, share, evaluations, sources)
 
 
@@ -151,7 +151,7 @@ def _of_first_dataset(definition: Definition, runs: Iterable[_Measured]) -> list
 
 def _by_clusters(definition: Definition, runs: Iterable[_Measured]) -> list[Curve]:
     """One curve for each k on the first dataset."""
-    chosen = sorted(_of_first_dataset(definition, runs), key=lambda one: -one.percent)
+    chosen = sorted(_of_first_dataset(definition, runs), key=lambda measured: -measured.percent)
     return [
         _curve(
             f"{measured.percent:g} %, k = {measured.evaluations[0].k_clusters}",
@@ -201,18 +201,21 @@ def _curve(name: str, position: int, points: list[Point], runs: list[_Measured])
 
 def _fractions(measured: _Measured) -> list[Point]:
     """Accuracy by share of labels, from the least labels on."""
-    asked = [tuple(one.fraction for one in found.fractions) for found in measured.evaluations]
+    asked = [
+        tuple(scores.fraction for scores in evaluation.fractions)
+        for evaluation in measured.evaluations
+    ]
     if not all(asked) or len(set(asked)) > 1:
         raise FigureError(
             f"{RunPaths(measured.run.scale, measured.run.id, measured.run.seeds[0]).evaluation}: "
-            f"fractions: {' and '.join(str(list(one)) for one in dict.fromkeys(asked))}; the same "
-            "shares of the labels are needed of every seed\n"
+            f"fractions: {' and '.join(str(list(shares)) for shares in dict.fromkeys(asked))}; the "
+            "same shares of the labels are needed of every seed\n"
             "  remedy: give evaluation.label_fractions of the run, then `iic evaluate --dataset "
             f"{measured.run.dataset} --scale {measured.run.scale}`"
         )
     return [
-        _point(100 * fraction, measured, partial(_of_fraction, place))
-        for place, fraction in sorted(enumerate(asked[0]), key=lambda one: one[1])
+        _point(100 * fraction, measured, partial(_of_fraction, index))
+        for index, fraction in sorted(enumerate(asked[0]), key=lambda entry: entry[1])
     ]
 
 
@@ -221,24 +224,24 @@ def _accuracy(evaluation: Evaluation) -> tuple[float, float] | None:
     return None if selection is None or selection.acc is None else (selection.acc, 0.0)
 
 
-def _of_fraction(place: int, evaluation: Evaluation) -> tuple[float, float] | None:
-    selection = evaluation.fractions[place].selections[SELECTION]
+def _of_fraction(index: int, evaluation: Evaluation) -> tuple[float, float] | None:
+    selection = evaluation.fractions[index].selections[SELECTION]
     return None if selection is None else (selection.acc, selection.acc_std or 0.0)
 
 
 def _point(
     x: float, measured: _Measured, score: Callable[[Evaluation], tuple[float, float] | None]
 ) -> Point:
-    found = [score(evaluation) for evaluation in measured.evaluations]
-    known = [one for one in found if one is not None]
-    if len(known) < len(found):
+    scores = [score(evaluation) for evaluation in measured.evaluations]
+    numbers = [each for each in scores if each is not None]
+    if len(numbers) < len(scores):
         raise FigureError(
             f"{measured.run.id}: selections.{SELECTION}: no accuracy\n"
             "  remedy: draw this figure from runs on datasets with labels"
         )
-    accuracies = [accuracy for accuracy, _ in known]
+    accuracies = [accuracy for accuracy, _ in numbers]
     between = statistics.variance(accuracies) if len(accuracies) > 1 else 0.0
-    within = statistics.fmean(std**2 for _, std in known)
+    within = statistics.fmean(std**2 for _, std in numbers)
     return Point(x, statistics.fmean(accuracies), math.sqrt(between + within))
 
 

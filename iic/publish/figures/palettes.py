@@ -65,16 +65,16 @@ def palette(classes: Sequence[str]) -> list[RGB]:
     Raises:
         FigureError: More classes than colours.
     """
-    known = PAPER | AERIAL | OUTDOORS
+    colours = PAPER | AERIAL | OUTDOORS
     free = [colour for name, colour in OUTDOORS.items() if name not in classes]
-    unknown = [name for name in classes if name not in known]
+    unknown = [name for name in classes if name not in colours]
     if len(unknown) > len(free):
         raise FigureError(
             f"{len(classes)} classes, but there are colours for {len(classes) - len(unknown)} of "
             f"them and {len(free)} more\n  remedy: name a colour for {', '.join(unknown)} in "
             "iic/publish/figures/palettes.py"
         )
-    chosen = known | dict(zip(unknown, free, strict=False))
+    chosen = colours | dict(zip(unknown, free, strict=False))
     return [chosen[name] for name in classes]
 
 

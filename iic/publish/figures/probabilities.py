@@ -35,13 +35,13 @@ def draw(plan: Plan, name: str, root: Path) -> Drawn:
         predictions.heading(plan), stand_in=plan.datasets[predictions.run.dataset].stand_in
     )
     right, wrong = chosen(predictions)
-    for place, row in enumerate(right):
-        _example(sheet, predictions, row, place % COLUMNS, HEADING + place // COLUMNS * PITCH)
+    for index, row in enumerate(right):
+        _example(sheet, predictions, row, index % COLUMNS, HEADING + index // COLUMNS * PITCH)
     y = HEADING + (ROWS - 1) * PITCH
     sheet.rule(y + 0.03)
     sheet.text(MARGIN, y + 0.14, "failures" if wrong else "failures: none", color=PALE)
-    for place, row in enumerate(wrong):
-        _example(sheet, predictions, row, place, y + FAILURES)
+    for index, row in enumerate(wrong):
+        _example(sheet, predictions, row, index, y + FAILURES)
     bars.legend(sheet)
     sources = Sources(scale=plan.scale.name, name=name, series=predictions.series)
     return Drawn(sheet.figure, sources)

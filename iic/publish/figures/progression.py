@@ -129,8 +129,8 @@ def _best_head(
 ) -> tuple[int, NDArray[np.int64]]:
     """Sub-head of best accuracy and the class of each of its clusters."""
     counts = contingency(last.argmax(axis=2).T, labels, last.shape[2], k_classes)
-    mappings = [one_to_one(one) for one in counts]
-    scores = [correct(one, mapping) for one, mapping in zip(counts, mappings, strict=True)]
+    mappings = [one_to_one(table) for table in counts]
+    scores = [correct(table, mapping) for table, mapping in zip(counts, mappings, strict=True)]
     best = int(np.argmax(scores))
     return best, mappings[best]
 
@@ -196,8 +196,8 @@ def _panel(axes: Axes, z: Floats, vertex: NDArray[np.int64], images: _Images) ->
         rasterized=True,
     )
     winner = z.argmax(axis=1)
-    for cluster, place in enumerate(vertex):
-        angle = 2 * np.pi * place / len(vertex)
+    for cluster, index in enumerate(vertex):
+        angle = 2 * np.pi * index / len(vertex)
         x, y = VERTEX_RADIUS * np.cos(angle), -VERTEX_RADIUS * np.sin(angle)
         half = MEAN_IMAGE_HALF
         extent = (x - half, x + half, y - half, y + half)

@@ -94,7 +94,7 @@ class Sheet:
         height, width = pixels.shape[1:]
         scale = min(box.width / width, box.height / height)
         width, height = width * scale, height * scale
-        place = Box(box.middle - width / 2, box.y + (box.height - height) / 2, width, height)
+        frame = Box(box.middle - width / 2, box.y + (box.height - height) / 2, width, height)
         shown = pixels[0] if len(pixels) < 3 else pixels[:3].transpose(1, 2, 0)
         enlarged = scale * PNG_DPI > 1
         self.axes.imshow(
@@ -104,9 +104,9 @@ class Sheet:
             vmax=255,
             aspect="auto",
             interpolation="nearest" if classes and enlarged else "antialiased",
-            extent=(place.x, place.x + width, place.y + height, place.y),
+            extent=(frame.x, frame.x + width, frame.y + height, frame.y),
         )
-        return place
+        return frame
 
     def rectangle(self, box: Box, **style: Any) -> None:
         """A rectangle."""

@@ -50,10 +50,13 @@ class AuditView:
     @property
     def groups(self) -> list[tuple[str, str, Tone, list[FindingView]]]:
         """Level, what it means, its colour, its findings; the gravest first."""
-        levels = dict.fromkeys([*LEVELS, *(one.level for one in self.findings)])
-        grouped = {level: [one for one in self.findings if one.level == level] for level in levels}
+        levels = dict.fromkeys([*LEVELS, *(finding.level for finding in self.findings)])
+        grouped = {
+            level: [finding for finding in self.findings if finding.level == level]
+            for level in levels
+        }
         return [
-            (level, LEVELS.get(level, ""), TONES.get(level, "warn"), found)
-            for level, found in grouped.items()
-            if found
+            (level, LEVELS.get(level, ""), TONES.get(level, "warn"), findings)
+            for level, findings in grouped.items()
+            if findings
         ]

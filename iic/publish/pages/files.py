@@ -10,5 +10,5 @@ TEMPLATES = Path("iic/publish/pages/templates")
 
 def template_files(root: Path = Path()) -> list[Path]:
     """Templates, style and script, relative to `root`: they count for every page."""
-    found = (path for path in (root / TEMPLATES).iterdir() if path.suffix in (".j2", ".css", ".js"))
-    return sorted(path.relative_to(root) for path in found)
+    files = (path for path in (root / TEMPLATES).iterdir() if path.suffix in (".j2", ".css", ".js"))
+    return sorted(path.relative_to(root) for path in files)

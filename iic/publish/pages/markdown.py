@@ -35,7 +35,7 @@ def to_html(text: str, level: int, link: Link = no_link) -> Markup:
     parser.add_render_rule("html_inline", _tag)
     parser.add_render_rule("html_block", _tag)
     tokens = parser.parse(text)
-    ranks = [int(one.tag[1]) for one in tokens if one.type == "heading_open"]
+    ranks = [int(heading.tag[1]) for heading in tokens if heading.type == "heading_open"]
     for token in tokens:
         if token.type in ("heading_open", "heading_close"):
             token.tag = f"h{min(int(token.tag[1]) - min(ranks) + level, 6)}"

@@ -68,11 +68,11 @@ def duration(seconds: float) -> str:
     """Seconds as ``2 h 28 min``, ``3 min 5 s`` or ``0.49 s``."""
     if seconds < 10:
         return f"{seconds:.2f} s"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
+    rounded = round(seconds)
+    if rounded < 60:
+        return f"{rounded} s"
+    if rounded < 3600:
+        return f"{rounded // 60} min {rounded % 60} s"
     minutes = round(seconds / 60)
     return f"{minutes // 60} h {minutes % 60} min"
 
@@ -82,7 +82,7 @@ def kind(value: Any) -> str:
     if isinstance(value, Mapping):
         return "mapping"
     if isinstance(value, list | tuple):
-        return "table" if value and all(isinstance(one, Mapping) for one in value) else "list"
+        return "table" if value and all(isinstance(part, Mapping) for part in value) else "list"
     return "text"
 
 

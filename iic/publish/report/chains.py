@@ -130,7 +130,7 @@ class Chains:
                         link=chain_id(base.run, base.seed),
                     )
                 )
-        raw = tuple(Raw(*one) for one in training.fingerprint.data.items())
+        raw = tuple(Raw(*entry) for entry in training.fingerprint.data.items())
         steps.append(Step("Raw files", raw=raw))
         if not prepared or not raw:
             problems.append(f"{run_paths.receipt} names no prepared data or no raw files")

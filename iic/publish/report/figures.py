@@ -68,7 +68,7 @@ def figure_views(plan: Plan, chains: Chains) -> list[FigureView]:
                 figure.caption,
                 _picture(plan.scale.name, name, chains),
                 chains.of_display(path, title, sources, receipt),
-                (display_id(name), *(chain_id(*one) for one in trainings)),
+                (display_id(name), *(chain_id(*training) for training in trainings)),
                 tuple(f"{run}, seed {seed}" for run, seed in trainings),
                 any(plan.datasets[dataset].stand_in for dataset in shown),
                 tuple(f"figures/{name}{end}" for end in (".svg", ".png", ".sources.json")),

@@ -55,10 +55,10 @@ def build(
         plan=plan,
         audit=audit,
         outdated=audit is not None and newest is not None and newest > audit.at,
-        first=min((one.start for one in times), default=None),
+        first=min((timing.start for timing in times), default=None),
         newest=newest,
         commits=_commits(chains),
-        stand_ins=[one.title for one in plan.datasets.values() if one.stand_in],
+        stand_ins=[dataset.title for dataset in plan.datasets.values() if dataset.stand_in],
         tables=tables,
         figures=figures,
         verdicts=_verdicts(tables),
@@ -92,7 +92,9 @@ def write(
 def _newest(chains: Chains, receipts: Sequence[Path]) -> datetime | None:
     """When the last of the jobs ended that the page shows."""
     receipts_there = (chains.receipt(path) for path in receipts)
-    return max((one.timing.end for one in receipts_there if one is not None), default=None)
+    return max(
+        (receipt.timing.end for receipt in receipts_there if receipt is not None), default=None
+    )
 
 
 def _commits(chains: Chains) -> list[tuple[str, int]]:
@@ -126,7 +128,7 @@ def _references(plan: Plan, tables: Sequence[TableView], root: Path) -> list[tup
             citation = plan.datasets[name].citation
             texts = [citation.strip()] if citation else []
         else:
-            texts = [one.text for one in entries if name in one.methods]
+            texts = [entry.text for entry in entries if name in entry.methods]
         for text in texts:
             names_of.setdefault(text, []).append(name)
     return [(short(text), ", ".join(names), text) for text, names in names_of.items()]

@@ -87,12 +87,12 @@ def _concerns(part: str, title: str, plan: Plan) -> bool:
     )
 
 
-def _keys(settings: object, place: str = "") -> Iterator[str]:
+def _keys(settings: object, path: str = "") -> Iterator[str]:
     """Dotted names of settings that are in use: what is null or empty changes nothing."""
     if isinstance(settings, dict):
         for key, value in settings.items():
             if value is not None and value != []:
-                here = f"{place}.{key}" if place else key
+                here = f"{path}.{key}" if path else key
                 yield here
                 yield from _keys(value, here)
 
@@ -131,8 +131,8 @@ def _without_receipt(plan: Plan, chains: Chains) -> Iterator[str]:
         for seed in run.seeds:
             if chains.receipt(paths.RunPaths(scale, run.id, seed).receipt) is None:
                 yield f"training {run.id}, seed {seed}"
-    titles = {name: one.title for name, one in plan.tables.items()}
-    titles |= {name: one.title for name, one in plan.listings.items()}
+    titles = {name: table.title for name, table in plan.tables.items()}
+    titles |= {name: listing.title for name, listing in plan.listings.items()}
     for name, title in titles.items():
         if chains.receipt(paths.receipt_of(paths.table(scale, name))) is None:
             yield titled(name, title)

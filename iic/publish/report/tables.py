@@ -125,7 +125,7 @@ def _table(plan: Plan, name: str, path: Path, receipt: Receipt, chains: Chains) 
     lines = gather(plan, name, published, root)
     sources = read_record(root / paths.sources_of(path), Sources)
     same = (root / path).read_bytes() == dump_table(line.record for line in lines)
-    if not same or list(map(_shown_in, sources.cells)) != [_shown_in(one.cell) for one in lines]:
+    if not same or list(map(_shown_in, sources.cells)) != [_shown_in(line.cell) for line in lines]:
         raise RecordError(
             f"{path}: not what its evaluations, settings and published numbers give now\n"
             f"  remedy: iic run --scale {plan.scale.name} {name} report"
@@ -174,7 +174,7 @@ def _rows(layout: Layout, table: Table, chains: Chains) -> list[tuple[CellView, 
 
 
 def _first_cells(layout: Layout, entries: list[Entry], entry: Entry, span: int) -> list[CellView]:
-    shared = [note for note in entry.notes if all(note in one.notes for one in entries)]
+    shared = [note for note in entry.notes if all(note in other.notes for other in entries)]
     cells = []
     if span:
         cells.append(CellView(entry.title, "name", span, layout.letters_of(shared)))

@@ -83,7 +83,7 @@ def timings(plan: Plan, chains: Chains) -> Timings:
 def _seconds(receipt: Receipt) -> float:
     """Time of all processes that the run was trained in, not only of the last."""
     earlier: Sequence[float] = [
-        (one.end - one.start).total_seconds() for one in receipt.sessions[:-1]
+        (session.end - session.start).total_seconds() for session in receipt.sessions[:-1]
     ]
     return receipt.timing.seconds + sum(earlier)
 
