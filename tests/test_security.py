@@ -84,15 +84,15 @@ def dangers(tree: ast.AST) -> Iterator[str]:
     names: dict[str, str] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            for one in node.names:
-                names[one.asname or one.name.split(".")[0]] = (
-                    one.name if one.asname else one.name.split(".")[0]
+            for alias in node.names:
+                names[alias.asname or alias.name.split(".")[0]] = (
+                    alias.name if alias.asname else alias.name.split(".")[0]
                 )
-                if one.name.split(".")[0] in MODULES:
-                    yield one.name
+                if alias.name.split(".")[0] in MODULES:
+                    yield alias.name
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            for one in node.names:
-                names[one.asname or one.name] = f"{node.module}.{one.name}"
+            for alias in node.names:
+                names[alias.asname or alias.name] = f"{node.module}.{alias.name}"
             if node.module.split(".")[0] in MODULES:
                 yield node.module
     for node in ast.walk(tree):
@@ -136,8 +136,8 @@ def dotted(node: ast.expr, names: dict[str, str]) -> str:
         ("import importlib\nimportlib.import_module(name)", "importlib.import_module"),
     ],
 )
-def test_the_scan_finds(code: str, found: str) -> None:
-    assert found in set(dangers(ast.parse(code)))
+def test_the_scan_finds(code: str, danger: str) -> None:
+    assert danger in set(dangers(ast.parse(code)))
 
 
 def test_the_scan_leaves_alone_what_only_looks_alike() -> None:
@@ -146,13 +146,13 @@ def test_the_scan_leaves_alone_what_only_looks_alike() -> None:
 
 
 def test_whatever_can_run_foreign_content_is_known_and_has_its_reason() -> None:
-    found = {
-        (path.relative_to(ROOT).as_posix(), one)
+    uses = {
+        (path.relative_to(ROOT).as_posix(), danger)
         for path in sorted((ROOT / "iic").rglob("*.py"))
-        for one in dangers(ast.parse(path.read_text()))
+        for danger in dangers(ast.parse(path.read_text()))
     }
-    assert found - set(ALLOWED) == set(), "not allowed"
-    assert set(ALLOWED) - found == set(), "allowed, but not there any more"
+    assert uses - set(ALLOWED) == set(), "not allowed"
+    assert set(ALLOWED) - uses == set(), "allowed, but not there any more"
 
 
 @pytest.mark.parametrize(
@@ -168,7 +168,9 @@ def test_what_reads_tensors_and_arrays_says_that_it_wants_no_pickle(
         names = {"np": "numpy", "numpy": "numpy", "torch": "torch"}
         for node in ast.walk(tree):
             if isinstance(node, ast.Call) and dotted(node.func, names) == name:
-                given = {one.arg: getattr(one.value, "value", None) for one in node.keywords}
+                given = {
+                    keyword.arg: getattr(keyword.value, "value", None) for keyword in node.keywords
+                }
                 assert given.get(argument) is value, f"{path}:{node.lineno}"
                 calls += 1
     assert calls
@@ -254,6 +256,6 @@ def test_whatever_a_command_of_the_workflow_takes_is_quoted() -> None:
     for path in (ROOT / "workflow").rglob("*"):
         if path.suffix == ".smk" or path.name == "Snakefile":
             for text in re.findall(r'"(?:python -m iic| --)[^"]*"', path.read_text()):
-                assert all(one.endswith(":q}") for one in re.findall(r"\{[^}]*\}", text)), text
+                assert all(field.endswith(":q}") for field in re.findall(r"\{[^}]*\}", text)), text
                 commands += 1
     assert commands > 10

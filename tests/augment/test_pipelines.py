@@ -27,12 +27,14 @@ FINETUNE = ColourAugmentation(crop=40, input_size=32, affine=Affine(), cutout=Cu
 WARPED = GreyAugmentation(affine=Affine(probability=0.8))
 SIZES = [(GREY, 28), (WARPED, 28), (STL10, 72), (CIFAR, 32), (FINETUNE, 48)]
 each = pytest.mark.parametrize(
-    ("wanted", "size"), SIZES, ids=["grey", "warped", "stl", "cifar", "finetune"]
+    ("settings", "size"), SIZES, ids=["grey", "warped", "stl", "cifar", "finetune"]
 )
 
 
-def batch(wanted: GreyAugmentation | ColourAugmentation, size: int, count: int = 6) -> torch.Tensor:
-    return photographs(count, wanted.image_channels, size)
+def batch(
+    settings: GreyAugmentation | ColourAugmentation, size: int, count: int = 6
+) -> torch.Tensor:
+    return photographs(count, settings.image_channels, size)
 
 
 def jittered(image: torch.Tensor, jitters: jitter.Jitters, i: int) -> torch.Tensor:
@@ -79,9 +81,9 @@ def test_grey_chain_is_torchvisions(wanted: GreyAugmentation) -> None:
 
 @pytest.mark.parametrize("channels", ["grey", "rgb+grey"])
 def test_colour_chain_is_torchvisions(channels: str) -> None:
-    wanted = FINETUNE.model_copy(update={"channels": channels, "sobel": False})
-    pipeline = ColourPipeline(wanted)
-    images = batch(wanted, 48, 24)
+    settings = FINETUNE.model_copy(update={"channels": channels, "sobel": False})
+    pipeline = ColourPipeline(settings)
+    images = batch(settings, 48, 24)
     draws: ColourDraws = pipeline.draw_transformed(24, 48, 48, seeded())
     ours = pipeline.apply_transformed(images, draws)
     maps, squares = draws.maps, draws.squares
@@ -113,19 +115,19 @@ def test_sobel_takes_the_place_of_grey() -> None:
 
 
 @each
-def test_shapes_types_and_range(wanted: Any, size: int) -> None:
-    augmentation: Augmentation = build(wanted)
-    images = batch(wanted, size)
+def test_shapes_types_and_range(settings: Any, size: int) -> None:
+    augmentation: Augmentation = build(settings)
+    images = batch(settings, size)
     before = images.clone()
     original = augmentation.original(images, seeded())
     transformed = augmentation.transformed(images, 3, seeded())
     evaluation = augmentation.evaluation(images)
-    side = wanted.input_size
+    side = settings.input_size
     assert augmentation.input_size == side
-    assert augmentation.output_channels == wanted.output_channels
-    assert original.shape == evaluation.shape == (6, wanted.output_channels, side, side)
-    assert transformed.shape == (18, wanted.output_channels, side, side)
-    bound = 4 if isinstance(wanted, ColourAugmentation) else 1
+    assert augmentation.output_channels == settings.output_channels
+    assert original.shape == evaluation.shape == (6, settings.output_channels, side, side)
+    assert transformed.shape == (18, settings.output_channels, side, side)
+    bound = 4 if isinstance(settings, ColourAugmentation) else 1
     for result in (original, transformed, evaluation):
         assert result.dtype == torch.float32 and result.is_contiguous()
         assert -bound <= result.min() and result.max() <= bound
@@ -134,9 +136,9 @@ def test_shapes_types_and_range(wanted: Any, size: int) -> None:
 
 
 @each
-def test_the_seed_decides(wanted: Any, size: int) -> None:
-    augmentation = build(wanted)
-    images = batch(wanted, size)
+def test_the_seed_decides(settings: Any, size: int) -> None:
+    augmentation = build(settings)
+    images = batch(settings, size)
     for call in (
         lambda generator: augmentation.original(images, generator),
         lambda generator: augmentation.transformed(images, 2, generator),
@@ -153,15 +155,15 @@ def test_the_seed_decides(wanted: Any, size: int) -> None:
 
 
 @each
-def test_each_image_depends_on_its_own_row_only(wanted: Any, size: int) -> None:
-    augmentation = build(wanted)
-    images = batch(wanted, size, 7)
+def test_each_image_depends_on_its_own_row_only(settings: Any, size: int) -> None:
+    augmentation = build(settings)
+    images = batch(settings, size, 7)
     draws = augmentation.draw_transformed(7, size, size, seeded())
     together = augmentation.apply_transformed(images, draws)
     for i in range(7):
-        one = slice(i, i + 1)
-        alone = augmentation.apply_transformed(images[one], draws.rows(one))
-        torch.testing.assert_close(together[one], alone, atol=1e-5, rtol=0)
+        row = slice(i, i + 1)
+        alone = augmentation.apply_transformed(images[row], draws.rows(row))
+        torch.testing.assert_close(together[row], alone, atol=1e-5, rtol=0)
     other = images.clone()
     other[3] = 255 - other[3]
     changed = (augmentation.apply_transformed(other, draws) != together).flatten(1).any(1)
@@ -172,21 +174,23 @@ def test_large_batches_on_the_cpu_go_in_parts_with_the_same_result() -> None:
     pipeline = ColourPipeline(STL10)
     images = batch(STL10, 64, 50)
     draws = pipeline.draw_transformed(100, 64, 64, seeded())
-    whole = pipeline.apply_transformed(images.repeat(2, 1, 1, 1), draws)
-    torch.testing.assert_close(pipeline.transformed(images, 2, seeded()), whole, atol=1e-5, rtol=0)
+    together = pipeline.apply_transformed(images.repeat(2, 1, 1, 1), draws)
+    torch.testing.assert_close(
+        pipeline.transformed(images, 2, seeded()), together, atol=1e-5, rtol=0
+    )
 
 
 @each
-def test_copies_are_repeat_major_and_drawn_independently(wanted: Any, size: int) -> None:
-    augmentation = build(wanted)
-    images = batch(wanted, size, 4)
+def test_copies_are_repeat_major_and_drawn_independently(settings: Any, size: int) -> None:
+    augmentation = build(settings)
+    images = batch(settings, size, 4)
     result = augmentation.transformed(images, 5, seeded())
     draws = augmentation.draw_transformed(20, size, size, seeded())
     for position in range(20):
-        one = slice(position, position + 1)
+        row = slice(position, position + 1)
         source = images[position % 4 : position % 4 + 1]
-        expected = augmentation.apply_transformed(source, draws.rows(one))
-        torch.testing.assert_close(result[one], expected, atol=1e-5, rtol=0)
+        expected = augmentation.apply_transformed(source, draws.rows(row))
+        torch.testing.assert_close(result[row], expected, atol=1e-5, rtol=0)
     same = images[:1].expand(20, -1, -1, -1)
     versions = augmentation.transformed(same, 1, seeded()).flatten(1)
     assert len(versions.unique(dim=0)) == 20
@@ -211,9 +215,9 @@ def test_without_randomness_the_transformed_image_is_the_evaluation_image() -> N
         crop=32, input_size=24, flip_probability=0, brightness=0, contrast=0, saturation=0, hue=0,
         channels="rgb+grey",
     )  # fmt: skip
-    for wanted, size in ((still_grey, 28), (still_colour, 32)):
-        images = batch(wanted, size)
-        augmentation = build(wanted)
+    for settings, size in ((still_grey, 28), (still_colour, 32)):
+        images = batch(settings, size)
+        augmentation = build(settings)
         torch.testing.assert_close(
             augmentation.transformed(images, 1, seeded()),
             augmentation.evaluation(images),
@@ -223,9 +227,9 @@ def test_without_randomness_the_transformed_image_is_the_evaluation_image() -> N
 
 
 @each
-def test_autocast_does_not_coarsen_pixels(wanted: Any, size: int) -> None:
-    augmentation = build(wanted)
-    images = batch(wanted, size)
+def test_autocast_does_not_coarsen_pixels(settings: Any, size: int) -> None:
+    augmentation = build(settings)
+    images = batch(settings, size)
     plain = augmentation.transformed(images, 2, seeded())
     with torch.autocast("cpu", dtype=torch.bfloat16):
         assert torch.equal(augmentation.transformed(images, 2, seeded()), plain)
@@ -243,9 +247,9 @@ class NoReadBack(TorchDispatchMode):
 
 
 @each
-def test_nothing_is_read_back_to_the_host(wanted: Any, size: int) -> None:
-    augmentation = build(wanted)
-    images = batch(wanted, size)
+def test_nothing_is_read_back_to_the_host(settings: Any, size: int) -> None:
+    augmentation = build(settings)
+    images = batch(settings, size)
     with NoReadBack():
         augmentation.original(images, seeded())
         augmentation.transformed(images, 2, seeded())

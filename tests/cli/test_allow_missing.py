@@ -35,7 +35,7 @@ def markdown(name: str) -> str:
 
 
 @pytest.fixture
-def whole(tree: Path) -> Plan:
+def plan(tree: Path) -> Plan:
     return load_plan(SCALE)
 
 
@@ -44,10 +44,10 @@ def test_a_table_without_name_needs_to_be_told_so(tree: Path) -> None:
     assert done.exit_code == 2 and "--allow-missing" in done.output
 
 
-def test_finished_tables_are_left_alone(whole: Plan, tree: Path) -> None:
-    assert write_unfinished_tables(whole) == []
+def test_finished_tables_are_left_alone(plan: Plan, tree: Path) -> None:
+    assert write_unfinished_tables(plan) == []
     logged(tree, partial_table(SCALE, "table_1"), "left from before")
-    assert write_unfinished_tables(whole, "table_1") == []
+    assert write_unfinished_tables(plan, "table_1") == []
     assert not partial_table(SCALE, "table_1").parent.exists()
     done = CliRunner().invoke(
         app, ["tabulate", "--allow-missing", "--scale", SCALE, "--name", "tabel_1"]
@@ -56,7 +56,7 @@ def test_finished_tables_are_left_alone(whole: Plan, tree: Path) -> None:
     assert "has no table 'tabel_1'" in str(done.exception)
 
 
-def test_all_other_cells_are_those_of_the_finished_table(whole: Plan, tree: Path) -> None:
+def test_all_other_cells_are_those_of_the_finished_table(plan: Plan, tree: Path) -> None:
     # one of two seeds of k-means fails, and all of IIC; evaluations of the dataset are gone
     for run, seed in (("digits/kmeans", 1), ("digits/iic", 0)):
         shutil.rmtree(RunPaths(SCALE, run, seed).folder)
@@ -65,7 +65,7 @@ def test_all_other_cells_are_those_of_the_finished_table(whole: Plan, tree: Path
         path.unlink()
     results = {path: path.read_bytes() for path in Path("results").rglob("*") if path.is_file()}
     # tables without a gap are in no need, and those without a failure of no interest
-    assert write_unfinished_tables(whole) == ["table_1"]
+    assert write_unfinished_tables(plan) == ["table_1"]
     assert all(path.read_bytes() == content for path, content in results.items())
 
     before = read_table(paths.table(SCALE, "table_1"))
@@ -84,11 +84,11 @@ def test_all_other_cells_are_those_of_the_finished_table(whole: Plan, tree: Path
     assert "not reached: digits/iic seed 0" in text
 
 
-def test_its_numbers_have_evaluations_and_receipts_of_their_own(whole: Plan, tree: Path) -> None:
+def test_its_numbers_have_evaluations_and_receipts_of_their_own(plan: Plan, tree: Path) -> None:
     shutil.rmtree(RunPaths(SCALE, "digits/iic", 0).folder)
     for path in Path(f"results/{SCALE}/runs/digits").rglob("evaluation*.json"):
         path.unlink()
-    write_unfinished_tables(whole, "table_1")
+    write_unfinished_tables(plan, "table_1")
     table = read_record(paths.sources_of(partial_table(SCALE, "table_1")), Sources)
     sources = [source for cell in table.cells for source in cell.seeds]
     assert len({(source.run, source.seed) for source in sources}) == 13
@@ -98,15 +98,15 @@ def test_its_numbers_have_evaluations_and_receipts_of_their_own(whole: Plan, tre
     # a second time nothing is scored again
     evaluations = sorted(Path(f"results/{SCALE}/runs").rglob("evaluation.run.json"))
     before = [path.stat().st_mtime_ns for path in evaluations]
-    write_unfinished_tables(whole, "table_1")
+    write_unfinished_tables(plan, "table_1")
     assert [path.stat().st_mtime_ns for path in evaluations] == before
 
 
-def test_it_has_no_receipt_and_does_not_stand_among_the_tables(whole: Plan, tree: Path) -> None:
+def test_it_has_no_receipt_and_does_not_stand_among_the_tables(plan: Plan, tree: Path) -> None:
     for path in paths.table_files(paths.table(SCALE, "table_1")):
         path.unlink()
     paths.receipt_of(paths.table(SCALE, "table_1")).unlink()
-    assert write_unfinished_tables(whole, "table_1") == ["table_1"]
+    assert write_unfinished_tables(plan, "table_1") == ["table_1"]
     folder = partial_table(SCALE, "table_1").parent
     files = paths.table_files(partial_table(SCALE, "table_1"))
     assert {path.name for path in folder.iterdir()} == {path.name for path in files}
@@ -115,19 +115,19 @@ def test_it_has_no_receipt_and_does_not_stand_among_the_tables(whole: Plan, tree
     assert "(partial: 14 of 14 trainings)" in markdown("table_1")
 
 
-def test_assignments_that_are_not_what_was_written_are_not_scored(whole: Plan, tree: Path) -> None:
+def test_assignments_that_are_not_what_was_written_are_not_scored(plan: Plan, tree: Path) -> None:
     run = RunPaths(SCALE, "digits/kmeans", 0)
     run.evaluation.unlink()
     paths.receipt_of(run.evaluation).unlink()
     run.assignments.write_bytes(run.assignments.read_bytes()[:-1])
-    assert write_unfinished_tables(whole) == ["table_1"]
+    assert write_unfinished_tables(plan) == ["table_1"]
     (note,) = [line for line in markdown("table_1").splitlines() if "cannot be scored" in line]
     assert "failed: digits/kmeans seed 0: it cannot be scored: " in note
     assert "assignments.parquet" in note
     assert not run.evaluation.exists()
 
 
-def test_what_was_made_by_other_settings_is_no_result(whole: Plan, tree: Path) -> None:
+def test_what_was_made_by_other_settings_is_no_result(plan: Plan, tree: Path) -> None:
     edit(tree / f"params/scales/{SCALE}.yaml", "restarts: 1", "restarts: 2")
     fingerprint.forget()
     logged(tree, RunPaths(SCALE, "digits/iic", 0).log, f"{STAMP}error: no room\n")

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from iic.params.datasets import Dataset, find_dataset
-from tests.data.faulty_server import SHARED, known
+from tests.data.faulty_server import SHARED, file_entry
 
 SAMPLES = SHARED / "cocostuff"
 CATALOGUE = Path(__file__).resolve().parents[2] / "params" / "datasets.yaml"
@@ -97,7 +97,7 @@ def write_raw(root: Path, raw: Files, name: str = "cocostuff3", **changes: Any) 
     lists = {split: raw[f"curated/{split}2017/list.txt"].split() for split in ("train", "val")}
     entry |= {
         "splits": {split: len(lines) for split, lines in lists.items()},
-        "files": tuple(known(file, content) for file, content in raw.items()),
+        "files": tuple(file_entry(file, content) for file, content in raw.items()),
         "image": {"channels": 3, "height": 24, "width": 24},
         "maps": {"scale": 0.33, "least_side": 18},
         **changes,

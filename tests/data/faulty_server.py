@@ -156,7 +156,7 @@ def handler_of(server: FaultyServer) -> type[BaseHTTPRequestHandler]:
     return Handler
 
 
-def known(name: str, content: bytes) -> dict[str, object]:
+def file_entry(name: str, content: bytes) -> dict[str, object]:
     """A catalogue's entry for a file."""
     return {"name": name, "size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
 
@@ -173,6 +173,6 @@ def dataset(mirrors: list[str], **changes: object) -> Dataset:
         "citation": "@misc{blob}",
         "page": "https://example.org/",
         "mirrors": tuple(mirrors),
-        "files": (known("blob.bin", CONTENT),),
+        "files": (file_entry("blob.bin", CONTENT),),
     }
     return Dataset.model_validate({**entry, **changes})

@@ -10,7 +10,7 @@ import numpy as np
 
 from iic.data.maps import Maps, Piece, canvas
 from iic.params.datasets import Dataset
-from tests.data.faulty_server import known
+from tests.data.faulty_server import file_entry
 
 CONTENT = b"raw"
 EACH = 4
@@ -65,6 +65,6 @@ def made(
         "citation": "@misc{made}",
         "page": "https://example.org/",
         "mirrors": ("https://example.org/",),
-        "files": (known("made.bin", CONTENT),),
+        "files": (file_entry("made.bin", CONTENT),),
     }
     return Dataset.model_validate({**entry, **changes})

@@ -91,7 +91,7 @@ def entry(name: str = NAME, side: int = SIDE, tiles: int = TILES, **changes: obj
     )
 
 
-def known(dataset: Dataset, raw: Path) -> Dataset:
+def with_checksums(dataset: Dataset, raw: Path) -> Dataset:
     """The entry with the sizes and checksums of what lies in `raw`."""
     files = []
     for file in dataset.files:

@@ -30,10 +30,10 @@ from tests.data.coco_helpers import (
 FULL, FEW = (load_catalogue(CATALOGUE)[name].classes for name in ("cocostuff15", "cocostuff3"))
 
 
-def labels(height: int, width: int, wanted: int, other: int = PERSON) -> np.ndarray:
-    """An image whose first `wanted` pixels are sky, and all others `other`."""
+def labels(height: int, width: int, stuff: int, other: int = PERSON) -> np.ndarray:
+    """An image whose first `stuff` pixels are sky, and all others `other`."""
     flat = np.full(height * width, other, np.uint8)
-    flat[:wanted] = SKY
+    flat[:stuff] = SKY
     return flat.reshape(height, width)
 
 
@@ -57,9 +57,9 @@ def test_other_rule() -> None:
     assert not rule_for(FEW).keeps(image)
     assert rule_for(FEW, least_side=40, least_share=0.45).keeps(image)
     assert not rule_for(FEW, least_side=40, least_share=0.46).keeps(image)
-    wanted = np.zeros(256, np.bool_)
-    wanted[WALL] = True
-    assert Rule(wanted, 40, 0.55).keeps(image)
+    rule_classes = np.zeros(256, np.bool_)
+    rule_classes[WALL] = True
+    assert Rule(rule_classes, 40, 0.55).keeps(image)
 
 
 def test_regenerated_in_order_by_any_number_of_threads(tmp_path: Path) -> None:
@@ -71,24 +71,28 @@ def test_regenerated_in_order_by_any_number_of_threads(tmp_path: Path) -> None:
     archive = Members(tmp_path / "labels.zip")
     seen: list[tuple[int, int]] = []
     for workers in (1, 3):
-        found = regenerate(
+        numbers = regenerate(
             archive, "train2017", rule_for(FULL), workers, lambda *state: seen.append(state)
         )
-        assert found == [f"{index:012d}" for index in (1, 2, 4, 5, 7)]
+        assert numbers == [f"{index:012d}" for index in (1, 2, 4, 5, 7)]
     assert seen[-1] == (7, 7)
     with pytest.raises(DataError, match=r"labels.zip: holds no test2017/\*.png"):
         regenerate(archive, "test2017", rule_for(FULL))
 
 
 def test_comparison() -> None:
-    found = compare(["1", "2", "3"], ["2", "3", "4", "5"])
-    assert (found.both, found.only_published, found.only_ours) == (("2", "3"), ("1",), ("4", "5"))
-    assert str(found).splitlines() == [
+    comparison = compare(["1", "2", "3"], ["2", "3", "4", "5"])
+    assert (comparison.both, comparison.only_published, comparison.only_ours) == (
+        ("2", "3"),
+        ("1",),
+        ("4", "5"),
+    )
+    assert str(comparison).splitlines() == [
         "2 images in both lists",
         "1 only in the published list: 1",
         "2 only by the rule: 4, 5",
     ]
-    many = str(compare([], [str(one) for one in range(12)])).splitlines()
+    many = str(compare([], [str(number) for number in range(12)])).splitlines()
     assert many[2] == "12 only by the rule: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, ..."
 
 
@@ -106,7 +110,7 @@ def test_published_lists_are_those_of_the_catalogue(name: str) -> None:
 
 @pytest.fixture(scope="module")
 def sampled(tmp_path_factory: pytest.TempPathFactory) -> Members:
-    files = {name: one for name, one in samples().items() if name.endswith(".png")}
+    files = {name: content for name, content in samples().items() if name.endswith(".png")}
     path = tmp_path_factory.mktemp("samples") / LABELS
     path.write_bytes(zipped(files))
     return Members(path)

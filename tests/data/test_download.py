@@ -17,7 +17,7 @@ from iic.data.sources import CHUNK, Patience
 from iic.params.datasets import load_catalogue
 from iic.records.files import read_record, sha256_bytes
 from iic.records.raw import RawManifest
-from tests.data.faulty_server import CONTENT, HTML, SHARED, FaultyServer, dataset, known
+from tests.data.faulty_server import CONTENT, HTML, SHARED, FaultyServer, dataset, file_entry
 
 HASTE = Patience(connect=1, read=0.3, attempts=2, backoff=0.01)
 CATALOGUE = Path(__file__).resolve().parents[2] / "params" / "datasets.yaml"
@@ -75,7 +75,10 @@ def test_good_server(tmp_path: Path, server: FaultyServer) -> None:
     (record,) = manifest.files
     assert record.path == "data/raw/blob/blob.bin"
     assert (record.size, record.sha256) == (len(CONTENT), sha256_bytes(CONTENT))
-    assert sorted(one.name for one in blob(tmp_path).parent.iterdir()) == ["blob.bin", "files.json"]
+    assert sorted(entry.name for entry in blob(tmp_path).parent.iterdir()) == [
+        "blob.bin",
+        "files.json",
+    ]
 
 
 def test_what_is_there_is_kept(tmp_path: Path, server: FaultyServer) -> None:
@@ -128,7 +131,7 @@ def test_unreachable_server(tmp_path: Path) -> None:
 
 def test_busy_server_is_asked_again(tmp_path: Path, server: FaultyServer) -> None:
     fetch(tmp_path, server.prefix("recovering"))
-    assert [one.path for one in server.log] == ["/recovering/blob.bin"] * 2
+    assert [request.path for request in server.log] == ["/recovering/blob.bin"] * 2
 
 
 def test_absent_file_is_not_asked_for_again(tmp_path: Path, server: FaultyServer) -> None:
@@ -152,7 +155,7 @@ def test_part_of_a_killed_download_is_resumed(tmp_path: Path, server: FaultyServ
     write_part(tmp_path, CONTENT[:300_000])
     fetch(tmp_path, server.prefix("good"))
     assert blob(tmp_path).read_bytes() == CONTENT
-    assert [(one.range, one.sent) for one in server.log] == [("bytes=300000-", 100_000)]
+    assert [(request.range, request.sent) for request in server.log] == [("bytes=300000-", 100_000)]
 
 
 def test_complete_part_needs_no_transfer(tmp_path: Path, server: FaultyServer) -> None:
@@ -180,7 +183,7 @@ def test_server_that_sends_another_range(tmp_path: Path, server: FaultyServer) -
     with pytest.raises(DownloadError):
         fetch(tmp_path, server.prefix("misranging"))
     # what does not fit is never appended: the third request starts afresh
-    assert [one.range for one in server.log] == [None, "bytes=200000-", None]
+    assert [request.range for request in server.log] == [None, "bytes=200000-", None]
     assert part(tmp_path).read_bytes() == CONTENT[:200_000]
 
 
@@ -207,7 +210,7 @@ def test_own_folder_comes_first(
     monkeypatch.setenv("IIC_MIRROR", str(own))
     fetch(tmp_path / "c", server.prefix("good"))
     assert server.log == []
-    manifests = {(tmp_path / one / "data/raw/blob/files.json").read_bytes() for one in "abc"}
+    manifests = {(tmp_path / name / "data/raw/blob/files.json").read_bytes() for name in "abc"}
     assert len(manifests) == 1
 
 
@@ -216,7 +219,7 @@ def test_manifest_does_not_depend_on_the_mirror(tmp_path: Path, server: FaultySe
     fetch(tmp_path / "a", server.prefix("good"))
     fetch(tmp_path / "b", server.prefix("missing"), mirror=f"{server.address}/files")
     assert server.log[-1].path == "/files/blob/blob.bin"
-    read = [(tmp_path / one / "data/raw/blob/files.json").read_bytes() for one in "ab"]
+    read = [(tmp_path / name / "data/raw/blob/files.json").read_bytes() for name in "ab"]
     assert read[0] == read[1]
 
 
@@ -302,9 +305,9 @@ def test_mirror_offers_the_archive_or_its_members(
     tmp_path: Path, server: FaultyServer, kind: str
 ) -> None:
     packed = archive(kind)
-    members = tuple(known(name, content) for name, content in MEMBERS.items())
+    members = tuple(file_entry(name, content) for name, content in MEMBERS.items())
     entry = dataset(
-        [server.prefix("files")], files=({**known(f"all.{kind}", packed), "members": members},)
+        [server.prefix("files")], files=({**file_entry(f"all.{kind}", packed), "members": members},)
     )
     server.files[f"all.{kind}"] = packed
     download(entry, "blob", tmp_path / "packed", patience=HASTE)
@@ -312,14 +315,14 @@ def test_mirror_offers_the_archive_or_its_members(
     download(entry, "blob", tmp_path / "loose", patience=HASTE)
     for root in (tmp_path / "packed", tmp_path / "loose"):
         folder = root / "data/raw/blob"
-        found = {
-            one.relative_to(folder).as_posix(): one.read_bytes()
-            for one in folder.rglob("*")
-            if one.is_file()
+        contents = {
+            path.relative_to(folder).as_posix(): path.read_bytes()
+            for path in folder.rglob("*")
+            if path.is_file()
         }
-        del found["files.json"]
-        assert found == MEMBERS
-    manifests = [tmp_path / one / "data/raw/blob/files.json" for one in ("packed", "loose")]
+        del contents["files.json"]
+        assert contents == MEMBERS
+    manifests = [tmp_path / name / "data/raw/blob/files.json" for name in ("packed", "loose")]
     assert manifests[0].read_bytes() == manifests[1].read_bytes()
 
 
@@ -332,7 +335,7 @@ def test_archive_with_other_members_than_listed(tmp_path: Path, server: FaultySe
         server.files["all.tar.gz"] = packed
         entry = dataset(
             [server.prefix("files")],
-            files=({**known("all.tar.gz", packed), "members": (known(name, content),)},),
+            files=({**file_entry("all.tar.gz", packed), "members": (file_entry(name, content),)},),
         )
         with pytest.raises(DataError, match=f"all.tar.gz: {name}: {problem}"):
             download(entry, "blob", tmp_path / problem, patience=HASTE)
@@ -359,9 +362,9 @@ def test_file_known_by_its_md5_alone(tmp_path: Path, server: FaultyServer) -> No
 
 def test_two_datasets_of_one_archive_transfer_it_once(tmp_path: Path, server: FaultyServer) -> None:
     packed = archive("tar.gz")
-    members = tuple(known(name, content) for name, content in MEMBERS.items())
+    members = tuple(file_entry(name, content) for name, content in MEMBERS.items())
     entry = dataset(
-        [server.prefix("files")], files=({**known("all.tar.gz", packed), "members": members},)
+        [server.prefix("files")], files=({**file_entry("all.tar.gz", packed), "members": members},)
     )
     server.files["all.tar.gz"] = packed
     threads = [
@@ -372,7 +375,7 @@ def test_two_datasets_of_one_archive_transfer_it_once(tmp_path: Path, server: Fa
         thread.start()
     for thread in threads:
         thread.join()
-    assert [one.path for one in server.log] == ["/files/all.tar.gz"]
+    assert [request.path for request in server.log] == ["/files/all.tar.gz"]
     for name in ("fine", "coarse"):
         for member, content in MEMBERS.items():
             assert (tmp_path / "data/raw" / name / member).read_bytes() == content
@@ -384,14 +387,14 @@ def test_two_datasets_of_one_archive_transfer_it_once(tmp_path: Path, server: Fa
 
 def test_digits_come_from_the_installed_package(tmp_path: Path) -> None:
     manifest = download(load_catalogue(CATALOGUE)["digits"], "digits", tmp_path, patience=HASTE)
-    assert [one.path for one in manifest.files] == ["data/raw/digits/digits.csv.gz"]
+    assert [file.path for file in manifest.files] == ["data/raw/digits/digits.csv.gz"]
     assert (tmp_path / "data/raw/digits/digits.csv.gz").stat().st_size == 57_523
 
 
 def test_package_with_another_file(tmp_path: Path) -> None:
     files = (
         {
-            **known("digits.csv.gz", CONTENT),
+            **file_entry("digits.csv.gz", CONTENT),
             "embedded": {"package": "sklearn", "path": "datasets/data/digits.csv.gz"},
         },
     )
@@ -406,7 +409,7 @@ def test_package_with_another_file(tmp_path: Path) -> None:
 def test_mnist_from_the_shared_folder(tmp_path: Path) -> None:
     mnist = load_catalogue(CATALOGUE)["mnist"]
     manifest = download(mnist, "mnist", tmp_path, str(SHARED), patience=HASTE)
-    assert [one.size for one in manifest.files] == [one.size for one in mnist.files]
+    assert [file.size for file in manifest.files] == [file.size for file in mnist.files]
 
 
 def test_page_in_a_folder_is_called_a_page(tmp_path: Path, server: FaultyServer) -> None:

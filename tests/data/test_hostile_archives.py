@@ -15,7 +15,7 @@ from iic.data.archives import unpack
 from iic.data.errors import DataError
 from iic.data.files import SourceFailure
 from iic.params.datasets import KnownFile, SourceFile
-from tests.data.faulty_server import known
+from tests.data.faulty_server import file_entry
 
 CONTENT = b"1" * 1000
 WANTED = "batches/one.bin"
@@ -50,7 +50,8 @@ def try_unpack(root: Path, packed: bytes, *members: str) -> None:
     archive = folder / "all.part"
     archive.write_bytes(packed)
     file = SourceFile.model_validate(
-        known("all.tar.gz", packed) | {"members": tuple(known(name, CONTENT) for name in members)}
+        file_entry("all.tar.gz", packed)
+        | {"members": tuple(file_entry(name, CONTENT) for name in members)}
     )
     unpack(archive, file, folder, silent)
 
@@ -86,7 +87,7 @@ def test_members_that_lie_elsewhere_are_left_alone(tmp_path: Path, kind: str, na
 )  # fmt: skip
 def test_the_catalogue_names_no_file_outside_its_folder(name: str) -> None:
     with pytest.raises(ValidationError, match="name"):
-        KnownFile.model_validate(known(name, CONTENT))
+        KnownFile.model_validate(file_entry(name, CONTENT))
 
 
 @pytest.mark.parametrize("kind", TYPES)

@@ -23,9 +23,9 @@ from tests.data.potsdam_helpers import (
     entry,
     image_of,
     images,
-    known,
     labels,
     tif,
+    with_checksums,
     write,
 )
 from tests.data.standin_helpers import CATALOGUE
@@ -34,30 +34,30 @@ from tests.data.standin_helpers import CATALOGUE
 def read_all(raw: Path, dataset: Dataset) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Image and labels of each tile by its name."""
     reader = potsdam.open_maps(raw, dataset)
-    found = {}
+    tiles = {}
     for piece in reader.pieces:
         maps = reader.read(piece)
         assert (maps.sizes == SIDE).all()
-        for row, place in enumerate(piece.places):
-            found[reader.names[place]] = (maps.images[row], maps.labels[row])
-    assert len(found) == len(reader.names) == dataset.count
-    return found
+        for row, index in enumerate(piece.places):
+            tiles[reader.names[index]] = (maps.images[row], maps.labels[row])
+    assert len(tiles) == len(reader.names) == dataset.count
+    return tiles
 
 
 def test_tiles_row_by_row_at_half_scale(tmp_path: Path) -> None:
-    found = read_all(write(tmp_path, images(), labels()), entry())
-    for place in PLACES:
-        whole, classes = image_of(place).astype(int), classes_of(place)
+    tiles = read_all(write(tmp_path, images(), labels()), entry())
+    for position in PLACES:
+        whole, classes = image_of(position).astype(int), classes_of(position)
         for number in range(TILES**2):
-            image, label = found[f"top_potsdam_{place}/{number:03d}"]
+            image, label = tiles[f"top_potsdam_{position}/{number:03d}"]
             top, left = 2 * SIDE * (number // TILES), 2 * SIDE * (number % TILES)
             for row, column in ((0, 0), (SIDE - 1, 1)):
                 y, x = top + 2 * row, left + 2 * column
                 four = whole[y : y + 2, x : x + 2].reshape(4, 4)
                 assert image[:, row, column].tolist() == ((four.sum(axis=0) + 2) // 4).tolist()
-                expected = UNLABELLED if place == "2_13" else classes[y, x]
+                expected = UNLABELLED if position == "2_13" else classes[y, x]
                 assert label[row, column] == expected
-    assert set(np.unique(found["top_potsdam_2_13/000"][1])) == {UNLABELLED}
+    assert set(np.unique(tiles["top_potsdam_2_13/000"][1])) == {UNLABELLED}
 
 
 def test_half_scale_is_opencv_s() -> None:
@@ -85,8 +85,8 @@ def test_classes_in_another_order(tmp_path: Path) -> None:
     first, other = read_all(raw, entry()), read_all(raw, entry(classes=classes))
     names = CATALOGUE[NAME].classes
     label = other["top_potsdam_7_9/004"][1]
-    assert [classes[one] for one in label.flat] == [
-        names[one] for one in first["top_potsdam_7_9/004"][1].flat
+    assert [classes[value] for value in label.flat] == [
+        names[value] for value in first["top_potsdam_7_9/004"][1].flat
     ]
 
 
@@ -94,10 +94,10 @@ def test_classes_in_another_order(tmp_path: Path) -> None:
 def test_folder_in_the_archives(tmp_path: Path, folder: str) -> None:
     extra = {f"{folder}top_potsdam_2_10_RGBIR.tfw": b"0.05", f"{folder}readme.txt": b""}
     more = labels(folder) | {f"{folder}top_potsdam_2_13_label.tif": b"later, and not read"}
-    found = read_all(write(tmp_path, images(folder) | extra, more), entry())
+    tiles = read_all(write(tmp_path, images(folder) | extra, more), entry())
     plain = read_all(write(tmp_path / "plain", images(), labels()), entry())
-    assert found.keys() == plain.keys()
-    assert all(np.array_equal(found[name][1], plain[name][1]) for name in found)
+    assert tiles.keys() == plain.keys()
+    assert all(np.array_equal(tiles[name][1], plain[name][1]) for name in tiles)
 
 
 @pytest.mark.parametrize(
@@ -121,16 +121,16 @@ def test_kinds_of_tif(tmp_path: Path, options: dict[str, object]) -> None:
         image = image.transpose(2, 0, 1)
     pictures = images()
     pictures["4_Ortho_RGBIR/top_potsdam_2_10_RGBIR.tif"] = tif(image, **options)
-    found = read_all(write(tmp_path, pictures, labels()), entry())
+    tiles = read_all(write(tmp_path, pictures, labels()), entry())
     assert np.array_equal(
-        found["top_potsdam_2_10/000"][0], halved(image_of("2_10"))[:SIDE, :SIDE].transpose(2, 0, 1)
+        tiles["top_potsdam_2_10/000"][0], halved(image_of("2_10"))[:SIDE, :SIDE].transpose(2, 0, 1)
     )
 
 
 def test_the_24_images_with_labels() -> None:
     named = "2_10 2_11 2_12 3_10 3_11 3_12 4_10 4_11 4_12 5_10 5_11 5_12".split()
     named += [f"{row}_{column}" for row in (6, 7) for column in range(7, 13)]
-    assert {f"top_potsdam_{place}" for place in named} == potsdam.LABELLED
+    assert {f"top_potsdam_{position}" for position in named} == potsdam.LABELLED
     assert len(named) == 24
     for name in ("potsdam3", "potsdam6"):
         dataset = CATALOGUE[name]
@@ -161,13 +161,13 @@ DIVISION = "b3233d4862615e4acd9de5e82c050454d7c404c7760be097e3fbb542c7c22b4c"
 
 def test_prepared(tmp_path: Path) -> None:
     raw = write(tmp_path, images(), labels())
-    dataset = known(entry(), raw)
+    dataset = with_checksums(entry(), raw)
     manifest = prepare_maps(NAME, dataset, tmp_path, workers=2)
     data = load_maps(NAME, tmp_path)
-    found = read_all(raw, dataset)
-    for place, name in enumerate(data.names):
-        assert np.array_equal(data.images[place], found[name][0])
-        assert np.array_equal(data.labels[place], found[name][1])
+    tiles = read_all(raw, dataset)
+    for index, name in enumerate(data.names):
+        assert np.array_equal(data.images[index], tiles[name][0])
+        assert np.array_equal(data.labels[index], tiles[name][1])
     assert manifest.empty == tuple(range(TILES**2))
     assert [split.name for split in manifest.splits] == list(potsdam.SPLITS)
 

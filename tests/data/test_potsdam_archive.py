@@ -17,7 +17,7 @@ from iic.data.maps import UNLABELLED
 from iic.data.potsdam import SPLITS
 from iic.data.prepare_maps import prepare_maps
 from iic.params.datasets import Dataset
-from tests.data.potsdam_helpers import known, raw_of
+from tests.data.potsdam_helpers import raw_of, with_checksums
 from tests.data.standin_helpers import CATALOGUE
 
 NAME = "potsdam6_archive"
@@ -43,11 +43,11 @@ def classes_of(number: int) -> np.ndarray:
 def files() -> Files:
     made = {}
     for split, ids in LISTS.items():
-        made[f"{split}.txt"] = "".join(f"{one}\n" for one in ids).encode()
-        for one in ids:
-            made[f"imgs/{one}.mat"] = mat(img=image_of(one))
+        made[f"{split}.txt"] = "".join(f"{name}\n" for name in ids).encode()
+        for tile in ids:
+            made[f"imgs/{tile}.mat"] = mat(img=image_of(tile))
             if split != "unlabelled_train":
-                made[f"gt/{one}.mat"] = mat(gt=classes_of(one))
+                made[f"gt/{tile}.mat"] = mat(gt=classes_of(tile))
     return made
 
 
@@ -77,16 +77,16 @@ def write(root: Path, contents: Files, folder: str = "POTSDAM/", name: str = NAM
 def test_prepared(tmp_path: Path, folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(potsdam_archive, "PIECE", 2)
     raw = write(tmp_path, files(), folder)
-    manifest = prepare_maps(NAME, known(entry(), raw), tmp_path, workers=2)
+    manifest = prepare_maps(NAME, with_checksums(entry(), raw), tmp_path, workers=2)
     data = load_maps(NAME, tmp_path)
-    numbers = [one for ids in LISTS.values() for one in ids]
-    assert data.names == tuple(f"imgs/{one}" for one in numbers)
-    for place, number in enumerate(numbers):
-        assert np.array_equal(data.images[place], image_of(number).transpose(2, 0, 1))
-        if place < 2:
-            assert set(np.unique(data.labels[place])) == {UNLABELLED}
+    numbers = [tile for ids in LISTS.values() for tile in ids]
+    assert data.names == tuple(f"imgs/{number_}" for number_ in numbers)
+    for index, number in enumerate(numbers):
+        assert np.array_equal(data.images[index], image_of(number).transpose(2, 0, 1))
+        if index < 2:
+            assert set(np.unique(data.labels[index])) == {UNLABELLED}
         else:
-            assert np.array_equal(data.labels[place], classes_of(number))
+            assert np.array_equal(data.labels[index], classes_of(number))
     assert data.indices(["labelled_test"]).tolist() == [5]
     assert manifest.empty == (0, 1)
     # what was unpacked for reading leaves nothing behind

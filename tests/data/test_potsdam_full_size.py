@@ -14,7 +14,7 @@ import pytest
 from iic.data.load_maps import load_maps
 from iic.data.maps import UNLABELLED
 from iic.data.potsdam import IMAGES, LABELLED, LABELS
-from tests.data.potsdam_helpers import PALETTE, entry, known, raw_of, tif
+from tests.data.potsdam_helpers import PALETTE, entry, raw_of, tif, with_checksums
 
 SIDE, TILES = 6000, 15
 NAMES = ("top_potsdam_2_13", *sorted(LABELLED))
@@ -49,7 +49,7 @@ def clone(root: Path, count: int, compression: str | None) -> Path:
             if name in LABELLED:
                 maps.writestr(f"{name}_label.tif", labels)
     splits = {"unlabelled_train": 225, "labelled_train": 225 * (count - 1) - 9, "labelled_test": 9}
-    dataset = known(entry(side=200, tiles=TILES, splits=splits), raw)
+    dataset = with_checksums(entry(side=200, tiles=TILES, splits=splits), raw)
     path = root / "entry.json"
     path.write_text(dataset.model_dump_json())
     return path

@@ -27,7 +27,7 @@ from iic.data.prepare import prepare
 from iic.params.datasets import Dataset, load_catalogue
 from iic.records.files import RecordError, read_record
 from iic.records.prepared import PreparedManifest
-from tests.data.faulty_server import SHARED, known
+from tests.data.faulty_server import SHARED, file_entry
 
 CATALOGUE = load_catalogue(Path(__file__).resolve().parents[2] / "params" / "datasets.yaml")
 DIGITS, MNIST = CATALOGUE["digits"], CATALOGUE["mnist"]
@@ -48,7 +48,7 @@ def with_csv(root: Path, lines: list[str]) -> Dataset:
     path = root / "data/raw/digits/digits.csv.gz"
     path.parent.mkdir(parents=True)
     path.write_bytes(content)
-    file = {**known("digits.csv.gz", content), "embedded": DIGITS.files[0].embedded}
+    file = {**file_entry("digits.csv.gz", content), "embedded": DIGITS.files[0].embedded}
     entry = DIGITS.model_dump() | {"files": (file,)}
     return Dataset.model_validate(entry | {"splits": {"all": 3}})
 

@@ -37,7 +37,7 @@ prepare_maps("made", made(root, 120), root, workers=2)
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """Sums of what a preparation gives that nothing disturbs."""
     root = tmp_path_factory.mktemp("whole")
     prepare_maps("made", made(root, COUNT), root)
@@ -66,7 +66,7 @@ def start(root: Path, seconds: str = "0.1") -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, "-c", SCRIPT, str(root)], env=environment)
 
 
-def test_killed_and_gone_on(tmp_path: Path, whole: list[str]) -> None:
+def test_killed_and_gone_on(tmp_path: Path, undisturbed: list[str]) -> None:
     made(tmp_path, COUNT)
     process = start(tmp_path)
     deadline = time.monotonic() + 60
@@ -80,16 +80,16 @@ def test_killed_and_gone_on(tmp_path: Path, whole: list[str]) -> None:
     assert not (tmp_path / FOLDER / "data.json").exists()
     (tmp_path / "log").unlink()
     assert start(tmp_path, "0").wait() == 0
-    assert sums(tmp_path) == whole
+    assert sums(tmp_path) == undisturbed
     # nothing that was noted is read again
     again = (tmp_path / "log").read_text().splitlines()
     assert sorted(again) == sorted(
-        {f"piece {number}" for number in range(30)} - {one.key for one in state.pieces}
+        {f"piece {number}" for number in range(30)} - {piece.key for piece in state.pieces}
     )
 
 
 @pytest.mark.long
-def test_killed_at_any_moment(tmp_path: Path, whole: list[str]) -> None:
+def test_killed_at_any_moment(tmp_path: Path, undisturbed: list[str]) -> None:
     moments, kills = random.Random(0), 0
     for number in range(4):
         root = tmp_path / str(number)
@@ -102,7 +102,7 @@ def test_killed_at_any_moment(tmp_path: Path, whole: list[str]) -> None:
                 process.wait()
                 kills += 1
         assert start(root, "0").wait() == 0
-        assert sums(root) == whole
+        assert sums(root) == undisturbed
     assert kills > 4
 
 
@@ -114,7 +114,7 @@ class Stop(BaseException):
     "where", ["sums", "first name", "second name", "manifest", "forgetting", "interrupt"]
 )
 def test_stopped_at_the_end(
-    tmp_path: Path, whole: list[str], monkeypatch: pytest.MonkeyPatch, where: str
+    tmp_path: Path, undisturbed: list[str], monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
     calls = [0]
 
@@ -147,7 +147,7 @@ def test_stopped_at_the_end(
         MadeReader, "read", lambda self, piece: (read.append(piece.key), plain_read(self, piece))[1]
     )
     prepare_maps("made", made(tmp_path, COUNT), tmp_path, workers=2)
-    assert sums(tmp_path) == whole
+    assert sums(tmp_path) == undisturbed
     assert len(read) < 25 if where == "interrupt" else not read
 
 
@@ -171,7 +171,7 @@ def begun(root: Path, monkeypatch: pytest.MonkeyPatch, **changes: object) -> Non
 @pytest.mark.parametrize("what", ["same", "code", "settings", "notes", "array", "other size"])
 def test_what_was_begun_is_only_gone_on_with_when_it_fits(
     tmp_path: Path,
-    whole: list[str],
+    undisturbed: list[str],
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
     what: str,
@@ -197,11 +197,11 @@ def test_what_was_begun_is_only_gone_on_with_when_it_fits(
     assert len(log.read_text().splitlines()) == (10 if what == "same" else 30)
     assert ("goes on after 80 of 120 images" in caplog.text) == (what == "same")
     assert ("done again" in caplog.text) == (what != "same")
-    assert sums(tmp_path) == whole
+    assert sums(tmp_path) == undisturbed
 
 
 def test_array_that_was_changed_after_its_end(
-    tmp_path: Path, whole: list[str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, undisturbed: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(module, "write_record", lambda *args: (_ for _ in ()).throw(Stop))
@@ -211,12 +211,12 @@ def test_array_that_was_changed_after_its_end(
         file.seek(1000)
         file.write(b"\xff\xff\xff")
     prepare_maps("made", made(tmp_path, COUNT), tmp_path)
-    assert sums(tmp_path) == whole
+    assert sums(tmp_path) == undisturbed
 
 
-def test_a_second_preparation_replaces_the_first(tmp_path: Path, whole: list[str]) -> None:
+def test_a_second_preparation_replaces_the_first(tmp_path: Path, undisturbed: list[str]) -> None:
     (tmp_path / FOLDER).mkdir(parents=True)
     for name in ("images.npy", "labels.npy", "data.json", "images.npy.part"):
         (tmp_path / FOLDER / name).write_bytes(b"from before")
     prepare_maps("made", made(tmp_path, COUNT), tmp_path)
-    assert sums(tmp_path) == whole
+    assert sums(tmp_path) == undisturbed

@@ -72,17 +72,17 @@ def test_columns_come_first(dataset: Dataset, raw: Path) -> None:
 def test_images_come_in_pieces(
     dataset: Dataset, raw: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = list(stl10.read(raw, dataset))
+    arrays = list(stl10.read(raw, dataset))
     monkeypatch.setattr(stl10, "CHUNK", 6)
     pieces = list(stl10.read(raw, dataset))
-    assert [len(one.images) for one in pieces] == [6] * 8 + [2] + [6, 1] + [6, 5]
+    assert [len(piece.images) for piece in pieces] == [6] * 8 + [2] + [6, 1] + [6, 5]
     for part in ("images", "labels"):
         joined, expected = (
-            np.concatenate([getattr(one, part) for one in batches if one.labels is not None])
-            for batches in (pieces, whole)
+            np.concatenate([getattr(batch, part) for batch in batches if batch.labels is not None])
+            for batches in (pieces, arrays)
         )
         assert np.array_equal(joined, expected)
-    assert [one.labels is None for one in whole] == [False, True, False]
+    assert [batch.labels is None for batch in arrays] == [False, True, False]
 
 
 def test_folds_are_places_in_the_arrays(raw: Path, dataset: Dataset) -> None:
@@ -90,7 +90,7 @@ def test_folds_are_places_in_the_arrays(raw: Path, dataset: Dataset) -> None:
         dataset.model_dump() | {"splits": {"unlabeled": 7, "train": 50, "test": 11}}
     )
     first, moved = stl10.folds(raw, dataset), stl10.folds(raw, later)
-    assert [[place + 7 for place in fold] for fold in first] == [list(fold) for fold in moved]
+    assert [[index + 7 for index in fold] for fold in first] == [list(fold) for fold in moved]
 
 
 def test_folder_without_the_unlabelled_images(dataset: Dataset, raw: Path, tmp_path: Path) -> None:
@@ -131,16 +131,16 @@ def real_like(dataset: Dataset, archive: Path) -> Dataset:
 
 
 @pytest.mark.parametrize("whole", [True, False])
-def test_archive(dataset: Dataset, tmp_path: Path, whole: bool) -> None:
+def test_archive(dataset: Dataset, tmp_path: Path, complete: bool) -> None:
     mirror = tmp_path / "mirror"
     write_raw(dataset, mirror / NAME)
     archive = mirror / NAME / "stl10_binary.tar.gz"
     with tarfile.open(archive, "w:gz") as tar:
         for file in dataset.files:
-            if whole or "unlabeled" not in file.name:
+            if complete or "unlabeled" not in file.name:
                 tar.add(mirror / NAME / file.name, file.name)
     entry = real_like(dataset, archive)
-    if not whole:
+    if not complete:
         with pytest.raises(
             DataError,
             match=r"stl10_binary.tar.gz: stl10_binary/unlabeled_X.bin: is not in the arch",

@@ -19,12 +19,12 @@ from iic.params.datasets import Dataset, KnownFile
 from iic.records.files import read_record, sha256_bytes
 from iic.records.raw import RawManifest
 from tests.data.coco_helpers import zipped
-from tests.data.faulty_server import CONTENT, FaultyServer, dataset, known
+from tests.data.faulty_server import CONTENT, FaultyServer, dataset, file_entry
 
 HASTE = Patience(connect=1, read=0.3, attempts=2, backoff=0.01)
 REASON = "the source publishes none"
 BLOB = {"name": "blob.bin", "unverified": REASON}
-SURE = known("blob.bin", CONTENT)
+SURE = file_entry("blob.bin", CONTENT)
 SUM = sha256_bytes(CONTENT)
 
 
@@ -156,15 +156,15 @@ def test_archive_has_to_be_whole(tmp_path: Path, server: FaultyServer, damage: s
 
 def test_mirror_of_a_single_file(tmp_path: Path, server: FaultyServer) -> None:
     server.files |= {"lists/one.txt": b"one", "two.txt": b"two"}
-    one = known("one.txt", b"one") | {"mirrors": (server.prefix("files/lists"),)}
-    fetch(tmp_path, entry(server, "files", one, known("two.txt", b"two")))
+    single = file_entry("one.txt", b"one") | {"mirrors": (server.prefix("files/lists"),)}
+    fetch(tmp_path, entry(server, "files", single, file_entry("two.txt", b"two")))
     # each is asked for only where it is to be had
     assert [request.path for request in server.log] == ["/files/lists/one.txt", "/files/two.txt"]
 
 
 def test_taken_over_by_a_link(tmp_path: Path, server: FaultyServer) -> None:
     server.files |= {"big.bin": CONTENT, "labels.bin": CONTENT[::-1]}
-    files = (known("big.bin", CONTENT), known("labels.bin", CONTENT[::-1]))
+    files = (file_entry("big.bin", CONTENT), file_entry("labels.bin", CONTENT[::-1]))
     first = fetch(tmp_path, entry(server, "files", *files), "first")
     asked = len(server.log)
     # what lies there unfinished from an earlier try is not written into
@@ -174,7 +174,7 @@ def test_taken_over_by_a_link(tmp_path: Path, server: FaultyServer) -> None:
     assert len(server.log) == asked
     for name in ("big.bin", "labels.bin"):
         assert os.path.samefile(raw(tmp_path, "first") / name, raw(tmp_path, "second") / name)
-    assert [one.sha256 for one in first.files] == [one.sha256 for one in second.files]
+    assert [file.sha256 for file in first.files] == [file.sha256 for file in second.files]
     assert not list(raw(tmp_path, "second").glob("*.part"))
     # replaced here, it stays as it is there
     (raw(tmp_path, "second") / "big.bin").unlink()
@@ -227,16 +227,16 @@ def test_wrong_unverified_file_is_replaced_as_its_error_says(
     tmp_path: Path, server: FaultyServer
 ) -> None:
     wrong, right = (zipped({f"{name}.txt": b"x"}) for name in ("wrong", "right"))
-    one = {"name": "all.zip", "unverified": REASON}
+    archive = {"name": "all.zip", "unverified": REASON}
     server.files["all.zip"] = wrong
-    fetch(tmp_path, entry(server, "files", one))
+    fetch(tmp_path, entry(server, "files", archive))
     path = raw(tmp_path) / "all.zip"
     said = str(Members(path).wrong("right.txt: missing"))
     assert f"delete the wrong file and {raw(tmp_path)}/files.json, then `iic download" in said
     path.unlink()
     (raw(tmp_path) / "files.json").unlink()
     server.files["all.zip"] = right
-    assert fetch(tmp_path, entry(server, "files", one)).files[0].sha256 == sha256_bytes(right)
+    assert fetch(tmp_path, entry(server, "files", archive)).files[0].sha256 == sha256_bytes(right)
     assert path.read_bytes() == right
 
 
@@ -261,7 +261,7 @@ def test_as_noted_reads_only_its_own_line(tmp_path: Path) -> None:
     [
         ({"name": "a", "size": 1}, "needs sha256 or, where none is published, md5"),
         ({"name": "a", "size": 1, "unverified": ""}, "at least 1 character"),
-        (known("a", b"a") | {"unverified": REASON}, "has a checksum and is unverified"),
+        (file_entry("a", b"a") | {"unverified": REASON}, "has a checksum and is unverified"),
         ({"name": "a", "md5": "0" * 32}, "needs its size"),
     ],
 )
@@ -276,7 +276,7 @@ def test_checksum_says_that_there_is_none() -> None:
 
 def test_members_and_generated_files_have_checksums(server: FaultyServer) -> None:
     with pytest.raises(ValidationError, match=r"member 'blob.bin' of 'all.zip' needs a checksum"):
-        entry(server, "files", known("all.zip", CONTENT) | {"members": (BLOB,)})
+        entry(server, "files", file_entry("all.zip", CONTENT) | {"members": (BLOB,)})
     changes = {"generator": "iic.data.standin.content", "stand_in": True}
     with pytest.raises(ValidationError, match="generated files have a sha256"):
         dataset([], files=(BLOB,), **changes)

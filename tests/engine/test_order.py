@@ -66,7 +66,7 @@ def test_order_of_an_unshuffled_pass(
     assert training_order(data(), splits, pairs).tolist() == expected  # type: ignore[arg-type]
 
 
-def task(tmp_path: Path, **changes: object) -> ClusteringTask:
+def make_task(tmp_path: Path, **changes: object) -> ClusteringTask:
     run = tiny.context(
         tmp_path,
         number=40,
@@ -82,30 +82,30 @@ def task(tmp_path: Path, **changes: object) -> ClusteringTask:
 
 
 def test_each_head_passes_over_its_own_images(tmp_path: Path) -> None:
-    one = task(tmp_path)
-    assert [one.steps(head) for head in one.passes_of(0)] == [8, 3]
-    assert torch.cat(one.order(0, 0)).tolist() == list(range(32))
-    assert torch.cat(one.order(0, 1)).tolist() == list(range(12))
+    task = make_task(tmp_path)
+    assert [task.steps(head) for head in task.passes_of(0)] == [8, 3]
+    assert torch.cat(task.order(0, 0)).tolist() == list(range(32))
+    assert torch.cat(task.order(0, 1)).tolist() == list(range(12))
 
 
 def test_shuffled_passes_stay_inside_the_heads_images(tmp_path: Path) -> None:
-    one = task(tmp_path, order="shuffled")
-    first, second = torch.cat(one.order(0, 1)), torch.cat(one.order(1, 1))
+    task = make_task(tmp_path, order="shuffled")
+    first, second = torch.cat(task.order(0, 1)), torch.cat(task.order(1, 1))
     assert sorted(first.tolist()) == sorted(second.tolist()) == list(range(12))
     assert first.tolist() != second.tolist()
 
 
 def test_only_evaluated_images_get_predictions(tmp_path: Path) -> None:
-    one = task(tmp_path)
-    assert one.context.protocol.images.tolist() == [*range(12), *range(32, 40)]
-    assert one.predict().clusters.shape == (20, 2)
+    task = make_task(tmp_path)
+    assert task.context.protocol.images.tolist() == [*range(12), *range(32, 40)]
+    assert task.predict().clusters.shape == (20, 2)
 
 
 def test_images_that_no_head_and_no_score_needs_are_not_held(tmp_path: Path) -> None:
-    one = task(tmp_path)
-    images = one.context.data.images
-    wanted = torch.tensor([33, 0, 39])
-    np.testing.assert_array_equal(one.store.batch(wanted).numpy(), images[wanted.numpy()])
+    task = make_task(tmp_path)
+    images = task.context.data.images
+    expected = torch.tensor([33, 0, 39])
+    np.testing.assert_array_equal(task.store.batch(expected).numpy(), images[expected.numpy()])
     run = tiny.context(
         tmp_path,
         splits={"train": 12, "rest": 28},

@@ -103,7 +103,7 @@ def context(
     )
 
 
-def task(folder: Path, **arguments: Any) -> Tiny:
+def make_task(folder: Path, **arguments: Any) -> Tiny:
     return Tiny(context(folder, **arguments), CPU)
 
 
@@ -115,16 +115,16 @@ def same(first: Outcome, second: Outcome) -> None:
 
 
 def test_a_pass_goes_once_through_the_images_in_an_order_of_its_own(tmp_path: Path) -> None:
-    one = task(tmp_path, splits={"train": 30, "test": 10})
-    assert list(one.passes_of(7)) == ["training"] and one.steps("training") == STEPS
-    assert [len(batch) for batch in one.order(0, 0)] == [8] * STEPS
-    orders = [torch.cat(one.order(epoch, 0)) for epoch in (0, 1, 0)]
+    task = make_task(tmp_path, splits={"train": 30, "test": 10})
+    assert list(task.passes_of(7)) == ["training"] and task.steps("training") == STEPS
+    assert [len(batch) for batch in task.order(0, 0)] == [8] * STEPS
+    orders = [torch.cat(task.order(epoch, 0)) for epoch in (0, 1, 0)]
     for order in orders:
         assert torch.equal(order.sort().values, torch.arange(NUMBER))
     assert torch.equal(orders[0], orders[2]) and not torch.equal(orders[0], orders[1])
-    other = torch.cat(task(tmp_path, seed=1).order(0, 0))
+    other = torch.cat(make_task(tmp_path, seed=1).order(0, 0))
     assert not torch.equal(orders[0], other)
-    assert one.examples(torch.arange(7)) == 7
+    assert task.examples(torch.arange(7)) == 7
 
 
 def test_training_and_evaluated_images_are_those_of_the_settings(tmp_path: Path) -> None:
@@ -133,20 +133,20 @@ def test_training_and_evaluated_images_are_those_of_the_settings(tmp_path: Path)
         {"splits": ("rest", "train"), "evaluation": {"mapping": ("test",), "test": ("test",)}}
     )
     object.__setattr__(run_of_test, "settings", chosen)
-    one = Tiny(run_of_test, CPU)
-    assert one.training.tolist() == [*range(18, 30), *range(18)]
-    assert one.steps("training") == 4
-    assert one.evaluated.tolist() == list(range(30, 40))
-    assert one.predict().clusters.shape == (10, 1)
+    tiny = Tiny(run_of_test, CPU)
+    assert tiny.training.tolist() == [*range(18, 30), *range(18)]
+    assert tiny.steps("training") == 4
+    assert tiny.evaluated.tolist() == list(range(30, 40))
+    assert tiny.predict().clusters.shape == (10, 1)
 
 
 def test_the_seed_alone_decides_the_first_weights(tmp_path: Path) -> None:
     weights = []
     for seed, disturbance in ((0, 1), (0, 2), (1, 1)):
-        one = task(tmp_path, seed=seed)
+        task = make_task(tmp_path, seed=seed)
         torch.manual_seed(disturbance)
-        weights.append(next(iter(one.network[2].parameters())))
-        assert one.network is one.network
+        weights.append(next(iter(task.network[2].parameters())))
+        assert task.network is task.network
     assert torch.equal(weights[0], weights[1]) and not torch.equal(weights[0], weights[2])
 
 
@@ -158,12 +158,12 @@ def test_a_seed_in_a_path_is_a_name_and_no_more(tmp_path: Path) -> None:
 
 
 def test_all_parameters_are_trained_as_the_settings_say(tmp_path: Path) -> None:
-    one = task(tmp_path)
-    adam = one.optimiser()
+    task = make_task(tmp_path)
+    adam = task.optimiser()
     assert isinstance(adam, torch.optim.Adam)
     parts = [part for group in adam.param_groups for part in group["params"]]
-    assert list(map(id, parts)) == list(map(id, one.network.parameters()))
-    momentum = task(tmp_path, optimiser=MomentumSettings(learning_rate=0.1))
+    assert list(map(id, parts)) == list(map(id, task.network.parameters()))
+    momentum = make_task(tmp_path, optimiser=MomentumSettings(learning_rate=0.1))
     assert isinstance(momentum.optimiser(), torch.optim.SGD)
 
 
@@ -235,9 +235,9 @@ def test_an_interrupted_epoch_is_not_begun_again(
     original = Tiny.loss
 
     def build(made: RunContext[Any], device: torch.device) -> Tiny:
-        one = Tiny(made, device)
-        diaries.append(one.diary)
-        return one
+        tiny = Tiny(made, device)
+        diaries.append(tiny.diary)
+        return tiny
 
     def loss(self: Tiny, *arguments: Any) -> Tensor:
         value = original(self, *arguments)
@@ -272,37 +272,37 @@ def test_a_task_chooses_which_tensors_are_stored(tmp_path: Path) -> None:
 
 
 def test_the_cluster_is_the_largest_output(tmp_path: Path) -> None:
-    one = task(tmp_path)
-    one.network.eval()
+    task = make_task(tmp_path)
+    task.network.eval()
     with torch.no_grad():
-        outputs = one.evaluate(torch.arange(NUMBER))
-    predictions = one.predict(probabilities=True)
+        outputs = task.evaluate(torch.arange(NUMBER))
+    predictions = task.predict(probabilities=True)
     np.testing.assert_array_equal(predictions.clusters, outputs.argmax(dim=2).numpy())
     assert predictions.clusters.dtype == np.uint8 and predictions.probabilities is not None
     np.testing.assert_array_equal(predictions.probabilities, outputs.half().numpy())
-    assert one.predict().probabilities is None and one.network.training
-    assert [len(part) for part in one.evaluations(torch.arange(NUMBER))] == [16, 16, 8]
+    assert task.predict().probabilities is None and task.network.training
+    assert [len(part) for part in task.evaluations(torch.arange(NUMBER))] == [16, 16, 8]
 
 
 def test_only_a_refresh_moves_the_running_statistics(tmp_path: Path) -> None:
-    one = task(tmp_path)
-    mean = one.network.get_buffer("1.running_mean")
-    one.predict()
+    task = make_task(tmp_path)
+    mean = task.network.get_buffer("1.running_mean")
+    task.predict()
     assert not mean.any()
-    one.refresh_statistics()
-    assert mean.any() and one.network.training
+    task.refresh_statistics()
+    assert mean.any() and task.network.training
 
 
 def test_parts_run_as_the_settings_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     compiled: list[nn.Module] = []
     monkeypatch.setattr(torch, "compile", lambda part, **_: compiled.append(part) or part)
-    plain = task(tmp_path)
+    plain = make_task(tmp_path)
     picture = torch.rand(2, 3, 5, 5)
     convolution = nn.Conv2d(3, 4, 1)
     assert plain.forward(convolution, picture).dtype == torch.float32
     assert not compiled
     compute = ComputeSettings(precision="bfloat16", channels_last=True, compile=True)
-    fast = task(tmp_path, compute=compute)
+    fast = make_task(tmp_path, compute=compute)
     for _ in range(2):
         output = fast.forward(convolution, picture)
         assert output.dtype == torch.bfloat16

@@ -40,12 +40,12 @@ def of(matching: str, mapping: tuple[str, ...] = (), test: tuple[str, ...] = ())
 def test_accuracy_is_that_of_all_pixels(matching: str) -> None:
     clusters, truth = pixels()
     flat = clusters.transpose(0, 2, 3, 1)[truth >= 0]
-    wanted = accuracy_per_sub_head(flat, truth[truth >= 0], K, CLASSES, matching)  # type: ignore[arg-type]
+    expected = accuracy_per_sub_head(flat, truth[truth >= 0], K, CLASSES, matching)  # type: ignore[arg-type]
     scores = map_scores(counted(clusters, truth), None, of(matching), K, CLASSES)
-    assert [one.acc for one in scores] == pytest.approx(wanted)
+    assert [head.acc for head in scores] == pytest.approx(expected)
     watched = of(matching).watch(counted(clusters, truth), K, CLASSES)
-    assert watched.scores == pytest.approx(wanted) and watched.chosen == int(wanted.argmax())
-    assert [one.mapping_acc for one in scores] == [None, None]
+    assert watched.scores == pytest.approx(expected) and watched.chosen == int(expected.argmax())
+    assert [head.mapping_acc for head in scores] == [None, None]
 
 
 def test_mapping_and_scoring_on_different_images() -> None:
@@ -58,8 +58,8 @@ def test_mapping_and_scoring_on_different_images() -> None:
         table = counted(clusters, truth)[:4, head].sum(0)
         to_class = table.argmax(1)
         assert score.mapping == to_class.tolist()
-        found, there = to_class[clusters[4:, head]], truth[4:]
-        assert score.acc == pytest.approx(100 * (found == there)[there >= 0].mean())
+        classes, there = to_class[clusters[4:, head]], truth[4:]
+        assert score.acc == pytest.approx(100 * (classes == there)[there >= 0].mean())
         assert score.mapping_acc != score.acc
         assert score.loss == (1.0, -1.0)[head]
 
@@ -69,28 +69,28 @@ def test_intersection_over_union_of_each_class() -> None:
     scores = map_scores(counted(clusters, truth), None, of("one_to_one"), K, CLASSES)
     for head, score in enumerate(scores):
         assert score.mapping is not None and score.classes is not None
-        found = np.array(score.mapping)[clusters[:, head]]
+        classes_found = np.array(score.mapping)[clusters[:, head]]
         scored = truth >= 0
-        for one, of_class in enumerate(score.classes):
-            both = ((found == one) & (truth == one)).sum()
-            either = (((found == one) | (truth == one)) & scored).sum()
+        for label, of_class in enumerate(score.classes):
+            both = ((classes_found == label) & (truth == label)).sum()
+            either = (((classes_found == label) | (truth == label)) & scored).sum()
             assert of_class.iou == pytest.approx(100 * both / either)
-            assert of_class.acc == pytest.approx(100 * both / (truth == one).sum())
-        unions = [one.iou for one in score.classes]
+            assert of_class.acc == pytest.approx(100 * both / (truth == label).sum())
+        unions = [of_class_.iou for of_class_ in score.classes]
         assert score.miou == pytest.approx(np.mean(unions))
 
 
 def test_a_class_that_is_nowhere_counts_for_nothing() -> None:
     counts = np.array([[5, 1, 0], [2, 4, 0]])
     classes = class_scores(counts, np.array([0, 1]))
-    assert [one.iou for one in classes] == pytest.approx([100 * 5 / 8, 100 * 4 / 7, None])
+    assert [entry.iou for entry in classes] == pytest.approx([100 * 5 / 8, 100 * 4 / 7, None])
     assert classes[2].acc is None
 
 
 def test_unmatched_clusters_are_wrong_everywhere() -> None:
     counts = np.array([[5, 0], [0, 4], [3, 3]])
     classes = class_scores(counts, np.array([0, 1, -1]))
-    assert [one.iou for one in classes] == pytest.approx([100 * 5 / 8, 100 * 4 / 7])
+    assert [entry.iou for entry in classes] == pytest.approx([100 * 5 / 8, 100 * 4 / 7])
 
 
 def test_wrong_counts_are_refused() -> None:

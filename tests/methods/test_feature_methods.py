@@ -44,7 +44,7 @@ SEEDS = (0, 1, 2)
 
 def accuracies(outcome: Outcome) -> list[float]:
     """Accuracy of each evaluation."""
-    return [float(one["accuracy"][0]) for one in outcome.history if one["accuracy"]]  # type: ignore[index]
+    return [float(entry["accuracy"][0]) for entry in outcome.history if entry["accuracy"]]  # type: ignore[index]
 
 
 def losses(outcome: Outcome) -> list[float]:
@@ -70,20 +70,21 @@ def test_triplets_lose_less_with_a_margin(tmp_path: Path) -> None:
     Neither says that the training is worth anything: the untrained network's features are as good
     (docs/baselines.md).
     """
-    found = {}
+    means = {}
     for margin in (None, 5.0):
         outcomes = [
             train(tmp_path / f"{margin}{seed}", "triplets", seed=seed, margin=margin, **SHORTER)
             for seed in SEEDS
         ]
         assert all(
-            accuracies(one)[-1] > CHANCE + (20 if margin is None else 40) for one in outcomes
+            accuracies(trained)[-1] > CHANCE + (20 if margin is None else 40)
+            for trained in outcomes
         )
-        for one in outcomes:
-            assert losses(one) == sorted(losses(one), reverse=True) or margin is not None
-            assert (min(losses(one)) < 0) == (margin is None)
-        found[margin] = np.mean([accuracies(one)[-1] for one in outcomes])
-    assert found[5.0] > found[None] + 5
+        for outcome in outcomes:
+            assert losses(outcome) == sorted(losses(outcome), reverse=True) or margin is not None
+            assert (min(losses(outcome)) < 0) == (margin is None)
+        means[margin] = np.mean([accuracies(trained)[-1] for trained in outcomes])
+    assert means[5.0] > means[None] + 5
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -199,8 +200,8 @@ def test_the_estimated_cost_is_what_is_computed(tmp_path: Path, name: str) -> No
     dataset = find_dataset("digits").model_copy(update={"splits": changes["splits"]})
     with counted() as macs:
         outcome = module(name).train(run)
-    found = run.settings.cost(dataset, of_layers)
-    assert (found.steps, found.training) == (outcome.steps, 6 * macs[True])
+    cost = run.settings.cost(dataset, of_layers)
+    assert (cost.steps, cost.training) == (outcome.steps, 6 * macs[True])
     done = 2 * macs[False]
     if outcome.best_label.epoch == outcome.last.epoch:
         # the features of one epoch in place of the last and the best epoch's
@@ -208,13 +209,13 @@ def test_the_estimated_cost_is_what_is_computed(tmp_path: Path, name: str) -> No
         representation = "iic.methods.triplets.network.Representation"
         way = NetworkPass(representation, run.settings.network, {"outputs": outputs})
         done += of_layers(way).forward * images
-    assert found.evaluation == done
+    assert cost.evaluation == done
 
 
 def test_labels_choose_an_epoch_and_nothing_else(tmp_path: Path) -> None:
     outcome = train(tmp_path, "deepcluster", schedule={"epochs": 5})
     assert outcome.best_label is not None
-    _, labels = (one[:300] for one in digits())
+    _, labels = (values[:300] for values in digits())
     (score,) = accuracy_per_sub_head(outcome.best_label.clusters, labels, 10, 10)
     assert score == pytest.approx(max(accuracies(outcome)), abs=1e-3)
 

@@ -47,17 +47,17 @@ class Element:
                 yield child
             yield from child.all(tag, **attributes)
 
-    def one(self, tag: str = "", **attributes: str) -> Element:
+    def only(self, tag: str = "", **attributes: str) -> Element:
         (found,) = self.all(tag, **attributes)
         return found
 
     def fits(self, tag: str, attributes: dict[str, str]) -> bool:
-        wanted = dict(attributes)
-        kind = wanted.pop("class_", "")
+        left = dict(attributes)
+        kind = left.pop("class_", "")
         return (
             (not tag or self.tag == tag)
             and (not kind or kind in self.attributes.get("class", "").split())
-            and all(self.attributes.get(name) == value for name, value in wanted.items())
+            and all(self.attributes.get(name) == value for name, value in left.items())
         )
 
 
@@ -95,21 +95,21 @@ def parse(page: bytes) -> Element:
     return reader.open[0]
 
 
-def laptop_clone(place: Path) -> Path:
+def laptop_clone(folder: Path) -> Path:
     """What the page of scale laptop is made from."""
     shutil.copytree(
-        ROOT / "results/laptop", place / "results/laptop",
+        ROOT / "results/laptop", folder / "results/laptop",
         ignore=shutil.ignore_patterns("report.*", "audit.*"),
     )  # fmt: skip
-    shutil.copytree(ROOT / "params", place / "params")
-    (place / "docs").mkdir()
-    shutil.copy2(ROOT / "docs/fidelity.md", place / "docs")
-    return place
+    shutil.copytree(ROOT / "params", folder / "params")
+    (folder / "docs").mkdir()
+    shutil.copy2(ROOT / "docs/fidelity.md", folder / "docs")
+    return folder
 
 
-def built(whole: Plan, audit: AuditReport | None, root: Path) -> bytes:
+def built(plan: Plan, audit: AuditReport | None, root: Path) -> bytes:
     """The page of what lies at `root`."""
-    return build(whole, None if audit is None else view(audit), reads(whole, root)[1], root)
+    return build(plan, None if audit is None else view(audit), reads(plan, root)[1], root)
 
 
 def an_audit(*findings: Finding, at: datetime = AT) -> AuditReport:

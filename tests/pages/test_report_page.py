@@ -59,18 +59,18 @@ def test_every_table_and_figure_stands_in_the_page_with_its_whole_caption(shown:
 def test_a_cells_chain_is_the_one_in_its_sources_and_closes_on_raw_files(shown: Element) -> None:
     sources = read_record((ROOT / TABLE).with_suffix(".sources.json"), Sources)
     measured = [cell for cell in sources.cells if cell.seeds]
-    links = cells(shown.one("table", class_="results"))
+    links = cells(shown.only("table", class_="results"))
     for link, cell in zip(links, measured, strict=True):
         made, *runs = link.attributes["data-chain"].split()
-        assert shown.one("details", id=made).children[0].text.startswith("Table 1.")
+        assert shown.only("details", id=made).children[0].text.startswith("Table 1.")
         assert link.attributes["href"] == f"#{runs[-1]}"
         for run, seed in zip(runs, cell.seeds, strict=True):
-            chain = shown.one("details", id=run)
+            chain = shown.only("details", id=run)
             assert chain.children[0].text == f"{seed.run}, seed {seed.seed}"
             steps = [step.text for step in chain.all(class_="step")]
             assert steps == ["Evaluation", "Training", "Prepared data", "Raw files"]
             training = read_record(ROOT / f"results/laptop/runs/{seed.run}/seed0/run.json", Receipt)
-            wanted = [
+            seeds = [
                 seed.receipt.path, seed.receipt.digest, seed.file.path, seed.file.sha256,
                 training.digest, training.code.commit, training.settings_sha256,
                 training.environment.cpu, training.environment.lock, " ".join(training.command),
@@ -78,13 +78,13 @@ def test_a_cells_chain_is_the_one_in_its_sources_and_closes_on_raw_files(shown: 
                 *(text.removeprefix("md5:") for pair in training.fingerprint.data.items()
                   for text in pair),
             ]  # fmt: skip
-            for text in wanted:
+            for text in seeds:
                 assert text is not None and text in chain.text
 
 
 def test_settings_of_a_training_are_shown_whole(shown: Element) -> None:
     training = read_record(ROOT / RUN / "run.json", Receipt)
-    chain = shown.one("details", id="run-mnist.iic.seed0")
+    chain = shown.only("details", id="run-mnist.iic.seed0")
     texts = ["".join(pre.words) for pre in chain.all("pre")]
     assert training.fingerprint.settings in [json.loads(text) for text in texts]
 
@@ -99,12 +99,12 @@ def test_nothing_is_loaded_from_anywhere(page: bytes, shown: Element) -> None:
             assert re.fullmatch(r"#[\w.-]+|(tables|figures)/[\w.]+|[\w.]+\.(html|json)", target)
     (policy,) = shown.all("meta", **{"http-equiv": "Content-Security-Policy"})
     assert policy.attributes["content"].startswith("default-src 'none'; img-src data:; ")
-    style = "".join(shown.one("style").words)
+    style = "".join(shown.only("style").words)
     assert "url(" not in style and "@import" not in style
 
 
 def test_ids_are_unique_and_every_link_inside_the_page_arrives(shown: Element) -> None:
-    ids = Counter(one.attributes["id"] for one in shown.all() if "id" in one.attributes)
+    ids = Counter(element.attributes["id"] for element in shown.all() if "id" in element.attributes)
     assert max(ids.values()) == 1
     named = {
         word
@@ -119,9 +119,11 @@ def test_ids_are_unique_and_every_link_inside_the_page_arrives(shown: Element) -
 
 
 def test_a_reader_without_eyes_finds_the_way(shown: Element) -> None:
-    html = shown.one("html")
+    html = shown.only("html")
     assert html.attributes["lang"] == "en"
-    assert shown.one("meta", name="viewport").attributes["content"].startswith("width=device-width")
+    assert (
+        shown.only("meta", name="viewport").attributes["content"].startswith("width=device-width")
+    )
     for picture in shown.all("img"):
         assert len(picture.attributes["alt"]) > 40
     for chart in shown.all("svg"):
@@ -129,7 +131,7 @@ def test_a_reader_without_eyes_finds_the_way(shown: Element) -> None:
     for table in shown.all("table"):
         for head in table.all("th"):
             assert head.attributes.get("scope") in {"row", "col", "colgroup"}
-    ranks = [int(one.tag[1]) for one in shown.all() if re.fullmatch("h[1-6]", one.tag)]
+    ranks = [int(heading.tag[1]) for heading in shown.all() if re.fullmatch("h[1-6]", heading.tag)]
     assert ranks[0] == 1 and ranks.count(1) == 1
     for link in shown.all("a", class_="open"):
         assert link.text in link.attributes["aria-label"]
@@ -137,10 +139,10 @@ def test_a_reader_without_eyes_finds_the_way(shown: Element) -> None:
 
 def test_every_display_and_every_training_of_the_plan_is_there(shown: Element) -> None:
     for name in (*LAPTOP.tables, *LAPTOP.listings, *LAPTOP.figures):
-        assert shown.one("h3", id=name).text
+        assert shown.only("h3", id=name).text
         assert len([link for link in shown.all("a") if link.attributes["href"] == f"#{name}"]) == 1
     assert len(list(shown.all("img"))) == len(LAPTOP.figures)
-    rows = list(shown.one("table", class_="timings").one("tbody").all("tr"))
+    rows = list(shown.only("table", class_="timings").only("tbody").all("tr"))
     assert len(rows) == sum(len(run.seeds) for run in LAPTOP.runs.values())
     training = read_record(ROOT / RUN / "run.json", Receipt)
     (row,) = [row for row in rows if row.text.startswith("mnist/iic, seed 0")]
@@ -151,15 +153,15 @@ def test_every_display_and_every_training_of_the_plan_is_there(shown: Element) -
 def test_notes_of_the_table_what_was_not_run_and_references_are_there(shown: Element) -> None:
     text = shown.text
     for line in (ROOT / TABLE).with_suffix(".md").read_text().splitlines():
-        if found := re.match(r"- <sup>([a-z])</sup> (.+)", line):
-            assert f"{found[1]} {found[2]}" in text
-    absent = shown.one("dl", class_="absent").text
+        if match := re.match(r"- <sup>([a-z])</sup> (.+)", line):
+            assert f"{match[1]} {match[2]}" in text
+    absent = shown.only("dl", class_="absent").text
     assert "It would take another two hours or more" in absent and "SWWAE, GAN, JULE" in absent
     assert "Reference" in text and "@inproceedings" in text
 
 
 def test_fidelity_notes_are_those_of_what_is_shown(shown: Element) -> None:
-    titles = [one.one("summary").text for one in shown.all("details", class_="difference")]
+    titles = [element.only("summary").text for element in shown.all("details", class_="difference")]
     assert titles[0] == "D1. Auxiliary overclustering on MNIST"
     assert "D12. ± in Table 1" in titles and "D7. Selection without labels" in titles
     # neither a table of fewer labels nor a finetuning nor a segmentation is shown at this scale
@@ -181,7 +183,7 @@ def test_a_page_without_an_audit_or_with_an_older_one_says_so(laptop: Path) -> N
 def test_a_failed_audit_is_the_first_thing_that_the_page_says(laptop: Path) -> None:
     failure = Finding(level="failure", kind="altered", path=str(TABLE), message="was altered")
     shown = parse(built(LAPTOP, an_audit(failure), laptop))
-    assert "Audit: failed." in shown.one("header").one("div", class_="bad").text
+    assert "Audit: failed." in shown.only("header").only("div", class_="bad").text
     assert "was altered" in shown.text
 
 
@@ -209,9 +211,9 @@ def test_a_chain_with_an_edited_receipt_is_not_shown_as_closed(
     path = own_laptop / RUN / receipt
     path.write_text(path.read_text().replace('"cpu_count": 2', '"cpu_count": 64'))
     shown = parse(built(LAPTOP, None, own_laptop))
-    chain = shown.one("details", id="run-mnist.iic.seed0")
+    chain = shown.only("details", id="run-mnist.iic.seed0")
     assert "This chain is not closed" in chain.text and "edited after it was written" in chain.text
-    assert "chains are not closed" in shown.one("header").text
+    assert "chains are not closed" in shown.only("header").text
     marked = [td for td in shown.all("td", class_="broken")]
     assert len(marked) == (4 if receipt == "evaluation.run.json" else 0)
 
@@ -222,7 +224,7 @@ def test_a_training_made_anew_breaks_the_chain_of_what_was_made_from_the_old_one
     path = own_laptop / RUN / "run.json"
     receipt = read_record(path, Receipt)
     write_record(path, receipt.model_copy(update={"command": ["iic", "again"]}).sealed())
-    chain = parse(built(LAPTOP, None, own_laptop)).one("details", id="run-mnist.iic.seed0")
+    chain = parse(built(LAPTOP, None, own_laptop)).only("details", id="run-mnist.iic.seed0")
     assert f"was made from another {RUN}/run.json" in chain.text
 
 
@@ -251,7 +253,8 @@ def test_hostile_text_is_shown_and_never_markup(own_laptop: Path, page: bytes) -
     for tag in ("script", "style", "img"):
         assert len(list(shown.all(tag))) == len(list(before.all(tag)))
     assert not any(
-        "onfocus" in one.attributes or "onerror" in one.attributes for one in shown.all()
+        "onfocus" in element.attributes or "onerror" in element.attributes
+        for element in shown.all()
     )
     assert made.decode().count("&lt;script&gt;window.hostile") > 8
     assert "{{ 7 * 7 }}" in shown.text
@@ -265,7 +268,7 @@ def test_markdown_of_listings_keeps_no_foreign_tag(own_laptop: Path) -> None:
     shown = parse(built(LAPTOP, None, own_laptop))
     assert len(list(shown.all("script"))) == 1 and "window.hostile = 1" in shown.text
     assert not any("javascript" in link.attributes["href"] for link in shown.all("a"))
-    assert "2" in [one.text for one in shown.all("sub")]
+    assert "2" in [element.text for element in shown.all("sub")]
 
 
 def test_a_scale_without_results_has_nothing_to_report(tmp_path: Path) -> None:
@@ -278,4 +281,4 @@ def test_a_partial_scale_has_a_page_that_says_what_is_missing(own_laptop: Path) 
         path.unlink()
     shown = parse(built(LAPTOP, None, own_laptop))
     assert len(list(shown.all("img"))) == len(LAPTOP.figures) - 1
-    assert "Figure 3. Predictions during training" in shown.one("dl", class_="absent").text
+    assert "Figure 3. Predictions during training" in shown.only("dl", class_="absent").text

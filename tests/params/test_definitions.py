@@ -44,8 +44,8 @@ def second(params: Path, *rows: dict[str, Any], **more: Any) -> None:
 def test_a_table_refers_to_another_tables_run(params: Path) -> None:
     """Whichever is read or shown first, and also where the other is not shown at all."""
     second(params, {"row": "Full", "run": "iic"})
-    whole = planned(params, "both")
-    assert sorted(whole.runs) == [
+    plan = planned(params, "both")
+    assert sorted(plan.runs) == [
         "mnist/ae", "mnist/dec", "mnist/deepcluster", "mnist/denoising_ae", "mnist/iic",
         "mnist/iic-corrected", "mnist/kmeans", "mnist/random", "mnist/sparse_ae", "mnist/spectral",
         "mnist/triplets", "mnist/triplets-corrected", "mnist/vae",
@@ -151,20 +151,20 @@ def test_a_table_by_shares_of_labels_that_contradicts_itself_is_refused(
 
 def test_a_table_by_shares_of_labels_shows_the_rows_datasets(params: Path) -> None:
     second(params, {"row": "Full", "dataset": "mnist", "run": "iic_star-pct25"}, columns=FRACTIONS)
-    whole = planned(params, "alone")
-    assert list(whole.runs) == ["mnist/iic_star-pct25"]
-    assert [run.id for run in whole.table_runs("table_9")] == ["mnist/iic_star-pct25"]
+    plan = planned(params, "alone")
+    assert list(plan.runs) == ["mnist/iic_star-pct25"]
+    assert [run.id for run in plan.table_runs("table_9")] == ["mnist/iic_star-pct25"]
 
 
 def test_each_fold_is_a_run_of_its_own(params: Path) -> None:
-    whole = planned(params, "paper")
-    runs = [run for run in whole.table_runs("table_3") if "-fold" in run.name]
+    plan = planned(params, "paper")
+    runs = [run for run in plan.table_runs("table_3") if "-fold" in run.name]
     assert [run.id for run in runs] == [f"stl10/finetune-fold{fold}" for fold in range(10)]
-    whole_split = whole.run("stl10/finetune").settings_json
+    whole_split = plan.run("stl10/finetune").settings_json
     assert whole_split["fold"] is None
     for fold, run in enumerate(runs):
         assert run.settings_json == {**whole_split, "fold": fold}
-        assert whole.base_of(run) == whole.run("stl10/iic_star-features")
+        assert plan.base_of(run) == plan.run("stl10/iic_star-features")
 
 
 def test_like_takes_over_a_run_of_another_file(params: Path) -> None:
@@ -177,8 +177,8 @@ def test_like_takes_over_a_run_of_another_file(params: Path) -> None:
 
 
 def test_like_takes_over_method_and_settings_and_changes_some(params: Path) -> None:
-    whole = planned(params, "paper")
-    base, other = (whole.run(f"mnist/{name}") for name in ("iic", "iic-corrected"))
+    plan = planned(params, "paper")
+    base, other = (plan.run(f"mnist/{name}") for name in ("iic", "iic-corrected"))
     assert other.method == base.method
     assert (base.fidelity, other.fidelity) == ("as_published", "corrected")
     expected = {**base.settings_json, "overclustering_head": True}
@@ -250,23 +250,23 @@ def every_plan() -> dict[str, Plan]:
 
 def test_all_scales_load(every_plan: dict[str, Plan]) -> None:
     assert set(every_plan) >= {"smoke", "mini", "laptop", "gpu", "paper"}
-    for scale, whole in every_plan.items():
-        assert whole.scale.name == scale
-        assert [run.id for run in runs(scale)] == list(whole.runs)
-        for run in whole.runs.values():
-            assert run.seeds and run.dataset in whole.datasets
-            assert not list(run.settings.problems(whole.datasets[run.dataset]))
+    for scale, plan in every_plan.items():
+        assert plan.scale.name == scale
+        assert [run.id for run in runs(scale)] == list(plan.runs)
+        for run in plan.runs.values():
+            assert run.seeds and run.dataset in plan.datasets
+            assert not list(run.settings.problems(plan.datasets[run.dataset]))
 
 
 def test_measured_scales_differ_from_the_paper_only_as_they_say(
     every_plan: dict[str, Plan],
 ) -> None:
     """Epochs (noted in the table), snapshots for the figures, and how the arithmetic is done."""
-    for whole in every_plan.values():
-        if not whole.scale.real:
+    for plan in every_plan.values():
+        if not plan.scale.real:
             continue
-        for run in whole.runs.values():
-            paper, mine = whole.definitions[run.id].settings.model_dump(), run.settings.model_dump()
+        for run in plan.runs.values():
+            paper, mine = plan.definitions[run.id].settings.model_dump(), run.settings.model_dump()
             for free in ("compute", "threads", "gpu"):
                 mine.pop(free, None), paper.pop(free, None)
             if "schedule" in mine:
@@ -301,12 +301,12 @@ def test_measured_scales_differ_from_the_paper_only_as_they_say(
 
 
 def test_smoke_is_at_most_20_steps_and_one_seed(every_plan: dict[str, Plan]) -> None:
-    whole = every_plan["smoke"]
+    plan = every_plan["smoke"]
     mini = every_plan["mini"]
-    assert {run.method for run in whole.runs.values()} == {run.method for run in mini.runs.values()}
-    assert (whole.tables, whole.figures) == (mini.tables, mini.figures)
-    assert 0 < len(whole.runs) < 30
-    for run in whole.runs.values():
+    assert {run.method for run in plan.runs.values()} == {run.method for run in mini.runs.values()}
+    assert (plan.tables, plan.figures) == (mini.tables, mini.figures)
+    assert 0 < len(plan.runs) < 30
+    for run in plan.runs.values():
         assert run.seeds == (0,)
         schedule = getattr(run.settings, "schedule", None)
         if schedule is not None:
@@ -315,10 +315,10 @@ def test_smoke_is_at_most_20_steps_and_one_seed(every_plan: dict[str, Plan]) -> 
 
 
 def test_mini_runs_without_network_or_gpu(every_plan: dict[str, Plan]) -> None:
-    whole = every_plan["mini"]
-    assert not whole.scale.real
-    for dataset in whole.datasets.values():
+    plan = every_plan["mini"]
+    assert not plan.scale.real
+    for dataset in plan.datasets.values():
         assert dataset.generator or all(file.embedded is not None for file in dataset.files)
-    assert not any(run.settings.gpu for run in whole.runs.values())
+    assert not any(run.settings.gpu for run in plan.runs.values())
     for name in ("digits/random", "digits/kmeans", "digits/iic"):
-        assert whole.run(name).seeds == (0, 1, 2)
+        assert plan.run(name).seeds == (0, 1, 2)

@@ -102,28 +102,28 @@ def settings_of(run: str, model: type[Any]) -> Any:
     return settings
 
 
-def check_common(settings: Any, known: Segmentation, run: str) -> None:
+def check_common(settings: Any, expected: Segmentation, run: str) -> None:
     network, transforms = settings.network, settings.augmentation
     assert (network.family, network.channels) == ("C", (64, 128, 256, 512))
-    assert (network.in_channels, network.head_padding) == (known.channels, 1)
-    assert network.input_size == transforms.input_size == known.side
+    assert (network.in_channels, network.head_padding) == (expected.channels, 1)
+    assert network.input_size == transforms.input_size == expected.side
     assert network.batchnorm_running_statistics is True
     strengths = ("brightness", "contrast", "saturation", "hue")
-    assert tuple(getattr(transforms, one) for one in strengths) == known.jitter
-    assert (transforms.sobel, transforms.flip_probability) == (known.sobel, 0.5)
+    assert tuple(getattr(transforms, strength) for strength in strengths) == expected.jitter
+    assert (transforms.sobel, transforms.flip_probability) == (expected.sobel, 0.5)
     coco = run.startswith("cocostuff")
     assert transforms.channel_order == ("bgr" if coco else "rgb")
-    assert (settings.pairs.batch_pairs, settings.pairs.repeats) == (known.n, 1)
+    assert (settings.pairs.batch_pairs, settings.pairs.repeats) == (expected.n, 1)
     assert settings.pairs.order == "shuffled"
     assert settings.sub_heads == 1
     shifts = settings.shifts
-    assert (shifts.half_side, shifts.expectation) == (known.d, "outside")
+    assert (shifts.half_side, shifts.expectation) == (expected.d, "outside")
     assert (shifts.sparse_min, shifts.sparse_max) == (0, 0)
     adam = settings.optimiser
     assert (adam.learning_rate, adam.beta1, adam.beta2, adam.epsilon) == (
-        known.learning_rate, 0.9, 0.999, 1e-8,
+        expected.learning_rate, 0.9, 0.999, 1e-8,
     )  # fmt: skip
-    assert settings.schedule.epochs == known.passes
+    assert settings.schedule.epochs == expected.passes
     assert settings.schedule.double_evaluation is False
     maps = settings.maps
     assert maps.unlabelled_as_sky is run.startswith("cocostuff3")
@@ -145,36 +145,36 @@ def of_one_gpu(network: SegmentationNetworkSettings) -> SegmentationNetworkSetti
 
 @pytest.mark.parametrize("run", TWO_HEADS)
 def test_two_heads(catalogue: dict[str, Dataset], run: str) -> None:
-    settings, known = settings_of(run, iic_segmentation.Settings), TWO_HEADS[run]
+    settings, expected = settings_of(run, iic_segmentation.Settings), TWO_HEADS[run]
     dataset = catalogue[run.split("/")[0]]
-    check_common(settings, known, run)
+    check_common(settings, expected, run)
     a, b = settings.head_a, settings.head_b
-    assert (a.k, b.k, a.lam, b.lam) == (known.k_a, known.k, known.lam_a, known.lam_b)
+    assert (a.k, b.k, a.lam, b.lam) == (expected.k_a, expected.k, expected.lam_a, expected.lam_b)
     assert (a.passes, b.passes) == (1, 1)
     later = run.endswith("lam_1")
     assert settings.heads_per_epoch == ("both" if later else "one")
     assert settings.head_order == ("B first" if later else "A first")
     for head in (a, b):
         images = image_count(head.splits, dataset)
-        assert (images, math.ceil(images / known.n)) == (known.images, known.steps)
+        assert (images, math.ceil(images / expected.n)) == (expected.images, expected.steps)
     evaluation = settings.evaluation
     assert evaluation.matching == "one_to_one" and evaluation.mapping == evaluation.test
-    assert image_count(evaluation.test, dataset) == known.evaluated
+    assert image_count(evaluation.test, dataset) == expected.evaluated
 
 
 @pytest.mark.parametrize("run", STAR)
 def test_overclustering(catalogue: dict[str, Dataset], run: str) -> None:
-    settings, known = settings_of(run, iic_star_segmentation.Settings), STAR[run]
+    settings, expected = settings_of(run, iic_star_segmentation.Settings), STAR[run]
     dataset = catalogue[run.split("/")[0]]
-    check_common(settings, known._replace(lam_b=1.0), run)
-    assert (settings.head.k, settings.head.lam, settings.head.passes) == (known.k, 1.0, 1)
+    check_common(settings, expected._replace(lam_b=1.0), run)
+    assert (settings.head.k, settings.head.lam, settings.head.passes) == (expected.k, 1.0, 1)
     images = image_count(settings.head.splits, dataset)
-    assert (images, math.ceil(images / known.n)) == (known.images, known.steps)
+    assert (images, math.ceil(images / expected.n)) == (expected.images, expected.steps)
     evaluation = settings.evaluation
     assert evaluation.matching == "many_to_one"
     mapped = "train" if run.startswith("cocostuff") else "labelled_train"
     assert evaluation.mapping == (mapped,)
-    assert image_count(evaluation.test, dataset) == known.evaluated
+    assert image_count(evaluation.test, dataset) == expected.evaluated
 
 
 @pytest.mark.parametrize("dataset", CLASSES)
@@ -190,8 +190,8 @@ def test_untrained_and_colours(dataset: str) -> None:
     assert untrained.k == colours.k == CLASSES[dataset]
     assert colours.input_size == trained.network.input_size
     assert colours.samples == (50_000_000 if dataset.startswith("cocostuff") else 10_000_000)
-    for one in (untrained, colours):
-        assert one.maps == trained.maps and one.evaluation == trained.evaluation
+    for settings in (untrained, colours):
+        assert settings.maps == trained.maps and settings.evaluation == trained.evaluation
 
 
 @pytest.mark.parametrize("dataset", CLASSES)
@@ -203,9 +203,9 @@ def test_descriptors_and_deepcluster(dataset: str) -> None:
     assert descriptors.input_size == trained.network.input_size
     assert deepcluster.network == of_one_gpu(trained.network)
     assert deepcluster.augmentation == trained.augmentation
-    for one in (descriptors, deepcluster):
-        assert one.k == CLASSES[dataset] and one.splits == ()
-        assert one.maps == trained.maps and one.evaluation == trained.evaluation
+    for settings in (descriptors, deepcluster):
+        assert settings.k == CLASSES[dataset] and settings.splits == ()
+        assert settings.maps == trained.maps and settings.evaluation == trained.evaluation
     assert deepcluster.clusters == 10 * CLASSES[dataset]
     assert deepcluster.batch_images == trained.pairs.batch_pairs
     samples = 50_000_000 if dataset.startswith("cocostuff") else 10_000_000

@@ -94,34 +94,34 @@ def steps(paper: Plan, run: str, splits: tuple[str, ...], batch: int) -> int:
 
 @pytest.mark.parametrize("run", CLUSTERINGS)
 def test_clustering(paper: Plan, run: str) -> None:
-    settings, known = settings_of(paper, run, iic.Settings), CLUSTERINGS[run]
+    settings, expected = settings_of(paper, run, iic.Settings), CLUSTERINGS[run]
     network, pairs = settings.network, settings.pairs
-    assert (network.family, network.in_channels) == (known.family, known.channels)
-    assert network.input_size == settings.augmentation.input_size == known.input_size
+    assert (network.family, network.in_channels) == (expected.family, expected.channels)
+    assert network.input_size == settings.augmentation.input_size == expected.input_size
     assert network.stage_channels == (64, 128, 256, 512)
-    assert network.batchnorm_running_statistics is known.tracked
-    if known.family == "A":
+    assert network.batchnorm_running_statistics is expected.tracked
+    if expected.family == "A":
         assert network.stage_blocks == (3, 4, 6, 3)
-    assert (pairs.batch_pairs, pairs.repeats) == (known.n, known.r)
-    assert pairs.batch_images == known.originals
+    assert (pairs.batch_pairs, pairs.repeats) == (expected.n, expected.r)
+    assert pairs.batch_images == expected.originals
     assert pairs.order == ("interleaved" if run.startswith("stl10") else "dataset")
     a, b = settings.head_a, settings.head_b
-    assert (a.k, b.k) == (known.k_a, known.k_b)
+    assert (a.k, b.k) == (expected.k_a, expected.k_b)
     assert (a.lam, b.lam) == (1.0, 1.0)
-    assert (a.passes, b.passes) == known.passes
-    assert settings.head_order == known.order
-    assert (a.splits, b.splits) == (known.head_a, known.head_b)
+    assert (a.passes, b.passes) == expected.passes
+    assert settings.head_order == expected.order
+    assert (a.splits, b.splits) == (expected.head_a, expected.head_b)
     assert settings.sub_heads == (1 if "one_sub_head" in run else 5)
     assert settings.overclustering_head is (run != "mnist/iic")
     schedule = settings.schedule
-    assert (schedule.published_epochs, schedule.epochs) == (known.flag, known.real)
-    assert schedule.double_evaluation is known.double
-    assert (schedule.evaluation_batch, schedule.evaluate_every) == (known.n, 1)
+    assert (schedule.published_epochs, schedule.epochs) == (expected.flag, expected.real)
+    assert schedule.double_evaluation is expected.double
+    assert (schedule.evaluation_batch, schedule.evaluate_every) == (expected.n, 1)
     assert schedule.max_steps is None
     counted = tuple(
         head.passes * steps(paper, run, head.splits, pairs.batch_images) for head in (a, b)
     )
-    assert counted == known.steps
+    assert counted == expected.steps
     adam = settings.optimiser
     assert (adam.learning_rate, adam.beta1, adam.beta2, adam.epsilon) == (1e-4, 0.9, 0.999, 1e-8)
     assert settings.compute.precision == "float32"
@@ -149,11 +149,13 @@ def test_what_is_corrected(paper: Plan) -> None:
     """IIC on MNIST alone, its head A; elsewhere the released code does what the paper says."""
     corrected = [run for run in paper.definitions if run.endswith("-corrected")]
     segmented = [
-        f"{one}/{method}-corrected"
-        for one in ("cocostuff3", "cocostuff15", "potsdam3", "potsdam6")
+        f"{dataset}/{method}-corrected"
+        for dataset in ("cocostuff3", "cocostuff15", "potsdam3", "potsdam6")
         for method in ("iic", "doersch", "isola")
     ]
-    bounded = [f"{one}/triplets-corrected" for one in ("stl10", "cifar10", "cifar100_20", "mnist")]
+    bounded = [
+        f"{dataset}/triplets-corrected" for dataset in ("stl10", "cifar10", "cifar100_20", "mnist")
+    ]
     assert sorted(corrected) == sorted(
         ["mnist/iic-corrected", "stl10/finetune-corrected", *segmented, *bounded]
     )
@@ -199,11 +201,11 @@ FRACTIONS = (1.0, 0.5, 0.25, 0.1, 0.01)
 @pytest.mark.parametrize("dataset", OVERCLUSTERINGS)
 def test_overclustering(paper: Plan, dataset: str, share: str) -> None:
     run = f"{dataset}/iic_star-{share}"
-    settings, known = settings_of(paper, run, iic_star.Settings), OVERCLUSTERINGS[dataset]
-    assert settings.head.k == known.k[SHARES.index(share)]
+    settings, expected = settings_of(paper, run, iic_star.Settings), OVERCLUSTERINGS[dataset]
+    assert settings.head.k == expected.k[SHARES.index(share)]
     # the smaller k are a half, a quarter, an eighth of the largest, rounded up
-    assert settings.head.k == math.ceil(known.k[0] / 2 ** SHARES.index(share))
-    check_overclustering(paper, run, settings, known)
+    assert settings.head.k == math.ceil(expected.k[0] / 2 ** SHARES.index(share))
+    check_overclustering(paper, run, settings, expected)
     # the epochs that were really run are unknown: as many as in Table 1
     table_1 = "cifar100_20" if dataset == "cifar100" else dataset
     assert settings.schedule.epochs == CLUSTERINGS[f"{table_1}/iic"].real
@@ -214,32 +216,32 @@ def test_features_for_finetuning(paper: Plan) -> None:
     run = "stl10/iic_star-features"
     settings = settings_of(paper, run, iic_star.Settings)
     assert settings.head.k == 70
-    known = OVERCLUSTERINGS["stl10"]._replace(n=700, originals=140, steps=750)
-    check_overclustering(paper, run, settings, known)
+    expected = OVERCLUSTERINGS["stl10"]._replace(n=700, originals=140, steps=750)
+    check_overclustering(paper, run, settings, expected)
 
 
 def check_overclustering(
-    paper: Plan, run: str, settings: iic_star.Settings, known: Overclustering
+    paper: Plan, run: str, settings: iic_star.Settings, expected: Overclustering
 ) -> None:
     network, pairs = settings.network, settings.pairs
-    assert (network.family, network.in_channels) == (known.family, known.channels)
-    assert network.input_size == settings.augmentation.input_size == known.input_size
+    assert (network.family, network.in_channels) == (expected.family, expected.channels)
+    assert network.input_size == settings.augmentation.input_size == expected.input_size
     assert network.batchnorm_running_statistics
-    assert (pairs.batch_pairs, pairs.repeats) == (known.n, known.r)
-    assert pairs.batch_images == known.originals
-    assert pairs.order == ("interleaved" if "unlabeled" in known.splits else "dataset")
-    assert settings.head.splits == known.splits
+    assert (pairs.batch_pairs, pairs.repeats) == (expected.n, expected.r)
+    assert pairs.batch_images == expected.originals
+    assert pairs.order == ("interleaved" if "unlabeled" in expected.splits else "dataset")
+    assert settings.head.splits == expected.splits
     assert (settings.head.lam, settings.head.passes, settings.sub_heads) == (1.0, 1, 5)
-    assert steps(paper, run, known.splits, pairs.batch_images) == known.steps
+    assert steps(paper, run, expected.splits, pairs.batch_images) == expected.steps
     assert settings.optimiser.learning_rate == 1e-4
-    assert settings.schedule.evaluation_batch == known.n
+    assert settings.schedule.evaluation_batch == expected.n
     assert not settings.schedule.double_evaluation
     evaluation = settings.evaluation
     assert (evaluation.matching, evaluation.mapping) == ("many_to_one", ("train",))
     assert (evaluation.test, evaluation.label_fractions) == (("test",), FRACTIONS)
     dataset = paper.datasets[run.split("/")[0]]
-    assert image_count(evaluation.mapping, dataset) == known.labels
-    assert image_count(evaluation.test, dataset) == known.test
+    assert image_count(evaluation.mapping, dataset) == expected.labels
+    assert image_count(evaluation.test, dataset) == expected.test
 
 
 def test_transforms(paper: Plan) -> None:

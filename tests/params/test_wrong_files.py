@@ -326,12 +326,12 @@ def test_any_value_anywhere_is_taken_or_refused_clearly(
     params = copy_of(tmp_path)
     value = content(file)
     refused = tried = 0
-    for number, place in enumerate(some(list(places(value)), most=200)):
+    for number, path in enumerate(some(list(places(value)), most=200)):
         # each place meets a few of the odd values, each odd value meets many places
         for odd in (ODD[(2 * number + step) % len(ODD)] for step in range(2)):
-            if odd is ABSENT and not place:
+            if odd is ABSENT and not path:
                 continue
-            write(params, file, changed(value, place, odd))
+            write(params, file, changed(value, path, odd))
             refused += _outcome(params, scale_of(file))
             tried += 1
     assert refused > tried / 2

@@ -35,14 +35,14 @@ def failures(report: AuditReport) -> list[Finding]:
 
 
 def named(
-    found: Iterable[Finding], path: Path | str, kind: str, *words: str, level: str = "failure"
+    findings: Iterable[Finding], path: Path | str, kind: str, *words: str, level: str = "failure"
 ) -> None:
-    """`found` has a finding of that kind and level on `path`, whose message has the words."""
-    found = list(found)
-    there = [one for one in found if (one.path, one.kind) == (str(path), kind)]
-    assert there, [(one.path, one.kind, one.message) for one in found]
-    assert {one.level for one in there} == {level}
-    text = " ".join(one.message for one in there)
+    """`findings` has a finding of that kind and level on `path`, whose message has the words."""
+    findings = list(findings)
+    there = [finding for finding in findings if (finding.path, finding.kind) == (str(path), kind)]
+    assert there, [(finding.path, finding.kind, finding.message) for finding in findings]
+    assert {finding.level for finding in there} == {level}
+    text = " ".join(finding.message for finding in there)
     for word in words:
         assert word in text, text
 
@@ -57,15 +57,15 @@ def caught(path: Path | str, kind: str, *words: str) -> list[Finding]:
 
 def seen(path: Path | str, kind: str, *words: str) -> list[Finding]:
     """The part of the audit that looks at files and receipts alone (the quick one) names `path`."""
-    found = verify(load_plan(SCALE))
-    named(found, path, kind, *words)
-    return found
+    findings = verify(load_plan(SCALE))
+    named(findings, path, kind, *words)
+    return findings
 
 
-def flip(path: Path, place: int | None = None) -> None:
+def flip(path: Path, position: int | None = None) -> None:
     """Change one bit of a byte, by default of the one in the middle."""
     content = bytearray(path.read_bytes())
-    content[len(content) // 2 if place is None else place] ^= 1
+    content[len(content) // 2 if position is None else position] ^= 1
     path.write_bytes(content)
 
 
@@ -106,10 +106,10 @@ def vouch(*paths: Path) -> None:
     for path in paths:
         record = read_record(receipt_of(path), Receipt)
         outputs = [
-            one.model_copy(update={"sha256": sha256_file(path), "size": path.stat().st_size})
-            if one.path == str(path)
-            else one
-            for one in record.outputs
+            output.model_copy(update={"sha256": sha256_file(path), "size": path.stat().st_size})
+            if output.path == str(path)
+            else output
+            for output in record.outputs
         ]
         forge(receipt_of(path), outputs=outputs)
 
@@ -124,24 +124,24 @@ def forge_acceptance(path: Path, job: Job, changed: list[str]) -> None:
     write_record(path, receipt.model_copy(update={"acceptances": [forged]}))
 
 
-def swap(one: Path, other: Path) -> None:
+def swap(first: Path, other: Path) -> None:
     """Exchange two files or folders."""
-    aside = one.with_name(f"{one.name}.aside")
-    one.rename(aside)
-    other.rename(one)
+    aside = first.with_name(f"{first.name}.aside")
+    first.rename(aside)
+    other.rename(first)
     aside.rename(other)
 
 
 def state(root: Path) -> Mapping[Path, tuple[int, int]]:
     """Size and time of every file in the parts of a clone that the cases change."""
-    found = {}
+    contents = {}
     for part in PARTS:
         top = root / part
         for path in top.rglob("*") if top.is_dir() else [top]:
             if path.is_file() and "__pycache__" not in path.parts:
                 seen = path.stat()
-                found[path.relative_to(root)] = (seen.st_size, seen.st_mtime_ns)
-    return found
+                contents[path.relative_to(root)] = (seen.st_size, seen.st_mtime_ns)
+    return contents
 
 
 def undo(root: Path, original: Path, want: Mapping[Path, tuple[int, int]]) -> None:

@@ -149,20 +149,20 @@ def _() -> None:
       "not the hash of its parts", "not the hash of the settings",
       also=((EVALUATED, "chain"),))  # fmt: skip
 def _() -> None:
-    found = receipt(IIC / "run.json").fingerprint
-    settings = found.settings | {"sub_heads": 50}
-    forge(IIC / "run.json", fingerprint=found.model_copy(update={"settings": settings}))
+    named = receipt(IIC / "run.json").fingerprint
+    settings = named.settings | {"sub_heads": 50}
+    forge(IIC / "run.json", fingerprint=named.model_copy(update={"settings": settings}))
 
 
 @case("settings in a receipt edited, all hashes forged", IIC / "run.json", "stale",
       "settings sub_heads: 50 ->", part="drift", level="drift")  # fmt: skip
 def _() -> None:
-    found = receipt(IIC / "run.json").fingerprint
-    settings = found.settings | {"sub_heads": 50}
-    value = fingerprint.value_of("train", found.code, settings, found.data, None)
+    named = receipt(IIC / "run.json").fingerprint
+    settings = named.settings | {"sub_heads": 50}
+    value = fingerprint.value_of("train", named.code, settings, named.data, None)
     forge(
         IIC / "run.json",
-        fingerprint=found.model_copy(update={"settings": settings, "value": value}),
+        fingerprint=named.model_copy(update={"settings": settings, "value": value}),
         settings_sha256=sha256_json(settings),
     )
 
@@ -170,18 +170,18 @@ def _() -> None:
 @case("checksums of raw data in a receipt edited, all hashes forged", IIC / "run.json", "chain",
       "was made from another data/raw/digits/digits.csv.gz")  # fmt: skip
 def _() -> None:
-    found = receipt(IIC / "run.json").fingerprint
-    data = dict.fromkeys(found.data, "1" * 64)
-    value = fingerprint.value_of("train", found.code, found.settings, data, None)
-    forge(IIC / "run.json", fingerprint=found.model_copy(update={"data": data, "value": value}))
+    named = receipt(IIC / "run.json").fingerprint
+    data = dict.fromkeys(named.data, "1" * 64)
+    value = fingerprint.value_of("train", named.code, named.settings, data, None)
+    forge(IIC / "run.json", fingerprint=named.model_copy(update={"data": data, "value": value}))
 
 
 @case("a receipt that names no raw data, all hashes forged", IIC / "run.json", "chain",
       "names no raw data")  # fmt: skip
 def _() -> None:
-    found = receipt(IIC / "run.json").fingerprint
-    value = fingerprint.value_of("train", found.code, found.settings, {}, None)
-    forge(IIC / "run.json", fingerprint=found.model_copy(update={"data": {}, "value": value}))
+    named = receipt(IIC / "run.json").fingerprint
+    value = fingerprint.value_of("train", named.code, named.settings, {}, None)
+    forge(IIC / "run.json", fingerprint=named.model_copy(update={"data": {}, "value": value}))
 
 
 @case("the seed in a receipt edited, sealed again", IIC / "run.json", "altered", "seed is 5")
@@ -225,10 +225,10 @@ def _() -> None:
 @case("two runs exchanged, receipts rewritten for their new places", EVALUATED, "chain",
       "was made from another")  # fmt: skip
 def _() -> None:
-    one, other = IIC / "run.json", KMEANS / "run.json"
-    wildcards = receipt(one).wildcards, receipt(other).wildcards
-    swap(one, other)
-    forge(one, wildcards=wildcards[0])
+    first, other = IIC / "run.json", KMEANS / "run.json"
+    wildcards = receipt(first).wildcards, receipt(other).wildcards
+    swap(first, other)
+    forge(first, wildcards=wildcards[0])
     forge(other, wildcards=wildcards[1])
 
 

@@ -41,30 +41,32 @@ from tests.provenance.audit_helpers import (
 
 def test_an_untouched_tree_verifies_and_everything_was_looked_at(tree: Path) -> None:
     report = examine()
-    assert [one for one in report.findings if one.level != "note"] == []
+    assert [finding for finding in report.findings if finding.level != "note"] == []
     assert (report.verdict, report.exit_status) == ("verified", 0)
-    whole = load_plan(SCALE)
-    seeds = sum(len(run.seeds) for run in whole.runs.values())
-    displays = len(whole.tables) + len(whole.listings) + len(whole.figures)
-    assert report.checked.jobs == 2 * len(whole.datasets) + 2 * seeds + displays
+    plan = load_plan(SCALE)
+    seeds = sum(len(run.seeds) for run in plan.runs.values())
+    displays = len(plan.tables) + len(plan.listings) + len(plan.figures)
+    assert report.checked.jobs == 2 * len(plan.datasets) + 2 * seeds + displays
     assert report.checked.evaluations == seeds
-    assert report.checked.tables == len(whole.tables) + len(whole.listings)
+    assert report.checked.tables == len(plan.tables) + len(plan.listings)
     sources = json.loads(TABLE.with_suffix(".sources.json").read_text())
     assert report.checked.cells >= sum(bool(cell["seeds"]) for cell in sources["cells"]) > 0
     outputs = {
-        one.path for path in Path().rglob("*run.json") for one in read_record(path, Receipt).outputs
+        output.path
+        for path in Path().rglob("*run.json")
+        for output in read_record(path, Receipt).outputs
     }
     assert report.checked.files == len(outputs)
 
 
 def test_two_audits_differ_in_their_time_alone(tree: Path) -> None:
-    one, other = (examine().model_dump(exclude={"at"}) for _ in range(2))
-    assert one == other
+    first, other = (examine().model_dump(exclude={"at"}) for _ in range(2))
+    assert first == other
 
 
 def test_a_finetuning_stands_on_the_run_that_it_starts_from(tree: Path) -> None:
-    place = RUNS.parent / "stl10_standin"
-    base, own = (place / f"{run}/seed0/run.json" for run in ("iic_star-features", "finetune"))
+    runs = RUNS.parent / "stl10_standin"
+    base, own = (runs / f"{run}/seed0/run.json" for run in ("iic_star-features", "finetune"))
     assert str(base) in {parent.path for parent in read_record(own, Receipt).parents}
 
 
@@ -73,7 +75,9 @@ def test_a_missing_small_file_fails_and_a_missing_artifact_is_to_be_restored(tre
     path.unlink()
     report = examine()
     assert report.exit_status == 0
-    assert [one.path for one in report.findings if one.kind == "to be restored"] == [str(path)]
+    assert [finding.path for finding in report.findings if finding.kind == "to be restored"] == [
+        str(path)
+    ]
     (RUNS / "iic/seed0/history.jsonl").unlink()
     seen(RUNS / "iic/seed0/history.jsonl", "missing")
 
@@ -85,8 +89,8 @@ def test_a_clone_without_data_and_artifacts_verifies(tree: Path) -> None:
     report = examine()
     assert (report.exit_status, report.checked.cells) == (0, cells)
     # the table of the datasets' sizes is counted in data that are not here
-    assert {one.kind for one in report.findings} == {"to be restored", "rebuild"}
-    assert all(one.level == "note" for one in report.findings if one.kind == "rebuild")
+    assert {finding.kind for finding in report.findings} == {"to be restored", "rebuild"}
+    assert all(finding.level == "note" for finding in report.findings if finding.kind == "rebuild")
 
 
 def test_data_that_were_obtained_again_are_the_same_data(tree: Path) -> None:
@@ -103,7 +107,7 @@ def test_what_has_not_been_run_is_no_failure(tree: Path) -> None:
     shutil.rmtree(f"results/{SCALE}")
     report = examine()
     assert (report.verdict, report.exit_status) == ("nothing measured", 1)
-    assert {(one.level, one.kind) for one in report.findings} == {("note", "not run")}
+    assert {(finding.level, finding.kind) for finding in report.findings} == {("note", "not run")}
     assert report.checked.cells == report.checked.tables == 0
 
 
@@ -113,7 +117,9 @@ def test_a_changed_setting_is_drift_and_names_the_key(tree: Path) -> None:
     fingerprint.forget()
     report = examine()
     assert (report.verdict, report.exit_status) == ("drifted", 3)
-    stale = {one.path: one.message for one in report.findings if one.kind == "stale"}
+    stale = {
+        finding.path: finding.message for finding in report.findings if finding.kind == "stale"
+    }
     assert set(stale) == {str(RUNS / f"kmeans/seed{seed}/run.json") for seed in (0, 1)}
     assert all("settings restarts: 1 -> 2" in message for message in stale.values())
 
@@ -123,9 +129,9 @@ def test_another_lock_file_is_drift(tree: Path) -> None:
         file.write("# edited\n")
     report = examine()
     assert report.exit_status == 3
-    assert {(one.kind, one.path) for one in report.findings if one.level == "drift"} == {
-        ("environment", "requirements.lock")
-    }
+    assert {
+        (finding.kind, finding.path) for finding in report.findings if finding.level == "drift"
+    } == {("environment", "requirements.lock")}
 
 
 def test_a_lock_file_that_was_accepted_is_a_note(tree: Path) -> None:
@@ -133,12 +139,17 @@ def test_a_lock_file_that_was_accepted_is_a_note(tree: Path) -> None:
         file.write("# edited\n")
     trainings = [job for job in jobs.all_jobs(load_plan(SCALE)) if job.rule == "train"]
     accepted = accept(trainings, "a comment was added to the lock file")
-    assert {one.changed for one in accepted} == {("requirements.lock",)}
+    assert {acceptance.changed for acceptance in accepted} == {("requirements.lock",)}
     every = len(list(jobs.all_jobs(load_plan(SCALE))))
 
     def jobs_of() -> dict[str, int]:
-        found = (one for one in examine().findings if one.path == "requirements.lock")
-        return {one.level: int(one.message.split(" jobs")[0].split()[-1]) for one in found}
+        findings = (
+            finding for finding in examine().findings if finding.path == "requirements.lock"
+        )
+        return {
+            finding.level: int(finding.message.split(" jobs")[0].split()[-1])
+            for finding in findings
+        }
 
     assert jobs_of() == {"drift": every - len(trainings), "note": len(trainings)}
     with pytest.raises(NotAcceptable, match="nothing changed since it ran"):
@@ -152,11 +163,11 @@ def test_a_file_without_a_published_checksum_is_no_forgery(tree: Path) -> None:
     catalogue = Path("params/datasets.yaml")
     text = catalogue.read_text()
     start = text.index("sha256: ", text.index("\ndigits:"))
-    known = text[start : text.index("\n", start)]
-    catalogue.write_text(text.replace(known, "unverified: nobody publishes it", 1))
+    line = text[start : text.index("\n", start)]
+    catalogue.write_text(text.replace(line, "unverified: nobody publishes it", 1))
     fingerprint.forget()
     report = examine()
-    assert [one for one in report.findings if one.level == "failure"] == []
+    assert [finding for finding in report.findings if finding.level == "failure"] == []
     assert report.exit_status == 3, "the receipts know more than the catalogue now says"
 
 
@@ -165,7 +176,7 @@ def test_published_numbers_that_changed_are_drift_and_no_forgery(tree: Path) -> 
     path.write_text(path.read_text().replace("99.2", "99.3"))
     report = examine()
     assert report.exit_status == 3
-    kinds = {one.kind for one in report.findings if one.level == "drift"}
+    kinds = {finding.kind for finding in report.findings if finding.level == "drift"}
     assert kinds == {"stale", "rebuild"}
 
 
@@ -175,8 +186,8 @@ def test_a_file_that_nobody_publishes_a_checksum_of_is_said_to_be_one(tree: Path
     for place in (receipt, RUNS / "iic/seed0/run.json"):
         found = read_record(place, Receipt).fingerprint
         forge(place, fingerprint=found.model_copy(update={"data": {path: UNVERIFIED}}))
-    notes = [one for one in examine().findings if one.kind == "unverified"]
-    assert [(one.level, one.path) for one in notes] == [("note", path)]
+    notes = [finding for finding in examine().findings if finding.kind == "unverified"]
+    assert [(note.level, note.path) for note in notes] == [("note", path)]
     assert sha256_file(Path(path)) in notes[0].message and "2 jobs" in notes[0].message
 
 
@@ -189,7 +200,9 @@ def test_edited_code_is_drift_and_names_the_definition(tree: Path) -> None:
     fingerprint.forget()
     report = examine()
     assert (report.verdict, report.exit_status) == ("drifted", 3)
-    stale = {one.path: one.message for one in report.findings if one.level == "drift"}
+    stale = {
+        finding.path: finding.message for finding in report.findings if finding.level == "drift"
+    }
     without = ("/kmeans", "/spectral", "/sift")
     trained = [run.id for run in load_plan("smoke").runs.values() if not run.id.endswith(without)]
     assert set(stale) == {str(RUNS.parent / f"{run}/seed0/run.json") for run in trained}
@@ -206,8 +219,8 @@ def test_an_acceptance_forged_across_a_change_of_settings(tree: Path) -> None:
     path = RUNS / "kmeans/seed0/run.json"
     job = jobs.train(SCALE, "digits/kmeans", 0)
     forge_acceptance(path, job, ["code iic.methods.kmeans.train changed"])
-    found = caught(path, "accepted", "no person can give", "settings restarts: 1 -> 2")
-    assert [one.path for one in found] == [str(path)]
+    findings = caught(path, "accepted", "no person can give", "settings restarts: 1 -> 2")
+    assert [finding.path for finding in findings] == [str(path)]
     assert (why(job).status, why(job).reasons) == ("changed", ("settings restarts: 1 -> 2",))
 
 
@@ -239,7 +252,7 @@ def test_the_audit_shows_what_differs_and_not_only_what_the_acceptance_says(tree
 def test_a_figure_names_everything_that_it_is_drawn_from(tree: Path) -> None:
     def inputs(name: str) -> set[str]:
         path = Path(f"results/{SCALE}/figures/{name}.run.json")
-        return {one.path for one in read_record(path, Receipt).inputs}
+        return {read.path for read in read_record(path, Receipt).inputs}
 
     prepared = {
         f"data/prepared/digits/{file}" for file in ("data.json", "images.npy", "labels.npy")
@@ -247,11 +260,11 @@ def test_a_figure_names_everything_that_it_is_drawn_from(tree: Path) -> None:
     assert prepared | {str(ARTIFACTS / "iic/seed0/snapshots.parquet")} <= inputs("figure_3")
     assert str(RUNS / "iic/seed0/history.jsonl") in inputs("training_curves")
     assert not prepared & inputs("training_curves")
-    assert not [one for one in examine().findings if one.kind == "chain"]
+    assert not [finding for finding in examine().findings if finding.kind == "chain"]
 
     path = Path(f"results/{SCALE}/figures/figure_5.run.json")
     receipt = read_record(path, Receipt)
-    fewer = [one for one in receipt.inputs if "probabilities" not in one.path]
+    fewer = [read for read in receipt.inputs if "probabilities" not in read.path]
     write_record(path, receipt.model_copy(update={"inputs": fewer}).sealed())
     report = examine()
     assert report.exit_status == 0
@@ -307,11 +320,11 @@ def test_looking_changes_no_file_that_git_keeps(laptop: Path) -> None:
     assert f"written to {own}, since git keeps" in text
     assert "FAILED" not in text and "follows from the raw data" not in text
     assert "Not verified, since they are not here: the data of mnist" in text
-    found = read_record(own, AuditReport)
-    assert found.absent_data == ["mnist"] and own.with_suffix(".html").exists()
+    record = read_record(own, AuditReport)
+    assert record.absent_data == ["mnist"] and own.with_suffix(".html").exists()
     call("--write")
     kept = read_record(paths.audit_report("laptop"), AuditReport)
-    assert kept.at > found.at
+    assert kept.at > record.at
     changed = git("status", "--porcelain").split()[1::2]
     assert changed == ["results/laptop/audit.html", "results/laptop/audit.json"]
 

@@ -50,14 +50,14 @@ at this scale no run executes it, and those that another setting would make do s
 
 
 @pytest.fixture
-def whole(tree: Path) -> Plan:
+def plan(tree: Path) -> Plan:
     return load_plan(SCALE)
 
 
-def identities(whole: Plan) -> dict[str, str | None]:
+def identities(plan: Plan) -> dict[str, str | None]:
     """Run -> its code, as it is now."""
     roots.forget()
-    return {name: fingerprint.train(SCALE, name).identity for name in whole.runs}
+    return {name: fingerprint.train(SCALE, name).identity for name in plan.runs}
 
 
 def runs_that(ran: dict[str, set[str]], names: set[str]) -> set[str]:
@@ -69,10 +69,10 @@ def runs_that(ran: dict[str, set[str]], names: set[str]) -> set[str]:
     }
 
 
-def test_every_function_that_a_job_ran_is_in_its_fingerprint(whole: Plan, tree: Path) -> None:
+def test_every_function_that_a_job_ran_is_in_its_fingerprint(plan: Plan, tree: Path) -> None:
     ran = definitions(tree)
     seen = set()
-    for job in jobs.all_jobs(whole):
+    for job in jobs.all_jobs(plan):
         # one process scores all runs of a dataset
         dataset = job.wildcards.get("run", "").split("/")[0]
         name = f"evaluate {dataset}" if job.rule == "evaluate" else job.name
@@ -110,9 +110,9 @@ def places(tree: Path, ran: dict[str, set[str]]) -> Iterator[tuple[Path, str, as
         files = ((tree.joinpath(*parts[:end]).with_suffix(".py"), parts[end:]) for end in ends)
         file, own = next((file, own) for file, own in files if file.is_file())
         node = find(ast.parse(file.read_text()), own)
-        found = [one for one in running(node) if mutable(one)] if node is not None else []
-        if found:
-            yield file, name, draw.choice(found)
+        nodes = [child for child in running(node) if mutable(child)] if node is not None else []
+        if nodes:
+            yield file, name, draw.choice(nodes)
 
 
 def room(name: str) -> str:
@@ -122,11 +122,15 @@ def room(name: str) -> str:
 
 def find(tree: ast.AST, path: list[str]) -> ast.AST | None:
     for name in path:
-        inner = (one for one in getattr(tree, "body", []) if getattr(one, "name", None) == name)
-        found = next(inner, None)
-        if found is None:
+        inner = (
+            statement
+            for statement in getattr(tree, "body", [])
+            if getattr(statement, "name", None) == name
+        )
+        definition = next(inner, None)
+        if definition is None:
             return None
-        tree = found
+        tree = definition
     return tree
 
 
@@ -146,13 +150,13 @@ def mutable(node: ast.AST) -> bool:
     return number or isinstance(node, ast.BinOp | ast.Compare | ast.BoolOp)
 
 
-def mutated(text: str, place: ast.AST) -> str:
-    """The module with the node at the place of `place` changed."""
+def mutated(text: str, fragment: ast.AST) -> str:
+    """The module with the node at the place of `fragment` changed."""
     tree = ast.parse(text)
     at = ("lineno", "col_offset", "end_col_offset")
     for node in ast.walk(tree):
-        same = type(node) is type(place) and all(
-            getattr(node, name, None) == getattr(place, name) for name in at
+        same = type(node) is type(fragment) and all(
+            getattr(node, name, None) == getattr(fragment, name) for name in at
         )
         if not same:
             continue
@@ -165,24 +169,24 @@ def mutated(text: str, place: ast.AST) -> str:
         elif isinstance(node, ast.BoolOp):
             node.op = ast.Or() if isinstance(node.op, ast.And) else ast.And()
         return ast.unparse(tree)
-    raise AssertionError(f"{ast.dump(place)} not found")
+    raise AssertionError(f"{ast.dump(fragment)} not found")
 
 
-def test_a_mutation_changes_the_runs_that_execute_it(whole: Plan, tree: Path) -> None:
+def test_a_mutation_changes_the_runs_that_execute_it(plan: Plan, tree: Path) -> None:
     ran = definitions(tree)
-    before = identities(whole)
+    before = identities(plan)
     rooms, tried, changed_in_all, beyond = set(), 0, 0, 0
-    for file, name, place in places(tree, ran):
+    for file, name, fragment in places(tree, ran):
         if tried == PLACES:
             break
         executing = runs_that(ran, {name})
-        reaching = {run for run in whole.runs if name in fingerprint.train(SCALE, run).code}
+        reaching = {run for run in plan.runs if name in fingerprint.train(SCALE, run).code}
         text = file.read_text()
-        file.write_text(mutated(text, place))
-        after = identities(whole)
+        file.write_text(mutated(text, fragment))
+        after = identities(plan)
         file.write_text(text)
         roots.forget()
-        changed = {run for run in whole.runs if before[run] != after[run]}
+        changed = {run for run in plan.runs if before[run] != after[run]}
         assert executing <= changed, f"{name}: unnoticed by {executing - changed}"
         assert changed == reaching, name
         tried, changed_in_all = tried + 1, changed_in_all + len(changed)
@@ -190,20 +194,20 @@ def test_a_mutation_changes_the_runs_that_execute_it(whole: Plan, tree: Path) ->
         rooms.add(room(name))
     assert tried == PLACES and len(rooms) >= 8, rooms
     assert beyond <= SPREAD * changed_in_all, (beyond, changed_in_all)
-    assert identities(whole) == before
+    assert identities(plan) == before
 
 
 @pytest.mark.parametrize(("module", "old", "new", "users"), NAMED, ids=lambda part: str(part)[:24])
 def test_what_was_once_missed_is_seen(
-    whole: Plan, tree: Path, module: str, old: str, new: str, users: list[str]
+    plan: Plan, tree: Path, module: str, old: str, new: str, users: list[str]
 ) -> None:
     executing = runs_that(definitions(tree), set(users))
-    before = identities(whole)
+    before = identities(plan)
     file = tree.joinpath(*module.split(".")).with_suffix(".py")
     text = file.read_text()
     assert old in text
     file.write_text(text.replace(old, new, 1))
-    after = identities(whole)
-    changed = {run for run in whole.runs if before[run] != after[run]}
-    assert changed and executing <= changed < set(whole.runs)
+    after = identities(plan)
+    changed = {run for run in plan.runs if before[run] != after[run]}
+    assert changed and executing <= changed < set(plan.runs)
     assert bool(executing) == bool(users)

@@ -40,8 +40,8 @@ def test_code_that_cannot_be_read_is_said_of_each_job(tmp_path: Path) -> None:
 
 
 def test_what_is_reached_is_named(tmp_path: Path) -> None:
-    found = identity(write(tmp_path, **CHAIN))
-    assert set(found.definitions) == {"iic.a.f", "iic.room.b.g", "iic.c.LIMIT", "iic.c.helper"}
+    reached = identity(write(tmp_path, **CHAIN))
+    assert set(reached.definitions) == {"iic.a.f", "iic.room.b.g", "iic.c.LIMIT", "iic.c.helper"}
 
 
 def test_a_constant_three_calls_away_changes_what_reaches_it_alone(tmp_path: Path) -> None:
@@ -132,8 +132,8 @@ def test_circles_of_definitions_and_imports(tmp_path: Path) -> None:
     assert value(source) not in (None, before)
     # two that are equal but for what they call
     pair = "def f(n): return g(n)\ndef g(n): return {0}(n)\ndef h(n): return g(n) + 1\n"
-    one, other = (write(tmp_path / name, a=pair.format(name)) for name in ("f", "h"))
-    assert value(one) != value(other)
+    first, other = (write(tmp_path / name, a=pair.format(name)) for name in ("f", "h"))
+    assert value(first) != value(other)
 
 
 def test_import_that_leads_in_a_circle_and_defines_nothing(tmp_path: Path) -> None:
@@ -150,8 +150,8 @@ def test_lambdas_decorators_and_attributes_that_are_computed(tmp_path: Path) -> 
         "@wrap\ndef f(): return KEY, C\n",
         b="def wrap(f): return f\ndef made(n): return n\ndef inner(x): return SCALE * x\nSCALE=2",
     )
-    found = set(identity(source).definitions)
-    assert {"iic.b.wrap", "iic.b.made", "iic.b.inner", "iic.b.SCALE", "iic.a.KEY"} <= found
+    definitions = set(identity(source).definitions)
+    assert {"iic.b.wrap", "iic.b.made", "iic.b.inner", "iic.b.SCALE", "iic.a.KEY"} <= definitions
 
 
 def test_a_package_can_be_a_method(tmp_path: Path) -> None:
@@ -175,9 +175,9 @@ METHODS = (
 
 def test_methods_count_where_they_are_named(tmp_path: Path) -> None:
     source = write(tmp_path, b=METHODS, a="from iic.b import C\ndef f(): return C().twice")
-    found = set(identity(source).definitions)
-    assert {"iic.b.C", "iic.b.C.twice", "iic.b.C.check", "iic.b.C.__len__"} <= found
-    assert not {"iic.b.C.cost", "iic.b.helper"} & found
+    definitions = set(identity(source).definitions)
+    assert {"iic.b.C", "iic.b.C.twice", "iic.b.C.check", "iic.b.C.__len__"} <= definitions
+    assert not {"iic.b.C.cost", "iic.b.helper"} & definitions
     named = ("x.cost()", "getattr(x, 'cost')", "hasattr(x, 'cost')", "attrgetter('cost')(x)",
              "getattr(x, x.n)")  # fmt: skip
     for use in named:
@@ -229,11 +229,11 @@ def test_of_what_is_given_the_methods_count_that_are_named(tmp_path: Path) -> No
 def test_of_what_is_given_all_counts_that_is_no_value(tmp_path: Path, body: str) -> None:
     text = f"from pydantic import BaseModel\nclass C(BaseModel):\n    {body}\n"
     uses = "def f(settings): return settings.rate"
-    one, other = (
+    first, other = (
         identity(write(tmp_path / number, a=uses, b=text.format(number)), given=("iic.b.C",))
         for number in ("1", "2")
     )
-    assert one.value != other.value
+    assert first.value != other.value
 
 
 def test_given_classes_cannot_swap_their_methods_or_the_order_of_their_bases(
@@ -299,8 +299,8 @@ def test_fields_of_a_record_count_also_where_its_base_does_not(tmp_path: Path) -
 
 def test_a_class_that_its_module_alters_later_stays_a_class(tmp_path: Path) -> None:
     source = write(tmp_path, b=METHODS + "C.model_rebuild()\n", a="def f(s): return s.twice")
-    found = identity(source, given=("iic.b.C",)).definitions
-    assert "iic.b.C.twice" in found and "iic.b.C.cost" not in found
+    definitions = identity(source, given=("iic.b.C",)).definitions
+    assert "iic.b.C.twice" in definitions and "iic.b.C.cost" not in definitions
     before = value(source, "iic.b.C")
     edit(source, "b", "n: int", "n: float")
     assert value(source, "iic.b.C") != before
@@ -341,8 +341,8 @@ def test_what_runs_at_import_belongs_to_every_definition_of_its_module(tmp_path:
 
 def test_uncounted_code_is_not_followed(tmp_path: Path) -> None:
     source = write(tmp_path, **CHAIN)
-    found = identity(source, uncounted=("iic.room.b",))
-    assert set(found.definitions) == {"iic.a.f", "iic.c.helper"}
+    reached = identity(source, uncounted=("iic.room.b",))
+    assert set(reached.definitions) == {"iic.a.f", "iic.c.helper"}
     assert set(identity(source, uncounted=("iic.c.helper",)).definitions) == {
         "iic.a.f", "iic.room.b.g", "iic.c.LIMIT",
     }  # fmt: skip

@@ -40,9 +40,9 @@ def graph(crate: Path) -> dict[str, Entity]:
 
 @pytest.fixture(scope="module")
 def jobs(measured: Path) -> list[tuple[Job, Receipt]]:
-    found = Tree(load_plan("laptop"), measured).present
-    assert {job.rule for job, _ in found} == {"train", "evaluate", "tabulate", "draw"}
-    return found
+    present = Tree(load_plan("laptop"), measured).present
+    assert {job.rule for job, _ in present} == {"train", "evaluate", "tabulate", "draw"}
+    return present
 
 
 def action_of(graph: dict[str, Entity], job: Job) -> Entity:
@@ -60,17 +60,19 @@ def test_every_receipt_is_an_action_with_what_went_in_and_came_out(
         assert action["endTime"][:19] == receipt.timing.end.isoformat()[:19]
         for records, key in ((receipt.inputs, "object"), (receipt.outputs, "result")):
             told = {
-                (one["name"], one["sha256"], one["contentSize"])
-                for one in (graph[identifier] for identifier in named(action[key]))
-                if one["@type"] == "File" and not one["name"].startswith("settings ")
+                (entity["name"], entity["sha256"], entity["contentSize"])
+                for entity in (graph[identifier] for identifier in named(action[key]))
+                if entity["@type"] == "File" and not entity["name"].startswith("settings ")
             }
-            assert told == {(one.path, one.sha256, str(one.size)) for one in records}
+            assert told == {(record.path, record.sha256, str(record.size)) for record in records}
 
 
 def test_an_action_names_its_code_packages_machine_and_lock_file(
     graph: dict[str, Entity], jobs: list[tuple[Job, Receipt]]
 ) -> None:
-    locks = {graph[one]["sha256"] for one in named(graph["Snakefile"]["buildInstructions"])}
+    locks = {
+        graph[identifier]["sha256"] for identifier in named(graph["Snakefile"]["buildInstructions"])
+    }
     for job, receipt in jobs:
         action = action_of(graph, job)
         tool = graph[action["instrument"]["@id"]]
@@ -79,13 +81,14 @@ def test_an_action_names_its_code_packages_machine_and_lock_file(
         assert code["version"] == receipt.code.commit
         assert tool["softwareVersion"].endswith(".dirty") == receipt.code.dirty
         packages = {
-            graph[one]["name"]: graph[one]["softwareVersion"]
-            for one in named(tool["softwareRequirements"])
+            graph[identifier]["name"]: graph[identifier]["softwareVersion"]
+            for identifier in named(tool["softwareRequirements"])
         }
         assert packages == {"python": receipt.environment.python, **receipt.environment.packages}
         machine = graph[action["location"]["@id"]]
         facts = {
-            graph[one]["name"]: graph[one]["value"] for one in named(machine["additionalProperty"])
+            graph[identifier]["name"]: graph[identifier]["value"]
+            for identifier in named(machine["additionalProperty"])
         }
         assert facts["cpu"] == receipt.environment.cpu
         assert receipt.environment.lock in locks
@@ -101,9 +104,9 @@ def test_settings_are_a_file_with_the_hash_of_the_receipt_and_values_of_the_trai
         assert sha256_file(crate / path) == receipt.settings_sha256
         assert json.loads((crate / path).read_text()) == receipt.fingerprint.settings
         values = {
-            graph[one]["name"]: graph[one]["value"]
-            for one in named(action["object"])
-            if graph[one]["@type"] == "PropertyValue"
+            graph[identifier]["name"]: graph[identifier]["value"]
+            for identifier in named(action["object"])
+            if graph[identifier]["@type"] == "PropertyValue"
         }
         assert {name: values[name] for name in receipt.wildcards} == receipt.wildcards
         if receipt.wildcards.get("run") == "mnist/iic" and receipt.rule == "train":
@@ -182,7 +185,7 @@ def test_licence_authors_and_paper_come_from_the_citation_file(graph: dict[str, 
     assert graph[root["author"]["@id"]]["name"] == "The IIC reproduction authors"
     paper = graph[root["citation"]["@id"]]
     assert paper["name"].startswith("Invariant Information Clustering")
-    assert [graph[one]["name"] for one in named(paper["author"])] == [
+    assert [graph[identifier]["name"] for identifier in named(paper["author"])] == [
         "Xu Ji", "João F. Henriques", "Andrea Vedaldi"
     ]  # fmt: skip
 
@@ -192,10 +195,10 @@ def test_the_address_of_the_code_is_that_of_the_citation_file(laptop: Path) -> N
         file.write("repository-code: https://example.org/iic\n")
     export(LAPTOP, Path("out"))
     graph = entities(Path("out"))
-    verbs = [one for one in of_type(graph, "SoftwareApplication") if one["name"][:4] == "iic "]
+    verbs = [verb for verb in of_type(graph, "SoftwareApplication") if verb["name"][:4] == "iic "]
     assert verbs
-    for one in (graph["Snakefile"], *verbs):
-        assert one["url"] == "https://example.org/iic"
+    for entity in (graph["Snakefile"], *verbs):
+        assert entity["url"] == "https://example.org/iic"
 
 
 def test_results_that_are_real_and_verify_say_so(crate: Path, graph: dict[str, Entity]) -> None:
@@ -235,9 +238,11 @@ def test_the_date_is_that_of_the_newest_receipt(
 def test_the_verb_writes_where_neither_git_nor_the_audit_looks(laptop: Path) -> None:
     done = CliRunner().invoke(app, ["export", "rocrate", "results/laptop/"], catch_exceptions=False)
     assert done.exit_code == 0
-    place = default_place("laptop", zipped=False)
-    assert str(place) in done.output
-    assert (place / "ro-crate-metadata.json").is_file()
+    target = default_place("laptop", zipped=False)
+    assert str(target) in done.output
+    assert (target / "ro-crate-metadata.json").is_file()
     assert verify(load_plan("laptop")) == []
-    assert f"/{place.parts[0]}/" in (ROOT / ".gitignore").read_text().splitlines()
-    assert [path.name for path in place.parent.iterdir()] == ["laptop"], "nothing temporary is left"
+    assert f"/{target.parts[0]}/" in (ROOT / ".gitignore").read_text().splitlines()
+    assert [path.name for path in target.parent.iterdir()] == ["laptop"], (
+        "nothing temporary is left"
+    )

@@ -32,22 +32,22 @@ UNKNOWN = {
 """Recommendations that a crate does not follow, since it would have to make something up."""
 
 
-def crate_of(scale: str, place: Path, source: Path, **options: Any) -> Path:
+def crate_of(scale: str, target: Path, source: Path, **options: Any) -> Path:
     for name in ("CITATION.cff", "LICENSE"):
         shutil.copy2(ROOT / name, source / name)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(source)
         load_plan.cache_clear()
-        export(Path(f"results/{scale}"), place, **options)
+        export(Path(f"results/{scale}"), target, **options)
     load_plan.cache_clear()
-    return place
+    return target
 
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    place = clone_to(tmp_path_factory.mktemp("clone") / "clone")
-    shutil.copytree(ROOT / "results/laptop", place / "results/laptop")
-    return place
+    clone_folder = clone_to(tmp_path_factory.mktemp("clone") / "clone")
+    shutil.copytree(ROOT / "results/laptop", clone_folder / "results/laptop")
+    return clone_folder
 
 
 @pytest.fixture(scope="module")
@@ -64,11 +64,13 @@ def test_runcrate_reports_every_job_with_its_step_tool_values_and_files(
     crate: Path, clone: Path
 ) -> None:
     text = report(crate)
-    actions = [one for one in text.split("action: ") if one]
+    actions = [action for action in text.split("action: ") if action]
     jobs = Tree(load_plan("laptop"), clone).present
     assert len(actions) == len(jobs) + 1
     assert actions[0].startswith("#workflow-run/laptop")
-    trained = next(one for one in actions if one.startswith("#job/train/laptop/mnist/iic/0"))
+    trained = next(
+        action for action in actions if action.startswith("#job/train/laptop/mnist/iic/0")
+    )
     for line in (
         "step: #step/train",
         "mnist/iic <- #parameter/train/run",
@@ -125,7 +127,7 @@ def test_the_validator_refuses_a_crate_that_is_broken_and_names_each_fault(
     broken = Path(shutil.copytree(crate, tmp_path / "broken"))
     file = broken / "ro-crate-metadata.json"
     content = json.loads(file.read_text())
-    graph = {one["@id"]: one for one in content["@graph"]}
+    graph = {entity["@id"]: entity for entity in content["@graph"]}
     for fault, _ in faults:
         fault(graph)
     file.write_text(json.dumps({**content, "@graph": [*graph.values()]}))
@@ -145,7 +147,7 @@ def test_the_validator_accepts_a_crate_with_stand_ins_data_and_weights(
     done = validate(place, "recommended")
     assert unmet(done.stdout) == set(UNKNOWN), done.stdout[-3000:]
     graph = json.loads((place / "ro-crate-metadata.json").read_text())["@graph"]
-    root = next(one for one in graph if one["@id"] == "./")
+    root = next(entity for entity in graph if entity["@id"] == "./")
     assert report(place).count("action: ") == sum(
-        one.startswith(("#job/", "#workflow-run/")) for one in named(root["mentions"])
+        identifier.startswith(("#job/", "#workflow-run/")) for identifier in named(root["mentions"])
     )

@@ -86,36 +86,41 @@ def opened_on_mnist(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[s
     clone = clone_to(tmp_path_factory.mktemp("mnist") / "clone")
     shutil.copytree(ROOT / "results/laptop", clone / "results/laptop")
     figures = load_plan("laptop", clone / "params").figures.items()
-    small = [name for name, one in figures if not one.reads_artifacts and "data" not in one.reads]
+    small = [
+        name
+        for name, figure in figures
+        if not figure.reads_artifacts and "data" not in figure.reads
+    ]
     return watched(clone, "laptop", *small)
 
 
-def of_kind(whole: Plan, name: str, kind: Reads) -> set[str]:
+def of_kind(plan: Plan, name: str, kind: Reads) -> set[str]:
     """The files of a kind, of all runs that a figure shows."""
-    places = [RunPaths(whole.scale.name, run.id, seed) for run, seed in whole.figure_places(name)]
+    places = [RunPaths(plan.scale.name, run.id, seed) for run, seed in plan.figure_places(name)]
     if kind != "data":
-        return {str(getattr(place, kind)) for place in places}
-    folders = {PREPARED / place.run.split("/")[0] for place in places}
+        return {str(getattr(run_paths, kind)) for run_paths in places}
+    folders = {PREPARED / run_paths.run.split("/")[0] for run_paths in places}
     arrays = ("data.json", "images.npy", "labels.npy")
     return {f"{folder}/{file}" for folder in folders for file in arrays}
 
 
-def undeclared(whole: Plan, name: str, opened: set[str]) -> set[str]:
+def undeclared(plan: Plan, name: str, opened: set[str]) -> set[str]:
     """Files that a figure opens unasked: neither declared, nor what vouches for its runs."""
-    figure = whole.figures[name]
-    allowed = set(figure.files).union(*(of_kind(whole, name, kind) for kind in figure.reads))
-    for run, seed in whole.figure_places(name):
-        place = RunPaths(whole.scale.name, run.id, seed)
+    figure = plan.figures[name]
+    allowed = set(figure.files).union(*(of_kind(plan, name, kind) for kind in figure.reads))
+    for run, seed in plan.figure_places(name):
+        run_paths = RunPaths(plan.scale.name, run.id, seed)
         allowed |= {
-            str(path) for path in (place.evaluation, receipt_of(place.evaluation), place.receipt)
+            str(path)
+            for path in (run_paths.evaluation, receipt_of(run_paths.evaluation), run_paths.receipt)
         }
     return opened - allowed
 
 
-def unread(whole: Plan, name: str, opened: set[str]) -> set[str]:
+def unread(plan: Plan, name: str, opened: set[str]) -> set[str]:
     """Kinds that a figure declares and never opens."""
-    reads = whole.figures[name].reads
-    return {kind for kind in reads if of_kind(whole, name, kind).isdisjoint(opened)}
+    reads = plan.figures[name].reads
+    return {kind for kind in reads if of_kind(plan, name, kind).isdisjoint(opened)}
 
 
 @pytest.mark.parametrize("name", FIGURES)
@@ -140,15 +145,15 @@ def test_a_wrong_declaration_is_noticed(
 ) -> None:
     files = opened["figure_3"]
     wrong = smoke.figures["figure_3"].model_copy(update={"reads": reads})
-    whole = replace(smoke, figures={"figure_3": wrong})
+    plan = replace(smoke, figures={"figure_3": wrong})
     needed = {"snapshots", "data"}
-    assert unread(whole, "figure_3", files) == set(reads) - needed
+    assert unread(plan, "figure_3", files) == set(reads) - needed
     missed = needed - set(reads)
-    found = undeclared(whole, "figure_3", files)
-    assert {kind for kind in missed if found & of_kind(whole, "figure_3", kind)} == missed
+    reads_there = undeclared(plan, "figure_3", files)
+    assert {kind for kind in missed if reads_there & of_kind(plan, "figure_3", kind)} == missed
     of_figure_4 = smoke.figures["figure_4"].model_copy(update={"files": ()})
-    whole = replace(smoke, figures={"figure_4": of_figure_4})
-    assert undeclared(whole, "figure_4", opened["figure_4"]) == {"iic/objective/clustering.py"}
+    plan = replace(smoke, figures={"figure_4": of_figure_4})
+    assert undeclared(plan, "figure_4", opened["figure_4"]) == {"iic/objective/clustering.py"}
 
 
 def test_a_declaration_that_makes_no_sense_is_refused() -> None:

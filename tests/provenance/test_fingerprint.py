@@ -89,10 +89,10 @@ def test_code_of_the_engine_changes_trainings(
     before: dict[str, str], clone: Path, module: str, function: str
 ) -> None:
     change(clone / f"iic/{module}.py", function)
-    found = changed(before, fingerprints(clone))
-    assert "train digits/iic/seed0" in found
-    assert "train digits/kmeans/seed0" not in found
-    assert "prepare" not in rules(found)
+    changed_jobs = changed(before, fingerprints(clone))
+    assert "train digits/iic/seed0" in changed_jobs
+    assert "train digits/kmeans/seed0" not in changed_jobs
+    assert "prepare" not in rules(changed_jobs)
 
 
 def test_code_of_tables_and_figures_changes_no_training(
@@ -152,9 +152,9 @@ def test_a_new_default_in_params_changes_the_trainings_that_have_it(
     before: dict[str, str], clone: Path
 ) -> None:
     edit(clone, "iic/params/training.py", "beta1: float = Field(0.9", "beta1: float = Field(0.8")
-    found = changed(before, fingerprints(clone))
-    assert {"train digits/iic/seed0", "train digits/iic-corrected/seed0"} <= found
-    assert "train digits/kmeans/seed0" not in found
+    changed_jobs = changed(before, fingerprints(clone))
+    assert {"train digits/iic/seed0", "train digits/iic-corrected/seed0"} <= changed_jobs
+    assert "train digits/kmeans/seed0" not in changed_jobs
 
 
 def test_a_setting_changes_its_own_training_alone(before: dict[str, str], clone: Path) -> None:
@@ -172,7 +172,7 @@ def test_the_order_of_splits_counts(before: dict[str, str], clone: Path) -> None
         "print(fingerprint.value('prepare', dataset='mnist'),"
         " fingerprint.value('train', scale='laptop', run='mnist/iic'))"
     )
-    other, same = (run_in(one, "-c", script) for one in (clone, ROOT))
+    other, same = (run_in(root, "-c", script) for root in (clone, ROOT))
     assert len(other.stdout.split()) == 2, other.stderr
     assert not set(other.stdout.split()) & set(same.stdout.split())
 
@@ -234,19 +234,19 @@ def test_marks_are_found_at_any_depth() -> None:
 
 def test_code_of_the_evaluation(before: dict[str, str], clone: Path) -> None:
     change(clone / "iic/evaluate/selection.py", "select")
-    found = changed(before, fingerprints(clone))
-    assert "evaluate digits/iic/seed0" in found
-    assert "train" not in rules(found)
+    changed_jobs = changed(before, fingerprints(clone))
+    assert "evaluate digits/iic/seed0" in changed_jobs
+    assert "train" not in rules(changed_jobs)
 
 
 def test_a_reader_changes_what_it_reads_and_all_that_is_trained_on_it(
     before: dict[str, str], clone: Path
 ) -> None:
     change(clone / "iic/data/digits.py", "read")
-    found = changed(before, fingerprints(clone))
-    assert rules(found) == {"prepare", "train"}
+    changed_jobs = changed(before, fingerprints(clone))
+    assert rules(changed_jobs) == {"prepare", "train"}
     change(clone / "iic/data/mnist.py", "read")
-    assert changed(before, fingerprints(clone)) == found
+    assert changed(before, fingerprints(clone)) == changed_jobs
 
 
 def test_raw_bytes_count_and_where_they_come_from_does_not(
@@ -286,12 +286,12 @@ def test_code_that_cannot_be_read_stops_those_that_need_it_alone(clone: Path) ->
         f"print(fingerprint.value('train', scale='smoke', run={name!r}))\n"
         for name in (*names, "digits/dec")
     ) + "print(fingerprint.value('audit', scale='smoke'))"  # fmt: skip
-    broken, whole = (run_in(root, "-c", script) for root in (clone, ROOT))
+    broken, complete = (run_in(root, "-c", script) for root in (clone, ROOT))
     assert broken.returncode == 0, broken.stderr
     assert re.findall(r"iic/methods/dec/task.py:\d+: no valid Python", broken.stderr) != []
     assert broken.stderr.count("cannot run") == 1
-    pairs = zip(broken.stdout.split(), whole.stdout.split(), strict=True)
-    assert [one == other for one, other in pairs] == [False, True, True, False, False]
+    pairs = zip(broken.stdout.split(), complete.stdout.split(), strict=True)
+    assert [value == other for value, other in pairs] == [False, True, True, False, False]
     done = run_in(clone, "-m", "iic", "train", "--scale", "smoke", "--run", "digits/dec")
     assert done.returncode == 1 and "iic/methods/dec/task.py" in done.stderr
     assert "Traceback" not in done.stderr
@@ -317,7 +317,7 @@ def test_planning_is_light_and_quick(clone: Path) -> None:
 
 
 def receipt(path: Path, written: str, *accepted: str) -> Path:
-    acceptances = [{"fingerprint": one} for one in accepted]
+    acceptances = [{"fingerprint": value} for value in accepted]
     path.write_text(json.dumps({"fingerprint": {"value": written}, "acceptances": acceptances}))
     return path
 

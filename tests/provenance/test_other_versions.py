@@ -50,23 +50,23 @@ def test_receipts_from_before_a_field_was_added_count_as_they_did(tree: Path) ->
     dropped = 0
     for path in [*Path("results").rglob("*run.json"), *Path("data").rglob("*run.json")]:
         content = json.loads(path.read_text())
-        whole = Receipt.model_validate_json(path.read_text())
+        receipt = Receipt.model_validate_json(path.read_text())
         for name in ADDED:
-            if getattr(whole, name) == Receipt.model_fields[name].get_default(
+            if getattr(receipt, name) == Receipt.model_fields[name].get_default(
                 call_default_factory=True
             ):
                 dropped += content.pop(name, None) is not None
         path.write_text(json.dumps(content))
     assert dropped > 100
     assert audit(load_plan(SCALE)).verdict == "verified"
-    assert {one.state for one in status(load_plan(SCALE)).trainings} == {"done"}
+    assert {training.state for training in status(load_plan(SCALE)).trainings} == {"done"}
 
 
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (lambda one: one.update(schema_version=2), "schema_version: 2, but this version"),
-        (lambda one: one.update(container="x"), "container: Extra inputs are not permitted"),
+        (lambda record: record.update(schema_version=2), "schema_version: 2, but this version"),
+        (lambda record: record.update(container="x"), "container: Extra inputs are not permitted"),
     ],
     ids=["later", "unknown field"],
 )
@@ -76,7 +76,7 @@ def test_a_receipt_of_another_version_is_named_with_a_remedy_wherever_it_is_met(
     edit(PLACE.receipt, change)
     report = audit(load_plan(SCALE))
     assert report.verdict == "failed"
-    told = [one.message for one in report.findings if one.path == str(PLACE.receipt)]
+    told = [finding.message for finding in report.findings if finding.path == str(PLACE.receipt)]
     answer = why(jobs.train(SCALE, "digits/kmeans", 0))
     assert answer.status == "damaged"
     by_verb = CliRunner().invoke(app, ["evaluate", "--scale", SCALE, "--dataset", "digits"])
@@ -84,12 +84,15 @@ def test_a_receipt_of_another_version_is_named_with_a_remedy_wherever_it_is_met(
     for text in (told[0], answer.reasons[0], str(by_verb.exception)):
         assert f"{PLACE.receipt}: {says}" in text
         assert "use that version" in text and "make it again" in text
-    states = {(one.run, one.seed): one.state for one in status(load_plan(SCALE)).trainings}
+    states = {
+        (training.run, training.seed): training.state
+        for training in status(load_plan(SCALE)).trainings
+    }
     assert states["digits/kmeans", 0] == "stale"
 
 
 def test_an_evaluation_of_a_later_version_makes_no_table(tree: Path) -> None:
-    edit(PLACE.evaluation, lambda one: one.update(schema_version=2))
+    edit(PLACE.evaluation, lambda record: record.update(schema_version=2))
     with pytest.raises(RecordError, match=f"^{PLACE.evaluation}: schema_version: 2, but .*use tha"):
         build(load_plan(SCALE), "table_1")
 
@@ -118,7 +121,7 @@ def replace_assignments(write: Callable[[Path], None]) -> None:
         sha256=sha256_file(PLACE.assignments),
         size=PLACE.assignments.stat().st_size,
     )
-    outputs = [new if one.path == new.path else one for one in receipt.outputs]
+    outputs = [new if output.path == new.path else output for output in receipt.outputs]
     write_record(PLACE.receipt, receipt.model_copy(update={"outputs": outputs}).sealed())
 
 
@@ -145,10 +148,10 @@ def test_assignments_of_another_schema_are_named_with_a_remedy(
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (lambda one: one.update(schema_version=2), "schema_version: 2, but this version"),
-        (lambda one: one.pop("stand_in"), "stand_in: Field required"),
-        (lambda one: one.update(mean=0.5), "mean: Extra inputs are not permitted"),
-        (lambda one: one["images"].update(dtype="float32"), "images.dtype: Input should be"),
+        (lambda record: record.update(schema_version=2), "schema_version: 2, but this version"),
+        (lambda record: record.pop("stand_in"), "stand_in: Field required"),
+        (lambda record: record.update(mean=0.5), "mean: Extra inputs are not permitted"),
+        (lambda record: record["images"].update(dtype="float32"), "images.dtype: Input should be"),
     ],
 )
 def test_prepared_data_of_another_version_are_refused_with_a_remedy(
@@ -168,8 +171,8 @@ def test_what_was_cut_and_has_no_receipt_is_taken_for_nothing(tree: Path, name: 
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     receipt = paths.receipt_of(path) if name == "evaluation.json" else PLACE.receipt
     receipt.unlink()
-    found = verify(load_plan(SCALE))
-    assert (str(receipt), "missing") in {(one.path, one.kind) for one in found}
+    findings = verify(load_plan(SCALE))
+    assert (str(receipt), "missing") in {(finding.path, finding.kind) for finding in findings}
     if receipt == PLACE.receipt:
         done = CliRunner().invoke(app, ["evaluate", "--scale", SCALE, "--dataset", "digits"])
         assert str(done.exception) == f"{PLACE.receipt}: missing"
@@ -182,8 +185,8 @@ def test_a_clone_with_results_of_a_layout_from_before_is_told_so(tree: Path) -> 
     """A folder that today's plan does not know is an orphan, and nothing is made from it."""
     old = PLACE.folder.with_name("run0")
     shutil.copytree(PLACE.folder, old)
-    found = verify(load_plan(SCALE))
-    assert [(one.kind, one.path) for one in found] == [("orphan", str(old))]
+    findings = verify(load_plan(SCALE))
+    assert [(finding.kind, finding.path) for finding in findings] == [("orphan", str(old))]
 
 
 def test_a_checkpoint_of_another_version_is_refused_with_a_remedy(tmp_path: Path) -> None:

@@ -78,17 +78,21 @@ def reported(audited: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 def about_the_page(report: AuditReport) -> list[tuple[str, str, str]]:
     own = {str(PAGE), str(RECEIPT)}
-    return [(one.level, one.kind, one.message) for one in report.findings if one.path in own]
+    return [
+        (finding.level, finding.kind, finding.message)
+        for finding in report.findings
+        if finding.path in own
+    ]
 
 
 def test_the_page_has_a_receipt_that_names_all_that_it_shows(reported: Path) -> None:
     receipt = read_record(RECEIPT, Receipt)
     assert (receipt.rule, receipt.wildcards) == ("report", {"scale": SCALE})
-    assert [one.path for one in receipt.outputs] == [str(PAGE)]
+    assert [output.path for output in receipt.outputs] == [str(PAGE)]
     assert receipt.outputs[0].sha256 == sha256_file(PAGE)
     assert receipt.seal == receipt.digest and receipt.stand_in
     read = {one.path for one in receipt.inputs}
-    above = {one.path for one in receipt.parents}
+    above = {parent.path for parent in receipt.parents}
     for job in jobs.all_jobs(load_plan(SCALE)):
         if job.rule not in ("download", "prepare"):
             assert str(job.receipt) in above
@@ -122,14 +126,16 @@ def test_every_measured_cell_of_every_table_stands_in_the_page_with_a_closed_cha
     reported: Path,
 ) -> None:
     shown = parse(PAGE.read_bytes())
-    chains = {one.attributes["id"]: one for one in shown.all("details", class_="chain")}
+    chains = {element.attributes["id"]: element for element in shown.all("details", class_="chain")}
     tables = {
         article.attributes["aria-labelledby"]: article
         for article in shown.all("article", class_="display")
     }
     measured = 0
     for name in load_plan(SCALE).tables:
-        lines = [one for one in read_table(paths.table(SCALE, name)) if one.ours_mean is not None]
+        lines = [
+            line for line in read_table(paths.table(SCALE, name)) if line.ours_mean is not None
+        ]
         cells = [td for td in tables[name].all("td", class_="ours") if td.children[:1]]
         links = [link for td in cells for link in td.all("a", class_="open")]
         numbers = [link.text.split(" ")[0] for link in links]
@@ -148,9 +154,9 @@ def test_every_measured_cell_of_every_table_stands_in_the_page_with_a_closed_cha
 
 def test_stand_in_data_is_labelled_wherever_it_shows(reported: Path) -> None:
     shown = parse(PAGE.read_bytes())
-    assert "Stand-in data." in shown.one("header").text
-    whole = load_plan(SCALE)
-    stand_in = {name for name, one in whole.datasets.items() if one.stand_in}
+    assert "Stand-in data." in shown.only("header").text
+    plan = load_plan(SCALE)
+    stand_in = {name for name, one in plan.datasets.items() if one.stand_in}
     assert len(stand_in) > 3 and "digits" not in stand_in
 
     def labelled(element: Element) -> bool:
@@ -161,8 +167,8 @@ def test_stand_in_data_is_labelled_wherever_it_shows(reported: Path) -> None:
         if chain.attributes["id"].startswith("run-"):
             assert labelled(title) == (title.text.split("/")[0] in stand_in)
     for chart in shown.all("figure", class_="chart"):
-        assert labelled(chart) == (chart.one(class_="run").text.split("/")[0] in stand_in)
-    for row in shown.one("table", class_="timings").one("tbody").all("tr"):
+        assert labelled(chart) == (chart.only(class_="run").text.split("/")[0] in stand_in)
+    for row in shown.only("table", class_="timings").only("tbody").all("tr"):
         assert labelled(row) == (row.text.split("/")[0] in stand_in)
     heads = [
         head.text for table in shown.all("table", class_="results") for head in table.all("th")
@@ -170,9 +176,9 @@ def test_stand_in_data_is_labelled_wherever_it_shows(reported: Path) -> None:
     for dataset in stand_in:
         named = [head for head in heads if head.startswith(f"{dataset}, in place of")]
         assert all("stand-in data" in head for head in named)
-    for name, figure in whole.figures.items():
-        shows = {run.dataset for run in whole.figure_runs(figure)}
-        assert labelled(shown.one("h3", id=name)) == bool(shows & stand_in), name
+    for name, figure in plan.figures.items():
+        shows = {run.dataset for run in plan.figure_runs(figure)}
+        assert labelled(shown.only("h3", id=name)) == bool(shows & stand_in), name
 
 
 @pytest.mark.parametrize(
@@ -197,17 +203,17 @@ def test_a_page_that_is_not_what_was_written_fails_the_audit(
         path.write_bytes(re.sub(rb'"cpu_count": \d+', b'"cpu_count": 999', content))
     else:
         path.write_bytes(content[:300])
-    (found,) = page.check(Tree(load_plan(SCALE)), ())
-    assert (found.level, found.path, found.kind) == ("failure", str(path), kind)
-    assert says in found.message
+    (finding,) = page.check(Tree(load_plan(SCALE)), ())
+    assert (finding.level, finding.path, finding.kind) == ("failure", str(path), kind)
+    assert says in finding.message
 
 
 def test_the_next_page_after_a_bad_one_is_good_again(reported: Path) -> None:
     PAGE.write_bytes(PAGE.read_bytes().replace(b"cells measured", b"cells Measured", 1))
     call("audit", status=1)
-    assert "Failed." in parse(AUDIT.read_bytes()).one("header").text
+    assert "Failed." in parse(AUDIT.read_bytes()).only("header").text
     call("report")
-    assert "Audit: verified." in parse(PAGE.read_bytes()).one("header").text
+    assert "Audit: verified." in parse(PAGE.read_bytes()).only("header").text
     report = audit(load_plan(SCALE))
     assert report.verdict == "verified" and about_the_page(report) == []
 
@@ -218,8 +224,8 @@ def test_a_page_of_earlier_results_is_noted_by_hand_and_not_where_it_is_made_nex
     SETTINGS.write_text(SETTINGS.read_text().replace("machine: ", "machine: another, ", 1))
     fingerprint.forget()
     call("tabulate", "--name", "table_1")
-    (found,) = page.check(Tree(load_plan(SCALE)), ())
-    assert (found.level, found.kind) == ("note", "stale") and "table_1" in found.message
+    (finding,) = page.check(Tree(load_plan(SCALE)), ())
+    assert (finding.level, finding.kind) == ("note", "stale") and "table_1" in finding.message
     assert list(page.check(Tree(load_plan(SCALE)), (), follows=True)) == []
 
 
@@ -235,8 +241,8 @@ def test_the_audit_writes_a_page_that_says_what_its_json_says(reported: Path) ->
     call("audit", status=1)
     report = read_record(paths.audit_report(SCALE), AuditReport)
     shown = parse(AUDIT.read_bytes())
-    assert "Failed." in shown.one("header").text
-    assert next(shown.one("main").all("h3")).text.startswith("failure ")
+    assert "Failed." in shown.only("header").text
+    assert next(shown.only("main").all("h3")).text.startswith("failure ")
     for finding in report.findings:
         text = " ".join(finding.message.split())
         assert finding.path in shown.text and text in shown.text
@@ -258,8 +264,8 @@ def test_what_a_later_audit_adds_is_on_its_page(tmp_path: Path) -> None:
     }  # fmt: skip
     reruns = [{"run": "digits/iic", "same": True, "spread": HOSTILE}, {"run": "x", "same": False}]
     shown = parse(render("audit.html.j2", audit=view(Longer(**base, reruns=reruns))))
-    assert "Reruns" in [one.text for one in shown.all("h2")]
-    rows = [[one.text for one in row.all("td")] for row in shown.one("tbody").all("tr")]
+    assert "Reruns" in [element.text for element in shown.all("h2")]
+    rows = [[element.text for element in row.all("td")] for row in shown.only("tbody").all("tr")]
     assert rows == [["digits/iic", "yes", " ".join(HOSTILE.split())], ["x", "no", "–"]]
     write_page(AuditReport(**base), tmp_path / AUDIT)
     assert "Every number follows from the raw data." in (tmp_path / AUDIT).read_text()
@@ -285,9 +291,9 @@ def test_what_was_not_looked_at_is_not_called_verified() -> None:
         code = Code(commit=None, dirty=None)
         return conclude("smoke", NOW, code, checked, list(findings)).sentence
 
-    whole = "every number follows from the raw data"
-    assert said() == said(absent[2]) == whole
-    assert said(drift) == f"{whole}; but code, settings or software are other than today's"
-    for found in (absent, [*absent, drift]):
-        assert whole not in said(*found)
-        assert said(*found).endswith("Not verified, since they are not here: the data of mnist")
+    sentence = "every number follows from the raw data"
+    assert said() == said(absent[2]) == sentence
+    assert said(drift) == f"{sentence}; but code, settings or software are other than today's"
+    for reported in (absent, [*absent, drift]):
+        assert sentence not in said(*reported)
+        assert said(*reported).endswith("Not verified, since they are not here: the data of mnist")

@@ -55,8 +55,8 @@ def make(path: Path, content: bytes = b"{}") -> None:
     path.write_bytes(content)
 
 
-def names(found: Pruned) -> set[str]:
-    return {one.path for one in found.files}
+def names(pruned: Pruned) -> set[str]:
+    return {file.path for file in pruned.files}
 
 
 def everything(tree: Path) -> dict[str, bytes]:
@@ -68,23 +68,23 @@ def everything(tree: Path) -> dict[str, bytes]:
 
 
 def test_a_finished_scale_has_nothing_left_over(tree: Path) -> None:
-    found = prune(load_plan(SCALE), data=True)
-    assert found.files == () and found.bytes == 0
+    pruned = prune(load_plan(SCALE), data=True)
+    assert pruned.files == () and pruned.bytes == 0
     assert size(999) == "999 bytes" and size(1_250_000) == "1.2 MB"
 
 
 def test_the_files_of_a_removed_seed_are_found_and_stay(smaller: Plan, tree: Path) -> None:
     before = everything(tree)
-    found = prune(smaller)
+    pruned = prune(smaller)
     runs = {name for name in before if name.startswith(f"results/{SCALE}/runs/{REMOVED}/")}
     artifacts = {name for name in before if name.startswith(f"results/{SCALE}/artifacts/{REMOVED}")}
     assert len(runs) == 5 and artifacts
-    assert names(found) == {
+    assert names(pruned) == {
         *runs, *artifacts, f"scratch/{SCALE}/{REMOVED}/checkpoint.pt",
         f"logs/{SCALE}/train/{REMOVED}.log", f"logs/{SCALE}/train/{REMOVED}.benchmark.tsv",
     }  # fmt: skip
-    assert not found.deleted
-    assert found.bytes == sum(len(before[name]) for name in names(found)) > 5140
+    assert not pruned.deleted
+    assert pruned.bytes == sum(len(before[name]) for name in names(pruned)) > 5140
     assert everything(tree) == before
 
 
@@ -99,10 +99,10 @@ def test_after_deletion_the_audit_finds_no_orphan_and_nothing_else_is_gone(
         make(tree / name)
     before = everything(tree)
     assert len(list(orphans.check(Tree(smaller)))) == 4
-    found = prune(smaller, delete=True)
-    assert found.deleted
+    pruned = prune(smaller, delete=True)
+    assert pruned.deleted
     assert list(orphans.check(Tree(smaller))) == []
-    gone = {*names(found), f"results/{SCALE}/artifacts/{REMOVED}/.snakemake_timestamp"}
+    gone = {*names(pruned), f"results/{SCALE}/artifacts/{REMOVED}/.snakemake_timestamp"}
     assert everything(tree) == {name: before[name] for name in before.keys() - gone}
     for room in ("results/{}/runs", "results/{}/artifacts", "scratch/{}", "logs/{}/train"):
         assert not (tree / room.format(SCALE) / REMOVED).exists(), "no empty folder is left"
@@ -132,8 +132,8 @@ def test_data_are_looked_at_only_where_asked(smaller: Plan, tree: Path) -> None:
     for name in (*unused, *used, half):
         make(tree / name)
     assert not {name for name in names(prune(smaller)) if "gone" in name or half == name}
-    found = prune(smaller, data=True, delete=True)
-    assert {one.path for one in found.files if one.place == "data"} == {*unused, half}
+    pruned = prune(smaller, data=True, delete=True)
+    assert {file.path for file in pruned.files if file.place == "data"} == {*unused, half}
     assert not (tree / "data/raw/gone").exists()
     assert all((tree / name).exists() for name in used)
     assert (tree / "data/raw/digits/files.json").exists()
@@ -148,9 +148,9 @@ def test_what_git_tracks_is_said_to_be_in_git(smaller: Plan, tree: Path) -> None
     ):
         done = run_in(tree, "-c", f"import subprocess; subprocess.run({run + words}, check=True)")
         assert done.returncode == 0, done.stderr
-    found = prune(smaller)
-    marked = {one.path for one in found.files if one.in_git}
-    assert marked == {name for name in names(found) if "/runs/" in name}
+    pruned = prune(smaller)
+    marked = {file.path for file in pruned.files if file.in_git}
+    assert marked == {name for name in names(pruned) if "/runs/" in name}
     said = CliRunner().invoke(app, ["prune", "--scale", SCALE, "--yes"]).stdout
     assert "run.json" in said and "(in git)" in said
     assert "5 of them in git: commit their removal, or undo it with git restore" in said
@@ -176,7 +176,7 @@ def test_the_verb_as_json(smaller: Plan) -> None:
     assert said.stdout == dump_json(prune(smaller).model_dump(mode="json"))
     content = json.loads(said.stdout)
     assert content["deleted"] is False and content["scale"] == SCALE
-    assert content["bytes"] == sum(one["bytes"] for one in content["files"])
+    assert content["bytes"] == sum(file["bytes"] for file in content["files"])
 
 
 def test_links_are_deleted_and_not_what_they_lead_to(smaller: Plan, tree: Path) -> None:
@@ -199,8 +199,8 @@ def test_partial_tables_go_once_they_stand_for_nothing(tree: Path) -> None:
     for name in ("table_1.csv", "table_1.sources.json", "table_2.md", "table_99.tex"):
         make(folder / name)
     (tree / f"results/{SCALE}/tables/table_1.csv").unlink()
-    found = prune(load_plan(SCALE), delete=True)
-    assert names(found) == {
+    pruned = prune(load_plan(SCALE), delete=True)
+    assert names(pruned) == {
         f"results/{SCALE}/partial/{one}" for one in ("table_2.md", "table_99.tex")
     }
     assert {path.name for path in folder.iterdir()} == {"table_1.csv", "table_1.sources.json"}
@@ -219,13 +219,17 @@ def test_folders_of_killed_audits_are_found_whatever_the_scale_and_no_link_is_fo
     make(killed / "results/mini/runs/digits/iic/seed0/history.jsonl", b"z" * 300)
     (killed / "data").symlink_to(clone / "data")
     (clone / "scratch/audit-linked").symlink_to(clone / "data")
-    (one,) = prune(load_plan(SCALE)).files
+    (left_over,) = prune(load_plan(SCALE)).files
     # the clone is none of git, so that nobody knows what is in it
-    assert (one.path, one.place, one.in_git) == ("scratch/audit-x1y2", "re-runs", None)
-    assert 300 <= one.bytes < 1000
+    assert (left_over.path, left_over.place, left_over.in_git) == (
+        "scratch/audit-x1y2",
+        "re-runs",
+        None,
+    )
+    assert 300 <= left_over.bytes < 1000
     said = CliRunner().invoke(app, ["prune", "--scale", SCALE]).stdout
     assert "  audit-x1y2  " in said and "(left by a killed audit)" in said
-    assert prune(load_plan(SCALE), delete=True).files == (one,)
+    assert prune(load_plan(SCALE), delete=True).files == (left_over,)
     assert sorted(path.name for path in (clone / "scratch").iterdir()) == [
         "audit-big", "audit-linked",
     ]  # fmt: skip

@@ -23,7 +23,7 @@ TWO = "remote.lab.url=/a\nremote.cloud.url=s3://b\ncore.analytics=false\n"
 
 
 @pytest.fixture
-def whole() -> Plan:
+def plan() -> Plan:
     return load_plan("smoke", ROOT / "params")
 
 
@@ -51,7 +51,7 @@ def answering(
 
 
 def test_without_dvc_its_lock_or_its_package_nothing_is_pulled_and_it_is_said_why(
-    whole: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     for make, part in (
@@ -60,14 +60,14 @@ def test_without_dvc_its_lock_or_its_package_nothing_is_pulled_and_it_is_said_wh
         (lambda: (tmp_path / "dvc.lock").write_text(LOCK), "dvc is not installed here"),
     ):
         make()
-        found = pull(whole, tmp_path)
-        assert found.from_remote is None and part in found.reason
+        pulled = pull(plan, tmp_path)
+        assert pulled.from_remote is None and part in pulled.reason
         with pytest.raises(RestoreError, match=rf"--remote lab: .*{part}"):
-            pull(whole, tmp_path, "lab")
+            pull(plan, tmp_path, "lab")
         with pytest.raises(
             RestoreError, match=rf"no results here, and DVC brought none \(.*{part}"
         ):
-            restore(whole, tmp_path)
+            restore(plan, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -79,66 +79,66 @@ def test_without_dvc_its_lock_or_its_package_nothing_is_pulled_and_it_is_said_wh
     ],
 )
 def test_which_remote_is_asked_and_for_what(
-    whole: Plan, clone: Path, monkeypatch: pytest.MonkeyPatch, config: str, wanted: str, used: str
+    plan: Plan, clone: Path, monkeypatch: pytest.MonkeyPatch, config: str, named: str, used: str
 ) -> None:
     asked = answering(monkeypatch, config, pull=(0, "Everything is up to date."))
-    assert pull(whole, clone, wanted) == Pulled(used)
+    assert pull(plan, clone, named) == Pulled(used)
     # stages of this scale and of its data alone
     stages = ("runs@smoke", "data@digits")
     assert asked[-1] == ("pull", "--allow-missing", "--remote", used, *stages)
 
 
 def test_a_remote_that_is_none_is_a_clear_error(
-    whole: Plan, clone: Path, monkeypatch: pytest.MonkeyPatch
+    plan: Plan, clone: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answering(monkeypatch, TWO)
     with pytest.raises(RestoreError, match=r"known here: lab, cloud\n  did you mean: lab\?\n"):
-        pull(whole, clone, "lap")
+        pull(plan, clone, "lap")
     with pytest.raises(RestoreError, match=r"several DVC remotes and no default.*--remote"):
-        pull(whole, clone)
+        pull(plan, clone)
     answering(monkeypatch, "core.analytics=false\n")
-    assert "no DVC remote is configured" in pull(whole, clone).reason
+    assert "no DVC remote is configured" in pull(plan, clone).reason
     with pytest.raises(RestoreError, match="none is configured here\n  remedy: dvc remote add lab"):
-        pull(whole, clone, "lab")
+        pull(plan, clone, "lab")
 
 
 def test_a_remote_that_lacks_files_brings_the_others(
-    whole: Plan, clone: Path, monkeypatch: pytest.MonkeyPatch
+    plan: Plan, clone: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lacking = (1, "ERROR: failed to transfer 'ab' - no such file\n2 files failed to download")
     asked = answering(monkeypatch, "remote.lab.url=/a\n", pull=lacking, checkout=(0, ""))
-    found = pull(whole, clone)
-    assert found.from_remote == "lab" and "push --remote lab" in found.reason
+    pulled = pull(plan, clone)
+    assert pulled.from_remote == "lab" and "push --remote lab" in pulled.reason
     assert asked[-1][:2] == ("checkout", "--allow-missing")
     nothing = (0, "WARNING: Some of the cache files do not exist neither locally nor on remote.")
     answering(monkeypatch, "remote.lab.url=/a\n", pull=nothing)
-    assert "lacks some of what dvc.lock names" in pull(whole, clone).reason
+    assert "lacks some of what dvc.lock names" in pull(plan, clone).reason
 
 
 def test_what_dvc_fails_at_is_passed_on(
-    whole: Plan, clone: Path, monkeypatch: pytest.MonkeyPatch
+    plan: Plan, clone: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wrong = (255, "ERROR: unexpected error - s3 is supported, but requires 'dvc-s3'")
     answering(monkeypatch, "remote.cloud.url=s3://b\n", pull=wrong)
     with pytest.raises(RestoreError, match=r"'cloud' failed:\n.*dvc-s3(.|\n)*--no-pull"):
-        pull(whole, clone)
+        pull(plan, clone)
 
 
 @pytest.mark.parametrize("text", ["<<<<<<< HEAD\nstages:\n=======\n", "", "[]", "schema: '2.0'\n"])
 def test_a_lock_file_with_conflicts_is_a_clear_error(
-    whole: Plan, clone: Path, monkeypatch: pytest.MonkeyPatch, text: str
+    plan: Plan, clone: Path, monkeypatch: pytest.MonkeyPatch, text: str
 ) -> None:
     answering(monkeypatch, "remote.lab.url=/a\n")
     (clone / "dvc.lock").write_text(text)
     with pytest.raises(RestoreError, match=r"^dvc.lock: cannot be read: (.|\n)*docs/dvc.md"):
-        pull(whole, clone)
+        pull(plan, clone)
 
 
-def test_nothing_is_restored_while_a_snakemake_holds_the_clone(whole: Plan, clone: Path) -> None:
+def test_nothing_is_restored_while_a_snakemake_holds_the_clone(plan: Plan, clone: Path) -> None:
     (clone / LOCKS).mkdir(parents=True)
     (clone / LOCKS / "0.input.lock").touch()
     with pytest.raises(Busy, match="restore brings nothing back until it has ended"):
-        restore(whole, clone)
+        restore(plan, clone)
 
 
 def test_a_remote_without_pulling_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -56,35 +56,35 @@ def again(finished_tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def only(monkeypatch: pytest.MonkeyPatch, *names: tuple[str, int]) -> None:
     """Leave no other trainings to choose from."""
-    whole = Repetitions._obstacle
+    full = Repetitions._obstacle
 
     def obstacle(self: Repetitions, job: Job, receipt: Receipt) -> str | None:
-        one = (job.wildcards["run"], int(job.wildcards["seed"]))
-        return whole(self, job, receipt) if one in names else "they are not meant"
+        asked = (job.wildcards["run"], int(job.wildcards["seed"]))
+        return full(self, job, receipt) if asked in names else "they are not meant"
 
     monkeypatch.setattr(Repetitions, "_obstacle", obstacle)
 
 
-def repeated(**wanted: float) -> tuple[list[Finding], Reruns]:
-    repetitions = Repetitions(Tree(load_plan(SCALE)), Request(**{"number": 1, **wanted}))  # type: ignore[arg-type]
+def repeated(**options: float) -> tuple[list[Finding], Reruns]:
+    repetitions = Repetitions(Tree(load_plan(SCALE)), Request(**{"number": 1, **options}))  # type: ignore[arg-type]
     return list(repetitions.check()), repetitions.report
 
 
-def of_failures(found: list[Finding]) -> dict[str, str]:
-    assert {one.kind for one in found} <= {"rerun"}
-    return {one.path: one.message for one in found if one.level == "failure"}
+def of_failures(findings: list[Finding]) -> dict[str, str]:
+    assert {finding.kind for finding in findings} <= {"rerun"}
+    return {finding.path: finding.message for finding in findings if finding.level == "failure"}
 
 
 def shuffle(path: Path, share: float) -> None:
     """Give a share of the images a cluster by chance, and let the receipt vouch for it."""
     random = np.random.default_rng(0)
-    found = read_assignments(path)
-    for one in found.values():
-        chosen = random.random(len(one.clusters)) < share
-        one.clusters.setflags(write=True)
-        one.clusters[chosen] = random.permutation(one.clusters[chosen])
-    labels = found["last"].labels
-    write_assignments(path, {name: one.clusters for name, one in found.items()}, labels)
+    assignments = read_assignments(path)
+    for checkpoint in assignments.values():
+        chosen = random.random(len(checkpoint.clusters)) < share
+        checkpoint.clusters.setflags(write=True)
+        checkpoint.clusters[chosen] = random.permutation(checkpoint.clusters[chosen])
+    labels = assignments["last"].labels
+    write_assignments(path, {name: one.clusters for name, one in assignments.items()}, labels)
     vouch(path)
 
 
@@ -97,10 +97,14 @@ def test_untouched_trainings_come_out_with_the_same_bytes(
     assert (report.verdict, report.exit_status) == ("verified", 0)
     assert report.reruns is not None
     trainings = report.reruns.trainings
-    assert [one.run for one in trainings] == ["digits/kmeans", "digits/spectral"]
-    for one in trainings:
-        assert (one.outcome, one.other_machine, one.differences) == ("same bytes", [], [])
-        assert one.seconds > 0 and one.accuracies
+    assert [training.run for training in trainings] == ["digits/kmeans", "digits/spectral"]
+    for training in trainings:
+        assert (training.outcome, training.other_machine, training.differences) == (
+            "same bytes",
+            [],
+            [],
+        )
+        assert training.seconds > 0 and training.accuracies
     assert state(tree) == before, "nothing of the results is touched"
     assert not list(Path("scratch").glob("audit-*"))
 
@@ -110,9 +114,9 @@ def test_a_finetuning_is_repeated_from_the_weights_that_it_started_from(
     tree: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     only(monkeypatch, ("stl10_standin/finetune", 0))
-    found, report = repeated()
-    assert of_failures(found) == {}
-    assert [one.outcome for one in report.trainings] == ["same bytes"]
+    findings, report = repeated()
+    assert of_failures(findings) == {}
+    assert [training.outcome for training in report.trainings] == ["same bytes"]
     base = RESULTS / "artifacts/stl10_standin/iic_star-features/seed0/weights.safetensors"
     assert base.is_file() and not base.is_symlink()
 
@@ -146,9 +150,9 @@ def test_a_forgery_whose_receipts_all_agree_is_found(
     run = path.parents[1].name
     only(monkeypatch, (f"digits/{run}", 0))
     spoil()
-    found, report = repeated()
-    assert [one.outcome for one in report.trainings] == ["different"]
-    failures = of_failures(found)
+    findings, report = repeated()
+    assert [training.outcome for training in report.trainings] == ["different"]
+    failures = of_failures(findings)
     assert list(failures) == [str(path)]
     said = f"train digits/{run}/seed0, trained again on the same kind of machine, gives another "
     assert f"{said}{path.name}" in failures[str(path)]
@@ -197,7 +201,7 @@ def test_between_machines_accuracies_count_and_not_bytes(
     (training,) = report.trainings
     assert training.outcome == outcome
     assert any(words in fact for fact in training.other_machine)
-    (about,) = [one for one in repetition if "gives other bytes in" in one.message]
+    (about,) = [finding for finding in repetition if "gives other bytes in" in finding.message]
     assert "other bytes in assignments.parquet, and what decides them differs: " in about.message
     assert words in about.message and "points are allowed" in about.message
     if outcome == "within tolerance":
@@ -210,9 +214,9 @@ def test_between_machines_accuracies_count_and_not_bytes(
 @pytest.mark.usefixtures("again")
 def test_the_sample_is_that_of_its_seed(tree: Path) -> None:
     def sample(seed: int) -> list[tuple[str, int]]:
-        found, report = repeated(number=2, seed=seed)
-        assert of_failures(found) == {}
-        return [(one.run, one.seed) for one in report.trainings]
+        findings, report = repeated(number=2, seed=seed)
+        assert of_failures(findings) == {}
+        return [(training.run, training.seed) for training in report.trainings]
 
     assert len(set(sample(0))) == 2
     assert sample(0) == sample(0)
@@ -248,15 +252,15 @@ OBSTACLES: dict[str, tuple[tuple[str, int], Callable[[], object], str]] = {
 def test_what_cannot_be_repeated_is_said_with_its_reason(
     tree: Path, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
-    one, act, reason = OBSTACLES[what]
-    only(monkeypatch, one)
+    training, act, reason = OBSTACLES[what]
+    only(monkeypatch, training)
     act()
-    found, report = repeated()
+    findings, report = repeated()
     assert (report.possible, report.trainings) == (0, [])
     assert any(reason in name for name in report.impossible)
-    assert {finding.level for finding in found} == {"note"}
-    text = " ".join(finding.message for finding in found)
-    assert reason in text and f"{one[0]}/seed{one[1]}" in text
+    assert {finding.level for finding in findings} == {"note"}
+    text = " ".join(finding.message for finding in findings)
+    assert reason in text and f"{training[0]}/seed{training[1]}" in text
     assert "1 re-runs were asked for, 0 are possible" in text
 
 
@@ -307,19 +311,19 @@ def test_a_training_that_does_not_end_well(
 ) -> None:  # fmt: skip
     monkeypatch.setattr(rerun, "repeat", lambda *_: done)
     only(monkeypatch, ONE)
-    found, report = repeated()
-    assert [one.outcome for one in report.trainings] == [outcome]
-    assert [one for one in found if one.level == level and words in one.message]
+    findings, report = repeated()
+    assert [training.outcome for training in report.trainings] == [outcome]
+    assert [finding for finding in findings if finding.level == level and words in finding.message]
     assert report.compared == (outcome == "failed")
 
 
 def test_the_folder_for_repetitions_is_deleted_whatever_happens(tree: Path) -> None:
     (tree / "scratch/kept").mkdir(parents=True)
     before = sorted((tree / "scratch").iterdir())
-    with pytest.raises(RuntimeError), workshop.workshop(tree) as place:
-        assert (place / "iic/cli/app.py").is_file() and (place / "data").is_symlink()
-        assert not (place / "results").exists()
-        assert place.parent == tree / "scratch"
+    with pytest.raises(RuntimeError), workshop.workshop(tree) as folder:
+        assert (folder / "iic/cli/app.py").is_file() and (folder / "data").is_symlink()
+        assert not (folder / "results").exists()
+        assert folder.parent == tree / "scratch"
         raise RuntimeError
     assert sorted((tree / "scratch").iterdir()) == before
     assert (tree / "iic/cli/app.py").is_file() and (tree / "data/raw/digits").is_dir()

@@ -95,22 +95,28 @@ LOOK: dict[str, Callable[[], Iterable[Finding]]] = {
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_tampering_is_caught_and_named(pristine: Path, case: Case) -> None:
     case.act()
-    found = list(LOOK[case.part]())
+    findings = list(LOOK[case.part]())
     kind = next(
-        (one.kind for one in found if one.path == str(case.path) and one.kind in case.kinds),
+        (
+            finding.kind
+            for finding in findings
+            if finding.path == str(case.path) and finding.kind in case.kinds
+        ),
         case.kinds[0],
     )
-    named(found, case.path, kind, *case.words, level=case.level)
+    named(findings, case.path, kind, *case.words, level=case.level)
     for path, other in case.also:
-        named(found, path, other)
+        named(findings, path, other)
     if case.alone:
-        assert {one.path for one in found} == {str(case.path)}
+        assert {finding.path for finding in findings} == {str(case.path)}
 
 
 def test_there_are_many_distinct_cases() -> None:
-    assert [name for name, number in Counter(one.name for one in CASES).items() if number > 1] == []
-    assert len({(one.path, one.kinds, one.act) for one in CASES}) == len(CASES) >= FEWEST
-    kinds = {kind for one in CASES for kind in one.kinds}
+    assert [
+        name for name, number in Counter(case.name for case in CASES).items() if number > 1
+    ] == []
+    assert len({(case.path, case.kinds, case.act) for case in CASES}) == len(CASES) >= FEWEST
+    kinds = {kind for case in CASES for kind in case.kinds}
     assert kinds == {
         "accepted", "altered", "chain", "environment", "metrics", "misplaced", "missing", "orphan",
         "rebuild", "schema", "stale",
@@ -121,10 +127,10 @@ def test_there_are_many_distinct_cases() -> None:
 def test_no_bit_of_a_receipt_can_change_unnoticed(pristine: Path, what: str) -> None:
     path, _ = RECEIPTS[what]
     content = path.read_bytes()
-    for place in random.Random(what).sample(range(len(content)), 6):
-        flip(path, place)
-        found = verify(load_plan(SCALE))
-        assert [one for one in found if one.path == str(path)], place
+    for position in random.Random(what).sample(range(len(content)), 6):
+        flip(path, position)
+        findings = verify(load_plan(SCALE))
+        assert [finding for finding in findings if finding.path == str(path)], position
         path.write_bytes(content)
 
 
@@ -141,5 +147,5 @@ def test_a_forged_report_of_an_audit_does_not_survive_the_next_one(pristine: Pat
 
 def test_after_all_of_it_the_tree_verifies(pristine: Path) -> None:
     report = examine()
-    assert [one for one in report.findings if one.level != "note"] == []
+    assert [finding for finding in report.findings if finding.level != "note"] == []
     assert (report.verdict, report.exit_status) == ("verified", 0)

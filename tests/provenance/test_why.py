@@ -28,7 +28,7 @@ FOLDER = Path(f"results/{SCALE}/runs/{RUN}/seed0")
 
 
 @pytest.fixture
-def whole(tree: Path) -> Plan:
+def plan(tree: Path) -> Plan:
     return load_plan(SCALE)
 
 
@@ -87,14 +87,14 @@ def test_what_a_person_may_say_alters_no_number() -> None:
         ("digits", ["download digits", "prepare digits"]),
     ],
 )  # fmt: skip
-def test_what_a_target_stands_for(whole: Plan, target: str, names: list[str]) -> None:
-    assert [job.name for job in find(whole, target)] == names
+def test_what_a_target_stands_for(plan: Plan, target: str, names: list[str]) -> None:
+    assert [job.name for job in find(plan, target)] == names
 
 
-def test_a_run_stands_for_all_its_seeds_and_a_typo_gets_a_hint(whole: Plan) -> None:
-    assert len(find(whole, RUN)) == 4
+def test_a_run_stands_for_all_its_seeds_and_a_typo_gets_a_hint(plan: Plan) -> None:
+    assert len(find(plan, RUN)) == 4
     with pytest.raises(UnknownTarget, match=r"did you mean: digits/kmeans"):
-        find(whole, "digits/kmean")
+        find(plan, "digits/kmean")
 
 
 def test_what_no_job_makes_any_more_is_said_to_be_left_over(tree: Path) -> None:
@@ -116,12 +116,12 @@ def test_what_no_job_makes_any_more_is_said_to_be_left_over(tree: Path) -> None:
     )
 
 
-def test_everything_is_up_to_date_after_the_jobs(whole: Plan) -> None:
-    assert {why(job).status for job in jobs.all_jobs(whole)} == {"up to date"}
+def test_everything_is_up_to_date_after_the_jobs(plan: Plan) -> None:
+    assert {why(job).status for job in jobs.all_jobs(plan)} == {"up to date"}
 
 
-def test_what_is_up_to_date_says_what_it_depends_on(whole: Plan) -> None:
-    train, _ = find(whole, f"{RUN}/seed0")
+def test_what_is_up_to_date_says_what_it_depends_on(plan: Plan) -> None:
+    train, _ = find(plan, f"{RUN}/seed0")
     basis = why(train).basis
     receipt = read_record(train.receipt, Receipt)
     (code,) = [line for line in basis if line.startswith("code ")]
@@ -142,8 +142,8 @@ def test_what_is_up_to_date_says_what_it_depends_on(whole: Plan) -> None:
     assert why(train).basis == ()
 
 
-def test_every_state_has_its_answer(whole: Plan, tree: Path) -> None:
-    train, evaluate = find(whole, f"{RUN}/seed0")
+def test_every_state_has_its_answer(plan: Plan, tree: Path) -> None:
+    train, evaluate = find(plan, f"{RUN}/seed0")
     (FOLDER / "history.jsonl").rename("aside")
     assert why(train).status == "outputs missing"
     assert why(train).reasons == (f"{FOLDER}/history.jsonl is missing",)
@@ -163,9 +163,9 @@ def test_every_state_has_its_answer(whole: Plan, tree: Path) -> None:
     assert why(evaluate).reasons == (f"{FOLDER}/run.json is missing",)
 
 
-def test_results_stand_without_their_data(whole: Plan, tree: Path) -> None:
+def test_results_stand_without_their_data(plan: Plan, tree: Path) -> None:
     shutil.rmtree("data")
-    assert all(why(job).fresh for job in find(whole, RUN))
+    assert all(why(job).fresh for job in find(plan, RUN))
     assert why(jobs.download("digits")).status == "never run"
 
 
@@ -180,21 +180,21 @@ def test_a_changed_setting_is_named_with_both_values(tree: Path) -> None:
 
 
 def test_an_accepted_run_that_lost_what_a_figure_needs_stands_without_it(
-    whole: Plan, tree: Path
+    plan: Plan, tree: Path
 ) -> None:
     """The workflow trains it again where a figure that it draws needs what is lost."""
     training = jobs.train(SCALE, "digits/iic", 0)
     change(Path("iic/engine/loop.py"), "Loop.run")
     forget()
-    assert Judge(whole).due(training) == "code iic.engine.loop.Loop.run changed"
+    assert Judge(plan).due(training) == "code iic.engine.loop.Loop.run changed"
     accept([training], "nothing reads it")
     shutil.rmtree(f"results/{SCALE}/artifacts")
-    judge = Judge(whole)
+    judge = Judge(plan)
     assert judge.due(training) is None
     # figure_3 reads what is lost, and stands; once it does not, the training needs its data
     assert judge.apart_from_data(training)
     jobs.draw(SCALE, "figure_3").receipt.unlink()
-    assert not Judge(whole).apart_from_data(training)
+    assert not Judge(plan).apart_from_data(training)
 
 
 def test_a_figure_is_accepted_where_it_cannot_be_drawn_again(tree: Path) -> None:
@@ -211,23 +211,25 @@ def test_a_figure_is_accepted_where_it_cannot_be_drawn_again(tree: Path) -> None
         accept([figure], "again")
 
 
-def test_accepting_nothing_is_refused(whole: Plan, tree: Path) -> None:
+def test_accepting_nothing_is_refused(plan: Plan, tree: Path) -> None:
     before = {path: path.read_bytes() for path in FOLDER.iterdir()}
-    found = find(whole, f"{RUN}/seed0")[:1]
+    jobs_ = find(plan, f"{RUN}/seed0")[:1]
     with pytest.raises(NotAcceptable, match="nothing changed"):
-        accept(found, "no reason")
+        accept(jobs_, "no reason")
     with pytest.raises(NotAcceptable, match="--because is empty"):
-        accept(found, "  \n ")
+        accept(jobs_, "  \n ")
     assert before == {path: path.read_bytes() for path in FOLDER.iterdir()}
 
 
 def test_a_table_is_accepted_across_another_lock_file_and_across_nothing_else(
-    whole: Plan, tree: Path
+    plan: Plan, tree: Path
 ) -> None:
-    table = find(whole, "table_1")
+    table = find(plan, "table_1")
     with Path("requirements.lock").open("a") as file:
         file.write("# edited\n")
-    assert [one.changed for one in accept(table, "a comment")] == [("requirements.lock",)]
+    assert [acceptance.changed for acceptance in accept(table, "a comment")] == [
+        ("requirements.lock",)
+    ]
     change(Path("iic/publish/markdown.py"), "to_markdown")
     forget()
     with pytest.raises(NotAcceptable, match="table_1: only trainings are accepted so"):
@@ -269,7 +271,7 @@ def test_an_accepted_run_stands_for_the_edited_code_until_it_is_edited_again(tre
 
     report = audit(load_plan(SCALE))
     assert report.exit_status == 0
-    notes = [one.message for one in report.findings if one.kind == "accepted"]
+    notes = [finding.message for finding in report.findings if finding.kind == "accepted"]
     assert len(notes) == 2
     assert (
         "because: a variable that nothing reads (code iic.methods.kmeans.train changed)" in notes[0]

@@ -25,5 +25,5 @@ def root(tmp_path: Path, plan: Plan) -> Path:
 
 
 @pytest.fixture
-def found(root: Path, plan: Plan) -> Predictions:
+def predictions(root: Path, plan: Plan) -> Predictions:
     return load_predictions(plan, "figure_1", root)

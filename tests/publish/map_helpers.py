@@ -137,38 +137,40 @@ def scenes(name: str) -> tuple[np.ndarray, np.ndarray, list[tuple[int, int]], li
     labels = np.full((number, height, width), IGNORED, dtype=np.uint8)
     sizes, names = [], []
     rows, columns = np.mgrid[:height, :width]
-    for place in range(number):
+    for number_ in range(number):
         coco = paper == "cocostuff3"
         size = (
-            (SIDE + 2 * (place % 5), min(width, SIDE + 3 * (place % 6)))
+            (SIDE + 2 * (number_ % 5), min(width, SIDE + 3 * (number_ % 6)))
             if coco
             else (height, width)
         )
-        edge = size[0] // 3 + place % 4 + columns // 5
+        edge = size[0] // 3 + number_ % 4 + columns // 5
         classes = np.where(rows < edge, 0, np.where(rows < edge + 7, 1, 2))
         if coco:
             # a person, of no class, and a patch that nobody labelled
             classes[-12:-4, 10:15] = IGNORED
             classes[4:8, 2:6] = UNLABELLED
         if not coco:
-            classes = np.where((columns + 3 * place) % 11 < 4, classes.T, classes)
+            classes = np.where((columns + 3 * number_) % 11 < 4, classes.T, classes)
         inside = (rows < size[0]) & (columns < size[1])
         shades = np.array([[60, 140, 220, 90], [40, 120, 50, 220], [140, 120, 90, 60]])
         colour = shades[np.minimum(classes, 2)][..., :channels] + random.integers(
             -25, 26, size=(height, width, channels)
         )
-        images[place] = np.where(inside, np.clip(colour, 1, 255).transpose(2, 0, 1), 0)
-        labels[place] = np.where(inside, classes, IGNORED)
+        images[number_] = np.where(inside, np.clip(colour, 1, 255).transpose(2, 0, 1), 0)
+        labels[number_] = np.where(inside, classes, IGNORED)
         sizes.append(size)
         if coco:
-            names.append(f"{'train' if place < SPLITS[paper]['train'] else 'val'}2017/{place:012}")
+            names.append(
+                f"{'train' if number_ < SPLITS[paper]['train'] else 'val'}2017/{number_:012}"
+            )
     if paper == "potsdam3":
         labels[: SPLITS[paper]["unlabelled_train"]] = UNLABELLED
         # the labelled tiles of two sources are divided at random, those without labels are not
         order = [0, 1, 2, 3, 0, 3, 1, 6, 5, 2, 4, 7]
         names = [
-            f"top_{'u' if place < 4 else 'ab'[tile // 4]}/{tile % 4:03}"
-            for place, tile in enumerate(order)
+            f"top_{'u' if row < 4 else 'ab'[tile // 4]}/{tile % 4:03}"
+            for row, tile in enumerate(order)
         ]
     return images, labels, sizes, names
 
@@ -212,9 +214,9 @@ def write_scenes(root: Path, name: str) -> None:
     )
 
 
-def central(name: str, place: int) -> tuple[slice, slice]:
+def central(name: str, index: int) -> tuple[slice, slice]:
     """The central crop of an image, in the canvas."""
-    height, width = scenes(name)[2][place]
+    height, width = scenes(name)[2][index]
     top, left = (height - SIDE) // 2, (width - SIDE) // 2
     return slice(top, top + SIDE), slice(left, left + SIDE)
 
@@ -261,13 +263,13 @@ def write_segmentation(
     places = dict(zip(SPLITS[paper], pairwise(stops), strict=True))
     wanted = {*own.evaluation.mapping, *own.evaluation.test} or set(places)
     evaluated = [
-        place for split, (start, stop) in places.items() if split in wanted
-        for place in range(start, stop)
+        index for split, (start, stop) in places.items() if split in wanted
+        for index in range(start, stop)
     ]  # fmt: skip
     counts = np.zeros((len(evaluated), 1, k, classes), dtype=np.int32)
     kept = {}
-    for row, place in enumerate(evaluated):
-        truth = labels[place][central(chosen.dataset, place)].astype(np.int64)
+    for row, index in enumerate(evaluated):
+        truth = labels[index][central(chosen.dataset, index)].astype(np.int64)
         if own.maps.unlabelled_as_sky:
             truth[truth == UNLABELLED] = 0
         z = probabilities(truth, k, classes, own.network.head_padding)
@@ -275,8 +277,8 @@ def write_segmentation(
         clusters = z[0].argmax(axis=0)
         scored = truth < classes
         np.add.at(counts[row, 0], (clusters[scored], truth[scored]), 1)
-        if examples is None or place in examples:
-            kept[place] = z
+        if examples is None or index in examples:
+            kept[index] = z
     paths = RunPaths("tiny", run, 0)
     write_counts(root / paths.assignments, {"last": counts}, np.array(evaluated))
     write_maps(root / paths.probabilities, np.stack([*kept.values()]), np.array([*kept]))

@@ -63,16 +63,16 @@ def test_the_frame_is_there_as_published_and_gone_as_corrected(root: Path, plan:
     assert text.count("cluster 0, which is buildings and clutter") == 2
     assert "(16.0 % of all): 0.0 % uniform, " in text
     png = render(plan, "border_artefact", root).png
-    place = 0.5 / (2 * SIDE)
-    assert at(png, figure, 1, 0.5 - place, 0.3) == PAPER["buildings_clutter"]
-    assert at(png, figure, 3, place, 0.7) == (0, 0, 0)
+    middle = 0.5 / (2 * SIDE)
+    assert at(png, figure, 1, 0.5 - middle, 0.3) == PAPER["buildings_clutter"]
+    assert at(png, figure, 3, middle, 0.7) == (0, 0, 0)
 
 
 def test_numbers_of_the_border_are_shares_of_the_outermost_pixels(root: Path, plan: Plan) -> None:
-    found = load_segmentation(plan, plan.runs["potsdam3/iic"], root)
-    border = borders.measure(found, (0, 1))
+    segmentation = load_segmentation(plan, plan.runs["potsdam3/iic"], root)
+    border = borders.measure(segmentation, (0, 1))
     assert border.share == pytest.approx(100 * (4 * SIDE - 4) / SIDE**2)
-    inner = found.clusters[:2, 1:-1, 1:-1]
+    inner = segmentation.clusters[:2, 1:-1, 1:-1]
     assert border.first_inside == pytest.approx(100 * (inner == 0).mean())
     assert (border.uniform, border.first) == (100, 100)
 
@@ -81,7 +81,7 @@ def test_tiles_of_different_source_images_are_not_compared(tmp_path: Path, plan:
     write_scenes(tmp_path, "potsdam3")
     names = [f"top_a/00{tile}" for tile in range(4)]
     first = [scenes("potsdam3")[3].index(name) for name in names]
-    second = [place for place in range(4, 12) if place not in first]
+    second = [tile for tile in range(4, 12) if tile not in first]
     write_segmentation(tmp_path, plan, "potsdam3/iic", examples=first)
     write_segmentation(tmp_path, plan, "potsdam3/iic-corrected", examples=second)
     message = "whole in all runs: top_a in potsdam3/iic, top_b in potsdam3/iic-corrected\n"
@@ -92,7 +92,7 @@ def test_tiles_of_different_source_images_are_not_compared(tmp_path: Path, plan:
 def test_sources_name_the_files_of_every_run(root: Path, plan: Plan) -> None:
     written = write(plan, "border_artefact", root)
     sources = read_record(root / written[2], Sources)
-    found = {one.seeds[0].file.path: one.seeds[0].receipt.path for one in sources.series}
+    files = {series.seeds[0].file.path: series.seeds[0].receipt.path for series in sources.series}
     expected = {}
     for run in ("iic", "iic-corrected"):
         folder = f"results/tiny/runs/potsdam3/{run}/seed0"
@@ -100,5 +100,5 @@ def test_sources_name_the_files_of_every_run(root: Path, plan: Plan) -> None:
         expected[f"{artifacts}/probabilities.parquet"] = f"{folder}/run.json"
         expected[f"{folder}/assignments.parquet"] = f"{folder}/run.json"
         expected[f"{folder}/evaluation.json"] = f"{folder}/evaluation.run.json"
-    assert found == expected
-    assert len({one.name for one in sources.series}) == 6
+    assert files == expected
+    assert len({series.name for series in sources.series}) == 6

@@ -40,15 +40,15 @@ def words(figure: object) -> list[str]:
     return [text.get_text() for text in (*figure.axes[0].texts, *figure.texts)]
 
 
-def test_true_class_wrong_prediction_and_others_look_different(found: Predictions) -> None:
-    right = int(np.flatnonzero(found.right)[0])
-    wrong = int(np.flatnonzero(~found.right)[0])
+def test_true_class_wrong_prediction_and_others_look_different(predictions: Predictions) -> None:
+    right = int(np.flatnonzero(predictions.right)[0])
+    wrong = int(np.flatnonzero(~predictions.right)[0])
     expected = ["other classes"] * 10
-    expected[found.labels[right]] = "true class"
-    assert bars.kinds(found, right) == expected
-    kinds = bars.kinds(found, wrong)
-    assert kinds[found.predicted[wrong]] == "wrong prediction"
-    assert kinds[found.labels[wrong]] == "true class"
+    expected[predictions.labels[right]] = "true class"
+    assert bars.kinds(predictions, right) == expected
+    kinds = bars.kinds(predictions, wrong)
+    assert kinds[predictions.predicted[wrong]] == "wrong prediction"
+    assert kinds[predictions.labels[wrong]] == "true class"
     assert kinds.count("other classes") == 8
     # nor by hue alone: outlined, hatched, plain
     styles = [bars.STYLES[kind] for kind in bars.STYLES]
@@ -57,47 +57,47 @@ def test_true_class_wrong_prediction_and_others_look_different(found: Prediction
 
 
 @pytest.mark.parametrize("draw", [bars.upright, bars.lying])
-def test_the_longest_bar_is_the_prediction(found: Predictions, draw: object) -> None:
-    for row in (*np.flatnonzero(found.right)[:3], *np.flatnonzero(~found.right)[:3]):
+def test_the_longest_bar_is_the_prediction(predictions: Predictions, draw: object) -> None:
+    for row in (*np.flatnonzero(predictions.right)[:3], *np.flatnonzero(~predictions.right)[:3]):
         sheet = Sheet(2, 2)
-        draw(sheet, found, int(row), Box(0.1, 0.2, 1.5, 1.0))
+        draw(sheet, predictions, int(row), Box(0.1, 0.2, 1.5, 1.0))
         sizes = np.array([(patch.get_width(), patch.get_height()) for patch in sheet.axes.patches])
         lengths = sizes[:, 1 if draw is bars.upright else 0]
-        assert lengths.argmax() == found.predicted[row]
+        assert lengths.argmax() == predictions.predicted[row]
         np.testing.assert_allclose(
             lengths / lengths.max(),
-            found.class_probabilities(row) / found.class_probabilities(row).max(),
+            predictions.class_probabilities(row) / predictions.class_probabilities(row).max(),
             atol=1e-6,
         )
         colours = [to_hex(patch.get_edgecolor()).upper() for patch in sheet.axes.patches]
         faces = [to_hex(patch.get_facecolor()).upper() for patch in sheet.axes.patches]
-        assert faces[found.labels[row]] == TRUE
-        if found.right[row]:
+        assert faces[predictions.labels[row]] == TRUE
+        if predictions.right[row]:
             assert faces.count(OTHER.upper()) == 9
         else:
-            assert colours[found.predicted[row]] == WRONG
-            assert sheet.axes.patches[found.predicted[row]].get_hatch()
+            assert colours[predictions.predicted[row]] == WRONG
+            assert sheet.axes.patches[predictions.predicted[row]].get_hatch()
 
 
 def test_figure_1_has_a_group_for_each_cluster_in_the_order_of_classes(
-    root: Path, plan: Plan, found: Predictions
+    root: Path, plan: Plan, predictions: Predictions
 ) -> None:
     figure = clusters.draw(plan, "figure_1", root).figure
     text = words(figure)
-    assert [one for one in text if one in CLASSES] == [*CLASSES]
-    sizes = [one for one in text if one.startswith("cluster ")]
+    assert [word for word in text if word in CLASSES] == [*CLASSES]
+    sizes = [word for word in text if word.startswith("cluster ")]
     # class 0 is cluster 7
-    assert sizes[0] == f"cluster 7, {int((found.clusters == 7).sum())} images"
+    assert sizes[0] == f"cluster 7, {int((predictions.clusters == 7).sum())} images"
     shown = [
-        row for one in clusters.order(found.mapping)
-        for row in found.sample(found.clusters == one, 16, one)
+        row for cluster in clusters.order(predictions.mapping)
+        for row in predictions.sample(predictions.clusters == cluster, 16, cluster)
     ]  # fmt: skip
     assert len(figure.axes[0].images) == len(shown)
     for image, row in zip(figure.axes[0].images, shown, strict=True):
         np.testing.assert_array_equal(
-            np.asarray(image.get_array()), found.image(row).transpose(1, 2, 0)
+            np.asarray(image.get_array()), predictions.image(row).transpose(1, 2, 0)
         )
-    framed = sum(not found.right[row] for row in shown)
+    framed = sum(not predictions.right[row] for row in shown)
     assert len(figure.axes[0].patches) == framed > 0
 
 
@@ -106,17 +106,17 @@ def test_clusters_without_class_come_last() -> None:
 
 
 def test_figure_5_shows_right_predictions_and_then_failures(
-    root: Path, plan: Plan, found: Predictions
+    root: Path, plan: Plan, predictions: Predictions
 ) -> None:
-    right, wrong = probabilities.chosen(found)
+    right, wrong = probabilities.chosen(predictions)
     columns, rows = probabilities.COLUMNS, probabilities.ROWS
     assert (len(right), len(wrong)) == (columns * (rows - 1), columns)
-    assert found.right[right].all() and not found.right[wrong].any()
+    assert predictions.right[right].all() and not predictions.right[wrong].any()
     drawn = probabilities.draw(plan, "figure_5", root).figure
     images = drawn.axes[0].images
     assert len(images) == columns * rows
     for image, row in zip(images, [*right, *wrong], strict=True):
-        expected = found.image(row).transpose(1, 2, 0)
+        expected = predictions.image(row).transpose(1, 2, 0)
         np.testing.assert_array_equal(np.asarray(image.get_array()), expected)
     lowest = sorted(images, key=lambda image: image.get_extent()[3])[-columns:]
     assert lowest == images[-columns:]
@@ -126,22 +126,22 @@ def test_figure_5_shows_right_predictions_and_then_failures(
 def test_columns_are_predicted_classes_and_failures_are_last(
     root: Path, plan: Plan, name: str
 ) -> None:
-    found = load_predictions(plan, name, root)
+    predictions = load_predictions(plan, name, root)
     figure = examples.draw(plan, name, root).figure
     axes = figure.axes[0]
     assert [text for text in words(figure) if text in CLASSES][:1] == ["airplane"]
     shown, bottom = iter(axes.images), max(image.get_extent()[2] for image in axes.images)
     for label in range(10):
-        right, wrong = examples.chosen(found, label)
-        assert (found.predicted[[*right, *wrong]] == label).all()
-        assert found.right[right].all() and not found.right[wrong].any()
+        right, wrong = examples.chosen(predictions, label)
+        assert (predictions.predicted[[*right, *wrong]] == label).all()
+        assert predictions.right[right].all() and not predictions.right[wrong].any()
         middle = (label + 0.5) / 10
         for row in [*right, *wrong]:
             image = next(shown)
             left, east, low, _ = image.get_extent()
             assert (left + east) / 2 / 7 == pytest.approx(middle, abs=0.02)
             assert (low == bottom) == (row in wrong)
-            expected = found.image(row).transpose(1, 2, 0)
+            expected = predictions.image(row).transpose(1, 2, 0)
             np.testing.assert_array_equal(np.asarray(image.get_array()), expected)
     assert next(shown, None) is None
 
@@ -149,8 +149,8 @@ def test_columns_are_predicted_classes_and_failures_are_last(
 def test_a_class_that_nothing_is_predicted_as_has_an_empty_column(
     root: Path, plan: Plan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = load_predictions(plan, "supp_figure_1", root)
-    none = replace(found, mapping=np.where(found.mapping == 3, 4, found.mapping))
+    predictions = load_predictions(plan, "supp_figure_1", root)
+    none = replace(predictions, mapping=np.where(predictions.mapping == 3, 4, predictions.mapping))
     assert examples.chosen(none, 3) == ([], [])
     monkeypatch.setattr(examples, "load_predictions", lambda *_: none)
     assert examples.draw(plan, "supp_figure_1", root).figure.axes[0].images
@@ -168,7 +168,7 @@ def test_stand_in_data_is_visible_and_the_layout_follows_its_classes(
     module = examples if name.startswith("supp") else module
     text = words(module.draw(plan, name, tmp_path).figure)
     assert "stand-in data" in text
-    assert any(one.startswith("stl10_standin/iic") and "(stand-in data)" in one for one in text)
+    assert any(word.startswith("stl10_standin/iic") and "(stand-in data)" in word for word in text)
     assert "flat stripes" in text and "flat_stripes" not in text
 
 
@@ -176,15 +176,15 @@ def test_stand_in_data_is_visible_and_the_layout_follows_its_classes(
 def test_real_data_is_not_called_a_stand_in(root: Path, plan: Plan, name: str) -> None:
     module = plan.figures[name].module.rsplit(".", 1)[1]
     draw = {"clusters": clusters, "probabilities": probabilities, "examples": examples}[module].draw
-    assert not any("stand-in" in one for one in words(draw(plan, name, root).figure))
+    assert not any("stand-in" in word for word in words(draw(plan, name, root).figure))
 
 
 def test_sources_name_the_three_files_and_their_receipts(root: Path, plan: Plan) -> None:
     written = write(plan, "figure_5", root)
     sources = read_record(root / written[2], Sources)
-    found = {one.seeds[0].file.path: one.seeds[0].receipt.path for one in sources.series}
+    files = {series.seeds[0].file.path: series.seeds[0].receipt.path for series in sources.series}
     run = "results/tiny/runs/stl10/iic/seed0"
-    assert found == {
+    assert files == {
         "results/tiny/artifacts/stl10/iic/seed0/probabilities.parquet": f"{run}/run.json",
         f"{run}/assignments.parquet": f"{run}/run.json",
         f"{run}/evaluation.json": f"{run}/evaluation.run.json",
@@ -223,8 +223,8 @@ def test_words_are_shortened_to_their_room() -> None:
 
 def test_images_keep_their_proportions_and_grey_ones_are_grey() -> None:
     sheet = Sheet(3, 3)
-    place = sheet.image(np.zeros((1, 10, 20), dtype=np.uint8), Box(1, 1, 1, 1))
-    assert (place.x, place.y, place.width, place.height) == (1, 1.25, 1, 0.5)
+    frame = sheet.image(np.zeros((1, 10, 20), dtype=np.uint8), Box(1, 1, 1, 1))
+    assert (frame.x, frame.y, frame.width, frame.height) == (1, 1.25, 1, 0.5)
     left, right, bottom, top = sheet.axes.images[0].get_extent()
     assert (left, right, top, bottom) == (1, 2, 1.25, 1.75)
     assert np.asarray(sheet.axes.images[0].get_array()).shape == (10, 20)

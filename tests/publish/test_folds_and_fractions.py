@@ -12,7 +12,7 @@ from iic.publish.tables import build
 from iic.records.paths import RunPaths
 from iic.records.sources import Sources
 from tests.publish.publish_helpers import make_plan, write_evaluation, write_published
-from tests.publish.test_tables import lines_of, one
+from tests.publish.test_tables import lines_of, only_line
 
 FOLDS = Table(
     name="table_3",
@@ -83,12 +83,12 @@ def plan_of_folds(number: int = 3, seeds: tuple[int, ...] = (0, 1, 2)) -> Plan:
 
 def test_a_row_of_folds_is_the_mean_of_each_seed(folds: Path) -> None:
     built = build(plan_of_folds(), "table_3", folds)
-    cell = one(lines_of(built.csv), row="IIC †", selection="label_free")
+    cell = only_line(lines_of(built.csv), row="IIC †", selection="label_free")
     # 72, 73, 74 over seeds, each the mean of three folds
     assert (cell["ours_mean"], cell["ours_std"], cell["n_seeds"]) == ("73.00", "1.00", "3")
     assert (cell["published"], cell["published_mark"]) == ("79.2", "†")
     assert cell["verdict"] == "below"
-    assert one(lines_of(built.csv), selection="as_published")["verdict"] == "reproduced"
+    assert only_line(lines_of(built.csv), selection="as_published")["verdict"] == "reproduced"
     text = built.md.decode()
     (row,) = [line for line in rows_of(text) if "label_free" in line]
     assert "**73.00 ± 1.00** (n = 3; folds ± 2.00)" in row
@@ -110,7 +110,7 @@ def test_a_row_of_folds_names_every_evaluation(folds: Path) -> None:
 
 def test_folds_that_the_scale_leaves_out_are_said(folds: Path) -> None:
     built = build(plan_of_folds(2), "table_3", folds)
-    cell = one(lines_of(built.csv), row="IIC †", selection="label_free")
+    cell = only_line(lines_of(built.csv), row="IIC †", selection="label_free")
     assert (cell["ours_mean"], cell["n_seeds"]) == ("72.00", "3")
     assert cell["verdict"] == "inconclusive"
     text = built.md.decode()
@@ -122,7 +122,7 @@ def test_folds_that_have_no_result_are_said_by_seed(folds: Path) -> None:
     for seed, fold in [(1, 0), (1, 2), *((2, fold) for fold in range(3))]:
         (folds / RunPaths("tiny", f"stl10/finetune-fold{fold}", seed).evaluation).unlink()
     built = build(plan_of_folds(), "table_3", folds)
-    cell = one(lines_of(built.csv), row="IIC †", selection="label_free")
+    cell = only_line(lines_of(built.csv), row="IIC †", selection="label_free")
     # seed 0: 70, 72, 74; seed 1: fold 1 alone, 73
     assert (cell["ours_mean"], cell["ours_std"], cell["n_seeds"]) == ("72.50", "0.71", "2")
     text = built.md.decode()
@@ -134,7 +134,9 @@ def test_a_row_of_folds_without_runs_gives_the_reason(folds: Path) -> None:
     skip = tuple(f"stl10/finetune-fold{fold}" for fold in range(3))
     plan = make_plan(table=FOLDS, datasets={"stl10": "stl10"}, runs={}, skip=skip)
     built = build(plan, "table_3", folds)
-    assert one(lines_of(built.csv), row="IIC †", selection="label_free")["status"] == "not_run"
+    assert (
+        only_line(lines_of(built.csv), row="IIC †", selection="label_free")["status"] == "not_run"
+    )
     assert "too long here" in built.md.decode()
 
 
@@ -155,8 +157,8 @@ def plan_of_fractions(**more: object) -> Plan:
         "stl10/iic_star-pct100": (0, 1, 2), "stl10/iic_star-pct50": (0, 1, 2),
         "mnist/iic_star-pct25": (0, 1, 2),
     }  # fmt: skip
-    whole = {"datasets": {"stl10": "stl10", "mnist": "mnist"}, "runs": runs}
-    return make_plan(table=FRACTIONS, **{**whole, **more})  # type: ignore[arg-type]
+    covered = {"datasets": {"stl10": "stl10", "mnist": "mnist"}, "runs": runs}
+    return make_plan(table=FRACTIONS, **{**covered, **more})  # type: ignore[arg-type]
 
 
 def test_columns_are_shares_of_the_labels(fractions: Path) -> None:
@@ -167,12 +169,12 @@ def test_columns_are_shares_of_the_labels(fractions: Path) -> None:
         ("STL10-50", "stl10", "1.0"), ("STL10-50", "stl10", "0.1"),
         ("MNIST-25", "mnist", "1.0"), ("MNIST-25", "mnist", "0.1"),
     ]  # fmt: skip
-    cell = one(lines, row="STL10-100", paper_column="0.1")
+    cell = only_line(lines, row="STL10-100", paper_column="0.1")
     assert (cell["ours_mean"], cell["ours_std"], cell["ours_std_heads"]) == ("51.00", "1.00", "")
     # 51.0 and 52.4 within STL10's two points; 63.5 and 98.9 are further than MNIST's one
     assert (cell["published"], cell["verdict"]) == ("52.4", "reproduced")
-    assert one(lines, row="MNIST-25", paper_column="1.0")["verdict"] == "below"
-    assert one(lines, row="STL10-50", paper_column="0.1")["published"] == ""
+    assert only_line(lines, row="MNIST-25", paper_column="1.0")["verdict"] == "below"
+    assert only_line(lines, row="STL10-50", paper_column="0.1")["published"] == ""
 
 
 def test_draws_of_labels_are_said_once(fractions: Path) -> None:
@@ -216,7 +218,7 @@ def test_a_share_that_was_not_scored_is_not_run(fractions: Path) -> None:
         run = "stl10/iic_star-pct50"
         write_evaluation(fractions, run, seed, [60.0], fractions={1.0: (60.0, None)})
     built = build(plan_of_fractions(), "supp_table_4", fractions)
-    cell = one(lines_of(built.csv), row="STL10-50", paper_column="0.1")
+    cell = only_line(lines_of(built.csv), row="STL10-50", paper_column="0.1")
     assert (cell["status"], cell["ours_mean"]) == ("not_run", "")
     assert "with this share of the labels in this run" in built.md.decode()
 
@@ -224,9 +226,9 @@ def test_a_share_that_was_not_scored_is_not_run(fractions: Path) -> None:
 def test_a_dataset_that_the_scale_does_not_cover_has_its_published_numbers(fractions: Path) -> None:
     plan = plan_of_fractions(datasets={"mnist": "mnist"}, runs={"mnist/iic_star-pct25": (0,)})
     lines = lines_of(build(plan, "supp_table_4", fractions).csv)
-    assert one(lines, row="STL10-100", paper_column="0.1")["status"] == "published_only"
-    assert one(lines, row="STL10-50", paper_column="0.1")["status"] == "not_run"
-    assert one(lines, row="MNIST-25", paper_column="0.1")["status"] == "measured"
+    assert only_line(lines, row="STL10-100", paper_column="0.1")["status"] == "published_only"
+    assert only_line(lines, row="STL10-50", paper_column="0.1")["status"] == "not_run"
+    assert only_line(lines, row="MNIST-25", paper_column="0.1")["status"] == "measured"
 
 
 def test_stand_ins_are_marked_by_row(fractions: Path) -> None:

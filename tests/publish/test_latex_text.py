@@ -39,14 +39,14 @@ HOSTILE = [
 
 @given(st.text(max_size=30) | st.sampled_from(HOSTILE))
 def test_escaped_text_is_ascii_and_holds_nothing_that_tex_obeys(text: str) -> None:
-    found = escape(text)
-    assert found.isascii() and "\n" not in found
-    place = 0
-    while place < len(found):
-        token = TOKEN.match(found, place)
-        assert token, (found, found[place:])
-        place = token.end()
-    assert not row_start(found).lstrip().startswith(("*", "["))
+    escaped = escape(text)
+    assert escaped.isascii() and "\n" not in escaped
+    position = 0
+    while position < len(escaped):
+        token = TOKEN.match(escaped, position)
+        assert token, (escaped, escaped[position:])
+        position = token.end()
+    assert not row_start(escaped).lstrip().startswith(("*", "["))
 
 
 @given(st.text(alphabet=[chr(code) for code in range(33, 127) if chr(code) != "`"], max_size=30))
@@ -54,7 +54,7 @@ def test_ascii_comes_back_sign_by_sign(text: str) -> None:
     back = {value: key for key, value in SIGNS.items() if key.isascii() and value}
     back |= {"{}-": "-"}
     read = [token[0] for token in TOKEN.finditer(escape(text))]
-    joined = "".join("--" if one == "-{}-" else back.get(one, one) for one in read)
+    joined = "".join("--" if sign == "-{}-" else back.get(sign, sign) for sign in read)
     assert joined == text
 
 

@@ -47,17 +47,17 @@ def root(tmp_path: Path, plan: Plan) -> Path:
 
 
 @pytest.fixture
-def found(root: Path, plan: Plan) -> Segmentation:
+def segmentation(root: Path, plan: Plan) -> Segmentation:
     return load_segmentation(plan, plan.runs[COCO], root)
 
 
-def test_pictures_and_truth_are_the_central_crop(found: Segmentation) -> None:
+def test_pictures_and_truth_are_the_central_crop(segmentation: Segmentation) -> None:
     images, labels, _, names = scenes("cocostuff3")
     for row in (0, 7, 15):
         rows, columns = central("cocostuff3", row)
-        assert found.name(row) == names[row]
-        np.testing.assert_array_equal(found.picture(row), images[row, :, rows, columns])
-        truth, expected = found.truth(row), labels[row, rows, columns].astype(int)
+        assert segmentation.name(row) == names[row]
+        np.testing.assert_array_equal(segmentation.picture(row), images[row, :, rows, columns])
+        truth, expected = segmentation.truth(row), labels[row, rows, columns].astype(int)
         # unlabelled pixels are sky, as published; those of other classes are not scored
         expected[expected == 254] = 0
         expected[expected == 255] = MASKED
@@ -65,25 +65,31 @@ def test_pictures_and_truth_are_the_central_crop(found: Segmentation) -> None:
         assert (truth == MASKED).any()
 
 
-def test_predictions_are_mapped_to_classes_and_masked(found: Segmentation) -> None:
+def test_predictions_are_mapped_to_classes_and_masked(segmentation: Segmentation) -> None:
     # cluster c is class c + 1
-    np.testing.assert_array_equal(found.of.mapping, [1, 2, 0])
-    plain, masked = found.prediction(3, masked=False), found.prediction(3, masked=True)
-    np.testing.assert_array_equal(plain, (found.clusters[3] + 1) % 3)
-    hidden = found.truth(3) == MASKED
+    np.testing.assert_array_equal(segmentation.of.mapping, [1, 2, 0])
+    plain, masked = (
+        segmentation.prediction(3, masked=False),
+        segmentation.prediction(3, masked=True),
+    )
+    np.testing.assert_array_equal(plain, (segmentation.clusters[3] + 1) % 3)
+    hidden = segmentation.truth(3) == MASKED
     assert (masked[hidden] == MASKED).all()
     np.testing.assert_array_equal(masked[~hidden], plain[~hidden])
 
 
-def test_the_accuracy_of_all_images_is_the_evaluations(found: Segmentation) -> None:
+def test_the_accuracy_of_all_images_is_the_evaluations(segmentation: Segmentation) -> None:
     right = sum(
-        ((found.prediction(row, masked=True) == found.truth(row)) & (found.truth(row) >= 0)).sum()
+        (
+            (segmentation.prediction(row, masked=True) == segmentation.truth(row))
+            & (segmentation.truth(row) >= 0)
+        ).sum()
         for row in range(16)
     )
-    scored = sum((found.truth(row) >= 0).sum() for row in range(16))
-    assert found.of.accuracy == pytest.approx(100 * right / scored)
-    assert 60 < found.of.accuracy < 85
-    assert found.images == 16 and found.scored.all()
+    scored = sum((segmentation.truth(row) >= 0).sum() for row in range(16))
+    assert segmentation.of.accuracy == pytest.approx(100 * right / scored)
+    assert 60 < segmentation.of.accuracy < 85
+    assert segmentation.images == 16 and segmentation.scored.all()
 
 
 def test_unlabelled_pixels_are_not_scored_where_the_settings_say_so(root: Path, plan: Plan) -> None:
@@ -93,10 +99,10 @@ def test_unlabelled_pixels_are_not_scored_where_the_settings_say_so(root: Path, 
     corrected = own.model_copy(update={"maps": maps})
     other = replace(plan, runs={COCO: replace(plan.runs[COCO], settings=corrected)})
     write_segmentation(root, other, COCO)
-    found = load_segmentation(other, other.runs[COCO], root)
+    masked = load_segmentation(other, other.runs[COCO], root)
     labels = scenes("cocostuff3")[1][0][central("cocostuff3", 0)]
     assert (labels == 254).any()
-    assert (found.truth(0)[labels == 254] == MASKED).all()
+    assert (masked.truth(0)[labels == 254] == MASKED).all()
 
 
 def test_overclustering_marks_the_images_that_are_scored(root: Path, plan: Plan) -> None:
@@ -113,22 +119,22 @@ def test_maps_of_whole_images_lie_in_the_canvas(root: Path, plan: Plan) -> None:
     number, (_, height, width) = len(labels), CANVAS["cocostuff3"]
     z = np.zeros((number, 1, 3, height, width), dtype=np.float16)
     counts = np.zeros((number, 1, 3, 3), dtype=np.int32)
-    for place, (rows, columns) in enumerate(sizes):
-        truth = labels[place, :rows, :columns].astype(int)
+    for index, (rows, columns) in enumerate(sizes):
+        truth = labels[index, :rows, :columns].astype(int)
         truth[truth == 254] = 0
         clusters = np.where(truth < 3, (truth - 1) % 3, 0)
-        np.put_along_axis(z[place, 0, :, :rows, :columns], clusters[None], 1, axis=0)
-        np.add.at(counts[place, 0], (clusters[truth < 3], truth[truth < 3]), 1)
+        np.put_along_axis(z[index, 0, :, :rows, :columns], clusters[None], 1, axis=0)
+        np.add.at(counts[index, 0], (clusters[truth < 3], truth[truth < 3]), 1)
     write_maps(root / PATHS.probabilities, z, np.arange(number))
     write_counts(root / PATHS.assignments, {"last": counts}, np.arange(number))
     evaluation = read_record(root / PATHS.evaluation, Evaluation)
     head = evaluation.checkpoints["last"].sub_heads[0]
     evaluation.checkpoints["last"].sub_heads[0] = head.model_copy(update={"acc": 100.0})
     write_record(root / PATHS.evaluation, evaluation)
-    found = load_segmentation(plan, plan.runs[COCO], root)
+    segmentation = load_segmentation(plan, plan.runs[COCO], root)
     for row, size in enumerate(sizes):
-        assert found.picture(row).shape[1:] == size == found.truth(row).shape
-        assert found.accuracy(row) == 100
+        assert segmentation.picture(row).shape[1:] == size == segmentation.truth(row).shape
+        assert segmentation.accuracy(row) == 100
 
 
 def test_a_size_between_canvas_and_image_is_refused(root: Path, plan: Plan) -> None:
@@ -240,23 +246,25 @@ def test_missing_files_are_named(
 def test_tiles_are_put_together_row_by_row_and_trimmed() -> None:
     tiles = [np.full((1, 4, 4), value, dtype=np.uint8) for value in (10, 20, 30, 40)]
     tiles[1][:, 0] = 99  # trimmed away
-    whole = assemble(tiles, 2, 1)[0]
-    assert whole.shape == (4, 4)
-    np.testing.assert_array_equal(whole[0], [10, 10, 20, 20])
-    np.testing.assert_array_equal(whole[3], [30, 30, 40, 40])
+    assembled = assemble(tiles, 2, 1)[0]
+    assert assembled.shape == (4, 4)
+    np.testing.assert_array_equal(assembled[0], [10, 10, 20, 20])
+    np.testing.assert_array_equal(assembled[3], [30, 30, 40, 40])
     assert assemble(tiles, 2, 0)[0, 0].tolist() == [10] * 4 + [99] * 4
 
 
 def test_the_first_whole_source_image_is_found(root: Path, plan: Plan) -> None:
     write_scenes(root, "potsdam3")
     write_segmentation(root, plan, POTSDAM)
-    found = load_segmentation(plan, plan.runs[POTSDAM], root)
+    segmentation = load_segmentation(plan, plan.runs[POTSDAM], root)
     # the unlabelled one is not evaluated
-    assert complete_sources(found) == ["top_a", "top_b"]
-    source = find_source(found)
+    assert complete_sources(segmentation) == ["top_a", "top_b"]
+    source = find_source(segmentation)
     assert (source.name, source.side) == ("top_a", 2)
-    assert [found.name(row) for row in source.rows] == [f"top_a/00{tile}" for tile in range(4)]
-    assert find_source(found, ["top_b"]).name == "top_b"
+    assert [segmentation.name(row) for row in source.rows] == [
+        f"top_a/00{tile}" for tile in range(4)
+    ]
+    assert find_source(segmentation, ["top_b"]).name == "top_b"
 
 
 def test_missing_tiles_are_named(root: Path, plan: Plan) -> None:
@@ -264,11 +272,11 @@ def test_missing_tiles_are_named(root: Path, plan: Plan) -> None:
     names = scenes("potsdam3")[3]
     kept = [names.index(f"top_a/00{tile}") for tile in (0, 1, 3)]
     write_segmentation(root, plan, POTSDAM, examples=kept)
-    found = load_segmentation(plan, plan.runs[POTSDAM], root)
+    segmentation = load_segmentation(plan, plan.runs[POTSDAM], root)
     with pytest.raises(FigureError, match="of no source image all 4 tiles; top_a lacks 002\n"):
-        find_source(found)
+        find_source(segmentation)
 
 
-def test_a_dataset_without_tiles_has_no_source_image(found: Segmentation) -> None:
+def test_a_dataset_without_tiles_has_no_source_image(segmentation: Segmentation) -> None:
     with pytest.raises(FigureError, match="cocostuff3 is not cut into tiles"):
-        find_source(found)
+        find_source(segmentation)

@@ -11,7 +11,7 @@ from iic.params.experiments import Column, Row, Table
 from iic.params.runs import Plan
 from iic.publish.tables import build
 from tests.publish.publish_helpers import make_plan, write_evaluation, write_published
-from tests.publish.test_tables import lines_of, one
+from tests.publish.test_tables import lines_of, only_line
 
 CLONE = Path(__file__).parents[2]
 MIOU = Table(
@@ -58,11 +58,11 @@ def test_a_cell_is_the_mean_iou_without_verdict(root: Path) -> None:
         plan({"cocostuff3": "cocostuff3"}, {"cocostuff3/iic": (0, 1, 2)}), MIOU.name, root
     )
     lines = lines_of(built.csv)
-    cell = one(lines, row="IIC", column="cocostuff3")
+    cell = only_line(lines, row="IIC", column="cocostuff3")
     assert (cell["metric"], cell["ours_mean"], cell["ours_std"]) == ("miou", "51.00", "1.00")
     assert cell["published"] == cell["verdict"] == "" and cell["status"] == "measured"
     # over sub-heads of the same metric, not of the accuracy
-    mean = one(lines, row="IIC avg", column="cocostuff3")
+    mean = only_line(lines, row="IIC avg", column="cocostuff3")
     assert (mean["ours_mean"], mean["ours_std_heads"]) == ("45.50", "5.50")
 
 
@@ -90,14 +90,14 @@ def test_a_single_sub_head_has_no_spread_over_sub_heads(root: Path) -> None:
     write_scores(root, "potsdam3/iic", 0, [(65.0, 44.0)])
     built = build(plan({"potsdam3": "potsdam3"}, {"potsdam3/iic": (0,)}), MIOU.name, root)
     for row in ("IIC", "IIC avg"):
-        cell = one(lines_of(built.csv), row=row, column="potsdam3")
+        cell = only_line(lines_of(built.csv), row=row, column="potsdam3")
         assert (cell["ours_mean"], cell["ours_std_heads"], cell["n_seeds"]) == ("44.00", "", "1")
 
 
 def test_a_run_without_it_is_not_run(root: Path) -> None:
     write_evaluation(root, "potsdam3/iic", 0, [65.0], [66.0])
     built = build(plan({"potsdam3": "potsdam3"}, {"potsdam3/iic": (0,)}), MIOU.name, root)
-    assert one(lines_of(built.csv), row="IIC", column="potsdam3")["status"] == "not_run"
+    assert only_line(lines_of(built.csv), row="IIC", column="potsdam3")["status"] == "not_run"
 
 
 def test_stand_in_data_is_labelled(root: Path) -> None:

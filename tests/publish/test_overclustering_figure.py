@@ -30,8 +30,8 @@ def write_all(root: Path, plan: Plan) -> None:
         for seed in run.seeds:
             top = ACCURACY[share] + BONUS[run.paper_dataset] + 2 * seed
             curve = {
-                fraction: (top - LOSS * place, None if fraction == 1 else 3.0)
-                for place, fraction in enumerate(FRACTIONS)
+                fraction: (top - LOSS * index, None if fraction == 1 else 3.0)
+                for index, fraction in enumerate(FRACTIONS)
             }
             write_fractions(root, run.id, seed, PAPER_K[run.paper_dataset][share], curve)
 
@@ -49,12 +49,12 @@ def test_left_panel_has_the_fractions_of_each_k(tmp_path: Path) -> None:
     plan = figures_plan()
     write_all(tmp_path, plan)
     left = draw(plan, "figure_6", tmp_path).figure.axes[0]
-    found = curves(left)
-    assert [*found] == [
+    drawn = curves(left)
+    assert [*drawn] == [
         "100 %, k = 140: 60.0 %", "50 %, k = 70: 55.0 %", "25 %, k = 35: 50.0 %",
         "12.5 %, k = 18: 40.0 %",
     ]  # fmt: skip
-    points = found["50 %, k = 70: 55.0 %"]
+    points = drawn["50 %, k = 70: 55.0 %"]
     np.testing.assert_allclose(points[:, 0], [1, 10, 25, 50, 100])
     np.testing.assert_allclose(points[:, 1], 100 * np.array([35, 40, 45, 50, 55]) / 55)
     assert left.get_title(loc="left") == "STL10, each k"
@@ -73,10 +73,10 @@ def test_right_panel_has_every_k(tmp_path: Path) -> None:
     plan = figures_plan()
     write_all(tmp_path, plan)
     right = draw(plan, "figure_6", tmp_path).figure.axes[2]
-    found = curves(right)
-    assert [*found] == ["STL10: 60.0 %", "CIFAR10: 62.0 %", "MNIST: 80.0 %"]
-    np.testing.assert_allclose(found["MNIST: 80.0 %"][:, 0], [12.5, 25, 50, 100])
-    np.testing.assert_allclose(found["MNIST: 80.0 %"][:, 1], 100 * np.array([60, 70, 75, 80]) / 80)
+    drawn = curves(right)
+    assert [*drawn] == ["STL10: 60.0 %", "CIFAR10: 62.0 %", "MNIST: 80.0 %"]
+    np.testing.assert_allclose(drawn["MNIST: 80.0 %"][:, 0], [12.5, 25, 50, 100])
+    np.testing.assert_allclose(drawn["MNIST: 80.0 %"][:, 1], 100 * np.array([60, 70, 75, 80]) / 80)
     assert [label.get_text() for label in right.get_xticklabels()] == ["12.5", "25", "50", "100"]
 
 
@@ -87,7 +87,7 @@ def test_bars_join_the_spread_over_draws_and_over_seeds(tmp_path: Path) -> None:
     handles, labels = left.get_legend_handles_labels()
     # mean over seeds 0, 1, 2 is seed 1's
     assert labels[0] == "100 %, k = 140: 62.0 %"
-    (segments,) = (one.get_segments() for one in handles[0].lines[2])
+    (segments,) = (line.get_segments() for line in handles[0].lines[2])
     half = [(end[1] - start[1]) / 2 for start, end in segments]
     over_seeds, over_draws = 2.0, 3.0
     both = float(np.hypot(over_seeds, over_draws))
@@ -115,9 +115,9 @@ def test_a_panel_without_runs_says_so(tmp_path: Path) -> None:
     left, centre, _ = draw(plan, "figure_6", tmp_path).figure.axes
     assert [text.get_text() for text in left.texts] == ["no such run\nat this scale"]
     # a dataset keeps its colour when another is absent
-    whole = figures_plan()
-    write_all(tmp_path, whole)
-    both = [centre, draw(whole, "figure_6", tmp_path).figure.axes[1]]
+    larger = figures_plan()
+    write_all(tmp_path, larger)
+    both = [centre, draw(larger, "figure_6", tmp_path).figure.axes[1]]
     colours = [
         dict(
             zip(("label", "colour"), (handle.get_label(), handle.lines[0].get_color()), strict=True)
@@ -132,7 +132,7 @@ def test_a_panel_without_runs_says_so(tmp_path: Path) -> None:
 def test_sources_name_every_seed_of_every_curve(tmp_path: Path) -> None:
     plan = figures_plan(seeds=(0, 1))
     write_all(tmp_path, plan)
-    series = {one.name: one for one in draw(plan, "figure_6", tmp_path).sources.series}
+    series = {entry.name: entry for entry in draw(plan, "figure_6", tmp_path).sources.series}
     assert len(series) == 4 + 3 + 3
     left = series["left: 12.5 %, k = 18"]
     runs = "results/tiny/runs/stl10/iic_star-pct12_5"

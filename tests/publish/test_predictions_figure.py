@@ -21,13 +21,15 @@ IIC = RunPaths("tiny", "stl10/iic", 0)
 LABELLED = SPLITS["train"] + SPLITS["test"]
 
 
-def test_predictions_are_those_of_the_lowest_loss_sub_head(found: Predictions) -> None:
-    assert found.head == 1
+def test_predictions_are_those_of_the_lowest_loss_sub_head(predictions: Predictions) -> None:
+    assert predictions.head == 1
     # in that sub-head cluster c is class c + 3
-    np.testing.assert_array_equal(found.mapping, (np.arange(10) + 3) % 10)
-    np.testing.assert_array_equal(found.labels, np.arange(LABELLED) % 10)
-    assert found.accuracy == pytest.approx(100 * np.mean(found.predicted == found.labels))
-    assert 55 < found.accuracy < 85
+    np.testing.assert_array_equal(predictions.mapping, (np.arange(10) + 3) % 10)
+    np.testing.assert_array_equal(predictions.labels, np.arange(LABELLED) % 10)
+    assert predictions.accuracy == pytest.approx(
+        100 * np.mean(predictions.predicted == predictions.labels)
+    )
+    assert 55 < predictions.accuracy < 85
 
 
 def test_overclustering_shows_test_images_and_sums_over_the_clusters_of_a_class(
@@ -43,25 +45,25 @@ def test_overclustering_shows_test_images_and_sums_over_the_clusters_of_a_class(
         assert shares.sum() == pytest.approx(1, abs=1e-2)
 
 
-def test_a_cluster_without_class_adds_to_no_class(found: Predictions) -> None:
+def test_a_cluster_without_class_adds_to_no_class(predictions: Predictions) -> None:
     mapping = np.array([1, -1, *[0] * 8])
-    one = replace(found, mapping=mapping)
-    shares = one.class_probabilities(0)
-    assert shares[1] == pytest.approx(found.probabilities[0, 0])
-    assert shares.sum() == pytest.approx(1 - found.probabilities[0, 1], abs=1e-2)
-    row = int(np.flatnonzero(found.clusters == 1)[0])
-    assert one.predicted[row] == -1 and not one.right[row]
-    kinds = bars.kinds(one, row)
-    assert "wrong prediction" not in kinds and kinds[one.labels[row]] == "true class"
+    changed = replace(predictions, mapping=mapping)
+    shares = changed.class_probabilities(0)
+    assert shares[1] == pytest.approx(predictions.probabilities[0, 0])
+    assert shares.sum() == pytest.approx(1 - predictions.probabilities[0, 1], abs=1e-2)
+    row = int(np.flatnonzero(predictions.clusters == 1)[0])
+    assert changed.predicted[row] == -1 and not changed.right[row]
+    kinds = bars.kinds(changed, row)
+    assert "wrong prediction" not in kinds and kinds[changed.labels[row]] == "true class"
 
 
-def test_samples_are_seeded_and_of_the_members_only(found: Predictions) -> None:
-    members = found.clusters == 4
-    first = found.sample(members, 5, 0)
-    assert first == found.sample(members, 5, 0) != found.sample(members, 5, 1)
+def test_samples_are_seeded_and_of_the_members_only(predictions: Predictions) -> None:
+    members = predictions.clusters == 4
+    first = predictions.sample(members, 5, 0)
+    assert first == predictions.sample(members, 5, 0) != predictions.sample(members, 5, 1)
     assert len(set(first)) == 5 and members[first].all()
-    assert sorted(found.sample(members, 1000, 0)) == np.flatnonzero(members).tolist()
-    assert found.sample(np.zeros_like(members), 5, 0) == []
+    assert sorted(predictions.sample(members, 1000, 0)) == np.flatnonzero(members).tolist()
+    assert predictions.sample(np.zeros_like(members), 5, 0) == []
 
 
 def test_a_scale_without_the_run_says_so(root: Path) -> None:

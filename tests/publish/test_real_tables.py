@@ -11,7 +11,7 @@ from iic.params.runs import load_plan
 from iic.publish.tables import build
 from iic.records.paths import RunPaths
 from tests.publish.publish_helpers import write_evaluation
-from tests.publish.test_tables import lines_of, one
+from tests.publish.test_tables import lines_of, only_line
 
 CLONE = Path(__file__).parents[2]
 SCALES = ("laptop", "gpu", "paper")
@@ -73,9 +73,11 @@ def write_at(
 def test_the_alternative_stl10_run_has_no_published_number(root: Path) -> None:
     lines = lines_of(build(load_plan("paper", CLONE / "params"), "table_1", root).csv)
     row = "IIC, model 570 (lowest loss sub-head)"
-    cell = one(lines, row=row, paper_column="STL10", selection="as_published")
+    cell = only_line(lines, row=row, paper_column="STL10", selection="as_published")
     assert (cell["published"], cell["status"]) == ("", "not_run")
-    assert one(lines, row=row, paper_column="MNIST", selection="as_published")["published"] == ""
+    assert (
+        only_line(lines, row=row, paper_column="MNIST", selection="as_published")["published"] == ""
+    )
 
 
 def test_table_3_has_both_fidelities_of_the_last_row(root: Path) -> None:
@@ -87,6 +89,6 @@ def test_table_3_has_both_fidelities_of_the_last_row(root: Path) -> None:
         for selection in ("as_published", "label_free")
     ]
     assert {cell["published"] for cell in cells} == {"88.8"}
-    quoted = one(lines, row="Oyallon (sup) †")
+    quoted = only_line(lines, row="Oyallon (sup) †")
     assert (quoted["status"], quoted["published"]) == ("published_only", "76.0")
     assert quoted["published_mark"] == "†"

@@ -48,47 +48,48 @@ def plan() -> Plan:
 @pytest.mark.parametrize("name", ["supp_figure_3", "supp_figure_4"])
 def test_the_pictures_are_image_prediction_and_truth(root: Path, plan: Plan, name: str) -> None:
     run = plan.runs[FIGURES[name][1][0]]
-    found = load_segmentation(plan, run, root)
-    rows = side_by_side.shown_rows(found)
+    segmentation = load_segmentation(plan, run, root)
+    rows = side_by_side.shown_rows(segmentation)
     # all of the test images of IIC*, and as many as fit of the others
     assert len(rows) == (7 if "star" in run.id else 12)
-    assert found.scored[rows].all()
+    assert segmentation.scored[rows].all()
     figure = side_by_side.draw(plan, name, root).figure
     colours = palette(OUTDOOR)
     pictures = shown(figure)
     assert len(pictures) == 3 * len(rows)
     for row, three in zip(rows, zip(*[iter(pictures)] * 3, strict=True), strict=True):
         expected = (
-            found.picture(row),
-            paint(found.prediction(row, masked=True), colours),
-            paint(found.truth(row), colours),
+            segmentation.picture(row),
+            paint(segmentation.prediction(row, masked=True), colours),
+            paint(segmentation.truth(row), colours),
         )
-        for one, other in zip(three, expected, strict=True):
-            np.testing.assert_array_equal(one, other.transpose(1, 2, 0))
+        for picture, other in zip(three, expected, strict=True):
+            np.testing.assert_array_equal(picture, other.transpose(1, 2, 0))
     text = words(figure)
-    (heading,) = [one for one in text if one.startswith(run.id)]
-    score = f"{found.of.accuracy:.1f} % of pixels right, mIoU {found.of.scores.miou:.1f} %"
+    (heading,) = [word for word in text if word.startswith(run.id)]
+    of = segmentation.of
+    score = f"{of.accuracy:.1f} % of pixels right, mIoU {of.scores.miou:.1f} %"
     # a single sub-head needs no number
-    assert heading == f"{run.id}, seed 0: {score}, {found.images} images"
-    assert found.of.scores.classes is not None
-    for label, one in zip(OUTDOOR, found.of.scores.classes, strict=True):
-        assert f"{label}, IoU {one.iou:.1f} %" in text
+    assert heading == f"{run.id}, seed 0: {score}, {segmentation.images} images"
+    assert segmentation.of.scores.classes is not None
+    for label, picture in zip(OUTDOOR, segmentation.of.scores.classes, strict=True):
+        assert f"{label}, IoU {picture.iou:.1f} %" in text
     assert "not scored" in text
     row = rows[2]
-    assert f"{found.name(row)}: {found.accuracy(row):.0f} % of pixels right" in text
+    assert f"{segmentation.name(row)}: {segmentation.accuracy(row):.0f} % of pixels right" in text
 
 
 def test_colours_in_print_are_the_papers(root: Path, plan: Plan) -> None:
     png = render(plan, "supp_figure_3", root).png
     figure = side_by_side.draw(plan, "supp_figure_3", root).figure
-    found = load_segmentation(plan, plan.runs["cocostuff3/iic"], root)
-    row = side_by_side.shown_rows(found)[0]
-    truth = found.truth(row)
+    segmentation = load_segmentation(plan, plan.runs["cocostuff3/iic"], root)
+    row = side_by_side.shown_rows(segmentation)[0]
+    truth = segmentation.truth(row)
     colours = [*palette(OUTDOOR), BLACK]
     for code, colour in zip((0, 1, 2, -2), colours, strict=True):
         line, column = np.argwhere(truth == code)[0]
-        place = ((column + 0.5) / SIDE, (line + 0.5) / SIDE)
-        assert at(png, figure, 2, *place) == colour
+        position = ((column + 0.5) / SIDE, (line + 0.5) / SIDE)
+        assert at(png, figure, 2, *position) == colour
     # the padded head's frame: cluster 0, which is plant
     assert at(png, figure, 1, 0.5 / SIDE, 0.5) == PAPER["plant"]
 
@@ -98,7 +99,7 @@ def test_figure_7_compares_runs_on_the_images_that_all_are_scored_on(
 ) -> None:
     figure = comparison.draw(plan, "figure_7", root).figure
     text = words(figure)
-    titles = [one for one in text if one in ("image", "IIC", "IIC*", "true classes")]
+    titles = [word for word in text if word in ("image", "IIC", "IIC*", "true classes")]
     assert titles == ["image", "IIC", "IIC*", "true classes"] * 2
     pictures = iter(shown(figure))
     for name, rows in (("cocostuff3", 5), ("potsdam3", 3)):
@@ -118,10 +119,10 @@ def test_figure_7_compares_runs_on_the_images_that_all_are_scored_on(
             [paint(star.prediction(row, masked=True), colours) for row in half.rows[1]],
             [paint(iic.truth(row), colours) for row in half.rows[0]],
         ):
-            for one in expected:
-                np.testing.assert_array_equal(next(pictures), one.transpose(1, 2, 0))
-        for found in (iic, star):
-            assert f"{found.run.id}, seed 0: {found.of.accuracy:.1f} %" in text
+            for title in expected:
+                np.testing.assert_array_equal(next(pictures), title.transpose(1, 2, 0))
+        for segmentation in (iic, star):
+            assert f"{segmentation.run.id}, seed 0: {segmentation.of.accuracy:.1f} %" in text
     # black is explained where it is seen: on the left
     assert text.count("not scored") == 1
 
@@ -159,8 +160,8 @@ def test_figure_1_trims_a_pixel_from_every_side_of_a_tile(root: Path, plan: Plan
     image, prediction = shown(figure)
     side = 2 * (SIDE - 2)
     assert image.shape == prediction.shape == (side, side, 3)
-    found = load_segmentation(plan, plan.runs["potsdam3/iic"], root)
-    rows = {found.name(row): row for row in range(len(found.indices))}
+    segmentation = load_segmentation(plan, plan.runs["potsdam3/iic"], root)
+    rows = {segmentation.name(row): row for row in range(len(segmentation.indices))}
     for tile, (line, column) in enumerate([(0, 0), (0, 1), (1, 0), (1, 1)]):
         row = rows[f"top_a/00{tile}"]
         part = np.s_[
@@ -168,16 +169,16 @@ def test_figure_1_trims_a_pixel_from_every_side_of_a_tile(root: Path, plan: Plan
             column * (SIDE - 2) : (column + 1) * (SIDE - 2),
         ]
         inside = np.s_[:, 1:-1, 1:-1]
-        expected = found.picture(row)[:3][inside].transpose(1, 2, 0)
+        expected = segmentation.picture(row)[:3][inside].transpose(1, 2, 0)
         np.testing.assert_array_equal(image[part], expected)
-        classes = paint(found.prediction(row, masked=False), palette(AERIAL))[inside]
+        classes = paint(segmentation.prediction(row, masked=False), palette(AERIAL))[inside]
         np.testing.assert_array_equal(prediction[part], classes.transpose(1, 2, 0))
     text = words(figure)
     assert "image top_a" in text and "roads and cars" in text
     png = render(plan, "figure_1", root).png
     for line, column in ((2, 3), (20, 30), (40, 5)):
-        place = ((column + 0.5) / side, (line + 0.5) / side)
-        assert at(png, figure, 1, *place) == tuple(prediction[line, column])
+        position = ((column + 0.5) / side, (line + 0.5) / side)
+        assert at(png, figure, 1, *position) == tuple(prediction[line, column])
 
 
 def test_figure_1_shows_the_half_that_the_scale_has(root: Path, tmp_path: Path) -> None:
@@ -185,7 +186,7 @@ def test_figure_1_shows_the_half_that_the_scale_has(root: Path, tmp_path: Path) 
     figure_helpers.write_dataset(tmp_path, "stl10")
     figure_helpers.write_run(tmp_path, left, "stl10/iic")
     alone = clusters.draw(left, "figure_1", tmp_path)
-    assert not any("tiles" in one for one in words(alone.figure))
+    assert not any("tiles" in word for word in words(alone.figure))
     # both: the groups as before, and the aerial image below them
     write_scenes(tmp_path, "potsdam3")
     right = maps_plan(figures={"figure_1": FIGURES["figure_1"]})
@@ -204,8 +205,8 @@ def test_figure_1_shows_the_half_that_the_scale_has(root: Path, tmp_path: Path) 
     drawn = clusters.draw(Plan(**{**vars(both), "scale": scale}), "figure_1", tmp_path)
     pictures, before = drawn.figure.axes[0].images, alone.figure.axes[0].images
     assert len(pictures) == len(before) + 2
-    for one, other in zip(pictures, before, strict=False):
-        assert one.get_extent() == other.get_extent()
+    for picture, other in zip(pictures, before, strict=False):
+        assert picture.get_extent() == other.get_extent()
     assert min(image.get_extent()[3] for image in pictures[-2:]) > max(
         image.get_extent()[2] for image in before
     )
@@ -232,7 +233,7 @@ def test_stand_in_data_is_visible(tmp_path: Path, name: str) -> None:
     module = MODULES.get(name, side_by_side)
     text = words(module.draw(plan, name, tmp_path).figure)
     assert "stand-in data" in text
-    assert any("_standin/iic" in one and "(stand-in data)" in one for one in text)
+    assert any("_standin/iic" in word and "(stand-in data)" in word for word in text)
 
 
 def test_the_same_bytes_in_another_process(root: Path, plan: Plan) -> None:

@@ -35,7 +35,7 @@ def lines_of(content: bytes) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(content.decode(), newline="")))
 
 
-def one(lines: list[dict[str, str]], **wanted: str) -> dict[str, str]:
+def only_line(lines: list[dict[str, str]], **wanted: str) -> dict[str, str]:
     (found,) = [line for line in lines if all(line[key] == text for key, text in wanted.items())]
     return found
 
@@ -69,7 +69,7 @@ def test_every_row_is_there_for_every_column(root: Path) -> None:
 
 def test_a_measured_cell(root: Path) -> None:
     lines = lines_of(build(make_plan(), "table_1", root).csv)
-    cell = one(lines, row="K-means", column="mnist")
+    cell = only_line(lines, row="K-means", column="mnist")
     assert cell == {
         "table": "table_1",
         "row": "K-means",
@@ -93,27 +93,27 @@ def test_a_measured_cell(root: Path) -> None:
 
 def test_selections_differ_as_their_rules_say(root: Path) -> None:
     lines = lines_of(build(make_plan(), "table_1", root).csv)
-    published = one(lines, row="IIC", column="mnist", selection="as_published")
+    published = only_line(lines, row="IIC", column="mnist", selection="as_published")
     assert (published["ours_mean"], published["ours_std"]) == ("97.50", "0.50")
-    mean = one(lines, row="IIC avg", column="mnist", selection="as_published_mean")
+    mean = only_line(lines, row="IIC avg", column="mnist", selection="as_published_mean")
     assert (mean["ours_mean"], mean["ours_std_heads"]) == ("98.00", "0.50")
     assert (mean["published"], mean["published_std"]) == ("98.4", "0.652")
     assert mean["verdict"] == "reproduced"
-    last = one(lines, row="IIC avg", column="mnist", selection="mean_head")
+    last = only_line(lines, row="IIC avg", column="mnist", selection="mean_head")
     assert (last["ours_mean"], last["ours_std_heads"]) == ("96.50", "1.00")
 
 
 def test_an_uncovered_column_has_its_published_number_alone(root: Path) -> None:
     lines = lines_of(build(make_plan(), "table_1", root).csv)
-    cell = one(lines, row="K-means", column="stl10")
+    cell = only_line(lines, row="K-means", column="stl10")
     assert (cell["status"], cell["published"]) == ("published_only", "19.2")
     assert all(cell[name] == "" for name in OURS)
-    assert one(lines, row="JULE", column="stl10")["status"] == "not_run"
+    assert only_line(lines, row="JULE", column="stl10")["status"] == "not_run"
 
 
 def test_a_run_without_result_is_not_run_and_says_so(root: Path) -> None:
     built = build(make_plan(), "table_1", root)
-    cell = one(lines_of(built.csv), fidelity="corrected", column="mnist")
+    cell = only_line(lines_of(built.csv), fidelity="corrected", column="mnist")
     assert (cell["status"], cell["published"]) == ("not_run", "99.2")
     assert all(cell[name] == "" for name in OURS)
     assert "no result of this run" in built.md.decode()
@@ -124,14 +124,16 @@ def test_a_run_left_out_at_the_scale_gives_the_scales_reason(root: Path) -> None
         runs={"mnist/kmeans": (0, 1, 2), "mnist/iic": (0,)}, skip=("mnist/iic-corrected",)
     )
     built = build(plan, "table_1", root)
-    assert one(lines_of(built.csv), fidelity="corrected", column="mnist")["status"] == "not_run"
+    assert (
+        only_line(lines_of(built.csv), fidelity="corrected", column="mnist")["status"] == "not_run"
+    )
     assert "too long here" in built.md.decode() and "too long here" in built.tex.decode()
 
 
 def test_a_missing_seed_lowers_n_and_is_noted(root: Path) -> None:
     (root / RunPaths("tiny", "mnist/kmeans", 1).evaluation).unlink()
     built = build(make_plan(), "table_1", root)
-    cell = one(lines_of(built.csv), row="K-means", column="mnist")
+    cell = only_line(lines_of(built.csv), row="K-means", column="mnist")
     assert (cell["n_seeds"], cell["ours_mean"], cell["ours_std"]) == ("2", "55.00", "2.83")
     assert cell["verdict"] == "inconclusive"
     assert "no result of seed 1" in built.md.decode()
@@ -139,7 +141,7 @@ def test_a_missing_seed_lowers_n_and_is_noted(root: Path) -> None:
 
 def test_one_seed_has_no_std(root: Path) -> None:
     plan = make_plan(runs={"mnist/kmeans": (0,)})
-    cell = one(lines_of(build(plan, "table_1", root).csv), row="K-means", column="mnist")
+    cell = only_line(lines_of(build(plan, "table_1", root).csv), row="K-means", column="mnist")
     assert (cell["n_seeds"], cell["ours_std"], cell["verdict"]) == ("1", "", "inconclusive")
 
 
@@ -147,8 +149,13 @@ def test_a_selection_that_the_run_lacks_is_not_run(root: Path) -> None:
     write_evaluation(root, "mnist/iic", 0, [98.0, 96.0], best=None)
     plan = make_plan(runs={"mnist/iic": (0,)})
     lines = lines_of(build(plan, "table_1", root).csv)
-    assert one(lines, row="IIC", column="mnist", selection="as_published")["status"] == "not_run"
-    assert one(lines, row="IIC avg", column="mnist", selection="mean_head")["ours_mean"] == "97.00"
+    assert (
+        only_line(lines, row="IIC", column="mnist", selection="as_published")["status"] == "not_run"
+    )
+    assert (
+        only_line(lines, row="IIC avg", column="mnist", selection="mean_head")["ours_mean"]
+        == "97.00"
+    )
 
 
 def test_other_data_than_the_papers_stands_beside_no_published_number(root: Path) -> None:
@@ -161,7 +168,7 @@ def test_other_data_than_the_papers_stands_beside_no_published_number(root: Path
     assert {line["paper_column"] for line in lines} == {"MNIST"}
     assert all(line[name] == "" for line in lines for name in ("published", "published_std"))
     assert all(line["published_mark"] == line["verdict"] == "" for line in lines)
-    cell = one(lines, row="K-means")
+    cell = only_line(lines, row="K-means")
     assert (cell["ours_mean"], cell["data"], cell["status"]) == ("80.00", "real", "measured")
     text = built.md.decode()
     table, caption = text.split("Ours: mean")
@@ -180,7 +187,7 @@ def test_stand_in_data_is_labelled_and_gets_no_verdict(root: Path) -> None:
         runs={"stl10_standin/kmeans": (0, 1, 2)},
     )
     built = build(plan, "table_1", root)
-    cell = one(lines_of(built.csv), row="K-means")
+    cell = only_line(lines_of(built.csv), row="K-means")
     assert (cell["data"], cell["verdict"], cell["ours_mean"]) == ("stand-in", "", "60.00")
     text = built.md.decode()
     assert "(stand-in data)" in text.splitlines()[0]
@@ -294,5 +301,7 @@ def test_publishing_needs_no_training_library(root: Path) -> None:
 
 def test_published_numbers_are_read_below_root(root: Path) -> None:
     write_published(root, numbers=PUBLISHED.replace("57.2", "54.2"))
-    cell = one(lines_of(build(make_plan(), "table_1", root).csv), row="K-means", column="mnist")
+    cell = only_line(
+        lines_of(build(make_plan(), "table_1", root).csv), row="K-means", column="mnist"
+    )
     assert (cell["published"], cell["verdict"]) == ("54.2", "reproduced")

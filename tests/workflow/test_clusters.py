@@ -92,22 +92,22 @@ def submitted(folder: Path) -> list[str]:
     return (folder / "queue/submitted").read_text().splitlines()
 
 
-def processes(place: Path) -> list[psutil.Process]:
+def processes(folder: Path) -> list[psutil.Process]:
     """Everything that runs in or below a folder."""
-    found = []
+    processes_ = []
     for process in psutil.process_iter():
         try:
-            if Path(process.cwd()).is_relative_to(place) and process.status() != "zombie":
-                found.append(process)
+            if Path(process.cwd()).is_relative_to(folder) and process.status() != "zombie":
+                processes_.append(process)
         except psutil.Error:
             continue
-    return found
+    return processes_
 
 
 def asked(line: str) -> tuple[str, int, int]:
     """Rule, memory in MB and seconds that a job was submitted with."""
-    found = re.search(r"-N iic_(\w+) .*mem=(\d+)mb,walltime=(\d+),", line)
-    return found[1], int(found[2]), int(found[3])
+    match = re.search(r"-N iic_(\w+) .*mem=(\d+)mb,walltime=(\d+),", line)
+    return match[1], int(match[2]), int(match[3])
 
 
 def test_jobs_go_through_a_batch_system_and_those_that_fail_get_more_memory_and_time(
@@ -201,8 +201,8 @@ def test_a_run_that_wants_a_gpu_asks_for_one_and_others_do_not(
     assert re.search(others, elsewhere), elsewhere
     assert re.search(r"gpus?=[1-9]", on_gpu) and not re.search(r"gpus?=[1-9]", elsewhere)
     # time as estimated, with room: a batch system would end a long training half-way
-    whole = load_plan("mixed", clone / "params")
-    cost = whole.run("digits/iic").settings.cost(whole.datasets["digits"], committed)
+    plan = load_plan("mixed", clone / "params")
+    cost = plan.run("digits/iic").settings.cost(plan.datasets["digits"], committed)
     minutes = int(re.search(r" -t (\d+) |$", on_gpu)[1] or asked(on_gpu)[2] // 60)
     assert max(48, 3 * cost.hours(gpu=True)) < minutes / 60 < cost.steps / 3600
 
@@ -212,8 +212,8 @@ def test_a_dry_run_shows_what_would_be_asked_for(clone: Path) -> None:
         clone, "--dry-run", f"--profile={PROFILES / 'slurm'}", str(LONG.receipt), scale="long"
     ).said
     (line,) = re.findall(r"^Job \d+: Training iic on digits .*$", said, flags=re.MULTILINE)
-    whole = load_plan("long", clone / "params")
-    cost = whole.run("digits/iic").settings.cost(whole.datasets["digits"], committed)
+    plan = load_plan("long", clone / "params")
+    cost = plan.run("digits/iic").settings.cost(plan.datasets["digits"], committed)
     hours = round(3 * cost.hours(gpu=False) + cost.steps / 20 / 3600)
     limits = re.search(r" At most 1 threads, 6\d{3} MB, (\d+) minutes, 0 GPUs\.$", line)
     assert int(limits[1]) == 60 * hours > 120, line

@@ -116,7 +116,7 @@ def shown(clone: Path, *arguments: str) -> Any:
 
 def test_what_dvc_compares_is_that_of_the_scales_that_git_keeps(clone: Path) -> None:
     content = yaml.safe_load((clone / "dvc.yaml").read_text())
-    plots = [one if isinstance(one, str) else next(iter(one)) for one in content["plots"]]
+    plots = [plot if isinstance(plot, str) else next(iter(plot)) for plot in content["plots"]]
     listed = [*content["metrics"], *plots]
     assert {path.split("/")[1] for path in listed} == {"laptop", "laptop_cifar10"}
     assert [path for path in [*listed, *content["params"]] if not (clone / path).exists()] == []
@@ -133,9 +133,9 @@ def test_what_dvc_compares_is_that_of_the_scales_that_git_keeps(clone: Path) -> 
 
 
 def test_committed_scores_and_figures_show(clean: Path, tmp_path: Path) -> None:
-    place = "results/laptop/runs/mnist/kmeans/seed0/evaluation.json"
-    scores = shown(clean, "metrics", "show", "--json", place)[""]["data"][place]["data"]
-    stored = json.loads((clean / place).read_text())
+    path = "results/laptop/runs/mnist/kmeans/seed0/evaluation.json"
+    scores = shown(clean, "metrics", "show", "--json", path)[""]["data"][path]["data"]
+    stored = json.loads((clean / path).read_text())
     assert scores["selections"]["label_free"]["acc"] == stored["selections"]["label_free"]["acc"]
     figure = "results/laptop/figures/training_curves.svg"
     dvc(clean, "plots", "show", "--out", str(tmp_path / "page"), figure)
@@ -145,7 +145,7 @@ def test_committed_scores_and_figures_show(clean: Path, tmp_path: Path) -> None:
 
 
 def test_a_changed_setting_and_the_scores_that_it_gives_show(tiny_copy: Path) -> None:
-    place, table = (
+    path, table = (
         "results/tiny/runs/digits/kmeans/seed0/evaluation.json",
         "results/tiny/tables/table_1.csv",
     )
@@ -156,26 +156,26 @@ def test_a_changed_setting_and_the_scores_that_it_gives_show(tiny_copy: Path) ->
     dvc(tiny_copy, "commit", "--force", "runs@tiny", "tables@tiny")
     assert (tiny_copy / "dvc.lock").read_bytes() == lock
     commit(tiny_copy)
-    before = json.loads((tiny_copy / place).read_text())["selections"]["label_free"]["acc"]
+    before = json.loads((tiny_copy / path).read_text())["selections"]["label_free"]["acc"]
 
     edit(tiny_copy / "params/scales/tiny.yaml", "max_iterations: 300", "max_iterations: 1")
     snakemake(tiny_copy, "tables", scale="tiny")
 
-    after = json.loads((tiny_copy / place).read_text())["selections"]["label_free"]["acc"]
+    after = json.loads((tiny_copy / path).read_text())["selections"]["label_free"]["acc"]
     assert after != before
     params = shown(tiny_copy, "params", "diff", "--json")
     key = "changes.digits/kmeans.max_iterations"
     assert params == {"params/scales/tiny.yaml": {key: {"old": 300, "new": 1, "diff": -299}}}
-    assert list(shown(tiny_copy, "metrics", "diff", "--json")) == [place], "scores alone"
-    metrics = shown(tiny_copy, "metrics", "diff", "--json", "--targets", place)
-    assert metrics[place]["selections.label_free.acc"] == {
+    assert list(shown(tiny_copy, "metrics", "diff", "--json")) == [path], "scores alone"
+    metrics = shown(tiny_copy, "metrics", "diff", "--json", "--targets", path)
+    assert metrics[path]["selections.label_free.acc"] == {
         "old": before, "new": after, "diff": pytest.approx(after - before),
     }  # fmt: skip
     drawn = shown(tiny_copy, "plots", "diff", "HEAD", "--show-vega", "--targets", table)
     points = {
-        one["rev"]: float(one["ours_mean"])
-        for one in drawn["data"]["values"]
-        if one["row"] == "K-means" and one["ours_mean"]
+        value["rev"]: float(value["ours_mean"])
+        for value in drawn["data"]["values"]
+        if value["row"] == "K-means" and value["ours_mean"]
     }
     assert points == {"HEAD": round(before, 2), "workspace": round(after, 2)}
     assert drawn["facet"]["field"] == "column", "the template of .dvc/plots"

@@ -88,13 +88,13 @@ def ended(process: subprocess.Popen[str]) -> Done:
 
 def numbers(clone: Path) -> dict[str, bytes]:
     """What has to be the same, byte by byte, however often a training was interrupted."""
-    place = RunPaths(SCALE, RUN, 0)
-    history = [json.loads(line) for line in (clone / place.history).read_text().splitlines()]
+    run_paths = RunPaths(SCALE, RUN, 0)
+    history = [json.loads(line) for line in (clone / run_paths.history).read_text().splitlines()]
     timeless = [{key: epoch[key] for key in epoch.keys() - CLOCKS} for epoch in history]
-    files = (place.weights, place.probabilities, place.snapshots, place.assignments)
+    files = (run_paths.weights, run_paths.probabilities, run_paths.snapshots, run_paths.assignments)
     return {
         **{path.name: (clone / path).read_bytes() for path in files},
-        "evaluation.json": evaluate_run(place, *SCORED, clone).model_dump_json().encode(),
+        "evaluation.json": evaluate_run(run_paths, *SCORED, clone).model_dump_json().encode(),
         "history.jsonl": json.dumps(timeless, sort_keys=True).encode(),
     }
 
@@ -183,22 +183,22 @@ def test_h9_a_killed_training_goes_on_to_the_same_bytes(
     case: tuple[str, str],
 ) -> None:
     """Snakemake deletes what a failed job has written, so checkpoints are no outputs."""
-    found = interrupted[case].result()
-    assert found.stopped.status != 0
+    result = interrupted[case].result()
+    assert result.stopped.status != 0
     if case[1] == "SIGTERM":
-        said = found.stopped.said
+        said = result.stopped.said
         assert "SIGTERM after step" in said and "run the same command again" in said
         assert "Traceback" not in said
-    assert str(CHECKPOINT.relative_to("scratch")) in found.left
-    assert not any(name.endswith("run.json") for name in found.left)
+    assert str(CHECKPOINT.relative_to("scratch")) in result.left
+    assert not any(name.endswith("run.json") for name in result.left)
 
-    log = found.path / RunPaths(SCALE, RUN, 0).log
-    assert "going on at epoch" in (log.read_text() if log.exists() else found.finished.said)
-    assert numbers(found.path) == numbers(undisturbed.path)
-    sessions = json.loads((found.path / RECEIPT).read_text())["sessions"]
+    log = result.path / RunPaths(SCALE, RUN, 0).log
+    assert "going on at epoch" in (log.read_text() if log.exists() else result.finished.said)
+    assert numbers(result.path) == numbers(undisturbed.path)
+    sessions = json.loads((result.path / RECEIPT).read_text())["sessions"]
     assert len(sessions) == 2
     assert 50 < sessions[0]["last_step"] == sessions[1]["first_step"] < sessions[1]["last_step"]
-    assert not (found.path / CHECKPOINT).exists()
+    assert not (result.path / CHECKPOINT).exists()
 
 
 def training(process: subprocess.Popen[str]) -> psutil.Process:

@@ -20,26 +20,28 @@ TARGETS = (
 SCALES = [name for name in scale_names(ROOT / "params") if name != "smoke"]
 
 
-@pytest.mark.parametrize(("scale", "by_name"), [("mini", False), *((one, True) for one in SCALES)])
+@pytest.mark.parametrize(
+    ("scale", "by_name"), [("mini", False), *((scale, True) for scale in SCALES)]
+)
 def test_a_bare_clone_plans_the_whole_dag(clone: Path, scale: str, by_name: bool) -> None:
     # reference results are in git, and what lies there is not planned
     shutil.rmtree(clone / "results", ignore_errors=True)
-    whole = load_plan(scale)
+    plan = load_plan(scale)
     # what `make` asks for; and at every scale, everything by its name
-    named = [*TARGETS, *whole.tables, *whole.listings, *whole.figures] if by_name else []
+    named = [*TARGETS, *plan.tables, *plan.listings, *plan.figures] if by_name else []
     listed = planned(clone, *named, scale=scale if by_name else None)
-    for kind, wanted in {
-        "Obtaining": len(whole.datasets),
-        "Turning": len(whole.datasets),
-        "Training": sum(len(run.seeds) for run in whole.runs.values()),
-        "Scoring": sum(len(run.seeds) for run in whole.runs.values()),
-        "Writing": len(whole.tables) + len(whole.listings),
-        "Drawing": len(whole.figures),
+    for kind, expected in {
+        "Obtaining": len(plan.datasets),
+        "Turning": len(plan.datasets),
+        "Training": sum(len(run.seeds) for run in plan.runs.values()),
+        "Scoring": sum(len(run.seeds) for run in plan.runs.values()),
+        "Writing": len(plan.tables) + len(plan.listings),
+        "Drawing": len(plan.figures),
         "Auditing": 1,
         "Gathering": 1,
     }.items():
-        assert sum(job.startswith(kind) for job in listed) == wanted > 0, kind
-    dataset = next(iter(whole.scale.datasets.values()))
+        assert sum(job.startswith(kind) for job in listed) == expected > 0, kind
+    dataset = next(iter(plan.scale.datasets.values()))
     assert f"Training iic on {dataset} with seed 0." in listed
 
 
@@ -74,15 +76,15 @@ def test_rules_write_where_the_records_say(clean: Path) -> None:
     """The patterns in the rules and those in iic.records.paths are the same."""
     said = snakemake(clean, "--summary", scale="smoke").said
     rows = [line.split("\t") for line in said.splitlines() if "\t" in line][1:]
-    whole = load_plan("smoke")
-    wanted = {str(path("smoke")) for path in (paths.audit_report, paths.audit_page)}
-    for job in (*jobs.all_jobs(whole), jobs.report("smoke")):
-        wanted |= {str(job.receipt), *map(str, job.outputs)}
+    plan = load_plan("smoke")
+    written = {str(path("smoke")) for path in (paths.audit_report, paths.audit_page)}
+    for job in (*jobs.all_jobs(plan), jobs.report("smoke")):
+        written |= {str(job.receipt), *map(str, job.outputs)}
         if job.rule == "train":
-            place = paths.RunPaths("smoke", job.wildcards["run"], int(job.wildcards["seed"]))
-            inside = {place.weights, place.probabilities, place.snapshots}
-            wanted = wanted - set(map(str, inside)) | {str(place.artifacts)}
-    assert {row[0] for row in rows} == wanted
+            run_paths = paths.RunPaths("smoke", job.wildcards["run"], int(job.wildcards["seed"]))
+            inside = {run_paths.weights, run_paths.probabilities, run_paths.snapshots}
+            written = written - set(map(str, inside)) | {str(run_paths.artifacts)}
+    assert {row[0] for row in rows} == written
 
 
 @pytest.mark.parametrize(

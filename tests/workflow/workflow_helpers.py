@@ -74,8 +74,8 @@ def snakemake_command(
     """Snakemake's command line, options before targets."""
     settings = [*([f"scale={scale}"] if scale else []), *config]
     options = ["--config", *settings, "--"] if settings else ["--"]
-    targets = [one for one in arguments if not one.startswith("-")]
-    flags = [one for one in arguments if one.startswith("-")]
+    targets = [argument for argument in arguments if not argument.startswith("-")]
+    flags = [argument for argument in arguments if argument.startswith("-")]
     return [sys.executable, "-m", "snakemake", "--cores=2", *flags, *options, *targets]
 
 
@@ -109,9 +109,9 @@ def iic(clone: Path, *arguments: str, expect: int | None = 0, **more: str) -> Do
 
 def dvc(clone: Path, *arguments: str, expect: int | None = 0) -> Done:
     """Run DVC, its index kept apart from the user's."""
-    place = str(clone.parent / "dvc-site-cache")
+    site_cache = str(clone.parent / "dvc-site-cache")
     return run(
-        clone, sys.executable, "-m", "dvc", *arguments, expect=expect, DVC_SITE_CACHE_DIR=place
+        clone, sys.executable, "-m", "dvc", *arguments, expect=expect, DVC_SITE_CACHE_DIR=site_cache
     )
 
 
@@ -121,20 +121,20 @@ def git(clone: Path, *arguments: str) -> str:
     return run(clone, "git", *identity, *arguments).said
 
 
-def make_clone(place: Path) -> Path:
+def make_clone(folder: Path) -> Path:
     """A clean clone of what the work tree holds, committed or not, without ignored files."""
-    git(ROOT, "clone", "--quiet", str(ROOT), str(place))
+    git(ROOT, "clone", "--quiet", str(ROOT), str(folder))
     listed = git(ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard").split("\0")
     for name in filter(None, listed):
-        source, target = ROOT / name, place / name
+        source, target = ROOT / name, folder / name
         if source.is_file():
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, target)
             target.chmod(source.stat().st_mode)
         else:
             target.unlink(missing_ok=True)
-    commit(place)
-    return place
+    commit(folder)
+    return folder
 
 
 def commit(clone: Path) -> None:
@@ -143,9 +143,9 @@ def commit(clone: Path) -> None:
     git(clone, "commit", "--quiet", "--allow-empty", "--message", "state of a test")
 
 
-def copy(clone: Path, place: Path) -> Path:
+def copy(clone: Path, target: Path) -> Path:
     """A copy of a clone, results and all, with the times of its files."""
-    return Path(shutil.copytree(clone, place, symlinks=True))
+    return Path(shutil.copytree(clone, target, symlinks=True))
 
 
 def write_scale(clone: Path, name: str, run: str, **settings: Any) -> None:
@@ -153,15 +153,15 @@ def write_scale(clone: Path, name: str, run: str, **settings: Any) -> None:
 
     Every kind of job that a number passes through is still there, in seconds.
     """
-    whole = load_plan("smoke")
+    plan = load_plan("smoke")
     table = load_plan("paper").table_runs("table_1")
-    others = sorted({f"digits/{one.name}" for one in table if one.dataset == "mnist"} - {run})
+    others = sorted({f"digits/{row.name}" for row in table if row.dataset == "mnist"} - {run})
     (clone / "params/scales" / f"{name}.yaml").write_text(
         yaml.safe_dump(
             {
                 "name": name,
                 "description": "One run.",
-                "machine": whole.scale.machine,
+                "machine": plan.scale.machine,
                 "real": False,
                 "datasets": {"mnist": "digits"},
                 "tables": ["table_1"],
@@ -169,7 +169,7 @@ def write_scale(clone: Path, name: str, run: str, **settings: Any) -> None:
                 "seeds": {"default": [0]},
                 "skip": others,
                 "skip_reason": "One run is enough for a test.",
-                "changes": {run: merged(whole.run(run).settings_json, settings)},
+                "changes": {run: merged(plan.run(run).settings_json, settings)},
             }
         )
     )

@@ -80,10 +80,10 @@ def test_as_released_a_batch_gives_one_pixel() -> None:
     places = draw_pixels(mask, 30, "released", np.random.default_rng(0))
     assert len(places) == 1
     assert 100 <= int(places[0]) < 200
-    found = {
-        int(draw_pixels(mask, 5, "released", np.random.default_rng(one))[0]) for one in range(900)
+    pixels = {
+        int(draw_pixels(mask, 5, "released", np.random.default_rng(seed))[0]) for seed in range(900)
     }
-    assert len(found) > 95
+    assert len(pixels) > 95
 
 
 def test_nothing_to_draw_from() -> None:
@@ -95,22 +95,22 @@ def test_nothing_to_draw_from() -> None:
 @pytest.mark.parametrize("size", [(12, 12), (25, 31), (4, 9)])
 def test_a_pixels_feature_is_that_of_the_stretched_map(size: tuple[int, int]) -> None:
     features = torch.randn(2, 5, 7, 9, generator=torch.Generator().manual_seed(0))
-    whole = functional.interpolate(features, size=size, mode="bilinear", align_corners=False)
+    stretched = functional.interpolate(features, size=size, mode="bilinear", align_corners=False)
     places = torch.randperm(2 * size[0] * size[1])
-    found = interpolate_at(features, places, size)
-    assert torch.allclose(found, whole.movedim(1, -1).reshape(-1, 5)[places], atol=1e-5)
+    there = interpolate_at(features, places, size)
+    assert torch.allclose(there, stretched.movedim(1, -1).reshape(-1, 5)[places], atol=1e-5)
 
 
 def test_the_nearest_centre_is_that_of_the_stretched_map() -> None:
     features = torch.randn(2, 5, 7, 9, generator=torch.Generator().manual_seed(0)) + 100
     centres = np.random.default_rng(0).normal(100, 1, (4, 5)).astype(np.float32)
-    whole = functional.interpolate(
+    stretched = functional.interpolate(
         features.double(), size=(24, 30), mode="bilinear", align_corners=False
     )
-    far = (whole[:, None] - torch.from_numpy(centres).double()[None, :, :, None, None]).square()
+    far = (stretched[:, None] - torch.from_numpy(centres).double()[None, :, :, None, None]).square()
     far = far.sum(2)
-    found = nearest_maps(features, centres, (24, 30))
-    assert (far.gather(1, found[:, None])[:, 0] - far.amin(1)).max() < 1e-3
+    nearest = nearest_maps(features, centres, (24, 30))
+    assert (far.gather(1, nearest[:, None])[:, 0] - far.amin(1)).max() < 1e-3
 
 
 def test_counts_are_those_of_every_scored_pixel(tmp_path: Path) -> None:
@@ -122,8 +122,10 @@ def test_counts_are_those_of_every_scored_pixel(tmp_path: Path) -> None:
         if area == "centre":
             labels = labels[:, 2:26, 4:28]
         assert counts.shape == (10, 1, 3, 3)
-        for one in range(3):
-            assert np.array_equal(counts[..., one].sum((1, 2)), (labels == one).sum((1, 2))), number
+        for label in range(3):
+            assert np.array_equal(counts[..., label].sum((1, 2)), (labels == label).sum((1, 2))), (
+                number
+            )
         again = count_clusters(images, embed, centres, 3, batch=10)
         assert np.array_equal(counts, again)
 
@@ -172,9 +174,9 @@ def test_released_sampling_gives_k_means_a_point_a_batch(tmp_path: Path) -> None
     assert len(points) == 5
     # as many as fill the memory of k-means many times over, if each were there as often as released
     settings = PixelClusterSettings(samples=10_000_000, feature_sampling="released")
-    found = cluster_pixels(images, embed, 3, settings, name="test", seed=0, threads=1, batch=2)
-    assert found.points == 5
-    assert len(np.unique(found.centres, axis=0)) == 3
+    clustering = cluster_pixels(images, embed, 3, settings, name="test", seed=0, threads=1, batch=2)
+    assert clustering.points == 5
+    assert len(np.unique(clustering.centres, axis=0)) == 3
 
 
 def test_first_centres_are_found_on_pixels_of_many_images(
@@ -197,8 +199,8 @@ def test_first_centres_are_found_on_pixels_of_many_images(
     assert seen == [2] * 7
     settings = PixelClusterSettings(samples=1000)
     assert settings.looks(10) == 14
-    found = cluster_pixels(images, noted, 3, settings, name="test", seed=0, threads=1, batch=2)
-    assert found.points == 1040 and seen[7:] == [2] * 7
+    clustering = cluster_pixels(images, noted, 3, settings, name="test", seed=0, threads=1, batch=2)
+    assert clustering.points == 1040 and seen[7:] == [2] * 7
 
 
 def test_too_few_pixels(tmp_path: Path) -> None:

@@ -27,32 +27,32 @@ def chunks(points: np.ndarray, size: int) -> Iterator[np.ndarray]:
 
 def test_few_points_are_clustered_as_by_kmeans_to_the_last_bit() -> None:
     points = blobs(500)
-    found = streamed_kmeans(chunks(points, 70), 3, name="r", seed=4)
-    whole = kmeans(points, 3, seed=4, restarts=3)
-    assert found.centres.tobytes() == whole.centres.tobytes()
-    assert (found.inertia, found.points) == (whole.inertia, 500)
-    assert (found.assign(points) == whole.clusters).all()
+    streamed = streamed_kmeans(chunks(points, 70), 3, name="r", seed=4)
+    at_once = kmeans(points, 3, seed=4, restarts=3)
+    assert streamed.centres.tobytes() == at_once.centres.tobytes()
+    assert (streamed.inertia, streamed.points) == (at_once.inertia, 500)
+    assert (streamed.assign(points) == at_once.clusters).all()
 
 
 def test_later_points_move_the_centres_to_the_mean_of_all() -> None:
     points = blobs(20_000)
-    found = streamed_kmeans(chunks(points, 333), 3, name="r", seed=0, first_points=200)
-    whole = kmeans(points, 3, seed=0)
-    assert found.points == 20_000
-    distance = np.linalg.norm(found.centres[:, None] - whole.centres[None], axis=2).min(1)
+    streamed = streamed_kmeans(chunks(points, 333), 3, name="r", seed=0, first_points=200)
+    at_once = kmeans(points, 3, seed=0)
+    assert streamed.points == 20_000
+    distance = np.linalg.norm(streamed.centres[:, None] - at_once.centres[None], axis=2).min(1)
     early = kmeans(points[:200], 3, seed=0)
-    before = np.linalg.norm(early.centres[:, None] - whole.centres[None], axis=2).min(1)
+    before = np.linalg.norm(early.centres[:, None] - at_once.centres[None], axis=2).min(1)
     # the blobs lie apart, so that a point's centre never changes: a running mean is then exact
     assert distance.max() < 1e-4 < before.max()
-    assert found.inertia == pytest.approx(whole.inertia, rel=0.02)
+    assert streamed.inertia == pytest.approx(at_once.inertia, rel=0.02)
 
 
 def test_the_same_arguments_give_the_same_bytes() -> None:
     points = blobs(4000, seed=2)
-    one, other = (
+    first, other = (
         streamed_kmeans(chunks(points, 90), 5, name="r", seed=1, first_points=150) for _ in range(2)
     )
-    assert one.centres.tobytes() == other.centres.tobytes()
+    assert first.centres.tobytes() == other.centres.tobytes()
 
 
 def test_no_more_than_the_first_points_and_a_chunk_are_held() -> None:

@@ -26,7 +26,7 @@ SETTINGS: dict[str, Any] = {
 MNIST, STL10 = find_dataset("mnist"), find_dataset("stl10")
 
 
-def settings(**changes: Any) -> ReconstructionSettings:
+def make_settings(**changes: Any) -> ReconstructionSettings:
     return validate(ReconstructionSettings, merged(SETTINGS, changes), "tests", "settings")
 
 
@@ -44,7 +44,9 @@ def settings(**changes: Any) -> ReconstructionSettings:
     ],
 )
 def test_what_does_not_fit_is_refused(changes: dict[str, Any], key: str, says: str) -> None:
-    problems = {one.key: one.message for one in settings(**changes).problems(MNIST)}
+    problems = {
+        problem.key: problem.message for problem in make_settings(**changes).problems(MNIST)
+    }
     assert list(problems) == [key]
     assert says in problems[key]
 
@@ -53,28 +55,28 @@ def test_what_does_not_fit_is_refused(changes: dict[str, Any], key: str, says: s
     "changes", [{}, {"autoencoder": {"input_size": 14}}, {"k": 30}, {"splits": ["test"]}]
 )
 def test_what_fits_is_not(changes: dict[str, Any]) -> None:
-    assert not list(settings(**changes).problems(MNIST))
+    assert not list(make_settings(**changes).problems(MNIST))
 
 
 def test_images_that_are_not_square_are_refused() -> None:
     wide = MNIST.model_copy(update={"image": MNIST.image.model_copy(update={"width": 56})})
-    assert [one.key for one in settings().problems(wide)] == ["autoencoder.input_size"]
+    assert [problem.key for problem in make_settings().problems(wide)] == ["autoencoder.input_size"]
 
 
 def test_cost_by_hand() -> None:
     encoder = 784 * 30 + 30 * 20 + 20 * 10
-    one = settings(schedule={"evaluate_every": 2}).cost(MNIST, of_layers)
-    assert one.steps == 4 * 274
-    assert one.training == 4 * 70_000 * 6 * 2 * encoder
+    cost = make_settings(schedule={"evaluate_every": 2}).cost(MNIST, of_layers)
+    assert cost.steps == 4 * 274
+    assert cost.training == 4 * 70_000 * 6 * 2 * encoder
     # evaluated at epochs 0, 2 and 4, at the end, and the inertia of the last and the best epoch
-    assert one.evaluation == 6 * 70_000 * 2 * encoder
+    assert cost.evaluation == 6 * 70_000 * 2 * encoder
 
 
 def test_the_variational_encoder_gives_twice_the_code() -> None:
     def coding(name: str) -> ReconstructionSettings:
-        found = load_plan("paper").run(f"mnist/{name}").settings
-        assert isinstance(found, ReconstructionSettings)
-        return found
+        settings = load_plan("paper").run(f"mnist/{name}").settings
+        assert isinstance(settings, ReconstructionSettings)
+        return settings
 
     plain, doubled = coding("ae"), coding("vae")
     assert (plain.code_outputs, doubled.code_outputs) == (10, 20)
@@ -86,9 +88,11 @@ def test_the_variational_encoder_gives_twice_the_code() -> None:
 def test_the_table_holds_the_documented_settings(name: str) -> None:
     runs = load_plan("paper").runs
     for dataset, trained in {"stl10": 13_000, "cifar10": 60_000, "mnist": 70_000}.items():
-        found = runs[f"{dataset}/{name}"]
-        assert found.method == f"iic.methods.autoencoders.{MODULES[name]}" and found.settings.gpu
-        values = found.settings
+        settings = runs[f"{dataset}/{name}"]
+        assert (
+            settings.method == f"iic.methods.autoencoders.{MODULES[name]}" and settings.settings.gpu
+        )
+        values = settings.settings
         assert isinstance(values, ReconstructionSettings)
         assert (values.k, values.batch_images, values.clusters.restarts) == (10, 256, 20)
         assert values.optimiser.learning_rate == 1e-3

@@ -30,22 +30,22 @@ from tests.methods.autoencoders.autoencoder_helpers import (
 CPU = torch.device("cpu")
 
 
-def task(folder: Path, **arguments: Any) -> ReconstructionTask:
+def make_task(folder: Path, **arguments: Any) -> ReconstructionTask:
     return ReconstructionTask(context(folder, "ae", **arguments), CPU, objective=Plain())
 
 
-def same(one: Outcome, other: Outcome) -> None:
+def same(outcome: Outcome, other: Outcome) -> None:
     """Everything but times is equal, byte by byte."""
-    assert one.tensors and other.tensors and one.tensors.keys() == other.tensors.keys()
-    for name, tensor in one.tensors.items():
+    assert outcome.tensors and other.tensors and outcome.tensors.keys() == other.tensors.keys()
+    for name, tensor in outcome.tensors.items():
         assert tensor.tobytes() == other.tensors[name].tobytes(), name
-    for first, second in [(one.last, other.last), (one.best_label, other.best_label)]:
+    for first, second in [(outcome.last, other.last), (outcome.best_label, other.best_label)]:
         assert first is not None and second is not None
         assert (first.epoch, first.losses) == (second.epoch, second.losses)
         np.testing.assert_array_equal(first.clusters, second.clusters)
     mine, theirs = (
-        [{k: v for k, v in entry.items() if k not in TIME_FIELDS} for entry in outcome.history]
-        for outcome in (one, other)
+        [{k: v for k, v in entry.items() if k not in TIME_FIELDS} for entry in each.history]
+        for each in (outcome, other)
     )
     assert mine == theirs
 
@@ -58,8 +58,8 @@ def patched(patch: pytest.MonkeyPatch, step: int, effect: Any) -> None:
     def loss(self: ReconstructionTask, *arguments: Any) -> torch.Tensor:
         nonlocal done
         done += 1
-        found = original(self, *arguments)
-        return effect(found) if done == step else found
+        loss_there = original(self, *arguments)
+        return effect(loss_there) if done == step else loss_there
 
     patch.setattr(ReconstructionTask, "loss", loss)
 
@@ -104,9 +104,9 @@ def test_a_loss_that_is_not_finite_stops_with_the_checkpoint_left(
 
 
 def test_each_image_is_seen_once_an_epoch_in_another_order(tmp_path: Path) -> None:
-    one = task(tmp_path, number=150)
-    orders = [torch.cat(one.order(epoch, 0)) for epoch in (0, 1, 0)]
-    assert [len(batch) for batch in one.order(0, 0)] == [64, 64, 22]
+    task = make_task(tmp_path, number=150)
+    orders = [torch.cat(task.order(epoch, 0)) for epoch in (0, 1, 0)]
+    assert [len(batch) for batch in task.order(0, 0)] == [64, 64, 22]
     for order in orders:
         assert torch.equal(order.sort().values, torch.arange(150))
     assert torch.equal(orders[0], orders[2]) and not torch.equal(orders[0], orders[1])
@@ -116,11 +116,11 @@ def test_only_the_named_splits_are_trained_on_and_only_those_asked_for_are_clust
     tmp_path: Path,
 ) -> None:
     sizes = {"train": 100, "unlabeled": 150, "test": 50}
-    one = task(tmp_path, splits=sizes, evaluation={"test": ["test"], "mapping": ["test"]})
-    assert set(torch.cat(one.order(0, 0)).tolist()) == set(range(300))
-    assert one.predict().clusters.shape == (50, 1)
+    task = make_task(tmp_path, splits=sizes, evaluation={"test": ["test"], "mapping": ["test"]})
+    assert set(torch.cat(task.order(0, 0)).tolist()) == set(range(300))
+    assert task.predict().clusters.shape == (50, 1)
     run = context(tmp_path, "ae", number=300)
-    object.__setattr__(run, "data", one.context.data)
+    object.__setattr__(run, "data", task.context.data)
     object.__setattr__(
         run, "settings", run.settings.model_copy(update={"splits": ("test", "train")})
     )
@@ -131,63 +131,65 @@ def test_only_the_named_splits_are_trained_on_and_only_those_asked_for_are_clust
 
 def test_images_are_averaged_to_the_networks_size(tmp_path: Path) -> None:
     images, _ = digits()
-    one = task(tmp_path, images=images[:30], number=30, autoencoder={"input_size": 4})
-    seen = one.inputs(torch.tensor([4, 2]))
+    task = make_task(tmp_path, images=images[:30], number=30, autoencoder={"input_size": 4})
+    seen = task.inputs(torch.tensor([4, 2]))
     blocks = images[[4, 2]].reshape(2, 1, 4, 2, 4, 2).astype(np.float64).mean(axis=(3, 5)) / 255
     np.testing.assert_allclose(seen.numpy(), blocks, atol=1e-6)
-    whole = task(tmp_path, images=images[:30], number=30).inputs(torch.tensor([7]))
-    np.testing.assert_array_equal(whole.numpy(), images[[7]].astype(np.float32) / 255)
+    inputs = make_task(tmp_path, images=images[:30], number=30).inputs(torch.tensor([7]))
+    np.testing.assert_array_equal(inputs.numpy(), images[[7]].astype(np.float32) / 255)
 
 
 def test_clusters_are_k_means_of_the_codes(tmp_path: Path) -> None:
-    one = task(tmp_path, clusters={"restarts": 4, "watch_restarts": 1})
-    one.network.eval()
+    task = make_task(tmp_path, clusters={"restarts": 4, "watch_restarts": 1})
+    task.network.eval()
     with torch.no_grad():
-        codes = one.network.encoder(torch.from_numpy(digits()[0][:300]).float() / 255).numpy()
+        codes = task.network.encoder(torch.from_numpy(digits()[0][:300]).float() / 255).numpy()
     for final, restarts in ((False, 1), (True, 4)):
         seed = derive(0, "kmeans") % 2**32
         expected = KMeans(10, n_init=restarts, random_state=seed).fit(codes)
-        found = one.predict(probabilities=final)
-        np.testing.assert_array_equal(found.clusters[:, 0], expected.labels_)
-        assert found.probabilities is None
-        assert one.selection_losses() == (float(expected.inertia_),)
+        predict = task.predict(probabilities=final)
+        np.testing.assert_array_equal(predict.clusters[:, 0], expected.labels_)
+        assert predict.probabilities is None
+        assert task.selection_losses() == (float(expected.inertia_),)
 
 
 def test_the_inertia_is_that_of_the_present_weights(tmp_path: Path) -> None:
-    one = task(tmp_path)
-    one.predict(probabilities=True)
-    before = one.selection_losses()
+    task = make_task(tmp_path)
+    task.predict(probabilities=True)
+    before = task.selection_losses()
     with torch.no_grad():
-        for parameter in one.network.parameters():
+        for parameter in task.network.parameters():
             parameter.mul_(1.1)
-    after = one.selection_losses()
+    after = task.selection_losses()
     assert after is not None and before is not None and after[0] > before[0]
-    one.predict()
-    assert one.selection_losses() == after
+    task.predict()
+    assert task.selection_losses() == after
 
 
 def test_evaluation_leaves_the_network_in_training_mode_and_its_statistics_alone(
     tmp_path: Path,
 ) -> None:
-    one = task(tmp_path, **CONVOLUTIONAL)
-    norms = [part for part in one.network.modules() if isinstance(part, nn.BatchNorm2d)]
-    assert norms and one.network.train()
+    task = make_task(tmp_path, **CONVOLUTIONAL)
+    norms = [part for part in task.network.modules() if isinstance(part, nn.BatchNorm2d)]
+    assert norms and task.network.train()
     before = [norm.running_mean.clone() for norm in norms if norm.running_mean is not None]
-    one.predict()
-    assert one.network.training
+    task.predict()
+    assert task.network.training
     for norm, mean in zip(norms, before, strict=True):
         assert norm.running_mean is not None and torch.equal(norm.running_mean, mean)
-    one.refresh_statistics()
+    task.refresh_statistics()
     for norm, mean in zip(norms, before, strict=True):
         assert norm.running_mean is not None and not torch.equal(norm.running_mean, mean)
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_the_loss_is_float32_whatever_the_precision(tmp_path: Path, precision: str) -> None:
-    one = task(tmp_path, **CONVOLUTIONAL, compute={"precision": precision, "channels_last": True})
-    loss = one.loss(one.passes_of(0)[0], torch.arange(20), torch.Generator())
+    task = make_task(
+        tmp_path, **CONVOLUTIONAL, compute={"precision": precision, "channels_last": True}
+    )
+    loss = task.loss(task.passes_of(0)[0], torch.arange(20), torch.Generator())
     assert (loss.shape, loss.dtype) == ((1,), torch.float32)
-    assert one.points().dtype == np.float32
+    assert task.points().dtype == np.float32
 
 
 CODES = np.random.default_rng(0).normal(3, [1, 50], (200, 2)).astype(np.float32)

@@ -38,7 +38,7 @@ def brute_q(codes: Tensor, centres: Tensor) -> list[list[float]]:
             1 / (1 + sum((a - b) ** 2 for a, b in zip(code, centre, strict=True)))
             for centre in centres.tolist()
         ]
-        rows.append([one / sum(kernel) for one in kernel])
+        rows.append([value / sum(kernel) for value in kernel])
     return rows
 
 
@@ -46,8 +46,8 @@ def brute_p(q: list[list[float]]) -> list[list[float]]:
     sizes = [sum(row[j] for row in q) for j in range(len(q[0]))]
     rows = []
     for row in q:
-        weights = [one**2 / size for one, size in zip(row, sizes, strict=True)]
-        rows.append([one / sum(weights) for one in weights])
+        weights = [value**2 / size for value, size in zip(row, sizes, strict=True)]
+        rows.append([weight / sum(weights) for weight in weights])
     return rows
 
 
@@ -114,19 +114,19 @@ def test_gradients_are_the_papers() -> None:
 
 
 def test_mean_error_is_over_images_and_numbers() -> None:
-    wanted = random(5, 2, 3)
-    output = wanted.clone()
+    values = random(5, 2, 3)
+    output = values.clone()
     output[1, 1, 2] += 3
-    assert float(mean_error(output, wanted)) == pytest.approx(9 / 2 / 30)
+    assert float(mean_error(output, values)) == pytest.approx(9 / 2 / 30)
 
 
 def test_what_is_dropped() -> None:
     values = torch.ones(200, 100)
-    found = dropped(values, 0.2, source())
-    assert set(found.unique().tolist()) == {0.0, 1.25}
-    assert float((found == 0).double().mean()) == pytest.approx(0.2, abs=0.01)
-    assert torch.equal(found, dropped(values, 0.2, source()))
-    assert not torch.equal(found, dropped(values, 0.2, source(1)))
+    kept = dropped(values, 0.2, source())
+    assert set(kept.unique().tolist()) == {0.0, 1.25}
+    assert float((kept == 0).double().mean()) == pytest.approx(0.2, abs=0.01)
+    assert torch.equal(kept, dropped(values, 0.2, source()))
+    assert not torch.equal(kept, dropped(values, 0.2, source(1)))
     assert dropped(values, 0, source()) is values
 
 
@@ -140,10 +140,10 @@ def test_where_a_layer_has_relu(first: bool, last: bool) -> None:
     hidden = down(inputs)
     output = up(hidden if last else hidden.relu())
     expected = ((output if first else output.relu()) - inputs).square().mean() / 2
-    found = layer_error(
+    error = layer_error(
         inputs, down, up, source(), input_dropout=0, dropout=0, first=first, last=last
     )
-    torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(error, expected)
 
 
 def test_a_layer_is_to_give_back_what_was_not_dropped() -> None:

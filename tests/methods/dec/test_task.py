@@ -26,12 +26,12 @@ NAMES += ["clustering"] * 3
 """Phase of each epoch of `dec_helpers.SETTINGS`."""
 
 
-def task(folder: Path, **arguments: Any) -> DECTask:
+def make_task(folder: Path, **arguments: Any) -> DECTask:
     return DECTask(context(folder, **arguments), CPU)
 
 
-def weights(one: DECTask) -> dict[str, Tensor]:
-    return {name: value.detach().clone() for name, value in one.network.named_parameters()}
+def weights(task: DECTask) -> dict[str, Tensor]:
+    return {name: value.detach().clone() for name, value in task.network.named_parameters()}
 
 
 def interrupted_at(patch: pytest.MonkeyPatch, step: int, effect: Any = interrupt) -> None:
@@ -109,29 +109,29 @@ def test_a_layer_sees_the_clean_outputs_of_those_below(
         "iic.methods.dec.task.layer_error",
         lambda inputs, *_, **given: seen.append((inputs, given)) or inputs.sum(),
     )
-    one = task(tmp_path, pretraining={"dropout": 0.3})
+    task = make_task(tmp_path, pretraining={"dropout": 0.3})
     with torch.no_grad():
-        for parameter in one.network.parameters():
+        for parameter in task.network.parameters():
             parameter.normal_()
     indices = torch.arange(20)
     for layer in range(3):
-        one.loss(f"layer {layer + 1}", indices, torch.Generator())
-    values = one.inputs(indices).flatten(1)
+        task.loss(f"layer {layer + 1}", indices, torch.Generator())
+    values = task.inputs(indices).flatten(1)
     for layer, (inputs, given) in enumerate(seen):
         torch.testing.assert_close(inputs, values)
         assert (given["first"], given["last"]) == (layer == 0, layer == 2)
         assert (given["input_dropout"], given["dropout"]) == (0.3, 0.3)
-        values = one.network.pair(layer)[0](values).relu().detach()
-    whole = task(tmp_path, pretraining={"corrupt_images": False})
+        values = task.network.pair(layer)[0](values).relu().detach()
+    task_of_both = make_task(tmp_path, pretraining={"corrupt_images": False})
     for layer, share in ((0, 0), (1, 0.2)):
-        whole.loss(f"layer {layer + 1}", indices, torch.Generator())
+        task_of_both.loss(f"layer {layer + 1}", indices, torch.Generator())
         assert seen[-1][1]["input_dropout"] == share
 
 
 def test_first_weights_by_the_number_of_inputs(tmp_path: Path) -> None:
-    one = task(tmp_path, autoencoder={"widths": [400, 300]}).network
+    network = make_task(tmp_path, autoencoder={"widths": [400, 300]}).network
     for layer in range(3):
-        for half in one.pair(layer):
+        for half in network.pair(layer):
             weight, reach = half.weight.detach(), half.in_features**-0.5
             assert 0.98 * reach < float(weight.abs().max()) <= reach
             assert float(weight.std()) == pytest.approx(reach / 3**0.5, rel=0.1)
@@ -139,35 +139,35 @@ def test_first_weights_by_the_number_of_inputs(tmp_path: Path) -> None:
 
 
 def test_first_weights(tmp_path: Path) -> None:
-    one = task(
+    network = make_task(
         tmp_path, autoencoder={"widths": [400, 300]}, pretraining={"initial_deviation": 0.01}
     ).network
     for layer in range(3):
-        for half in one.pair(layer):
+        for half in network.pair(layer):
             assert float(half.weight.detach().std()) == pytest.approx(0.01, rel=0.1)
             assert abs(float(half.weight.detach().mean())) < 1e-3
             assert not half.bias.any()
-    down, up = one.pair(1)
+    down, up = network.pair(1)
     assert (down.in_features, down.out_features) == (up.out_features, up.in_features) == (400, 300)
 
 
 def test_images_are_scaled_to_a_mean_square_of_one(tmp_path: Path) -> None:
     splits = {"train": 200, "test": 100}
-    one = task(tmp_path, splits=splits, **{"autoencoder": {"input_size": 4}})
-    seen = one.inputs(torch.arange(300))
+    task = make_task(tmp_path, splits=splits, **{"autoencoder": {"input_size": 4}})
+    seen = task.inputs(torch.arange(300))
     assert float(seen.square().mean()) == pytest.approx(1, rel=1e-5)
-    assert float(one.network.scale) == pytest.approx(one.scale)
-    given = task(tmp_path, scale=5.1)
+    assert float(task.network.scale) == pytest.approx(task.scale)
+    given = make_task(tmp_path, scale=5.1)
     expected = torch.from_numpy(digits()[0][:10]).float() / 255 * 5.1
     torch.testing.assert_close(given.inputs(torch.arange(10)), expected)
-    black = task(tmp_path, images=np.zeros((300, 1, 8, 8), np.uint8))
+    black = make_task(tmp_path, images=np.zeros((300, 1, 8, 8), np.uint8))
     assert black.scale == 1
 
 
-def codes_of(one: DECTask, number: int = 300) -> Tensor:
+def codes_of(task: DECTask, number: int = 300) -> Tensor:
     with torch.no_grad():
-        found: Tensor = one.network.encoder(one.inputs(torch.arange(number)))
-    return found
+        codes: Tensor = task.network.encoder(task.inputs(torch.arange(number)))
+    return codes
 
 
 def test_centres_are_k_means_of_all_training_codes(
@@ -197,7 +197,7 @@ def test_targets_are_those_of_all_images_and_held_for_whole_epochs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, every: int
 ) -> None:
     used: list[Tensor] = []
-    wanted: list[Tensor] = []
+    targets: list[Tensor] = []
     own = DECTask._set_targets
 
     def refresh(self: DECTask) -> None:
@@ -205,9 +205,9 @@ def test_targets_are_those_of_all_images_and_held_for_whole_epochs(
         with torch.no_grad():
             codes = self.network.encoder(self.inputs(torch.arange(300)))
             q = soft_assignment(codes, self.network.centres)
-        wanted.append(target_distribution(q))
+        targets.append(target_distribution(q))
         # not what a batch by itself would give
-        assert (target_distribution(q[:64]) - wanted[-1][:64]).abs().max() > 1e-4
+        assert (target_distribution(q[:64]) - targets[-1][:64]).abs().max() > 1e-4
 
     def divergence(p: Tensor, q: Tensor) -> Tensor:
         used.append(p.clone())
@@ -217,18 +217,18 @@ def test_targets_are_those_of_all_images_and_held_for_whole_epochs(
     monkeypatch.setattr("iic.methods.dec.task.divergence", divergence)
     run(tmp_path, refresh_epochs=every, schedule={"epochs": 4, "evaluate_every": 100})
     # at the start, then after each `every` epochs; no prediction uses the divergence but the last
-    assert len(wanted) == 1 + 4 // every
-    order = task(tmp_path / "order", refresh_epochs=every).order
+    assert len(targets) == 1 + 4 // every
+    order = make_task(tmp_path / "order", refresh_epochs=every).order
     for epoch in range(4):
         rows = order(8 + epoch, 0)
         for step, indices in enumerate(rows):
-            torch.testing.assert_close(used[5 * epoch + step], wanted[epoch // every][indices])
+            torch.testing.assert_close(used[5 * epoch + step], targets[epoch // every][indices])
 
 
 def test_rows_of_targets_are_those_of_the_trained_splits(tmp_path: Path) -> None:
     sizes = {"train": 100, "unlabeled": 150, "test": 50}
-    one = task(tmp_path, splits=sizes, evaluation={"test": ["test"], "mapping": ["test"]})
-    assert one.network.targets.shape == (300, 10)
+    task = make_task(tmp_path, splits=sizes, evaluation={"test": ["test"], "mapping": ["test"]})
+    assert task.network.targets.shape == (300, 10)
     made = context(tmp_path, splits=sizes)
     object.__setattr__(
         made, "settings", made.settings.model_copy(update={"splits": ("test", "train")})
@@ -291,7 +291,7 @@ def test_interrupted_and_resumed_gives_the_same_bytes(
 def test_stopped_between_two_epochs_and_resumed_gives_the_same_bytes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = run(tmp_path / "whole")
+    uninterrupted = run(tmp_path / "whole")
     own = DECTask.begin_epoch
     for epoch in (2, 8, 9):
         folder = tmp_path / str(epoch)
@@ -307,7 +307,7 @@ def test_stopped_between_two_epochs_and_resumed_gives_the_same_bytes(
             patch.setattr(DECTask, "begin_epoch", begin)
             with pytest.raises(KeyboardInterrupt):
                 run(folder)
-        same(whole, run(folder))
+        same(uninterrupted, run(folder))
 
 
 def test_a_run_that_has_ended_early_does_not_go_on(
@@ -329,18 +329,18 @@ def test_a_loss_that_is_not_finite_stops_before_the_targets_are_made_of_it(tmp_p
 
 
 def test_predictions_before_and_after_the_centres_are_set(tmp_path: Path) -> None:
-    one = task(tmp_path)
-    before = one.predict(probabilities=True)
+    task = make_task(tmp_path)
+    before = task.predict(probabilities=True)
     assert before.probabilities is None and before.clusters.shape == (300, 1)
-    one.start_clustering()
-    found = one.predict(probabilities=True)
+    task.start_clustering()
+    predict = task.predict(probabilities=True)
     with torch.no_grad():
-        q = soft_assignment(codes_of(one), one.network.centres).numpy()
-    np.testing.assert_array_equal(found.clusters[:, 0], q.argmax(axis=1))
-    assert found.clusters.dtype == np.uint8 and found.probabilities is not None
-    np.testing.assert_allclose(found.probabilities[:, 0], q, atol=1e-3)
+        q = soft_assignment(codes_of(task), task.network.centres).numpy()
+    np.testing.assert_array_equal(predict.clusters[:, 0], q.argmax(axis=1))
+    assert predict.clusters.dtype == np.uint8 and predict.probabilities is not None
+    np.testing.assert_allclose(predict.probabilities[:, 0], q, atol=1e-3)
     p = target_distribution(torch.from_numpy(q).double()).numpy()
-    losses = one.selection_losses()
+    losses = task.selection_losses()
     assert losses is not None
     (loss,) = losses
     assert loss == pytest.approx(float((p * np.log(p / q)).sum(axis=1).mean()), rel=1e-4)

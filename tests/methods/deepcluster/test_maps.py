@@ -40,18 +40,18 @@ def train(folder: Path, seed: int = 0, **changes: Any) -> Outcome:
     return deepcluster_segmentation.train(context(folder, NAME, seed, **changes))
 
 
-def task(folder: Path, **changes: Any) -> DeepClusterMapTask:
+def make_task(folder: Path, **changes: Any) -> DeepClusterMapTask:
     return DeepClusterMapTask(context(folder, NAME, **changes), CPU)
 
 
-def recluster(one: DeepClusterMapTask, epoch: int) -> None:
+def recluster(task: DeepClusterMapTask, epoch: int) -> None:
     """What comes before an epoch."""
-    one.begin_epoch(epoch, one.optimiser())
+    task.begin_epoch(epoch, task.optimiser())
 
 
-def same(one: Outcome, other: Outcome, but: str = "best_label.") -> None:
-    assert one.tensors is not None and other.tensors is not None
-    for name, tensor in one.tensors.items():
+def same(first: Outcome, other: Outcome, but: str = "best_label.") -> None:
+    assert first.tensors is not None and other.tensors is not None
+    for name, tensor in first.tensors.items():
         if not name.startswith(but):
             assert tensor.tobytes() == other.tensors[name].tobytes(), name
 
@@ -59,7 +59,7 @@ def same(one: Outcome, other: Outcome, but: str = "best_label.") -> None:
 def test_what_is_reported_are_the_weights_clusters_and_teacher_of_the_end(tmp_path: Path) -> None:
     outcome = train(tmp_path)
     assert outcome.steps == 2 * 3
-    assert [one["epoch"] for one in outcome.history] == [0, 1, 2]
+    assert [entry["epoch"] for entry in outcome.history] == [0, 1, 2]
     assert outcome.tensors is not None
     assert outcome.tensors["last.centres"].shape == (9, 8)
     assert outcome.tensors["last.projection"].shape == (16, 8)
@@ -67,46 +67,46 @@ def test_what_is_reported_are_the_weights_clusters_and_teacher_of_the_end(tmp_pa
 
 
 def test_labels_are_those_of_whitening_and_k_means(tmp_path: Path) -> None:
-    one = task(tmp_path)
-    recluster(one, 0)
-    module = one.network
-    windows = one.images.crops(torch.arange(4), torch.Generator().manual_seed(0))
-    images = one.images.transforms.original(windows.pixels)
-    found = module.labels(images)
+    task = make_task(tmp_path)
+    recluster(task, 0)
+    module = task.network
+    windows = task.images.crops(torch.arange(4), torch.Generator().manual_seed(0))
+    images = task.images.transforms.original(windows.pixels)
+    labels = module.labels(images)
     features = module.teacher(images).movedim(1, -1).reshape(-1, 16).numpy()
     points = Whitening(module.mean.numpy(), module.projection.numpy())(features)
     maps = whiten(module.teacher(images), module.mean, module.projection)
     assert np.allclose(maps.movedim(1, -1).reshape(-1, 8).numpy(), points, atol=1e-4)
     far = np.square(points[:, None] - module.centres.numpy()[None]).sum(2)
-    picked = far[np.arange(len(far)), found.flatten()]
+    picked = far[np.arange(len(far)), labels.flatten()]
     assert np.abs(picked - far.min(1)).max() < 1e-4
-    assert len(found.unique()) > 4
+    assert len(labels.unique()) > 4
 
 
 def test_the_teacher_stays_as_it_was_before_the_epoch(tmp_path: Path) -> None:
-    one = task(tmp_path)
-    before = {name: value.clone() for name, value in one.network.trunk.state_dict().items()}
-    recluster(one, 0)
-    optimiser = torch.optim.SGD(one.parameter_groups(), lr=0.1)
-    one.network.train()
-    assert not one.network.teacher.training
+    task = make_task(tmp_path)
+    before = {name: value.clone() for name, value in task.network.trunk.state_dict().items()}
+    recluster(task, 0)
+    optimiser = torch.optim.SGD(task.parameter_groups(), lr=0.1)
+    task.network.train()
+    assert not task.network.teacher.training
     for step in range(2):
-        loss = one.loss("x", torch.arange(5), torch.Generator().manual_seed(step))
+        loss = task.loss("x", torch.arange(5), torch.Generator().manual_seed(step))
         loss.sum().backward()  # type: ignore[no-untyped-call]
         optimiser.step()
-    for name, value in one.network.teacher.state_dict().items():
+    for name, value in task.network.teacher.state_dict().items():
         assert torch.equal(value, before[name]), name
     assert not torch.equal(
-        one.network.trunk.state_dict()["layers.0.weight"], before["layers.0.weight"]
+        task.network.trunk.state_dict()["layers.0.weight"], before["layers.0.weight"]
     )
-    top = one.network.top.weight.clone()
-    recluster(one, 1)
+    top = task.network.top.weight.clone()
+    recluster(task, 1)
     assert torch.equal(
-        one.network.teacher.state_dict()["layers.0.weight"],
-        one.network.trunk.state_dict()["layers.0.weight"],
+        task.network.teacher.state_dict()["layers.0.weight"],
+        task.network.trunk.state_dict()["layers.0.weight"],
     )
-    assert not torch.equal(one.network.top.weight, top)
-    assert one.network.top.bias is not None and not one.network.top.bias.any()
+    assert not torch.equal(task.network.top.weight, top)
+    assert task.network.top.bias is not None and not task.network.top.bias.any()
 
 
 def test_a_mirrored_image_has_mirrored_labels(
@@ -120,16 +120,16 @@ def test_a_mirrored_image_has_mirrored_labels(
 
     monkeypatch.setattr("iic.methods.deepcluster.map_task.pseudo_label_loss", keep)
     for probability in (0.0, 1.0):
-        one = task(tmp_path, augmentation={"flip_probability": probability})
-        recluster(one, 0)
-        one.loss("x", torch.arange(4), torch.Generator().manual_seed(3))
+        task = make_task(tmp_path, augmentation={"flip_probability": probability})
+        recluster(task, 0)
+        task.loss("x", torch.arange(4), torch.Generator().manual_seed(3))
     assert (seen[0] >= 0).any() and (seen[0] == LEFT_OUT).any()
     assert torch.equal(seen[0].flip(-1), seen[1])
 
 
 def test_a_position_of_the_map_is_mirrored_with_the_image(tmp_path: Path) -> None:
     """With kernels that are their own mirror image, maps are mirrored exactly."""
-    trunk = task(tmp_path).network.trunk.eval()
+    trunk = make_task(tmp_path).network.trunk.eval()
     with torch.no_grad():
         for module in trunk.modules():
             if isinstance(module, torch.nn.Conv2d):
@@ -144,10 +144,10 @@ def test_each_cluster_counts_the_same_in_a_balanced_loss() -> None:
     labels = (torch.rand(2, 5, 5, generator=draw) ** 3 * 3).long()
     labels[0, 0] = LEFT_OUT
     each = functional.cross_entropy(logits, labels, reduction="none")
-    known = labels != LEFT_OUT
-    means = [each[labels == one].mean() for one in range(3)]
+    labelled = labels != LEFT_OUT
+    means = [each[labels == cluster].mean() for cluster in range(3)]
     assert torch.allclose(pseudo_label_loss(logits, labels, True), torch.stack(means).mean())
-    assert torch.allclose(pseudo_label_loss(logits, labels, False), each[known].mean())
+    assert torch.allclose(pseudo_label_loss(logits, labels, False), each[labelled].mean())
 
 
 @pytest.mark.parametrize("balanced", [True, False])
@@ -161,10 +161,10 @@ def test_a_batch_without_a_pixel_to_learn_from(balanced: bool) -> None:
 def test_no_label_is_learnt_from(tmp_path: Path) -> None:
     """Without a training mask the same bytes come out whatever the labels are, or without any."""
     changes = {"maps": {"training_mask": False}, "evaluate_on": "whitened"}
-    plain, without = (context(tmp_path / one, NAME, **changes) for one in "ab")
+    plain, without = (context(tmp_path / name, NAME, **changes) for name in "ab")
     without.data.labels[:] = UNLABELLED
     without.data.labels[0, 10, 10] = 0  # one pixel, so that there is something to score
-    same(*(deepcluster_segmentation.train(one) for one in (plain, without)))
+    same(*(deepcluster_segmentation.train(run) for run in (plain, without)))
 
 
 @pytest.mark.parametrize("stop", [0, 2, 3, 4])
@@ -172,7 +172,7 @@ def test_stopped_and_gone_on_with_gives_the_same_bytes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop: int
 ) -> None:
     """In the middle of an epoch, and at its end: steps 3 and 4 are the last and the first."""
-    whole = train(tmp_path / "whole")
+    uninterrupted = train(tmp_path / "whole")
     steps, original = count(), DeepClusterMapTask.loss
 
     def loss(self: DeepClusterMapTask, *arguments: Any) -> torch.Tensor:
@@ -186,8 +186,8 @@ def test_stopped_and_gone_on_with_gives_the_same_bytes(
             train(tmp_path / "stopped")
     again = train(tmp_path / "stopped")
     assert len(again.sessions) == 2
-    same(whole, again, but="-")
-    assert whole.last.clusters.tobytes() == again.last.clusters.tobytes()
+    same(uninterrupted, again, but="-")
+    assert uninterrupted.last.clusters.tobytes() == again.last.clusters.tobytes()
 
 
 def test_the_estimate_counts_what_is_computed(tmp_path: Path) -> None:
@@ -206,12 +206,12 @@ def test_directions_are_found_on_as_many_images_as_are_needed(tmp_path: Path) ->
     run = context(tmp_path, NAME, **changes)
     assert run.settings.directions_images(1000, 10) == 3
     assert context(tmp_path, NAME, samples=1000).settings.directions_images(1000, 10) == 10
-    one = task(tmp_path, **changes)
-    one.evaluation_batch = 4
-    points = np.concatenate(list(one._sampled(1000, 3, "a")))
+    task = make_task(tmp_path, **changes)
+    task.evaluation_batch = 4
+    points = np.concatenate(list(task._sampled(1000, 3, "a")))
     assert points.shape == (300, 16)
-    one.evaluation_batch = 3
-    assert np.array_equal(points, np.concatenate(list(one._sampled(1000, 10, "a")))[:300])
+    task.evaluation_batch = 3
+    assert np.array_equal(points, np.concatenate(list(task._sampled(1000, 10, "a")))[:300])
     with counted() as macs:
         outcome = deepcluster_segmentation.train(run)
     cost = run.settings.cost(catalogue(), of_layers)
@@ -221,22 +221,22 @@ def test_directions_are_found_on_as_many_images_as_are_needed(tmp_path: Path) ->
 
 def test_labels_are_told_in_full_precision(tmp_path: Path) -> None:
     """In bfloat16 only the teacher's features are rounded, not their distances to centres."""
-    one = task(tmp_path)
-    recluster(one, 0)
+    task = make_task(tmp_path)
+    recluster(task, 0)
     image = torch.rand(2, 5, 24, 24, generator=torch.Generator().manual_seed(0))
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        features, found = one.network.teacher(image), one.network.labels(image)
+        features, labels = task.network.teacher(image), task.network.labels(image)
     assert features.dtype == torch.bfloat16
-    maps = whiten(features.float(), one.network.mean, one.network.projection)
-    products = torch.einsum("nchw,kc->nkhw", maps, one.network.centres)
-    far = one.network.centres.square().sum(1)[:, None, None] - 2 * products
-    assert torch.equal(found, far.argmin(1))
+    maps = whiten(features.float(), task.network.mean, task.network.projection)
+    products = torch.einsum("nchw,kc->nkhw", maps, task.network.centres)
+    far = task.network.centres.square().sum(1)[:, None, None] - 2 * products
+    assert torch.equal(labels, far.argmin(1))
     outcome = train(tmp_path, compute={"precision": "bfloat16", "channels_last": True})
     assert outcome.precision == "bfloat16" and outcome.steps == 6
 
 
 def test_the_evaluation_can_draw_pixels_as_released(tmp_path: Path) -> None:
-    one, other = (
+    released, other = (
         train(
             tmp_path / sampling,
             evaluation_clusters={"feature_sampling": sampling},
@@ -244,9 +244,9 @@ def test_the_evaluation_can_draw_pixels_as_released(tmp_path: Path) -> None:
         )
         for sampling in ("uniform", "released")
     )
-    same(one, other)
-    assert one.last.clusters.sum() == other.last.clusters.sum()
-    assert not np.array_equal(one.last.clusters, other.last.clusters)
+    same(released, other)
+    assert released.last.clusters.sum() == other.last.clusters.sum()
+    assert not np.array_equal(released.last.clusters, other.last.clusters)
 
 
 def test_more_directions_than_can_be_found_stay_zero() -> None:
@@ -297,8 +297,8 @@ def test_mixed_pseudo_labels_teach_less(tmp_path: Path, monkeypatch: pytest.Monk
 
     def mixed(logits: Tensor, labels: Tensor, balanced: bool) -> Tensor:
         flat = labels.flatten().clone()
-        known = flat[flat >= 0]
-        flat[flat >= 0] = known[torch.randperm(len(known))]
+        labelled = flat[flat >= 0]
+        flat[flat >= 0] = labelled[torch.randperm(len(labelled))]
         return pseudo_label_loss(logits, flat.view_as(labels), balanced)
 
     _, after, _ = at_mini(tmp_path / "true", 0)

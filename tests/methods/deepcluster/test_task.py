@@ -22,40 +22,40 @@ from tests.methods.feature_helpers import context, train
 CPU = torch.device("cpu")
 
 
-def task(folder: Path, **arguments: Any) -> DeepClusterTask:
+def make_task(folder: Path, **arguments: Any) -> DeepClusterTask:
     return DeepClusterTask(context(folder, "deepcluster", **arguments), CPU)
 
 
-def recluster(one: DeepClusterTask, epoch: int) -> None:
+def recluster(task: DeepClusterTask, epoch: int) -> None:
     """What comes before an epoch."""
-    one.begin_epoch(epoch, one.optimiser())
+    task.begin_epoch(epoch, task.optimiser())
 
 
-def features(one: DeepClusterTask, images: torch.Tensor) -> np.ndarray:
+def features(task: DeepClusterTask, images: torch.Tensor) -> np.ndarray:
     """Features in evaluation mode, at once."""
-    one.network.eval()
+    task.network.eval()
     with torch.no_grad():
-        found = one.network(one.augmentation.evaluation(one.store.batch(images)))
-    one.network.train()
-    return np.asarray(found.numpy())
+        outputs = task.network(task.augmentation.evaluation(task.store.batch(images)))
+    task.network.train()
+    return np.asarray(outputs.numpy())
 
 
 def test_pseudo_labels_are_k_means_of_the_whitened_features_of_all_images(tmp_path: Path) -> None:
-    one = task(tmp_path, splits={"train": 200, "test": 100}, evaluation={"test": ["test"]})
-    recluster(one, 4)
-    every = features(one, torch.arange(300))
+    task = make_task(tmp_path, splits={"train": 200, "test": 100}, evaluation={"test": ["test"]})
+    recluster(task, 4)
+    every = features(task, torch.arange(300))
     points = fit_whitening([every], 16, "tests")(every)
     seed = derive(0, "pseudo-labels", 4)
     expected = kmeans(points, 30, seed=seed, restarts=1, max_iterations=20).clusters
-    found = one.network.pseudo_labels.numpy()
-    assert found.shape == (300,) and set(found) == set(range(30))
-    assert (found == expected).mean() > 0.98  # batches round otherwise than all at once
-    assert one.network.training
+    labels = task.network.pseudo_labels.numpy()
+    assert labels.shape == (300,) and set(labels) == set(range(30))
+    assert (labels == expected).mean() > 0.98  # batches round otherwise than all at once
+    assert task.network.training
 
 
 def test_whitened_features_are_what_is_clustered_at_the_end(tmp_path: Path) -> None:
     whitened, principal = (
-        task(tmp_path, evaluate_on=kind).points() for kind in ("whitened", "principal")
+        make_task(tmp_path, evaluate_on=kind).points() for kind in ("whitened", "principal")
     )
     for points in (whitened, principal):
         assert points.shape == (300, 16) and points.dtype == np.float32
@@ -83,13 +83,13 @@ def test_directions_are_found_on_as_many_images_as_asked_for(
         return original(self, indices)
 
     monkeypatch.setattr(DeepClusterTask, "evaluations", noting)
-    recluster(task(tmp_path, directions_images=120), 0)
-    recluster(task(tmp_path, directions_images=None), 0)
+    recluster(make_task(tmp_path, directions_images=120), 0)
+    recluster(make_task(tmp_path, directions_images=None), 0)
     assert seen == [120, 300, 300, 300]
 
 
 def test_features_come_in_batches_and_are_never_held_together(tmp_path: Path) -> None:
-    chunks = task(tmp_path, schedule={"evaluation_batch": 70}).evaluations(torch.arange(300))
+    chunks = make_task(tmp_path, schedule={"evaluation_batch": 70}).evaluations(torch.arange(300))
     assert [len(chunk) for chunk in chunks] == [70, 70, 70, 70, 20]
 
 
@@ -98,7 +98,7 @@ def test_sampling_is_uniform_over_clusters() -> None:
     draw = torch.Generator().manual_seed(0)
     places = uniform_over_clusters(labels, draw)
     assert len(places) == 100
-    sizes = {one: int((labels[places] == one).sum()) for one in (0, 2, 3, 5)}
+    sizes = {label: int((labels[places] == label).sum()) for label in (0, 2, 3, 5)}
     assert set(sizes.values()) == {25}
     # a large cluster gives no image twice, a small one all it has
     assert len(set(places[labels[places] == 0].tolist())) == 25
@@ -115,27 +115,27 @@ def test_shares_that_do_not_come_out_even_are_cut() -> None:
 
 
 def test_batches_are_sampled_from_the_pseudo_labels(tmp_path: Path) -> None:
-    one = task(tmp_path)
-    one.network.pseudo_labels.copy_(torch.arange(300) // 200)
-    batches = one.order(0, 0)
-    assert [len(batch) for batch in batches] == [60] * 5 and one.steps(one.passes_of(0)[0]) == 5
-    chosen = torch.bincount(one.network.pseudo_labels[torch.cat(batches)])
+    task = make_task(tmp_path)
+    task.network.pseudo_labels.copy_(torch.arange(300) // 200)
+    batches = task.order(0, 0)
+    assert [len(batch) for batch in batches] == [60] * 5 and task.steps(task.passes_of(0)[0]) == 5
+    chosen = torch.bincount(task.network.pseudo_labels[torch.cat(batches)])
     assert chosen.tolist() == [150, 150]
-    again, later = one.order(0, 0), one.order(1, 0)
+    again, later = task.order(0, 0), task.order(1, 0)
     assert torch.equal(torch.cat(batches), torch.cat(again))
     assert not torch.equal(torch.cat(batches), torch.cat(later))
 
 
 def test_the_loss_is_cross_entropy_of_the_pseudo_labels(tmp_path: Path) -> None:
     """Of the right images, where the training splits are not the first ones."""
-    one = task(tmp_path)
-    one.training = torch.arange(100, 300)
-    one.network.pseudo_labels = torch.arange(200, dtype=torch.int32) % 30
+    task = make_task(tmp_path)
+    task.training = torch.arange(100, 300)
+    task.network.pseudo_labels = torch.arange(200, dtype=torch.int32) % 30
     chosen = torch.tensor([5, 0, 199])
-    loss = one.loss(one.passes_of(0)[0], chosen, torch.Generator().manual_seed(1))
-    images = one.store.batch(chosen + 100)
-    seen = one.augmentation.transformed(images, 1, torch.Generator().manual_seed(1))
-    logits = one.network.top(one.network(seen).relu())
+    loss = task.loss(task.passes_of(0)[0], chosen, torch.Generator().manual_seed(1))
+    images = task.store.batch(chosen + 100)
+    seen = task.augmentation.transformed(images, 1, torch.Generator().manual_seed(1))
+    logits = task.network.top(task.network(seen).relu())
     expected = cross_entropy(logits, torch.tensor([5, 0, 199 % 30]))
     torch.testing.assert_close(loss, expected.reshape(1))
 

@@ -20,23 +20,23 @@ from iic.methods.iic.maps import train
 from tests.engine.scenes import SIDE, context
 
 
-def task(one: MapContext[Any], evaluation_batch: int = 5) -> SegmentationTask:
-    made = SegmentationTask(one, torch.device("cpu"))
+def make_task(map_context: MapContext[Any], evaluation_batch: int = 5) -> SegmentationTask:
+    made = SegmentationTask(map_context, torch.device("cpu"))
     made.evaluation_batch = evaluation_batch
     return made
 
 
 def test_one_head_an_epoch_in_turns_or_both(tmp_path: Path) -> None:
-    found = {}
+    heads = {}
     for name, changes in {
         "one": {},
         "one, B first": {"head_order": "B first"},
         "both": {"heads_per_epoch": "both", "head_order": "B first", "schedule": {"epochs": 2}},
     }.items():
         outcome = train(context(tmp_path / name, **changes))
-        found[name] = [epoch["head"] for epoch in outcome.history]
+        heads[name] = [epoch["head"] for epoch in outcome.history]
         assert outcome.steps == 12
-    assert found == {
+    assert heads == {
         "one": [[], ["A"], ["B"], ["A"], ["B"]],
         "one, B first": [[], ["B"], ["A"], ["B"], ["A"]],
         "both": [[], ["B", "A"], ["B", "A"]],
@@ -45,64 +45,68 @@ def test_one_head_an_epoch_in_turns_or_both(tmp_path: Path) -> None:
 
 def test_counts_are_those_of_the_maps(tmp_path: Path) -> None:
     """Predicted maps and labels, pixel by pixel, give the counts that are stored."""
-    one = context(tmp_path, maps={"examples": 10})
-    found = task(one, 3).predict(probabilities=True)
-    assert found.probabilities is not None
-    assert found.clusters.shape == (10, 1, 3, 3)
-    assert found.probabilities.shape == (10, 1, 3, SIDE, SIDE)
-    assert np.allclose(found.probabilities.sum(2), 1, atol=2e-3)
-    labels = one.data.labels[:, 2:-2, 4:-4]
+    run = context(tmp_path, maps={"examples": 10})
+    predict = make_task(run, 3).predict(probabilities=True)
+    assert predict.probabilities is not None
+    assert predict.clusters.shape == (10, 1, 3, 3)
+    assert predict.probabilities.shape == (10, 1, 3, SIDE, SIDE)
+    assert np.allclose(predict.probabilities.sum(2), 1, atol=2e-3)
+    labels = run.data.labels[:, 2:-2, 4:-4]
     for index in range(10):
-        clusters = found.probabilities[index, 0].argmax(0)
+        clusters = predict.probabilities[index, 0].argmax(0)
         counts = np.zeros((3, 3), int)
         scored = labels[index] < 3
         np.add.at(counts, (clusters[scored], labels[index][scored]), 1)
         # half precision may turn a near tie
-        assert np.abs(counts - found.clusters[index, 0]).sum() <= 0.05 * counts.sum()
-        assert counts.sum() == found.clusters[index].sum()
+        assert np.abs(counts - predict.clusters[index, 0]).sum() <= 0.05 * counts.sum()
+        assert counts.sum() == predict.clusters[index].sum()
 
 
 def test_unlabelled_pixels_as_sky_or_not_at_all(tmp_path: Path) -> None:
-    plain = task(context(tmp_path)).predict().clusters
-    as_sky = task(context(tmp_path, maps={"unlabelled_as_sky": True})).predict().clusters
+    plain = make_task(context(tmp_path)).predict().clusters
+    as_sky = make_task(context(tmp_path, maps={"unlabelled_as_sky": True})).predict().clusters
     # the rows without label lie outside of the central window, but for none
     assert np.array_equal(plain, as_sky)
-    whole = {"evaluation_area": "whole"}
-    plain = task(context(tmp_path, maps=whole)).predict().clusters
-    as_sky = task(context(tmp_path, maps={**whole, "unlabelled_as_sky": True})).predict().clusters
+    all_pixels = {"evaluation_area": "whole"}
+    plain = make_task(context(tmp_path, maps=all_pixels)).predict().clusters
+    as_sky = (
+        make_task(context(tmp_path, maps={**all_pixels, "unlabelled_as_sky": True}))
+        .predict()
+        .clusters
+    )
     assert np.array_equal(as_sky[..., 1:], plain[..., 1:])
     assert (as_sky[..., 0].sum((1, 2)) - plain[..., 0].sum((1, 2)) == 2 * 32).all()
 
 
 def test_whole_images_of_different_sizes(tmp_path: Path) -> None:
     sizes = np.tile([[28, 32], [26, 30]], (5, 1))
-    one = context(tmp_path, sizes=sizes, maps={"evaluation_area": "whole", "examples": 10})
-    found = task(one, 3).predict(probabilities=True)
-    assert found.probabilities is not None
-    assert found.probabilities.shape == (10, 1, 3, 28, 32)
+    run = context(tmp_path, sizes=sizes, maps={"evaluation_area": "whole", "examples": 10})
+    predict = make_task(run, 3).predict(probabilities=True)
+    assert predict.probabilities is not None
+    assert predict.probabilities.shape == (10, 1, 3, 28, 32)
     for index, (height, width) in enumerate(sizes):
-        scored = one.data.labels[index, :height, :width] < 3
-        assert found.clusters[index].sum() == scored.sum()
-        outside = found.probabilities[index].copy()
+        scored = run.data.labels[index, :height, :width] < 3
+        assert predict.clusters[index].sum() == scored.sum()
+        outside = predict.probabilities[index].copy()
         outside[..., :height, :width] = 0
         assert not outside.any()
-    alone = task(one, 1).predict().clusters
-    assert np.abs(alone - found.clusters).sum() <= 4
+    alone = make_task(run, 1).predict().clusters
+    assert np.abs(alone - predict.clusters).sum() <= 4
 
 
 def test_the_loss_does_not_see_masked_pixels(tmp_path: Path) -> None:
-    one = task(context(tmp_path, augmentation={"flip_probability": 0.0}))
+    task = make_task(context(tmp_path, augmentation={"flip_probability": 0.0}))
     indices = torch.arange(4)
     draw = torch.Generator().manual_seed(1)
-    mask = one.images.crops(indices, draw).mask
+    mask = task.images.crops(indices, draw).mask
     assert 0.5 < mask.float().mean() < 1
-    predict, values = one.assignments, []
+    predict, values = task.assignments, []
     for where in (~mask, mask):
         noise = where[:, None, None] * torch.rand(4, 1, 3, SIDE, SIDE)
         for changed in (torch.zeros_like(noise), noise):
-            one.assignments = lambda *a, more=changed: predict(*a) + more  # type: ignore[method-assign,misc]
+            task.assignments = lambda *a, more=changed: predict(*a) + more  # type: ignore[method-assign,misc]
             draw = torch.Generator().manual_seed(1)
-            values.append(float(one.loss("B", indices, draw).detach()))
+            values.append(float(task.loss("B", indices, draw).detach()))
     outside, inside = values[:2], values[2:]
     assert outside[0] == pytest.approx(outside[1], abs=1e-6)
     assert inside[0] != pytest.approx(inside[1], abs=3e-4)
@@ -114,7 +118,7 @@ def test_flips_are_undone_before_maps_are_compared(tmp_path: Path, repeats: int)
     still = {"brightness": 0.0, "contrast": 0.0, "saturation": 0.0, "hue": 0.0}
     values = []
     for probability in (0.0, 0.5, 1.0):
-        one = task(
+        task = make_task(
             context(
                 tmp_path,
                 augmentation={**still, "flip_probability": probability},
@@ -122,9 +126,9 @@ def test_flips_are_undone_before_maps_are_compared(tmp_path: Path, repeats: int)
                 shifts={"half_side": 0},
             )
         )
-        one.assignments = lambda images, head: (30 * images[:, None, :3]).softmax(dim=2)  # type: ignore[method-assign]
+        task.assignments = lambda images, head: (30 * images[:, None, :3]).softmax(dim=2)  # type: ignore[method-assign]
         draw = torch.Generator().manual_seed(3)
-        values.append(float(one.loss("B", torch.arange(4), draw)))
+        values.append(float(task.loss("B", torch.arange(4), draw)))
     assert values[0] < -0.05
     assert values[1:] == pytest.approx([values[0]] * 2, abs=1e-6)
 
@@ -132,20 +136,20 @@ def test_flips_are_undone_before_maps_are_compared(tmp_path: Path, repeats: int)
 def test_a_batch_without_a_pixel_is_passed_over_and_told(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    one = context(tmp_path, schedule={"epochs": 1})
-    one.data.labels[:] = IGNORED
-    one.data.labels[0, 14, 16] = 0
+    run = context(tmp_path, schedule={"epochs": 1})
+    run.data.labels[:] = IGNORED
+    run.data.labels[0, 14, 16] = 0
     with caplog.at_level(logging.WARNING):
-        outcome = train(one)
+        outcome = train(run)
     assert "without one pixel of a class, passed over (1 so far): scene/" in caplog.text
     assert "passed over (2 so far)" in caplog.text
     assert all(np.isfinite(value).all() for value in outcome.tensors.values())  # type: ignore[union-attr]
 
 
 def test_every_pixel_counts_without_a_mask(tmp_path: Path) -> None:
-    one = context(tmp_path, maps={"training_mask": False})
-    one.data.labels[:] = UNLABELLED
-    mask = task(one).images.crops(torch.arange(3), torch.Generator()).mask
+    run = context(tmp_path, maps={"training_mask": False})
+    run.data.labels[:] = UNLABELLED
+    mask = make_task(run).images.crops(torch.arange(3), torch.Generator()).mask
     assert mask.shape == (3, SIDE, SIDE) and bool(mask.all())
 
 
@@ -157,14 +161,14 @@ def test_it_learns_the_bands(tmp_path: Path) -> None:
     assert losses[-1] < losses[1] - 0.2
     counts = outcome.last.clusters.sum(0)[0]
     mapping = match(counts, "one_to_one")
-    correct = sum(counts[cluster, one] for cluster, one in enumerate(mapping))
+    correct = sum(counts[cluster, label] for cluster, label in enumerate(mapping))
     assert 100 * correct / counts.sum() == pytest.approx(last["accuracy"][0], abs=1e-3)  # type: ignore[index]
 
 
 def test_a_run_that_was_interrupted_ends_with_the_same_bytes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = train(context(tmp_path / "whole"))
+    uninterrupted = train(context(tmp_path / "whole"))
     original, steps = SegmentationTask.loss, iter(range(100))
 
     def loss(self: SegmentationTask, *arguments: Any) -> torch.Tensor:
@@ -178,10 +182,10 @@ def test_a_run_that_was_interrupted_ends_with_the_same_bytes(
             train(context(tmp_path / "stopped"))
     again = train(context(tmp_path / "stopped"))
     assert len(again.sessions) == 2
-    assert whole.tensors is not None and again.tensors is not None
-    for name, tensor in whole.tensors.items():
+    assert uninterrupted.tensors is not None and again.tensors is not None
+    for name, tensor in uninterrupted.tensors.items():
         assert tensor.tobytes() == again.tensors[name].tobytes(), name
-    assert whole.last.clusters.tobytes() == again.last.clusters.tobytes()
+    assert uninterrupted.last.clusters.tobytes() == again.last.clusters.tobytes()
 
 
 def test_images_that_figures_show(tmp_path: Path) -> None:
@@ -191,8 +195,8 @@ def test_images_that_figures_show(tmp_path: Path) -> None:
     shown = {}
     for name, mapping, scored in (("iic", both, both), ("star", ["labelled_train"], test)):
         evaluation = {"mapping": mapping, "test": scored}
-        one = context(tmp_path, splits=splits, names=names, tiles=2, evaluation=evaluation)
-        shown[name] = one.examples(2).tolist()
+        run = context(tmp_path, splits=splits, names=names, tiles=2, evaluation=evaluation)
+        shown[name] = run.examples(2).tolist()
         plain = context(tmp_path, splits=splits, evaluation=evaluation)
         assert plain.examples(3).tolist() == [6, 7, 9]
         assert plain.examples(99).tolist() == [6, 7, 8, 9]

@@ -83,13 +83,15 @@ def catalogue(**changes: Any) -> Dataset:
 
 @pytest.mark.parametrize("name", METHODS)
 def test_same_seed_same_bytes(tmp_path: Path, name: str) -> None:
-    one, again = train(tmp_path / "one", name), train(tmp_path / "again", name)
+    first, again = train(tmp_path / "one", name), train(tmp_path / "again", name)
     other = train(tmp_path / "other", name, seed=1)
-    assert one.last.clusters.tobytes() == again.last.clusters.tobytes()
-    assert one.tensors is not None and again.tensors is not None and other.tensors is not None
-    for key, tensor in one.tensors.items():
+    assert first.last.clusters.tobytes() == again.last.clusters.tobytes()
+    assert first.tensors is not None and again.tensors is not None and other.tensors is not None
+    for key, tensor in first.tensors.items():
         assert tensor.tobytes() == again.tensors[key].tobytes(), key
-    assert any(one.tensors[key].tobytes() != other.tensors[key].tobytes() for key in one.tensors)
+    assert any(
+        first.tensors[key].tobytes() != other.tensors[key].tobytes() for key in first.tensors
+    )
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -104,7 +106,7 @@ def test_what_comes_out(tmp_path: Path, name: str) -> None:
     labels = run.data.labels[:, 2:26, 4:28]
     if name == "sift":  # the middles of four boxes
         labels = labels[:, 5:16:10, 5:16:10]
-    totals = np.stack([(labels == one).sum((1, 2)) for one in range(3)], axis=1)
+    totals = np.stack([(labels == label).sum((1, 2)) for label in range(3)], axis=1)
     assert np.array_equal(outcome.last.clusters.sum((1, 2)), totals)
 
 
@@ -112,27 +114,27 @@ def test_what_comes_out(tmp_path: Path, name: str) -> None:
 def test_labels_change_the_mask_and_nothing_else(tmp_path: Path, name: str) -> None:
     """Which class a pixel has is never learnt from: only whether it has any."""
     plain, renamed = context(tmp_path / "a", name), context(tmp_path / "b", name)
-    known = renamed.data.labels < 3
-    renamed.data.labels[known] = 2 - renamed.data.labels[known]
+    labelled = renamed.data.labels < 3
+    renamed.data.labels[labelled] = 2 - renamed.data.labels[labelled]
     module = METHODS[name][0]
-    one, other = module.train(plain), module.train(renamed)
-    assert one.tensors is not None and other.tensors is not None
-    for key, tensor in one.tensors.items():
+    first, other = module.train(plain), module.train(renamed)
+    assert first.tensors is not None and other.tensors is not None
+    for key, tensor in first.tensors.items():
         if not key.startswith("best_label."):
             assert tensor.tobytes() == other.tensors[key].tobytes(), key
-    assert np.array_equal(one.last.clusters, other.last.clusters[..., ::-1])
+    assert np.array_equal(first.last.clusters, other.last.clusters[..., ::-1])
 
 
 def test_colours_are_clustered_as_by_lloyd(tmp_path: Path) -> None:
     """Three flat colours: mini-batches find what full k-means finds."""
     run = context(tmp_path, "kmeans")
     flat = np.array([[30, 60, 90], [200, 40, 40], [90, 220, 150]], np.uint8)
-    known = run.data.labels.clip(max=2)
-    run.data.images[:] = flat[known].transpose(0, 3, 1, 2)
+    labels = run.data.labels.clip(max=2)
+    run.data.images[:] = flat[labels].transpose(0, 3, 1, 2)
     outcome = kmeans_colours.train(run)
     counts = outcome.last.clusters.sum(0)[0]
     mapping = match(counts, "one_to_one")
-    assert sum(counts[cluster, one] for cluster, one in enumerate(mapping)) == counts.sum()
+    assert sum(counts[cluster, label] for cluster, label in enumerate(mapping)) == counts.sum()
     pixels = run.data.images.transpose(0, 2, 3, 1).reshape(-1, 3)
     centres = KMeans(3, n_init=3, random_state=0).fit(pixels).cluster_centers_
     assert outcome.tensors is not None
@@ -216,8 +218,8 @@ def test_what_does_not_fit_is_said_before_training(tmp_path: Path, case: str) ->
     name, changes, of_dataset, key = WRONG[case]
     settings = context(tmp_path, name, **changes).settings
     problems = list(settings.problems(catalogue(**of_dataset)))
-    assert any(key in one.key for one in problems), problems
-    assert all(one.allowed for one in problems)
+    assert any(key in problem.key for problem in problems), problems
+    assert all(problem.allowed for problem in problems)
 
 
 @pytest.mark.parametrize("name", METHODS)

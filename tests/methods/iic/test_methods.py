@@ -53,22 +53,22 @@ def train(name: str, folder: Path, seed: int = 0, labelled: bool = True, **chang
     return outcome
 
 
-def assert_same(one: Outcome, other: Outcome) -> None:
+def assert_same(outcome: Outcome, other: Outcome) -> None:
     """All that training decides is equal byte by byte; times and accuracies are left out."""
-    np.testing.assert_array_equal(one.last.clusters, other.last.clusters)
-    assert (one.last.epoch, one.last.losses) == (other.last.epoch, other.last.losses)
-    mine, theirs = one.tensors or {}, other.tensors or {}
+    np.testing.assert_array_equal(outcome.last.clusters, other.last.clusters)
+    assert (outcome.last.epoch, outcome.last.losses) == (other.last.epoch, other.last.losses)
+    mine, theirs = outcome.tensors or {}, other.tensors or {}
     last = {key for key in mine if not key.startswith("best_label.")}
     assert last == {key for key in theirs if not key.startswith("best_label.")} and last
     for key in last:
         assert mine[key].tobytes() == theirs[key].tobytes(), key
     free = TIME_FIELDS | {"accuracy"}
-    assert [{k: v for k, v in entry.items() if k not in free} for entry in one.history] == [
+    assert [{k: v for k, v in entry.items() if k not in free} for entry in outcome.history] == [
         {k: v for k, v in entry.items() if k not in free} for entry in other.history
     ]
-    assert (one.probabilities is None) == (other.probabilities is None)
-    if one.probabilities is not None and other.probabilities is not None:
-        assert one.probabilities.tobytes() == other.probabilities.tobytes()
+    assert (outcome.probabilities is None) == (other.probabilities is None)
+    if outcome.probabilities is not None and other.probabilities is not None:
+        assert outcome.probabilities.tobytes() == other.probabilities.tobytes()
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -83,7 +83,7 @@ def test_the_outcome_is_what_the_command_line_writes(tmp_path: Path, name: str) 
         assert checkpoint.clusters.max() < outcome.k
         assert checkpoint.losses is not None and len(checkpoint.losses) == heads
         assert np.isfinite(checkpoint.losses).all()
-    assert outcome.tensors and all(one.flags.c_contiguous for one in outcome.tensors.values())
+    assert outcome.tensors and all(tensor.flags.c_contiguous for tensor in outcome.tensors.values())
     assert outcome.precision == "float32" and outcome.deterministic
     if name == "kmeans":
         assert outcome.probabilities is None and not outcome.history
@@ -107,9 +107,9 @@ def test_the_same_seed_gives_the_same_bytes(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize("name", METHODS)
 def test_another_seed_gives_another_result(tmp_path: Path, name: str) -> None:
     changes: dict[str, Any] = {"restarts": 1} if name == "kmeans" else {}
-    one, other = (train(name, tmp_path / str(seed), seed, **changes) for seed in (0, 1))
-    assert (one.last.clusters != other.last.clusters).any()
-    assert one.last.losses != other.last.losses
+    first, other = (train(name, tmp_path / str(seed), seed, **changes) for seed in (0, 1))
+    assert (first.last.clusters != other.last.clusters).any()
+    assert first.last.losses != other.last.losses
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -183,8 +183,8 @@ def test_iic_star_maps_on_one_split_and_is_scored_on_the_other(tmp_path: Path) -
     clusters, expected = outcome.last.clusters, []
     for head in range(3):
         mapping = [
-            np.bincount(labels[:80][clusters[:80, head] == one], minlength=10).argmax()
-            for one in range(15)
+            np.bincount(labels[:80][clusters[:80, head] == label], minlength=10).argmax()
+            for label in range(15)
         ]
         right = np.array(mapping)[clusters[80:, head]] == labels[80:]
         expected.append(round(100 * float(right.mean()), 4))

@@ -69,7 +69,7 @@ def train(folder: Path, name: str, seed: int = 0, **arguments: Any) -> Outcome:
     return outcome
 
 
-def task(run: MapContext[Any], name: str) -> PatchPairTask:
+def make_task(run: MapContext[Any], name: str) -> PatchPairTask:
     """The task that the method hands to the engine."""
     caught: list[PatchPairTask] = []
     with pytest.MonkeyPatch.context() as patch:
@@ -101,7 +101,7 @@ def _mixed(
 
 def hits(run: MapContext[Any], name: str, outcome: Outcome | None, rounds: int = 40) -> float:
     """Share of right answers about new pairs, of the last weights or of untrained ones."""
-    one = task(run, name)
+    one = make_task(run, name)
     if outcome is not None:
         weights = {
             key.removeprefix("last."): torch.from_numpy(value)

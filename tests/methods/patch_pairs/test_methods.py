@@ -32,9 +32,9 @@ from tests.methods.patch_pairs.patch_helpers import (
     NAMES,
     context,
     hits,
+    make_task,
     module,
     random_answers,
-    task,
     train,
 )
 from tests.methods.test_cost import counted, of_layers
@@ -83,12 +83,12 @@ def test_it_learns_what_it_is_asked(
     with random_answers() if answers == "random" else nullcontext():
         outcome = train(tmp_path, name, 0, **settings)
     run = context(tmp_path, name, 0, **settings)
-    found, loss = hits(run, name, outcome), end(outcome.history)
+    hit, loss = hits(run, name, outcome), end(outcome.history)
     assert hits(run, name, None) < chance + 0.11
     if answers == "true":
-        assert found > chance + margin and loss < 0.95
+        assert hit > chance + margin and loss < 0.95
     else:
-        assert found < chance + 0.11 and loss > 0.97
+        assert hit < chance + 0.11 and loss > 0.97
 
 
 LOSSES = {"doersch": 0.7, "isola": 0.93}
@@ -125,10 +125,10 @@ def test_chance_is_the_loss_of_the_same_answer_to_all(tmp_path: Path) -> None:
         ("isola", {}, torch.zeros(1), math.log(2)),
         ("isola", {"positive": 0.2}, torch.tensor([0.2 / 0.8]).log(), 0.5004),
     ):
-        one = task(context(tmp_path, name, **OWN, **changes), name)
-        pairs = one.pretext.draw(20_000, generator=torch.Generator().manual_seed(0))
-        losses = one.pretext.losses(outputs.expand(20_000, -1), pairs.target)
-        assert one.chance == pytest.approx(chance, abs=1e-4)
+        task = make_task(context(tmp_path, name, **OWN, **changes), name)
+        pairs = task.pretext.draw(20_000, generator=torch.Generator().manual_seed(0))
+        losses = task.pretext.losses(outputs.expand(20_000, -1), pairs.target)
+        assert task.chance == pytest.approx(chance, abs=1e-4)
         assert float(losses.mean()) == pytest.approx(chance, rel=0.02)
 
 
@@ -150,7 +150,7 @@ def test_what_comes_out(tmp_path: Path, name: str) -> None:
     assert (outcome.k, outcome.steps, outcome.probabilities) == (3, 9, None)
     assert outcome.deterministic
     labels = run.data.labels[:, 2:26, 4:28]
-    totals = np.stack([(labels == one).sum((1, 2)) for one in range(3)], axis=1)
+    totals = np.stack([(labels == label).sum((1, 2)) for label in range(3)], axis=1)
     for checkpoint in (outcome.last, outcome.best_label):
         assert checkpoint is not None and checkpoint.losses is None
         assert checkpoint.clusters.shape == (10, 1, 3, 3)
@@ -174,14 +174,16 @@ def test_what_comes_out(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_same_seed_gives_the_same_bytes_and_another_does_not(tmp_path: Path, name: str) -> None:
-    one, again, other = (
+    first, again, other = (
         train(tmp_path / folder, name, seed) for folder, seed in (("a", 3), ("b", 3), ("c", 4))
     )
-    assert one.last.clusters.tobytes() == again.last.clusters.tobytes()
-    assert one.tensors is not None and again.tensors is not None and other.tensors is not None
-    for key, tensor in one.tensors.items():
+    assert first.last.clusters.tobytes() == again.last.clusters.tobytes()
+    assert first.tensors is not None and again.tensors is not None and other.tensors is not None
+    for key, tensor in first.tensors.items():
         assert tensor.tobytes() == again.tensors[key].tobytes(), key
-    assert any(one.tensors[key].tobytes() != other.tensors[key].tobytes() for key in one.tensors)
+    assert any(
+        first.tensors[key].tobytes() != other.tensors[key].tobytes() for key in first.tensors
+    )
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -193,12 +195,14 @@ def test_labels_say_which_pixels_count_and_nothing_else(tmp_path: Path, name: st
         ({"maps": {"training_mask": False}}, lambda labels: np.where(labels == 2, IGNORED, labels)),
     )
     for number, (settings, change) in enumerate(cases):
-        plain, renamed = (context(tmp_path / f"{one}{number}", name, **settings) for one in "ab")
+        plain, renamed = (
+            context(tmp_path / f"{name_}{number}", name, **settings) for name_ in "ab"
+        )
         renamed.data.labels[:] = change(renamed.data.labels)
         module = {"doersch": doersch, "isola": isola}[name]
-        one, other = module.train(plain), module.train(renamed)
-        assert one.tensors is not None and other.tensors is not None
-        for key, tensor in one.tensors.items():
+        first, other = module.train(plain), module.train(renamed)
+        assert first.tensors is not None and other.tensors is not None
+        for key, tensor in first.tensors.items():
             if not key.startswith("best_label."):
                 assert tensor.tobytes() == other.tensors[key].tobytes(), key
 
@@ -225,8 +229,8 @@ def test_what_does_not_fit_is_said_before_training(tmp_path: Path, case: str) ->
     name, changes, of_dataset, key = WRONG[case]
     settings = context(tmp_path, name, **changes).settings
     problems = list(settings.problems(catalogue(**of_dataset)))
-    assert any(one.key == key for one in problems), problems
-    assert all(one.allowed for one in problems)
+    assert any(problem.key == key for problem in problems), problems
+    assert all(problem.allowed for problem in problems)
 
 
 def test_the_remedy_for_patches_that_are_too_large_is_one(tmp_path: Path) -> None:
@@ -234,7 +238,9 @@ def test_the_remedy_for_patches_that_are_too_large_is_one(tmp_path: Path) -> Non
         changes = {"patches": {"side": side}, "network": {"input_size": size}}
         settings = context(tmp_path, "isola", **changes, augmentation={"input_size": size}).settings
         (allowed,) = (
-            one.allowed for one in settings.problems(catalogue()) if one.key == "patches.side"
+            problem.allowed
+            for problem in settings.problems(catalogue())
+            if problem.key == "patches.side"
         )
         most = int(str(allowed).split()[-1])
         assert most % 2 == 1 and 4 * most <= size < 4 * (most + 2)

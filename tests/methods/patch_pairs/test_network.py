@@ -19,9 +19,9 @@ HEAD = PatchHeadSettings(branch_channels=7, hidden=9)
 @pytest.mark.parametrize(("length", "target"), [(60, 128), (96, 200), (8, 24), (5, 5), (9, 4)])
 def test_the_matrix_stretches_as_interpolation_does(length: int, target: int) -> None:
     lines = torch.rand(3, 2, length, generator=torch.Generator().manual_seed(0)).double()
-    known = functional.interpolate(lines, size=target, mode="linear", align_corners=False)
+    expected = functional.interpolate(lines, size=target, mode="linear", align_corners=False)
     matrix = stretching(length, target, lines.device, torch.float64)
-    torch.testing.assert_close(lines @ matrix.T, known, rtol=0, atol=1e-12)
+    torch.testing.assert_close(lines @ matrix.T, expected, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("shared", [True, False])
@@ -36,19 +36,21 @@ def test_patches_are_those_of_the_stretched_map(shared: bool) -> None:
     centres[:2] = torch.tensor([[2, 2], [21, 27]])
     if shared:
         centres = centres[1:2]
-    found = cut_stretched(features, centres, side, size)
-    whole = functional.interpolate(features, size=size, mode="bilinear", align_corners=False)
-    known = torch.stack(
+    patches = cut_stretched(features, centres, side, size)
+    stretched = functional.interpolate(features, size=size, mode="bilinear", align_corners=False)
+    expected = torch.stack(
         [
-            whole[index, :, row - border : row + border + 1, column - border : column + border + 1]
+            stretched[
+                index, :, row - border : row + border + 1, column - border : column + border + 1
+            ]
             for index, (row, column) in enumerate(centres.expand(6, 2).tolist())
         ]
     )
-    torch.testing.assert_close(found, known, rtol=0, atol=1e-12)
-    weights = torch.rand(found.shape, generator=draw, dtype=torch.float64)
+    torch.testing.assert_close(patches, expected, rtol=0, atol=1e-12)
+    weights = torch.rand(patches.shape, generator=draw, dtype=torch.float64)
     gradients = [
-        torch.autograd.grad((one * weights).sum(), features, retain_graph=True)[0]
-        for one in (found, known)
+        torch.autograd.grad((patch * weights).sum(), features, retain_graph=True)[0]
+        for patch in (patches, expected)
     ]
     torch.testing.assert_close(gradients[0], gradients[1], rtol=0, atol=1e-12)
 
@@ -95,7 +97,7 @@ def test_the_published_head_has_as_many_weights_as_the_fact_sheet_says(
         built = build_patch_pairs(network, 11, PatchHeadSettings(), outputs)
     head = [*built.branch.parameters(), *built.joint.parameters()]
     assert sum(one.numel() for one in head) == number
-    assert sum(one.numel() for one in built.trunk.parameters()) == 4_503_744
+    assert sum(parameter.numel() for parameter in built.trunk.parameters()) == 4_503_744
 
 
 def test_first_weights() -> None:

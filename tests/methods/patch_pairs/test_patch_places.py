@@ -52,14 +52,14 @@ def test_context_pairs(size: int, side: int, directions: int) -> None:
 def test_eight_directions_are_the_compass_and_the_ninth_is_the_first() -> None:
     pairs = context_pairs(20_000, size=128, side=11, directions=9, generator=generator())
     signs = {
-        one: set(map(tuple, apart(pairs)[pairs.target == one].sign().long().tolist()))
-        for one in range(9)
+        answer: set(map(tuple, apart(pairs)[pairs.target == answer].sign().long().tolist()))
+        for answer in range(9)
     }
     # rows grow downwards; a straight line may lose its zero to the last bit of a sine
-    for one, (row, column) in enumerate(
+    for direction, (row, column) in enumerate(
         [(0, 1), (1, 1), (1, 0), (1, -1), (0, -1), (-1, -1), (-1, 0), (-1, 1), (0, 1)]
     ):
-        rows, columns = ({sign[axis] for sign in signs[one]} for axis in (0, 1))
+        rows, columns = ({sign[axis] for sign in signs[direction]} for axis in (0, 1))
         assert rows <= ({row} if row else {0, -1}) and row in rows | {0}
         assert columns <= ({column} if column else {0, -1}) and column in columns | {0}
     share = torch.bincount(pairs.target, minlength=9) / len(pairs.target)
@@ -82,7 +82,7 @@ def test_neighbour_pairs(size: int, side: int) -> None:
     near = pairs.target == 1
     assert abs(float(near.float().mean()) - 0.5) < 0.015
     assert (apart(pairs)[near].abs() == side).all()
-    corners = {tuple(one) for one in apart(pairs)[near].tolist()}
+    corners = {tuple(corner) for corner in apart(pairs)[near].tolist()}
     assert len(corners) == 4
     far = (apart(pairs)[~near] + 0.5).norm(dim=1)
     assert far.min() >= 2 * side - 1 and far.max() <= size
@@ -108,21 +108,21 @@ def test_negatives_are_drawn_as_by_throwing_away_pairs_one_by_one() -> None:
         if (other >= side // 2).all() and (other < size - side // 2).all():
             loop.append(torch.cat([centre, other]))
     expected = torch.stack(loop)
-    found = torch.cat([pairs.centre, pairs.other], dim=1)[far].double()
-    assert (found.mean(0) - expected.mean(0)).abs().max() < 0.5
-    assert (found.std(0) - expected.std(0)).abs().max() < 0.3
-    lengths = [(one[:, 2:] - one[:, :2]).norm(dim=1) for one in (found, expected)]
-    shares = [torch.histc(one, bins=6, min=9, max=39) / len(one) for one in lengths]
+    drawn = torch.cat([pairs.centre, pairs.other], dim=1)[far].double()
+    assert (drawn.mean(0) - expected.mean(0)).abs().max() < 0.5
+    assert (drawn.std(0) - expected.std(0)).abs().max() < 0.3
+    lengths = [(pair[:, 2:] - pair[:, :2]).norm(dim=1) for pair in (drawn, expected)]
+    shares = [torch.histc(length, bins=6, min=9, max=39) / len(length) for length in lengths]
     assert (shares[0] - shares[1]).abs().max() < 0.02
 
 
 def test_the_same_seed_gives_the_same_places() -> None:
     for again, equal in ((0, True), (1, False)):
-        one, other = (
+        first, other = (
             context_pairs(50, size=40, side=5, directions=9, generator=generator(seed))
             for seed in (0, again)
         )
-        assert all(torch.equal(a, b) for a, b in zip(one, other, strict=True)) is equal
+        assert all(torch.equal(a, b) for a, b in zip(first, other, strict=True)) is equal
 
 
 def test_an_image_that_is_too_small_is_an_error_and_no_endless_loop() -> None:

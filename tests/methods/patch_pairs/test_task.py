@@ -20,7 +20,7 @@ from iic.methods.patch_pairs.colour_dropping import colour_statistics
 from iic.methods.patch_pairs.task import PatchPairTask
 from tests.engine.scenes import SIDE
 from tests.methods.autoencoders.test_task import interrupt, same
-from tests.methods.patch_pairs.patch_helpers import NAMES, PATCH, context, task, train
+from tests.methods.patch_pairs.patch_helpers import NAMES, PATCH, context, make_task, train
 
 STILL = {"brightness": 0.0, "contrast": 0.0, "saturation": 0.0, "hue": 0.0}
 OWN = {"patches": {"shared_place": False}}
@@ -29,10 +29,10 @@ OWN = {"patches": {"shared_place": False}}
 class Shown:
     """Stands for the network: keeps what it is shown, and answers zeros."""
 
-    def __init__(self, one: PatchPairTask) -> None:
+    def __init__(self, task: PatchPairTask) -> None:
         self.calls: list[tuple[Tensor, Tensor, Tensor]] = []
-        self.outputs = one.pretext.outputs
-        one.forward = self  # type: ignore[assignment]
+        self.outputs = task.pretext.outputs
+        task.forward = self  # type: ignore[assignment]
 
     def __call__(self, part: Any, images: Tensor, centre: Tensor, other: Tensor) -> Tensor:
         self.calls.append((images, centre, other))
@@ -54,8 +54,8 @@ def test_interrupted_and_resumed_gives_the_same_bytes(
     def loss(self: PatchPairTask, *arguments: Any) -> Tensor:
         nonlocal done
         done += 1
-        found = original(self, *arguments)
-        return interrupt(found) if done == after else found
+        loss_there = original(self, *arguments)
+        return interrupt(loss_there) if done == after else loss_there
 
     with monkeypatch.context() as patch:
         patch.setattr(PatchPairTask, "loss", loss)
@@ -75,9 +75,9 @@ def test_a_loss_that_is_not_finite_stops(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_each_image_is_seen_once_an_epoch_in_another_order(tmp_path: Path) -> None:
-    one = task(context(tmp_path, "doersch"), "doersch")
-    orders = [torch.cat(one.order(epoch, 0)) for epoch in (0, 1, 0)]
-    assert [len(batch) for batch in one.order(0, 0)] == [4, 4, 2]
+    task = make_task(context(tmp_path, "doersch"), "doersch")
+    orders = [torch.cat(task.order(epoch, 0)) for epoch in (0, 1, 0)]
+    assert [len(batch) for batch in task.order(0, 0)] == [4, 4, 2]
     for order in orders:
         assert torch.equal(order.sort().values, torch.arange(10))
     assert torch.equal(orders[0], orders[2]) and not torch.equal(orders[0], orders[1])
@@ -88,28 +88,28 @@ def test_only_the_named_splits_are_trained_on_and_only_those_asked_for_are_score
 ) -> None:
     settings = {"splits": ["train"], "evaluation": {"mapping": ["val"], "test": ["val"]}}
     run = context(tmp_path, "isola", parts={"train": 7, "val": 3}, **settings)
-    one = task(run, "isola")
-    assert set(torch.cat(one.order(0, 0)).tolist()) == set(range(7))
-    assert one.predict().clusters.shape == (3, 1, 3, 3)
+    task = make_task(run, "isola")
+    assert set(torch.cat(task.order(0, 0)).tolist()) == set(range(7))
+    assert task.predict().clusters.shape == (3, 1, 3, 3)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_one_place_for_all_images_of_a_batch_or_one_for_each(tmp_path: Path, name: str) -> None:
     for number, settings in ((1, {}), (10, OWN)):
-        one = task(context(tmp_path, name, **settings), name)
-        shown = Shown(one)
+        task = make_task(context(tmp_path, name, **settings), name)
+        shown = Shown(task)
         targets = set()
         for seed in range(40):
-            _, target, _ = one.answers(torch.arange(10), draw(seed))
+            _, target, _ = task.answers(torch.arange(10), draw(seed))
             assert target.shape == (10,)
             assert len(target.unique()) == 1 or number == 10
             targets |= set(target.tolist())
         for _, centre, other in shown.calls:
             assert centre.shape == other.shape == (number, 2)
-            for place in (centre, other):
-                assert place.min() >= PATCH // 2 and place.max() < SIDE - PATCH // 2
+            for corner in (centre, other):
+                assert corner.min() >= PATCH // 2 and corner.max() < SIDE - PATCH // 2
         # the same step has the same places, another step others
-        _, again, _ = one.answers(torch.arange(10), draw(39))
+        _, again, _ = task.answers(torch.arange(10), draw(39))
         assert torch.equal(again, target)
         assert torch.equal(shown.calls[-1][1], shown.calls[-2][1])
         assert len({tuple(centre[0].tolist()) for _, centre, _ in shown.calls}) > 10
@@ -126,33 +126,33 @@ def test_pairs_count_where_at_least_one_centre_has_a_class(
     run.data.labels[noise < 0.4] = IGNORED
     run.data.labels[noise > 0.8] = UNLABELLED
     run.data.images[:] = np.where(run.data.labels < 3, 255, 0)[:, None]
-    one = task(run, "isola")
-    shown = Shown(one)
+    task = make_task(run, "isola")
+    shown = Shown(task)
     counted = []
     rows = torch.arange(10)
     for seed in range(30):
-        _, _, kept = one.answers(rows, draw(seed))
+        _, _, kept = task.answers(rows, draw(seed))
         images, *places = shown.calls[-1]
-        white = [images[rows, 0, place[:, 0], place[:, 1]] > 0.5 for place in places]
+        white = [images[rows, 0, corner[:, 0], corner[:, 1]] > 0.5 for corner in places]
         assert torch.equal(kept, white[0] | white[1])
         counted.append(kept)
     share = float(torch.cat(counted).float().mean())
     assert 0.2 < share < 0.95
-    free = task(context(tmp_path, "isola", maps={"training_mask": False}), "isola")
+    free = make_task(context(tmp_path, "isola", maps={"training_mask": False}), "isola")
     assert free.answers(rows, draw(0))[2].all()
 
 
 def test_the_loss_is_the_mean_over_pairs_that_count(tmp_path: Path) -> None:
     run = context(tmp_path, "doersch", **OWN)
     run.data.labels[::2] = IGNORED
-    one = task(run, "doersch")
-    one.network.eval()
+    task = make_task(run, "doersch")
+    task.network.eval()
     with torch.no_grad():
-        outputs, target, kept = one.answers(torch.arange(10), draw(1))
-        found = one.loss(one.passes_of(0)[0], torch.arange(10), draw(1))
+        outputs, target, kept = task.answers(torch.arange(10), draw(1))
+        loss = task.loss(task.passes_of(0)[0], torch.arange(10), draw(1))
     assert not kept[::2].any() and kept[1::2].any()
-    assert found.shape == (1,)
-    assert float(found) == pytest.approx(
+    assert loss.shape == (1,)
+    assert float(loss) == pytest.approx(
         float(functional.cross_entropy(outputs[kept], target[kept])), rel=1e-5
     )
 
@@ -160,11 +160,11 @@ def test_the_loss_is_the_mean_over_pairs_that_count(tmp_path: Path) -> None:
 def test_a_batch_without_a_pair_that_counts_has_no_gradient(tmp_path: Path) -> None:
     run = context(tmp_path, "doersch")
     run.data.labels[:5] = IGNORED
-    one = task(run, "doersch")
-    loss = one.loss(one.passes_of(0)[0], torch.arange(5), draw(1))
+    task = make_task(run, "doersch")
+    loss = task.loss(task.passes_of(0)[0], torch.arange(5), draw(1))
     loss.sum().backward()  # type: ignore[no-untyped-call]
     assert float(loss.detach()) == 0
-    gradients = [p.grad for p in one.network.parameters() if p.grad is not None]
+    gradients = [p.grad for p in task.network.parameters() if p.grad is not None]
     assert gradients and not any(bool(gradient.any()) for gradient in gradients)
 
 
@@ -187,13 +187,13 @@ def test_what_colour_dropping_leaves(tmp_path: Path, order: str, infrared: bool)
         ]
     seen = []
     for run in (plain, dropped):
-        one = task(run, "doersch")
-        shown = Shown(one)
-        one.answers(torch.arange(10), draw(4))
+        task = make_task(run, "doersch")
+        shown = Shown(task)
+        task.answers(torch.arange(10), draw(4))
         seen.append(shown.calls[0][0])
-    whole, left = seen
-    assert torch.equal(whole[:, 3:], left[:, 3:])
-    same = (whole[:, :3] == left[:, :3]).flatten(2).all(dim=2)
+    original, left = seen
+    assert torch.equal(original[:, 3:], left[:, 3:])
+    same = (original[:, :3] == left[:, :3]).flatten(2).all(dim=2)
     assert (same.sum(dim=1) == 1).all()
     means = colour_statistics(plain.data.images, plain.data.sizes, np.arange(10)).mean
     if order == "bgr":
@@ -208,36 +208,36 @@ def test_what_colour_dropping_leaves(tmp_path: Path, order: str, infrared: bool)
 
 def test_the_evaluation_sees_all_colours(tmp_path: Path) -> None:
     for drop in (True, False):
-        one = task(context(tmp_path, "doersch", colour_dropping=drop), "doersch")
+        task = make_task(context(tmp_path, "doersch", colour_dropping=drop), "doersch")
         if drop:
-            first = one.predict().clusters
-    assert np.array_equal(first, one.predict().clusters)
+            first = task.predict().clusters
+    assert np.array_equal(first, task.predict().clusters)
 
 
-def features(one: PatchPairTask, run: MapContext[Any]) -> Tensor:
+def features(task: PatchPairTask, run: MapContext[Any]) -> Tensor:
     """Stretched features of the central windows, (n, d, S, S)."""
     windows = torch.from_numpy(run.data.images[:, :, 2:-2, 4:-4])
     with torch.no_grad():
-        small = one.network.eval().trunk(one.images.transforms.original(windows))
-    one.network.train()
+        small = task.network.eval().trunk(task.images.transforms.original(windows))
+    task.network.train()
     return functional.interpolate(small, size=SIDE, mode="bilinear", align_corners=False)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_scored_pixel_goes_to_the_nearest_centre(tmp_path: Path, name: str) -> None:
     run = context(tmp_path, name)
-    one = task(run, name)
-    one.evaluation_batch = 10
-    found = one.predict()
-    assert found.probabilities is None and one.network.training
-    one.network.eval()
+    task = make_task(run, name)
+    task.evaluation_batch = 10
+    predict = task.predict()
+    assert predict.probabilities is None and task.network.training
+    task.network.eval()
     with torch.no_grad():
         centres = cluster_pixels(
-            one.images, one.evaluate, 3, run.settings.evaluation_clusters, name="test", seed=0,
+            task.images, task.evaluate, 3, run.settings.evaluation_clusters, name="test", seed=0,
             threads=1, batch=10,
         ).centres  # fmt: skip
-    whole = features(one, run).movedim(1, -1)
-    nearest = torch.cdist(whole.flatten(0, 2), torch.from_numpy(centres)).argmin(1)
+    maps = features(task, run).movedim(1, -1)
+    nearest = torch.cdist(maps.flatten(0, 2), torch.from_numpy(centres)).argmin(1)
     clusters = nearest.view(10, SIDE, SIDE).numpy()
     labels = run.data.labels[:, 2:-2, 4:-4]
     counts = np.zeros((10, 3, 3), int)
@@ -245,38 +245,38 @@ def test_every_scored_pixel_goes_to_the_nearest_centre(tmp_path: Path, name: str
         scored = labels[index] < 3
         np.add.at(counts[index], (clusters[index][scored], labels[index][scored]), 1)
     # a near tie may turn
-    assert np.abs(counts - found.clusters[:, 0]).sum() <= 0.002 * counts.sum()
-    assert np.array_equal(counts.sum((1, 2)), found.clusters.sum((1, 2, 3)))
+    assert np.abs(counts - predict.clusters[:, 0]).sum() <= 0.002 * counts.sum()
+    assert np.array_equal(counts.sum((1, 2)), predict.clusters.sum((1, 2, 3)))
 
 
 def test_released_sampling_sees_one_pixel_a_batch(tmp_path: Path) -> None:
-    found = {}
+    drawn = {}
     for sampling in ("uniform", "released"):
         settings = {"evaluation_clusters": {"feature_sampling": sampling}}
-        one = task(context(tmp_path, "isola", **settings), "isola")
-        one.evaluation_batch = 2
-        found[sampling] = one.predict().clusters
-    assert found["uniform"].sum() == found["released"].sum()
-    assert not np.array_equal(found["uniform"], found["released"])
+        task = make_task(context(tmp_path, "isola", **settings), "isola")
+        task.evaluation_batch = 2
+        drawn[sampling] = task.predict().clusters
+    assert drawn["uniform"].sum() == drawn["released"].sum()
+    assert not np.array_equal(drawn["uniform"], drawn["released"])
 
 
 def test_evaluation_leaves_statistics_alone_and_a_refresh_moves_the_trunks(tmp_path: Path) -> None:
-    one = task(context(tmp_path, "doersch"), "doersch")
-    before = {key: value.clone() for key, value in one.network.state_dict().items()}
-    one.predict()
-    for key, value in one.network.state_dict().items():
+    task = make_task(context(tmp_path, "doersch"), "doersch")
+    before = {key: value.clone() for key, value in task.network.state_dict().items()}
+    task.predict()
+    for key, value in task.network.state_dict().items():
         assert torch.equal(value, before[key]), key
-    one.refresh_statistics()
+    task.refresh_statistics()
     moved = {
-        k for k, value in one.network.state_dict().items() if not torch.equal(value, before[k])
+        k for k, value in task.network.state_dict().items() if not torch.equal(value, before[k])
     }
     assert moved and all(key.startswith("trunk.") for key in moved)
-    assert one.selection_losses() is None
+    assert task.selection_losses() is None
 
 
 def test_bfloat16_and_channels_last(tmp_path: Path) -> None:
     compute = {"precision": "bfloat16", "channels_last": True}
-    one = task(context(tmp_path, "doersch", compute=compute, **OWN), "doersch")
-    loss = one.loss(one.passes_of(0)[0], torch.arange(10), draw(0))
+    task = make_task(context(tmp_path, "doersch", compute=compute, **OWN), "doersch")
+    loss = task.loss(task.passes_of(0)[0], torch.arange(10), draw(0))
     assert loss.dtype == torch.float32 and bool(loss.isfinite().all())
-    assert one.predict().clusters.sum() > 0
+    assert task.predict().clusters.sum() > 0

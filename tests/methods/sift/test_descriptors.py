@@ -31,15 +31,15 @@ def plain(image: np.ndarray, top: int, left: int) -> np.ndarray:
     """The descriptor whose first bin lies at (top, left), pixel by pixel."""
     height, width = image.shape
     maps = orientation_maps(image[None])[:, 0].astype(np.float64)
-    found = np.zeros((4, 4, 8))
+    histogram = np.zeros((4, 4, 8))
     for row, column in np.ndindex(4, 4):
         for dy, dx in np.ndindex(5, 5):
             y, x = top + 3 * row + dy - 2, left + 3 * column + dx - 2
             share = (1 - abs(dy - 2) / 3) * (1 - abs(dx - 2) / 3)
             far = (y - top - 4.5) ** 2 + (x - left - 4.5) ** 2
             inside = maps[:, min(max(y, 0), height - 1), min(max(x, 0), width - 1)]
-            found[row, column] += share * np.exp(-0.5 * far / 36) * inside
-    unit = found.ravel() / np.linalg.norm(found)
+            histogram[row, column] += share * np.exp(-0.5 * far / 36) * inside
+    unit = histogram.ravel() / np.linalg.norm(histogram)
     cut = unit.clip(max=0.2)
     return 512 * cut / np.linalg.norm(cut)
 
@@ -52,29 +52,29 @@ def test_a_descriptor_every_ten_pixels(size: int) -> None:
 
 
 def test_shape_and_type() -> None:
-    found = dense_sift(np.random.default_rng(0).random((3, 47, 61)).astype(np.float32))
-    assert found.shape == (3, 4, 6, NUMBERS) and found.dtype == np.uint8
+    descriptors = dense_sift(np.random.default_rng(0).random((3, 47, 61)).astype(np.float32))
+    assert descriptors.shape == (3, 4, 6, NUMBERS) and descriptors.dtype == np.uint8
 
 
 def test_as_vlfeat() -> None:
-    known = np.array(VLFEAT.split(), int)
-    assert len(known) == 128
-    assert np.abs(dense_sift(pattern()[None])[0, 0, 1].astype(int) - known).max() <= 2
+    expected = np.array(VLFEAT.split(), int)
+    assert len(expected) == 128
+    assert np.abs(dense_sift(pattern()[None])[0, 0, 1].astype(int) - expected).max() <= 2
 
 
 def test_as_summed_pixel_by_pixel() -> None:
     image = np.random.default_rng(0).random((31, 24)).astype(np.float32)
-    found = dense_sift(image[None])[0].astype(float)
+    descriptors = dense_sift(image[None])[0].astype(float)
     for row, column in np.ndindex(3, 2):
         expected = plain(image, 10 * row, 10 * column)
-        assert np.all(found[row, column] <= expected + 1e-3)
-        assert np.all(found[row, column] > expected - 1 - 1e-3)
+        assert np.all(descriptors[row, column] <= expected + 1e-3)
+        assert np.all(descriptors[row, column] > expected - 1 - 1e-3)
 
 
 def test_brightness_and_contrast_do_not_matter() -> None:
     image = np.random.default_rng(0).random((2, 40, 40)).astype(np.float32)
-    one, other = dense_sift(image), dense_sift(200 * image + 30)
-    assert np.abs(one.astype(int) - other).max() <= 1
+    first, other = dense_sift(image), dense_sift(200 * image + 30)
+    assert np.abs(first.astype(int) - other).max() <= 1
 
 
 def test_an_edge_has_its_orientation() -> None:

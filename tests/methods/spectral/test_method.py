@@ -57,19 +57,20 @@ def test_the_outcome_is_what_the_command_line_writes(tmp_path: Path) -> None:
     assert (outcome.last.epoch, outcome.steps, outcome.history) == (0, 0, [])
     assert outcome.precision == "float64" and outcome.deterministic
     assert outcome.tensors is not None and set(outcome.tensors) == {"centres", "eigenvalues"}
-    assert all(one.flags.c_contiguous for one in outcome.tensors.values())
+    assert all(tensor.flags.c_contiguous for tensor in outcome.tensors.values())
     assert outcome.tensors["centres"].shape == (10, 10)
     values = outcome.tensors["eigenvalues"]
     assert values[0] == pytest.approx(1) and (np.diff(values) <= 1e-12).all()
 
 
-def same(one: Outcome, other: Outcome) -> bool:
-    assert one.tensors is not None and other.tensors is not None
+def same(outcome: Outcome, other: Outcome) -> bool:
+    assert outcome.tensors is not None and other.tensors is not None
     return (
-        one.last.clusters.tobytes() == other.last.clusters.tobytes()
-        and one.last.losses == other.last.losses
+        outcome.last.clusters.tobytes() == other.last.clusters.tobytes()
+        and outcome.last.losses == other.last.losses
         and all(
-            one.tensors[name].tobytes() == other.tensors[name].tobytes() for name in one.tensors
+            outcome.tensors[name].tobytes() == other.tensors[name].tobytes()
+            for name in outcome.tensors
         )
     )
 
@@ -141,10 +142,10 @@ def test_it_learns_on_digits(tmp_path: Path, seed: int) -> None:
     information = normalized_mutual_info_score(labels, plain.last.clusters[:, 0])
     for neighbours, margin in ((20, 0), (10, 8)):
         run = on(images, labels, spectral.Settings, tmp_path, seed, neighbours=neighbours)
-        found = spectral.train(run)
-        assert accuracy(found, labels) > CHANCE + 69
-        assert accuracy(found, labels) > accuracy(plain, labels) + margin
-        mine = normalized_mutual_info_score(labels, found.last.clusters[:, 0])
+        outcome = spectral.train(run)
+        assert accuracy(outcome, labels) > CHANCE + 69
+        assert accuracy(outcome, labels) > accuracy(plain, labels) + margin
+        mine = normalized_mutual_info_score(labels, outcome.last.clusters[:, 0])
         assert mine > information + 0.08
 
 
@@ -192,8 +193,8 @@ def test_what_does_not_fit_together(
     settings: dict[str, Any], splits: dict[str, int], key: str, says: str
 ) -> None:
     model = validate(spectral.Settings, settings, "tests", "settings")
-    found = {one.key: one for one in model.problems(entry(splits=splits))}
-    assert found[key].message == says
+    problems = {problem.key: problem for problem in model.problems(entry(splits=splits))}
+    assert problems[key].message == says
     fitting = validate(spectral.Settings, {"k": 10, "neighbours": 14}, "tests", "settings")
     assert not list(fitting.problems(entry(splits={"all": 15})))
 
