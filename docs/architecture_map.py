@@ -127,10 +127,13 @@ def families() -> list[str]:
     for family in packages(methods):
         others = ", ".join(f"`{name}`" for name in neighbours(family, 2))
         lines += [
-            f"### [`{family.name}`](iic/methods/{family.name})", "",
-            first_line(family) + (f" Imports the family {others}." if others else ""), "",
-            *(_module(path, path in trained) for path in sorted(family.glob("[!_]*.py"))), "",
-        ]  # fmt: skip
+            f"### [`{family.name}`](iic/methods/{family.name})",
+            "",
+            first_line(family) + (f" Imports the family {others}." if others else ""),
+            "",
+            *(_module(path, path in trained) for path in sorted(family.glob("[!_]*.py"))),
+            "",
+        ]
     alone = sorted(methods.glob("[!_]*.py"))
     lines += ["### Methods in one file", "", *(_module(path, path in trained) for path in alone)]
     return lines

@@ -73,10 +73,19 @@ def validate(crate: str, *options: str) -> int:
         cache = Path(folder) / "contexts"
         fill(cache)
         command = [
-            Path(sys.executable).parent / "rocrate-validator", "--no-interactive", "validate",
-            "--offline", "--cache-path", cache, "--profile-identifier", PROFILE, "--verbose",
-            "--no-paging", *options, crate,
-        ]  # fmt: skip
+            Path(sys.executable).parent / "rocrate-validator",
+            "--no-interactive",
+            "validate",
+            "--offline",
+            "--cache-path",
+            cache,
+            "--profile-identifier",
+            PROFILE,
+            "--verbose",
+            "--no-paging",
+            *options,
+            crate,
+        ]
         return subprocess.run(command, check=False).returncode
 
 

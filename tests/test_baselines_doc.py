@@ -40,10 +40,13 @@ def test_the_numbers_of_mnist_are_those_of_the_committed_table() -> None:
         if len(cells) != 5:
             continue
         found = [
-            one for one in lines
-            if one.row == name and one.selection in ("label_free", "mean_head")
-            and one.fidelity in (None, "", "as_published") and one.paper_column == "MNIST"
-        ]  # fmt: skip
+            one
+            for one in lines
+            if one.row == name
+            and one.selection in ("label_free", "mean_head")
+            and one.fidelity in (None, "", "as_published")
+            and one.paper_column == "MNIST"
+        ]
         assert len(found) == 1, name
         _, _, published, measured, seconds = cells
         if found[0].ours_mean is None:

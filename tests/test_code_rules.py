@@ -73,9 +73,15 @@ def test_no_module_is_altered_from_outside_and_no_name_is_made(path: Path) -> No
             ), ast.unparse(node)
 
 
-HIDING = frozenset({
-    "__dict__", "__subclasses__", "__init_subclass__", "__getattribute__", "validate_call",
-})  # fmt: skip
+HIDING = frozenset(
+    {
+        "__dict__",
+        "__subclasses__",
+        "__init_subclass__",
+        "__getattribute__",
+        "validate_call",
+    }
+)
 """Names by which code runs that nothing names, or by which annotations count."""
 ALTERING = frozenset({
     "update", "setdefault", "append", "extend", "insert", "pop", "popitem", "clear", "add",

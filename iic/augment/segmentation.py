@@ -104,9 +104,13 @@ class SegmentationTransforms:
         settings = self.settings
         count = repeats * len(windows)
         jitters = jitter.draw(
-            count, generator, brightness=settings.brightness, contrast=settings.contrast,
-            saturation=settings.saturation, hue=settings.hue,
-        )  # fmt: skip
+            count,
+            generator,
+            brightness=settings.brightness,
+            contrast=settings.contrast,
+            saturation=settings.saturation,
+            hue=settings.hue,
+        )
         flipped = chance(count, settings.flip_probability, generator)
         with full_precision(windows.device):
             images = self._channels(windows).repeat(repeats, 1, 1, 1)

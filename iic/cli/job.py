@@ -172,8 +172,10 @@ def _write(receipt: Receipt, kept: Earlier | None, path: Path, root: Path) -> No
     write_bytes(root / path, kept.content)
     log.info(
         "%s: made again with the same bytes; the receipt of %s stays; this check: %s",
-        path, f"{kept.receipt.timing.end:%Y-%m-%d}", check,
-    )  # fmt: skip
+        path,
+        f"{kept.receipt.timing.end:%Y-%m-%d}",
+        check,
+    )
 
 
 @cache
@@ -185,8 +187,9 @@ def _warn_of_uncommitted(root: Path) -> None:
         log.warning(
             "uncommitted changes in %s%s: the receipt of this real run will say dirty, so that its "
             "code is known by its hash alone. To avoid that, stop, commit, and run again",
-            ", ".join(changed[:NAMED]), more,
-        )  # fmt: skip
+            ", ".join(changed[:NAMED]),
+            more,
+        )
 
 
 def _record(path: Path, root: Path, role: str, name: str) -> FileRecord:

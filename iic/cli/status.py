@@ -87,10 +87,11 @@ def _cells(summary: Summary) -> list[str]:
     unknown = left > 0 and summary.without_estimate == left
     spent = _hours(summary.hours_spent)
     return [
-        *map(str, counts), spent,
+        *map(str, counts),
+        spent,
         NONE if unknown else _hours(summary.hours_left),
         NONE if unknown and spent == NONE else _hours(summary.hours_total),
-    ]  # fmt: skip
+    ]
 
 
 def _hours(hours: Hours) -> str:
@@ -107,8 +108,10 @@ def _number(hours: float) -> str:
 def _table(answer: ScaleStatus, gap: int) -> Table:
     table = Table(
         title=f"scale {answer.scale}: trainings and hours of computing",
-        title_justify="left", box=None, padding=(0, gap, 0, 0),
-    )  # fmt: skip
+        title_justify="left",
+        box=None,
+        padding=(0, gap, 0, 0),
+    )
     for head in NAMES:
         # a long name is broken rather than cut off where the terminal is narrow
         table.add_column(head, overflow="fold")

@@ -189,9 +189,15 @@ def value(rule: str, *, strict_env: bool | None = None, **names: str) -> str:
         CodeError: The code of the audit or of the report is no valid Python.
     """
     functions: dict[str, Callable[..., Fingerprint]] = {
-        "download": download, "prepare": prepare, "train": train, "evaluate": evaluate,
-        "tabulate": tabulate, "draw": draw, "audit": audit, "report": report,
-    }  # fmt: skip
+        "download": download,
+        "prepare": prepare,
+        "train": train,
+        "evaluate": evaluate,
+        "tabulate": tabulate,
+        "draw": draw,
+        "audit": audit,
+        "report": report,
+    }
     try:
         return functions[rule](**names, strict_env=strict_env).value
     except CodeError as error:

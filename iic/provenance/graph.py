@@ -129,8 +129,11 @@ def _training(plan: Plan, run: str, seed: int) -> list[Edge]:
 
 
 def _table(plan: Plan, name: str) -> list[Edge]:
-    places = [RunPaths(plan.scale.name, run.id, seed)
-              for run in plan.table_runs(name) for seed in run.seeds]  # fmt: skip
+    places = [
+        RunPaths(plan.scale.name, run.id, seed)
+        for run in plan.table_runs(name)
+        for seed in run.seeds
+    ]
     counted = [jobs.prepare(dataset) for dataset in plan.table_datasets(name)]
     return [*map(_scores, places), *(Edge(data, data.outputs[:1]) for data in counted)]
 

@@ -16,9 +16,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 KINDS = {
-    "int8": pa.int8(), "int16": pa.int16(), "int32": pa.int32(),
-    "uint8": pa.uint8(), "uint16": pa.uint16(), "float16": pa.float16(),
-}  # fmt: skip
+    "int8": pa.int8(),
+    "int16": pa.int16(),
+    "int32": pa.int32(),
+    "uint8": pa.uint8(),
+    "uint16": pa.uint16(),
+    "float16": pa.float16(),
+}
 
 
 def column(values: npt.NDArray[Any]) -> pa.Array:

@@ -65,9 +65,13 @@ def test_every_order_is_torchvisions_sequence(channels: int, hue: float) -> None
 )  # fmt: skip
 @example(brightness=2.0**-126, contrast=1.0, saturation=0.0, turn=0.0, order=[0, 1, 3, 2], seed=0)
 def test_any_strength(
-    brightness: float, contrast: float, saturation: float, turn: float,
-    order: list[int], seed: int,
-) -> None:  # fmt: skip
+    brightness: float,
+    contrast: float,
+    saturation: float,
+    turn: float,
+    order: list[int],
+    seed: int,
+) -> None:
     images = unit_range(photographs(2, 3, 12, seed))
     jitters = jitter.Jitters(
         torch.tensor([[brightness, contrast, saturation, 1.0]] * 2),

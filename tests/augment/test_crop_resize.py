@@ -17,9 +17,11 @@ def by_torchvision(image: torch.Tensor, top: int, left: int, side: int, out: int
 
 @settings(max_examples=40, deadline=None)
 @given(
-    side=st.integers(1, 24), out=st.integers(1, 40), channels=st.sampled_from([1, 3]),
+    side=st.integers(1, 24),
+    out=st.integers(1, 40),
+    channels=st.sampled_from([1, 3]),
     seed=st.integers(0, 99),
-)  # fmt: skip
+)
 def test_one_side_is_torchvisions_crop_and_antialiased_resize(
     side: int, out: int, channels: int, seed: int
 ) -> None:

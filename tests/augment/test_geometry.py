@@ -70,9 +70,13 @@ def test_affine_is_torchvisions_bilinear(
     numbers = (angle, shift[0], shift[1], scale, shear)
     maps = affine.AffineMaps(torch.tensor([True]), *(torch.tensor([float(n)]) for n in numbers))
     expected = tv.affine(
-        images, angle=angle, translate=list(shift), scale=scale, shear=[shear, 0.0],
+        images,
+        angle=angle,
+        translate=list(shift),
+        scale=scale,
+        shear=[shear, 0.0],
         interpolation=InterpolationMode.BILINEAR,
-    )  # fmt: skip
+    )
     torch.testing.assert_close(affine.apply(images, maps), expected, atol=1e-3, rtol=0)
 
 

@@ -212,9 +212,15 @@ def test_without_randomness_the_transformed_image_is_the_evaluation_image() -> N
         crop=28, crops=(28,), rotation_probability=0, brightness=0, contrast=0
     )
     still_colour = ColourAugmentation(
-        crop=32, input_size=24, flip_probability=0, brightness=0, contrast=0, saturation=0, hue=0,
+        crop=32,
+        input_size=24,
+        flip_probability=0,
+        brightness=0,
+        contrast=0,
+        saturation=0,
+        hue=0,
         channels="rgb+grey",
-    )  # fmt: skip
+    )
     for settings, size in ((still_grey, 28), (still_colour, 32)):
         images = batch(settings, size)
         augmentation = build(settings)

@@ -26,8 +26,9 @@ def draw(seed: int = 0) -> torch.Generator:
 
 
 def images(number: int = 6, channels: int = 3, height: int = 20, width: int = 17) -> torch.Tensor:
-    return torch.randint(0, 256, (number, channels, height, width), dtype=torch.uint8,
-                         generator=draw(5))  # fmt: skip
+    return torch.randint(
+        0, 256, (number, channels, height, width), dtype=torch.uint8, generator=draw(5)
+    )
 
 
 def test_windows_lie_inside_each_image_and_reach_its_borders() -> None:

@@ -57,9 +57,14 @@ class Said:
 def environment(clone: Path, **more: str) -> dict[str, str]:
     """With the package of the clone, one thread and wide lines."""
     return {
-        **os.environ, "PYTHONPATH": str(clone), "OMP_NUM_THREADS": "1", "COLUMNS": "300",
-        "NO_COLOR": "1", "TERM": "dumb", **more,
-    }  # fmt: skip
+        **os.environ,
+        "PYTHONPATH": str(clone),
+        "OMP_NUM_THREADS": "1",
+        "COLUMNS": "300",
+        "NO_COLOR": "1",
+        "TERM": "dumb",
+        **more,
+    }
 
 
 def python(
@@ -67,18 +72,28 @@ def python(
 ) -> subprocess.CompletedProcess[str]:
     """Run Python with the package of the clone, in the clone or elsewhere."""
     return subprocess.run(
-        [sys.executable, *command], cwd=at or clone, env=environment(clone, **more),
-        capture_output=True, text=True, timeout=300, check=False,
-    )  # fmt: skip
+        [sys.executable, *command],
+        cwd=at or clone,
+        env=environment(clone, **more),
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
 
 
 def iic(clone: Path, *commands: Sequence[str], at: Path | None = None, **more: str) -> list[Said]:
     """Run verbs one after the other, each in a process of its own."""
     done = subprocess.run(
-        [sys.executable, "-c", DRIVER], input=json.dumps([list(one) for one in commands]),
-        cwd=at or clone, env=environment(clone, **more),
-        capture_output=True, text=True, timeout=600, check=False,
-    )  # fmt: skip
+        [sys.executable, "-c", DRIVER],
+        input=json.dumps([list(one) for one in commands]),
+        cwd=at or clone,
+        env=environment(clone, **more),
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     return [Said(status, text) for status, text in json.loads(done.stdout)]
 

@@ -10,8 +10,9 @@ def test_methods_and_datasets_are_printed_each_entry_once() -> None:
     assert done.returncode == 0 and done.stderr == ""
     entries = done.stdout.split("\n\n")
     assert [entry.split("{")[1].split(",")[0] for entry in entries] == [
-        "ji2019invariant", "lecun1998gradient",
-    ]  # fmt: skip
+        "ji2019invariant",
+        "lecun1998gradient",
+    ]
     assert all(entry.count("{") == entry.count("}") for entry in entries)
     assert done.stdout.endswith("}\n")
 

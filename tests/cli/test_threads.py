@@ -41,9 +41,12 @@ def test_a_limit_of_the_shell_changes_no_byte() -> None:
     def sums(**given: str) -> str:
         clean = {name: value for name, value in os.environ.items() if name not in VARIABLES}
         done = subprocess.run(
-            [sys.executable, "-c", NEIGHBOURS], cwd=ROOT, env={**clean, **given},
-            capture_output=True, text=True,
-        )  # fmt: skip
+            [sys.executable, "-c", NEIGHBOURS],
+            cwd=ROOT,
+            env={**clean, **given},
+            capture_output=True,
+            text=True,
+        )
         assert done.returncode == 0, done.stderr
         return done.stdout
 

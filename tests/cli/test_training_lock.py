@@ -34,9 +34,11 @@ def other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> subprocess.Popen[s
     """A process that holds the run's lock, in the same folder."""
     monkeypatch.chdir(tmp_path)
     process = subprocess.Popen(
-        [sys.executable, "-c", HOLD], stdout=subprocess.PIPE, text=True,
+        [sys.executable, "-c", HOLD],
+        stdout=subprocess.PIPE,
+        text=True,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )  # fmt: skip
+    )
     assert process.stdout is not None and process.stdout.readline() == "held\n"
     return process
 

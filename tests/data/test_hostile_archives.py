@@ -20,9 +20,13 @@ from tests.data.faulty_server import file_entry
 CONTENT = b"1" * 1000
 WANTED = "batches/one.bin"
 TYPES = {
-    "link": tarfile.SYMTYPE, "hard link": tarfile.LNKTYPE, "device": tarfile.CHRTYPE,
-    "block device": tarfile.BLKTYPE, "pipe": tarfile.FIFOTYPE, "folder": tarfile.DIRTYPE,
-}  # fmt: skip
+    "link": tarfile.SYMTYPE,
+    "hard link": tarfile.LNKTYPE,
+    "device": tarfile.CHRTYPE,
+    "block device": tarfile.BLKTYPE,
+    "pipe": tarfile.FIFOTYPE,
+    "folder": tarfile.DIRTYPE,
+}
 ELSEWHERE = ("../evil", "../../evil", "/{root}/evil", "batches/../../evil", "..\\evil")
 
 

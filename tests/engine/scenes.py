@@ -48,9 +48,14 @@ def scenes(number: int = 10, height: int = 28, width: int = 32) -> tuple[np.ndar
 
 
 def context(
-    folder: Path, seed: int = 0, splits: dict[str, int] | None = None, tiles: int | None = None,
-    sizes: np.ndarray | None = None, names: tuple[str, ...] | None = None, **changes: Any,
-) -> MapContext[Any]:  # fmt: skip
+    folder: Path,
+    seed: int = 0,
+    splits: dict[str, int] | None = None,
+    tiles: int | None = None,
+    sizes: np.ndarray | None = None,
+    names: tuple[str, ...] | None = None,
+    **changes: Any,
+) -> MapContext[Any]:
     images, labels = scenes()
     return MapContext(
         data=prepared_maps(images, labels, CLASSES, splits, sizes, tiles, names),

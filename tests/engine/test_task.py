@@ -175,8 +175,9 @@ def test_hooks_come_around_each_epoch(tmp_path: Path) -> None:
         return seen[0]
 
     outcome = run(context(tmp_path, schedule=ScheduleSettings(epochs=2)), build)
-    first, second = ([f"begin {epoch}", *["step"] * STEPS, f"end {epoch}", "predict"]
-                     for epoch in (0, 1))  # fmt: skip
+    first, second = (
+        [f"begin {epoch}", *["step"] * STEPS, f"end {epoch}", "predict"] for epoch in (0, 1)
+    )
     assert seen[0].diary == ["predict", *first, *second, "predict"]
     assert outcome.last.losses is None and outcome.k == 4 and outcome.steps == 2 * STEPS
     assert [entry["head"] for entry in outcome.history] == [[], ["training"], ["training"]]
@@ -264,8 +265,11 @@ def test_a_task_chooses_which_tensors_are_stored(tmp_path: Path) -> None:
             return {name: value for name, value in tensors.items() if name.startswith("2.")}
 
     full, chosen = run(context(tmp_path / "a"), Tiny), run(context(tmp_path / "b"), Weights)
-    names = {f"{checkpoint}.2.{part}" for checkpoint in ("last", "best_label")
-             for part in ("weight", "bias")}  # fmt: skip
+    names = {
+        f"{checkpoint}.2.{part}"
+        for checkpoint in ("last", "best_label")
+        for part in ("weight", "bias")
+    }
     assert full.tensors and chosen.tensors and set(chosen.tensors) == names
     for name in names:
         assert chosen.tensors[name].tobytes() == full.tensors[name].tobytes()

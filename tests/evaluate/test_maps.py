@@ -51,9 +51,12 @@ def test_accuracy_is_that_of_all_pixels(matching: str) -> None:
 def test_mapping_and_scoring_on_different_images() -> None:
     clusters, truth = pixels(1)
     scores = map_scores(
-        counted(clusters, truth), np.array([1.0, -1.0]), of("many_to_one", ("train",), ("val",)),
-        K, CLASSES,
-    )  # fmt: skip
+        counted(clusters, truth),
+        np.array([1.0, -1.0]),
+        of("many_to_one", ("train",), ("val",)),
+        K,
+        CLASSES,
+    )
     for head, score in enumerate(scores):
         table = counted(clusters, truth)[:4, head].sum(0)
         to_class = table.argmax(1)

@@ -78,9 +78,13 @@ def scores(fractions: tuple[float, ...], **changes: Any) -> list[Any]:
     images, clusters = overclustered()
     evaluation = evaluate(
         {"last": Checkpoint(3, clusters, np.array([1.0, 2.0]))},
-        images.labels, k_clusters=20, k_classes=4, matching=images.matching,
-        mapping_rows=images.mapping, scoring_rows=images.scoring,
-    )  # fmt: skip
+        images.labels,
+        k_clusters=20,
+        k_classes=4,
+        matching=images.matching,
+        mapping_rows=images.mapping,
+        scoring_rows=images.scoring,
+    )
     settings = make_settings(label_fractions=fractions, **changes)
     return [
         evaluation,
@@ -150,15 +154,24 @@ def test_as_published_takes_another_sub_head_with_other_labels() -> None:
     images, clusters = overclustered()
     point = Checkpoint(3, clusters, np.array([2.0, 1.0]))
     evaluation = evaluate(
-        {"last": point, "best_label": point}, images.labels, k_clusters=20, k_classes=4,
-        matching=images.matching, mapping_rows=images.mapping, scoring_rows=images.scoring,
-    )  # fmt: skip
+        {"last": point, "best_label": point},
+        images.labels,
+        k_clusters=20,
+        k_classes=4,
+        matching=images.matching,
+        mapping_rows=images.mapping,
+        scoring_rows=images.scoring,
+    )
     published, free = evaluation.selections["as_published"], evaluation.selections["label_free"]
     assert published is not None and free is not None
     assert (published.sub_head, free.sub_head) == (0, 1)  # pure clusters, lowest loss
     (half,) = fraction_scores(
-        make_settings(label_fractions=(0.5,), label_draws=2), images,
-        {"last": clusters, "best_label": clusters}, evaluation.selections, k_clusters=20, k_classes=4,
-    )  # fmt: skip
+        make_settings(label_fractions=(0.5,), label_draws=2),
+        images,
+        {"last": clusters, "best_label": clusters},
+        evaluation.selections,
+        k_clusters=20,
+        k_classes=4,
+    )
     better, worse = half.selections["as_published"], half.selections["label_free"]
     assert better is not None and worse is not None and better.acc > worse.acc + 10

@@ -31,8 +31,9 @@ from tests.methods.iic.test_methods import assert_same
 from tests.methods.test_cost import counted, of_layers
 
 TASKS: dict[str, type[FeatureTask[Any]]] = {
-    "triplets": TripletTask, "deepcluster": DeepClusterTask,
-}  # fmt: skip
+    "triplets": TripletTask,
+    "deepcluster": DeepClusterTask,
+}
 LEARNING: dict[str, Any] = {
     "number": 1797,
     "network": {"channels": [16, 32]},

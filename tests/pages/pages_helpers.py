@@ -98,9 +98,10 @@ def parse(page: bytes) -> Element:
 def laptop_clone(folder: Path) -> Path:
     """What the page of scale laptop is made from."""
     shutil.copytree(
-        ROOT / "results/laptop", folder / "results/laptop",
+        ROOT / "results/laptop",
+        folder / "results/laptop",
         ignore=shutil.ignore_patterns("report.*", "audit.*"),
-    )  # fmt: skip
+    )
     shutil.copytree(ROOT / "params", folder / "params")
     (folder / "docs").mkdir()
     shutil.copy2(ROOT / "docs/fidelity.md", folder / "docs")

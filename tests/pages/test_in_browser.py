@@ -140,8 +140,17 @@ def test_every_number_is_a_button_and_a_click_opens_its_chain(report: Window) ->
     text = report.run("return document.querySelector('dialog').innerText")
     heading = last.get_attribute("data-heading")
     assert heading in text and last.text in text
-    for part in ("mnist/iic, seed 0", "Evaluation", "Training", "Prepared data", "Raw files",
-                 "data/raw/mnist/", "sha256 ", "commit", "AMD EPYC"):  # fmt: skip
+    for part in (
+        "mnist/iic, seed 0",
+        "Evaluation",
+        "Training",
+        "Prepared data",
+        "Raw files",
+        "data/raw/mnist/",
+        "sha256 ",
+        "commit",
+        "AMD EPYC",
+    ):
         assert part in text
     assert (
         report.run(

@@ -71,13 +71,23 @@ def test_a_cells_chain_is_the_one_in_its_sources_and_closes_on_raw_files(shown: 
             assert steps == ["Evaluation", "Training", "Prepared data", "Raw files"]
             training = read_record(ROOT / f"results/laptop/runs/{seed.run}/seed0/run.json", Receipt)
             seeds = [
-                seed.receipt.path, seed.receipt.digest, seed.file.path, seed.file.sha256,
-                training.digest, training.code.commit, training.settings_sha256,
-                training.environment.cpu, training.environment.lock, " ".join(training.command),
+                seed.receipt.path,
+                seed.receipt.digest,
+                seed.file.path,
+                seed.file.sha256,
+                training.digest,
+                training.code.commit,
+                training.settings_sha256,
+                training.environment.cpu,
+                training.environment.lock,
+                " ".join(training.command),
                 *(text for file in training.inputs for text in (file.path, file.sha256)),
-                *(text.removeprefix("md5:") for pair in training.fingerprint.data.items()
-                  for text in pair),
-            ]  # fmt: skip
+                *(
+                    text.removeprefix("md5:")
+                    for pair in training.fingerprint.data.items()
+                    for text in pair
+                ),
+            ]
             for text in seeds:
                 assert text is not None and text in chain.text
 

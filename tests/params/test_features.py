@@ -123,8 +123,10 @@ def test_deepcluster_is_the_official_one_on_iics_network(paper: Plan, dataset: s
     assert (mine.batch_images, mine.schedule.epochs) == (256, 200)
     assert (mine.pseudo_restarts, mine.pseudo_iterations) == (1, 20)
     assert mine.optimiser.model_dump() == {
-        "learning_rate": 0.05, "momentum": 0.9, "weight_decay": 1e-5,
-    }  # fmt: skip
+        "learning_rate": 0.05,
+        "momentum": 0.9,
+        "weight_decay": 1e-5,
+    }
     assert mine.splits == theirs.head_a.splits and mine.evaluation == theirs.evaluation
 
 
@@ -140,5 +142,6 @@ def test_deepcluster_is_finetuned_as_iic(paper: Plan) -> None:
     assert changed == {"splits", "evaluation"}
     assert features["splits"] == ["train", "unlabeled"]
     assert (features["evaluation"]["mapping"], features["evaluation"]["test"]) == (
-        ["train"], ["test"],
-    )  # fmt: skip
+        ["train"],
+        ["test"],
+    )

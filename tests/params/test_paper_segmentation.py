@@ -121,8 +121,11 @@ def check_common(settings: Any, expected: Segmentation, run: str) -> None:
     assert (shifts.sparse_min, shifts.sparse_max) == (0, 0)
     adam = settings.optimiser
     assert (adam.learning_rate, adam.beta1, adam.beta2, adam.epsilon) == (
-        expected.learning_rate, 0.9, 0.999, 1e-8,
-    )  # fmt: skip
+        expected.learning_rate,
+        0.9,
+        0.999,
+        1e-8,
+    )
     assert settings.schedule.epochs == expected.passes
     assert settings.schedule.double_evaluation is False
     maps = settings.maps

@@ -61,9 +61,12 @@ def test_a_shorter_training_is_noted_by_itself(params: Path) -> None:
 def test_a_scale_that_extends_another_adds_to_its_defaults(params: Path) -> None:
     only_mnist(params, "base", "table_1", defaults={"*/iic": {"sub_heads": 2, "gpu": True}})
     only_mnist(
-        params, "top", "table_1", extends="base",
+        params,
+        "top",
+        "table_1",
+        extends="base",
         defaults={"*/iic": {"sub_heads": 3}, "*/iic*": {"threads": 2}},
-    )  # fmt: skip
+    )
     settings = planned(params, "top").run("mnist/iic").settings
     assert (settings.model_dump()["sub_heads"], settings.gpu, settings.threads) == (3, True, 2)
 

@@ -117,9 +117,12 @@ def vouch(*paths: Path) -> None:
 def forge_acceptance(path: Path, job: Job, changed: list[str]) -> None:
     """An acceptance of `job` as it is now, written into its receipt by hand."""
     forged = Acceptance(
-        fingerprint=fingerprint.fingerprint(job).value, because="trust me", changed=changed,
-        commit=None, at=datetime.now(UTC),
-    )  # fmt: skip
+        fingerprint=fingerprint.fingerprint(job).value,
+        because="trust me",
+        changed=changed,
+        commit=None,
+        at=datetime.now(UTC),
+    )
     receipt = read_record(path, Receipt)
     write_record(path, receipt.model_copy(update={"acceptances": [forged]}))
 

@@ -17,8 +17,11 @@ def definitions(tree: Path) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     for job, functions in recorded.items():
         names = {_definition(tree, *function) for function in functions}
-        found[job] = {f"{module}.{name}" for module, name in names
-                      if name is not None and module not in BOOKKEEPING}  # fmt: skip
+        found[job] = {
+            f"{module}.{name}"
+            for module, name in names
+            if name is not None and module not in BOOKKEEPING
+        }
     return found
 
 
@@ -52,8 +55,11 @@ def _spans(tree: Path, module: str) -> tuple[dict[str, tuple[int, int]], frozens
         last = node.end_lineno or node.lineno
         if isinstance(node, ast.ClassDef):
             classes.add(node.name)
-        names = [one.id for one in ast.walk(node) if isinstance(one, ast.Name)
-                 and isinstance(one.ctx, ast.Store)]  # fmt: skip
+        names = [
+            one.id
+            for one in ast.walk(node)
+            if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store)
+        ]
         if isinstance(node, ast.Assign | ast.AnnAssign):
             spans |= {name: (node.lineno, last) for name in names}
     return spans, frozenset(classes)

@@ -208,12 +208,16 @@ def test_what_changes_nothing(tmp_path: Path, before: str, after: str) -> None:
 
 VALUES = st.recursive(
     st.one_of(
-        st.integers(), st.floats(allow_nan=False), st.text(max_size=4), st.binary(max_size=4),
-        st.booleans(), st.none(),
+        st.integers(),
+        st.floats(allow_nan=False),
+        st.text(max_size=4),
+        st.binary(max_size=4),
+        st.booleans(),
+        st.none(),
     ),
     lambda inner: st.one_of(st.lists(inner, max_size=3), st.tuples(inner, inner)),
     max_leaves=6,
-)  # fmt: skip
+)
 
 
 @settings(max_examples=100, deadline=None)

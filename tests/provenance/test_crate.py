@@ -186,8 +186,10 @@ def test_licence_authors_and_paper_come_from_the_citation_file(graph: dict[str, 
     paper = graph[root["citation"]["@id"]]
     assert paper["name"].startswith("Invariant Information Clustering")
     assert [graph[identifier]["name"] for identifier in named(paper["author"])] == [
-        "Xu Ji", "João F. Henriques", "Andrea Vedaldi"
-    ]  # fmt: skip
+        "Xu Ji",
+        "João F. Henriques",
+        "Andrea Vedaldi",
+    ]
 
 
 def test_the_address_of_the_code_is_that_of_the_citation_file(laptop: Path) -> None:

@@ -28,7 +28,7 @@ def git(*arguments: str) -> str:
     identity = ("-c", "user.name=Test", "-c", "user.email=test@example.org")
     done = subprocess.run(
         ["git", *identity, *arguments], capture_output=True, text=True, check=True
-    )  # fmt: skip
+    )
     return done.stdout
 
 
@@ -52,9 +52,14 @@ def parent(text: str = "data") -> None:
 def child(outcome: str = "found", text: str | None = None, **settings: object) -> bytes:
     """A training, as far as its receipt is concerned; the receipt's bytes."""
     with job(
-        "train", {"run": "digits/iic"}, fingerprint=fingerprint("train", **settings),
-        receipt_path=CHILD, inputs=[Path("data/parent.txt")], parents=[PARENT], seed=0,
-    ) as work:  # fmt: skip
+        "train",
+        {"run": "digits/iic"},
+        fingerprint=fingerprint("train", **settings),
+        receipt_path=CHILD,
+        inputs=[Path("data/parent.txt")],
+        parents=[PARENT],
+        seed=0,
+    ) as work:
         assert not CHILD.exists(), "it would vouch for files that are being replaced"
         OUTPUT.parent.mkdir(exist_ok=True)
         OUTPUT.write_text(text or Path("data/parent.txt").read_text())
@@ -138,8 +143,10 @@ def test_a_parent_in_the_results_must_be_the_very_same() -> None:
     receipt = read_record(PARENT, Receipt)
     elsewhere = Path("results/parent.run.json")
     arguments: dict[str, Any] = {
-        "fingerprint": fingerprint("train"), "receipt_path": CHILD, "parents": [elsewhere],
-    }  # fmt: skip
+        "fingerprint": fingerprint("train"),
+        "receipt_path": CHILD,
+        "parents": [elsewhere],
+    }
     kept = []
     for threads in (1, 1, 2):
         environment = receipt.environment.model_copy(update={"threads": threads})
@@ -153,9 +160,12 @@ def test_a_parent_in_the_results_must_be_the_very_same() -> None:
 def test_an_accepted_receipt_stays_with_its_acceptance() -> None:
     receipt = read_record(CHILD, Receipt)
     accepted = Acceptance(
-        fingerprint=fingerprint("train", new=1).value, because="a new default",
-        changed=["settings new: (absent) -> 1"], commit=None, at=receipt.timing.end,
-    )  # fmt: skip
+        fingerprint=fingerprint("train", new=1).value,
+        because="a new default",
+        changed=["settings new: (absent) -> 1"],
+        commit=None,
+        at=receipt.timing.end,
+    )
     write_record(CHILD, receipt.model_copy(update={"acceptances": [accepted]}))
     first = CHILD.read_bytes()
     assert child(new=1) == first

@@ -104,8 +104,11 @@ def test_code_of_tables_and_figures_changes_no_training(
 
 
 def test_a_method_a_reader_and_a_figure_may_move(before: dict[str, str], clone: Path) -> None:
-    for old, new in (("methods/kmeans", "methods/flat/k_means"), ("data/digits", "data/reader"),
-                     ("publish/figures/curves", "publish/lines")):  # fmt: skip
+    for old, new in (
+        ("methods/kmeans", "methods/flat/k_means"),
+        ("data/digits", "data/reader"),
+        ("publish/figures/curves", "publish/lines"),
+    ):
         (clone / f"iic/{new}.py").parent.mkdir(exist_ok=True)
         (clone / f"iic/{old}.py").rename(clone / f"iic/{new}.py")
         names = [f"iic.{path.replace('/', '.')}" for path in (old, new)]
@@ -210,9 +213,11 @@ def test_what_a_table_says_of_its_scale_changes_the_displays(
 
 def test_settings_without_influence_do_not_count(before: dict[str, str], clone: Path) -> None:
     edit(
-        clone, f"params/scales/{SCALE}.yaml",
-        "snapshot_steps: []}", "snapshot_steps: [], checkpoint_seconds: 7}",
-    )  # fmt: skip
+        clone,
+        f"params/scales/{SCALE}.yaml",
+        "snapshot_steps: []}",
+        "snapshot_steps: [], checkpoint_seconds: 7}",
+    )
     assert changed(before, fingerprints(clone)) == set()
 
 

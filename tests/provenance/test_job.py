@@ -102,18 +102,26 @@ def test_a_child_names_its_parent_and_refuses_what_the_parent_did_not_write() ->
     parent = finish()
     child = Path("out/child.run.json")
     with job(
-        "prepare", WILDCARDS, fingerprint=fingerprint(), receipt_path=child,
-        inputs=[Path("out/result.txt")], parents=[RECEIPT],
-    ):  # fmt: skip
+        "prepare",
+        WILDCARDS,
+        fingerprint=fingerprint(),
+        receipt_path=child,
+        inputs=[Path("out/result.txt")],
+        parents=[RECEIPT],
+    ):
         pass
     links = read_record(child, Receipt).parents
     assert [(one.path, one.digest) for one in links] == [(str(RECEIPT), parent.digest)]
     Path("out/result.txt").write_text("other")
     with pytest.raises(RecordError, match=r"out/result\.txt: changed after out/result\.run\.json"):
         with job(
-            "prepare", WILDCARDS, fingerprint=fingerprint(), receipt_path=child,
-            inputs=[Path("out/result.txt")], parents=[RECEIPT],
-        ):  # fmt: skip
+            "prepare",
+            WILDCARDS,
+            fingerprint=fingerprint(),
+            receipt_path=child,
+            inputs=[Path("out/result.txt")],
+            parents=[RECEIPT],
+        ):
             pass
 
 

@@ -67,13 +67,19 @@ def test_only_variables_that_change_arithmetic_are_recorded() -> None:
 
 def seen(script: str, *before: str, **given: str) -> Environment:
     """The environment as another process sees it, once it has run `script`."""
-    code = f"{script}\nfrom iic.provenance.environment import environment\n" \
-           "print(environment(1).model_dump_json())"  # fmt: skip
+    code = (
+        f"{script}\nfrom iic.provenance.environment import environment\n"
+        "print(environment(1).model_dump_json())"
+    )
     clean = {name: value for name, value in os.environ.items() if name not in variables(os.environ)}
     done = subprocess.run(
-        [*before, sys.executable, "-c", code], cwd=ROOT, env={**clean, **given},
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
+        [*before, sys.executable, "-c", code],
+        cwd=ROOT,
+        env={**clean, **given},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     return Environment.model_validate_json(done.stdout)
 
 
@@ -105,8 +111,12 @@ def test_a_limit_of_threads_is_another_kind() -> None:
 @pytest.mark.skipif("avx512f" not in machine().processor.features, reason="needs AVX-512")
 def test_kernels_that_libraries_chose_are_recorded() -> None:
     there = seen("import numpy, torch")
-    older = seen("import numpy, torch", OPENBLAS_CORETYPE="Haswell", ATEN_CPU_CAPABILITY="avx2",
-                 ONEDNN_MAX_CPU_ISA="AVX2")  # fmt: skip
+    older = seen(
+        "import numpy, torch",
+        OPENBLAS_CORETYPE="Haswell",
+        ATEN_CPU_CAPABILITY="avx2",
+        ONEDNN_MAX_CPU_ISA="AVX2",
+    )
     told = differences_of_kind(there, older)
     assert "ATEN_CPU_CAPABILITY: none then, avx2 now" in told
     assert "kernel of torch: AVX512 then, AVX2 now" in told

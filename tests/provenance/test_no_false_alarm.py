@@ -19,8 +19,11 @@ from tests.provenance.audit_helpers import RESULTS, examine
 
 
 def test_comments_in_all_code_and_all_settings_change_nothing(tree: Path) -> None:
-    for path in (*Path("iic").rglob("*.py"), *Path("params").rglob("*.yaml"),
-                 *Path("workflow").rglob("*.smk")):  # fmt: skip
+    for path in (
+        *Path("iic").rglob("*.py"),
+        *Path("params").rglob("*.yaml"),
+        *Path("workflow").rglob("*.smk"),
+    ):
         # figures print the text of one module, so its comments are part of a figure
         if path.parts[-2:] != ("objective", "clustering.py"):
             path.write_text(f"# a comment\n{path.read_text()}\n# and another\n")
@@ -54,10 +57,14 @@ def test_a_fresh_clone_verifies_and_so_it_does_after_restore(
     pytest.importorskip("snakemake")
 
     def git(place: Path, *words: str) -> None:
-        who = {f"GIT_{role}_{what}": "a@b" for role in ("AUTHOR", "COMMITTER")
-               for what in ("NAME", "EMAIL")}  # fmt: skip
-        subprocess.run(["git", *words], cwd=place, env=os.environ | who, check=True,
-                       capture_output=True)  # fmt: skip
+        who = {
+            f"GIT_{role}_{what}": "a@b"
+            for role in ("AUTHOR", "COMMITTER")
+            for what in ("NAME", "EMAIL")
+        }
+        subprocess.run(
+            ["git", *words], cwd=place, env=os.environ | who, check=True, capture_output=True
+        )
 
     def audited(clone: Path) -> AuditReport:
         done = run_in(clone, "-m", "iic", "audit", "--scale", SCALE)
@@ -74,8 +81,11 @@ def test_a_fresh_clone_verifies_and_so_it_does_after_restore(
     bare = audited(fresh)
     assert bare.verdict == "verified"
     # as `dvc pull` brings them back; data are obtained again
-    shutil.copytree(own_tree / RESULTS / "artifacts", fresh / RESULTS / "artifacts",
-                    copy_function=shutil.copyfile)  # fmt: skip
+    shutil.copytree(
+        own_tree / RESULTS / "artifacts",
+        fresh / RESULTS / "artifacts",
+        copy_function=shutil.copyfile,
+    )
     done = run_in(fresh, "-m", "iic", "restore", "--scale", SCALE)
     assert done.returncode == 0, done.stdout + done.stderr
     restored = audited(fresh)

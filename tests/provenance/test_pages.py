@@ -38,9 +38,14 @@ SETTINGS = Path(f"params/scales/{SCALE}.yaml")
 LOCK = Path("requirements.lock")
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 ALTERED = (
-    PAGE, RECEIPT, AUDIT, AUDIT.with_suffix(".json"), SETTINGS, LOCK,
+    PAGE,
+    RECEIPT,
+    AUDIT,
+    AUDIT.with_suffix(".json"),
+    SETTINGS,
+    LOCK,
     *(TABLE.with_suffix(end) for end in (".csv", ".md", ".tex", ".sources.json", ".run.json")),
-)  # fmt: skip
+)
 
 
 def call(*arguments: str, status: int = 0) -> str:

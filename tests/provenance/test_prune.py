@@ -80,9 +80,12 @@ def test_the_files_of_a_removed_seed_are_found_and_stay(smaller: Plan, tree: Pat
     artifacts = {name for name in before if name.startswith(f"results/{SCALE}/artifacts/{REMOVED}")}
     assert len(runs) == 5 and artifacts
     assert names(pruned) == {
-        *runs, *artifacts, f"scratch/{SCALE}/{REMOVED}/checkpoint.pt",
-        f"logs/{SCALE}/train/{REMOVED}.log", f"logs/{SCALE}/train/{REMOVED}.benchmark.tsv",
-    }  # fmt: skip
+        *runs,
+        *artifacts,
+        f"scratch/{SCALE}/{REMOVED}/checkpoint.pt",
+        f"logs/{SCALE}/train/{REMOVED}.log",
+        f"logs/{SCALE}/train/{REMOVED}.benchmark.tsv",
+    }
     assert not pruned.deleted
     assert pruned.bytes == sum(len(before[name]) for name in names(pruned)) > 5140
     assert everything(tree) == before
@@ -231,8 +234,9 @@ def test_folders_of_killed_audits_are_found_whatever_the_scale_and_no_link_is_fo
     assert "  audit-x1y2  " in said and "(left by a killed audit)" in said
     assert prune(load_plan(SCALE), delete=True).files == (left_over,)
     assert sorted(path.name for path in (clone / "scratch").iterdir()) == [
-        "audit-big", "audit-linked",
-    ]  # fmt: skip
+        "audit-big",
+        "audit-linked",
+    ]
     assert (clone / "data/raw/digits/a.gz").exists()
 
 
@@ -243,18 +247,24 @@ def test_logs_are_where_the_rules_put_them() -> None:
     logs |= {
         f'f"{{LOGS}}/{name}.log"'
         for name in (
-            "train/{{dataset}}/{{run}}/seed{{seed}}", "evaluate/{{dataset}}/{{run}}/seed{{seed}}",
-            "tabulate/{{name}}", "draw/{{name}}", "report",
+            "train/{{dataset}}/{{run}}/seed{{seed}}",
+            "evaluate/{{dataset}}/{{run}}/seed{{seed}}",
+            "tabulate/{{name}}",
+            "draw/{{name}}",
+            "report",
         )
-    }  # fmt: skip
+    }
     assert all(text.count(log) == 1 for log in logs)
     found = {
         str(log_of(job))
         for job in (
-            jobs.download("{dataset}"), jobs.prepare("{dataset}"), jobs.tabulate("S", "{{name}}"),
-            jobs.draw("S", "{{name}}"), jobs.report("S"),
+            jobs.download("{dataset}"),
+            jobs.prepare("{dataset}"),
+            jobs.tabulate("S", "{{name}}"),
+            jobs.draw("S", "{{name}}"),
+            jobs.report("S"),
         )
-    }  # fmt: skip
+    }
     for of_seed in (jobs.train, jobs.evaluate):
         found.add(str(log_of(of_seed("S", "{{dataset}}/{{run}}", 7))).replace("7", "{{seed}}"))
     assert {log.strip('f"').replace("{LOGS}", "logs/S") for log in logs} == found

@@ -186,9 +186,13 @@ def from_before(there: Environment) -> Environment:
     ],
 )
 def test_between_machines_accuracies_count_and_not_bytes(
-    tree: Path, monkeypatch: pytest.MonkeyPatch, share: float, outcome: str,
-    change: Callable[[Environment], Environment], words: str,
-) -> None:  # fmt: skip
+    tree: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    share: float,
+    outcome: str,
+    change: Callable[[Environment], Environment],
+    words: str,
+) -> None:
     only(monkeypatch, ONE)
     shuffle(KMEANS / "assignments.parquet", share)
     machine = read_record(KMEANS / "run.json", Receipt).environment
@@ -306,9 +310,13 @@ def test_an_audit_that_repeated_nothing_does_not_look_clean(tree: Path) -> None:
     ],
 )
 def test_a_training_that_does_not_end_well(
-    tree: Path, monkeypatch: pytest.MonkeyPatch,
-    done: Repeated, outcome: str, level: str, words: str,
-) -> None:  # fmt: skip
+    tree: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    done: Repeated,
+    outcome: str,
+    level: str,
+    words: str,
+) -> None:
     monkeypatch.setattr(rerun, "repeat", lambda *_: done)
     only(monkeypatch, ONE)
     findings, report = repeated()

@@ -58,9 +58,15 @@ def test_the_receipt_decides_wherever_it_lies_and_with_the_threads_of_the_run(
     # processes before an interruption count as well
     start = receipt.timing.start
     hour = Session(
-        start=start, end=start + timedelta(hours=1), first_step=0, last_step=1, host="a",
-        device="cpu", torch="2", deterministic=True,
-    )  # fmt: skip
+        start=start,
+        end=start + timedelta(hours=1),
+        first_step=0,
+        last_step=1,
+        host="a",
+        device="cpu",
+        torch="2",
+        deterministic=True,
+    )
     resumed = long.model_copy(update={"sessions": [hour, hour]})
     write_record(root / KMEANS, resumed.sealed())
     assert hours_asked(laptop, laptop.run("mnist/kmeans"), root) == FACTOR * 6

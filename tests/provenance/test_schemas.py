@@ -100,8 +100,13 @@ def test_all_of_params_fits_its_schemas() -> None:
 def test_the_measured_results_fit_their_schemas() -> None:
     files = list(record_files())
     assert {name for name, _ in files} == {
-        "receipt", "evaluation", "sources", "audit", "history_line", "table_row",
-    }  # fmt: skip
+        "receipt",
+        "evaluation",
+        "sources",
+        "audit",
+        "history_line",
+        "table_row",
+    }
     for name, path in files:
         for content in contents(path):
             assert wrong(name, content) == [], path

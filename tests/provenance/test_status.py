@@ -240,9 +240,15 @@ def test_processes_before_an_interruption_are_counted(plan: Plan, tree: Path) ->
     receipt = read_record(run_paths.receipt, Receipt)
     start = receipt.timing.start
     session = Session(
-        start=start, end=start + timedelta(hours=2), first_step=0, last_step=1, host="a",
-        device="cpu", torch="2", deterministic=True,
-    )  # fmt: skip
+        start=start,
+        end=start + timedelta(hours=2),
+        first_step=0,
+        last_step=1,
+        host="a",
+        device="cpu",
+        torch="2",
+        deterministic=True,
+    )
     later = session.model_copy(update={"end": start + timedelta(hours=1)})
     written = receipt.model_copy(update={"sessions": [session, later]})
     write_record(run_paths.receipt, written.sealed())

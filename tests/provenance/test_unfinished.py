@@ -88,8 +88,9 @@ def test_what_was_not_reached_is_told_from_what_failed_and_what_was_killed(tmp_p
     )
     base = stand(tmp_path, "stl10_standin/finetune")
     assert (base.state, base.reason) == (
-        "not reached", "it starts from stl10_standin/iic_star-features seed 0, which has no result"
-    )  # fmt: skip
+        "not reached",
+        "it starts from stl10_standin/iic_star-features seed 0, which has no result",
+    )
 
 
 def test_data_that_could_not_be_had_are_named(tmp_path: Path) -> None:

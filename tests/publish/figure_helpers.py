@@ -64,13 +64,16 @@ def figures_plan(
     datasets = {name: f"{name}_standin" if stand_in else name for name in PAPER_K}
     figures = {
         name: Figure(
-            title=name, caption="", module=f"iic.publish.figures.{module}", runs=runs,
+            title=name,
+            caption="",
+            module=f"iic.publish.figures.{module}",
+            runs=runs,
             seeds="all" if name == "figure_6" else "first",
             main=("mnist/iic_star-pct25",) if name == "figure_6" else (),
             datasets={"stl10": "STL10", "cifar10": "CIFAR10", "mnist": "MNIST"},
         )
         for name, (module, runs) in MODULES.items()
-    }  # fmt: skip
+    }
     wanted = dict.fromkeys(run for figure in figures.values() for run in figure.runs)
     named = {
         f"{datasets[run.split('/')[0]]}/{run.split('/')[1]}": run.split("/")[0]
@@ -117,9 +120,11 @@ def write_dataset(root: Path, name: str, classes: tuple[str, ...] = CLASSES) -> 
         np.save(folder / f"{kind}.npy", array)
         content = (folder / f"{kind}.npy").read_bytes()
         records[kind] = {
-            "path": f"data/prepared/{name}/{kind}.npy", "sha256": sha256_bytes(content),
-            "size": len(content), "shape": array.shape,
-        }  # fmt: skip
+            "path": f"data/prepared/{name}/{kind}.npy",
+            "sha256": sha256_bytes(content),
+            "size": len(content),
+            "shape": array.shape,
+        }
     stops = np.cumsum([0, *SPLITS.values()]).tolist()
     manifest = PreparedManifest.model_validate(
         {
@@ -197,23 +202,30 @@ def write_fractions(
     labels = np.zeros(10, dtype=np.int64)
     base = evaluate(
         {"last": Checkpoint(9, labels[:, None], None)},
-        labels, k_clusters=k, k_classes=10, matching="many_to_one",
-    )  # fmt: skip
+        labels,
+        k_clusters=k,
+        k_classes=10,
+        matching="many_to_one",
+    )
     names: tuple[SelectionName, ...] = ("label_free", "mean_head")
     selections = dict(base.selections)
     for name in names:
         selections[name] = selections[name].model_copy(update={"acc": accuracy})
     fractions = [
         FractionScores(
-            fraction=fraction, labels=10, draws=1 if std is None else 10, class_balanced=False,
+            fraction=fraction,
+            labels=10,
+            draws=1 if std is None else 10,
+            class_balanced=False,
             selections={
                 "label_free": FractionSelection(acc=mean, acc_std=std),
                 "mean_head": FractionSelection(acc=mean - 1, acc_std=std),
-                "as_published": None, "as_published_mean": None,
+                "as_published": None,
+                "as_published_mean": None,
             },
         )
         for fraction, (mean, std) in curve.items()
-    ]  # fmt: skip
+    ]
     paths = RunPaths("tiny", run, seed)
     evaluation = Evaluation.model_validate(
         base.model_dump() | {"fractions": fractions, "selections": selections}

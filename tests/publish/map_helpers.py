@@ -186,9 +186,11 @@ def write_scenes(root: Path, name: str) -> None:
         np.save(folder / f"{kind}.npy", array)
         content = (folder / f"{kind}.npy").read_bytes()
         records[kind] = {
-            "path": f"data/prepared/{name}/{kind}.npy", "sha256": sha256_bytes(content),
-            "size": len(content), "shape": array.shape,
-        }  # fmt: skip
+            "path": f"data/prepared/{name}/{kind}.npy",
+            "sha256": sha256_bytes(content),
+            "size": len(content),
+            "shape": array.shape,
+        }
     stops = np.cumsum([0, *SPLITS[paper].values()]).tolist()
     chosen = entry(name)
     assert chosen.maps is not None
@@ -263,9 +265,11 @@ def write_segmentation(
     places = dict(zip(SPLITS[paper], pairwise(stops), strict=True))
     wanted = {*own.evaluation.mapping, *own.evaluation.test} or set(places)
     evaluated = [
-        index for split, (start, stop) in places.items() if split in wanted
+        index
+        for split, (start, stop) in places.items()
+        if split in wanted
         for index in range(start, stop)
-    ]  # fmt: skip
+    ]
     counts = np.zeros((len(evaluated), 1, k, classes), dtype=np.int32)
     kept = {}
     for row, index in enumerate(evaluated):

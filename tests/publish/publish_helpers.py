@@ -225,11 +225,17 @@ def receipt(rule: str, wildcards: dict[str, str]) -> Receipt:
         parents=[],
         code=Code(commit=None, dirty=None),
         environment=Environment(
-            lock="absent", python="3.11", packages={}, platform="linux", cpu="cpu",
-            cpu_count=1, threads=1, memory_bytes=1,
+            lock="absent",
+            python="3.11",
+            packages={},
+            platform="linux",
+            cpu="cpu",
+            cpu_count=1,
+            threads=1,
+            memory_bytes=1,
         ),
         timing=Timing(start=FIRST_DAY, end=FIRST_DAY, seconds=0.0, peak_memory_bytes=1),
-    )  # fmt: skip
+    )
 
 
 def digits_like(number: int = 60) -> tuple[np.ndarray, np.ndarray]:

@@ -63,9 +63,12 @@ def run(identifier: str, test: tuple[str, ...] = (), **heads: tuple[str, ...]) -
     settings["evaluation"] = SimpleNamespace(test=test)
     method = name.split("-")[0]
     return SimpleNamespace(
-        id=identifier, dataset=dataset, name=name, method=f"iic.methods.{method}",
+        id=identifier,
+        dataset=dataset,
+        name=name,
+        method=f"iic.methods.{method}",
         settings=Settings(**settings),
-    )  # fmt: skip
+    )
 
 
 def plan_of(datasets: dict[str, str], *runs: SimpleNamespace) -> Plan:
@@ -73,10 +76,14 @@ def plan_of(datasets: dict[str, str], *runs: SimpleNamespace) -> Plan:
     scale: Any = SimpleNamespace(name="tiny", datasets=datasets)
     by_id: Any = {one.id: one for one in runs}
     return Plan(
-        scale=scale, datasets={}, runs=by_id, tables={}, figures={},
+        scale=scale,
+        datasets={},
+        runs=by_id,
+        tables={},
+        figures={},
         listings={"supp_table_5": LISTING},
         **({"definitions": {}} if "definitions" in Plan.__dataclass_fields__ else {}),
-    )  # fmt: skip
+    )
 
 
 @pytest.fixture
@@ -113,8 +120,9 @@ def test_sizes_are_the_papers(root: Path) -> None:
     ]
     assert [one["status"] for one in lines] == ["counted"] * 3 + ["not_run"]
     assert (lines[0]["train_splits"], lines[0]["test_splits"]) == (
-        "train+unlabeled+test", "train+test"
-    )  # fmt: skip
+        "train+unlabeled+test",
+        "train+test",
+    )
     text = built.md.decode()
     assert "| STL10 | real | 96×96 RGB | 10 | 113,000 | 13,000 | 105,000 | 8,000 |" in text
     name = "MNIST: mnist\\_standin"

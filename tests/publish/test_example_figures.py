@@ -89,9 +89,10 @@ def test_figure_1_has_a_group_for_each_cluster_in_the_order_of_classes(
     # class 0 is cluster 7
     assert sizes[0] == f"cluster 7, {int((predictions.clusters == 7).sum())} images"
     shown = [
-        row for cluster in clusters.order(predictions.mapping)
+        row
+        for cluster in clusters.order(predictions.mapping)
         for row in predictions.sample(predictions.clusters == cluster, 16, cluster)
-    ]  # fmt: skip
+    ]
     assert len(figure.axes[0].images) == len(shown)
     for image, row in zip(figure.axes[0].images, shown, strict=True):
         np.testing.assert_array_equal(
@@ -209,8 +210,12 @@ def test_the_same_bytes_in_another_process(root: Path, plan: Plan) -> None:
     environment = os.environ | {"PYTHONPATH": str(CLONE), "PYTHONHASHSEED": "3"}
     result = subprocess.run(
         [sys.executable, "-c", program],
-        cwd=root, env=environment, check=True, capture_output=True, text=True,
-    )  # fmt: skip
+        cwd=root,
+        env=environment,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
     assert {line.split()[0]: line.split()[1:] for line in result.stdout.splitlines()} == here
 
 

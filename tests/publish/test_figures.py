@@ -111,8 +111,12 @@ def test_all_figures_have_the_same_bytes_in_another_process(root: Path) -> None:
     environment = os.environ | {"PYTHONPATH": f"{here}:{CLONE}", "PYTHONHASHSEED": "3"}
     result = subprocess.run(
         [sys.executable, "-c", program],
-        cwd=root, env=environment, check=True, capture_output=True, text=True,
-    )  # fmt: skip
+        cwd=root,
+        env=environment,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
     again = {line.split()[0]: line.split()[1:] for line in result.stdout.splitlines()}
     assert again == digests
 

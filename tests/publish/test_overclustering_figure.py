@@ -51,9 +51,11 @@ def test_left_panel_has_the_fractions_of_each_k(tmp_path: Path) -> None:
     left = draw(plan, "figure_6", tmp_path).figure.axes[0]
     drawn = curves(left)
     assert [*drawn] == [
-        "100 %, k = 140: 60.0 %", "50 %, k = 70: 55.0 %", "25 %, k = 35: 50.0 %",
+        "100 %, k = 140: 60.0 %",
+        "50 %, k = 70: 55.0 %",
+        "25 %, k = 35: 50.0 %",
         "12.5 %, k = 18: 40.0 %",
-    ]  # fmt: skip
+    ]
     points = drawn["50 %, k = 70: 55.0 %"]
     np.testing.assert_allclose(points[:, 0], [1, 10, 25, 50, 100])
     np.testing.assert_allclose(points[:, 1], 100 * np.array([35, 40, 45, 50, 55]) / 55)
@@ -65,8 +67,10 @@ def test_centre_panel_has_the_largest_k_but_25_for_mnist(tmp_path: Path) -> None
     write_all(tmp_path, plan)
     centre = draw(plan, "figure_6", tmp_path).figure.axes[1]
     assert [*curves(centre)] == [
-        "STL10, k = 140: 60.0 %", "CIFAR10, k = 140: 62.0 %", "MNIST, k = 25: 70.0 %",
-    ]  # fmt: skip
+        "STL10, k = 140: 60.0 %",
+        "CIFAR10, k = 140: 62.0 %",
+        "MNIST, k = 25: 70.0 %",
+    ]
 
 
 def test_right_panel_has_every_k(tmp_path: Path) -> None:

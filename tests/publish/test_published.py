@@ -159,8 +159,9 @@ def test_marks_and_tolerances() -> None:
     assert set(published.tolerances.values()) == {Decimal("3.0")}
     assert published.row_marks("DeepCluster 2018") == "†‡"
     assert [row for row in ("K-means", "SIFT", "IIC") if published.row_marks(row)] == [
-        "K-means", "SIFT",
-    ]  # fmt: skip
+        "K-means",
+        "SIFT",
+    ]
 
     _, published = loaded("table_3")
     marked = {row for (row, _), number in published.numbers.items() if "†" in number.mark}

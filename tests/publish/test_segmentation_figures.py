@@ -252,8 +252,12 @@ def test_the_same_bytes_in_another_process(root: Path, plan: Plan) -> None:
     environment = os.environ | {"PYTHONPATH": str(CLONE), "PYTHONHASHSEED": "3"}
     result = subprocess.run(
         [sys.executable, "-c", program],
-        cwd=root, env=environment, check=True, capture_output=True, text=True,
-    )  # fmt: skip
+        cwd=root,
+        env=environment,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
     assert {line.split()[0]: line.split()[1:] for line in result.stdout.splitlines()} == here
 
 

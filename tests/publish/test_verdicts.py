@@ -11,9 +11,7 @@ def judged(
     mean: str, std: str | None, n: int, *, published: str = "61.7", tolerance: str = "2.0"
 ) -> str | None:
     spread = None if std is None else Decimal(std)
-    return verdict(
-        Decimal(published), Decimal(tolerance), Decimal(mean), spread, n, real=True
-    )  # fmt: skip
+    return verdict(Decimal(published), Decimal(tolerance), Decimal(mean), spread, n, real=True)
 
 
 @pytest.mark.parametrize(

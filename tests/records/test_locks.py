@@ -49,9 +49,12 @@ def without(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 
 def other(folder: Path, without: bool) -> subprocess.Popen[str]:
     process = subprocess.Popen(
-        [sys.executable, "-c", WITHOUT * without + HOLD], cwd=folder, stdout=subprocess.PIPE,
-        text=True, env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )  # fmt: skip
+        [sys.executable, "-c", WITHOUT * without + HOLD],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
     assert process.stdout is not None and process.stdout.readline() == "held\n"
     return process
 

@@ -171,9 +171,10 @@ def test_a_file_cut_anywhere_is_refused(tmp_path: Path, kind: str) -> None:
     else:
         write_snapshots(path, {0: block})
     read = {
-        "assignments": read_assignments, "probabilities": read_probabilities,
+        "assignments": read_assignments,
+        "probabilities": read_probabilities,
         "snapshots": read_snapshots,
-    }[kind]  # fmt: skip
+    }[kind]
     whole = path.read_bytes()
     for size in range(0, len(whole), max(1, len(whole) // 40)):
         path.write_bytes(whole[:size])
@@ -262,8 +263,11 @@ def test_writing_imports_neither_pandas_nor_torch(tmp_path: Path) -> None:
     )
     done = subprocess.run(
         [sys.executable, "-c", code, str(tmp_path)],
-        cwd=ROOT, capture_output=True, text=True, check=True,
-    )  # fmt: skip
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert done.stdout == "set()\n"
 
 

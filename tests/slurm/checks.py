@@ -131,16 +131,24 @@ def preempt(slurm: Slurm, clone: Path, folder: Path, partition: str) -> tuple[Do
     """
     driver = subprocess.Popen(
         [sys.executable, "-m", "iic", "run", "--scale", SCALE, str(PLACE.receipt)],
-        cwd=clone, env=environment(**through(slurm, folder, partition)),
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    )  # fmt: skip
+        cwd=clone,
+        env=environment(**through(slurm, folder, partition)),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
     try:
         until(lambda: epochs_done(clone) >= 3, driver)
         job = slurm("squeue", "--noheader", "--states=RUNNING", "--format=%i")
         urgent = slurm(
-            "sbatch", "--parsable", "--partition=high", "--exclusive", "--output=/dev/null",
-            "--wrap", "sleep 3",
-        )  # fmt: skip
+            "sbatch",
+            "--parsable",
+            "--partition=high",
+            "--exclusive",
+            "--output=/dev/null",
+            "--wrap",
+            "sleep 3",
+        )
         until(lambda: state(slurm, urgent) in ("RUNNING", "COMPLETED"), driver)
         # Snakemake empties a job's log when the job starts again
         log = (clone / f"logs/{SCALE}/train/{RUN}/seed0.log").read_text()

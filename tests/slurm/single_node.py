@@ -87,8 +87,11 @@ class Slurm:
         """What a command of Slurm says on standard output."""
         done = subprocess.run(
             [str(self.commands / command[0]), *command[1:]],
-            capture_output=True, text=True, timeout=60, check=False,
-        )  # fmt: skip
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
         assert done.returncode == 0, f"{' '.join(command)}: {done.stderr}"
         return done.stdout.strip()
 
@@ -134,10 +137,14 @@ def single_node(folder: Path) -> Iterator[Slurm]:
     host = socket.gethostname().split(".")[0]
     settings.write_text(
         SETTINGS.format(
-            host=host, folder=folder, ports=_free_ports(2), memory=MEMORY, grace=GRACE,
+            host=host,
+            folder=folder,
+            ports=_free_ports(2),
+            memory=MEMORY,
+            grace=GRACE,
             cpus=CPUS,
         )
-    )  # fmt: skip
+    )
     for name in WRAPPED:
         program = shutil.which(name, path=_path())
         if program is not None:

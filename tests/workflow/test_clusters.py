@@ -134,9 +134,12 @@ def test_a_cancelled_driver_leaves_nothing_running_and_trainings_their_checkpoin
     variables = through(tmp_path, "cluster-generic", FAKE_PBS)
     driver = subprocess.Popen(
         [sys.executable, "-m", "iic", "run", "--scale", "long", str(LONG.receipt)],
-        cwd=clone, env=environment(**variables), text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-    )  # fmt: skip
+        cwd=clone,
+        env=environment(**variables),
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
     history = clone / LONG.scratch / "history.jsonl"
     try:
         wait_for(lambda: history.exists() or driver.poll() is not None)

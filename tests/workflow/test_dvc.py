@@ -169,8 +169,10 @@ def test_a_changed_setting_and_the_scores_that_it_gives_show(tiny_copy: Path) ->
     assert list(shown(tiny_copy, "metrics", "diff", "--json")) == [path], "scores alone"
     metrics = shown(tiny_copy, "metrics", "diff", "--json", "--targets", path)
     assert metrics[path]["selections.label_free.acc"] == {
-        "old": before, "new": after, "diff": pytest.approx(after - before),
-    }  # fmt: skip
+        "old": before,
+        "new": after,
+        "diff": pytest.approx(after - before),
+    }
     drawn = shown(tiny_copy, "plots", "diff", "HEAD", "--show-vega", "--targets", table)
     points = {
         value["rev"]: float(value["ours_mean"])

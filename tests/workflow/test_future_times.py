@@ -60,8 +60,12 @@ def test_a_training_whose_input_jumps_ahead_keeps_its_checkpoint(tiny_copy: Path
 
 def test_times_of_zero_are_times_like_others(tiny_copy: Path) -> None:
     """As some archives and container images have them."""
-    files = [path for room in ("data", "results", "params", "iic") for path in
-             (tiny_copy / room).rglob("*") if path.is_file()]  # fmt: skip
+    files = [
+        path
+        for room in ("data", "results", "params", "iic")
+        for path in (tiny_copy / room).rglob("*")
+        if path.is_file()
+    ]
     set_times(*files, seconds=0)
     before = contents(tiny_copy / "results")
     assert NOTHING in snakemake(tiny_copy, scale="tiny").said

@@ -49,8 +49,10 @@ def test_a_bare_clone_plans_the_whole_dag(clone: Path, scale: str, by_name: bool
 def test_a_run_or_a_seed_of_it_is_a_target(clean: Path, target: str, seeds: int) -> None:
     listed = planned(clean, target, scale="mini")
     kinds = Counter(message.split(" on ")[0] for message in listed)
-    data = {"Obtaining the raw files of digits and checking them by size and hash.": 1,
-            "Turning the raw files of digits into arrays.": 1}  # fmt: skip
+    data = {
+        "Obtaining the raw files of digits and checking them by size and hash.": 1,
+        "Turning the raw files of digits into arrays.": 1,
+    }
     assert kinds == {**data, "Training kmeans": seeds, "Scoring kmeans": seeds}
     assert f"Training kmeans on digits with seed {seeds - 1 or 1}." in listed
 

@@ -88,8 +88,10 @@ def _convolutional(
     _initialise(to_code, flat, relu=False)
     _initialise(from_code, settings.code, relu=True)
     up: list[nn.Module] = [
-        from_code, nn.Unflatten(1, (channels[-1], side, side)), nn.ReLU(inplace=True)
-    ]  # fmt: skip
+        from_code,
+        nn.Unflatten(1, (channels[-1], side, side)),
+        nn.ReLU(inplace=True),
+    ]
     for position, (wide, narrow) in enumerate(pairwise(reversed(channels))):
         last = position == len(channels) - 2
         # biases only where no BatchNorm takes them away again

@@ -123,8 +123,11 @@ def embedding(
     if pieces > 1 or len(kept) < len(degrees):
         log.info(
             "%s: the graph has %s pieces, the largest of %s images; %s images are without edges",
-            name, f"{pieces:,}", f"{sizes.max():,}", f"{len(degrees) - len(kept):,}",
-        )  # fmt: skip
+            name,
+            f"{pieces:,}",
+            f"{sizes.max():,}",
+            f"{len(degrees) - len(kept):,}",
+        )
     if pieces > k:
         raise IICError(
             f"{name}: the graph falls into {pieces:,} pieces, which leaves open how {k} clusters "

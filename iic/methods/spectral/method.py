@@ -108,9 +108,13 @@ def train(context: RunContext[Settings]) -> Outcome:
             affinity(distances, neighbours), neighbours, settings.k, context.seed, context.name
         )
     clustering = kmeans(
-        rows, settings.k, seed=context.seed, threads=settings.threads,
-        restarts=settings.restarts, max_iterations=settings.max_iterations,
-    )  # fmt: skip
+        rows,
+        settings.k,
+        seed=context.seed,
+        threads=settings.threads,
+        restarts=settings.restarts,
+        max_iterations=settings.max_iterations,
+    )
     checkpoint = Checkpoint(0, clustering.clusters[:, None], (clustering.inertia,))
     return Outcome(
         last=checkpoint,

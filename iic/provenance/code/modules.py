@@ -204,15 +204,11 @@ def _defined(node: ast.stmt, bound: set[str], package: str) -> list[str]:
     so does ``@function.register`` before a definition.
     """
     if isinstance(node, (*FUNCTION, ast.ClassDef)):
-        registers = [
-            decorator for decorator in map(_called, node.decorator_list) if not _is_name(decorator)
-        ]
+        registers = [call for call in map(_called, node.decorator_list) if not _is_name(call)]
         return [node.name, *(name for name in map(_root, registers) if name and name in bound)]
     if isinstance(node, ast.If | ast.Try):
         body = [child for child in ast.iter_child_nodes(node) if isinstance(child, ast.stmt)]
-        body += [
-            statement for handler in getattr(node, "handlers", []) for statement in handler.body
-        ]
+        body += [child for handler in getattr(node, "handlers", []) for child in handler.body]
         parts = [_defined(statement, bound, package) for statement in _plain(body)]
         own = scopes.of_statements([node], package).names
         return list(dict.fromkeys([*own, *chain.from_iterable(parts)])) if all(parts) else []
@@ -277,9 +273,7 @@ def _definition(name: str, nodes: list[ast.stmt], package: str) -> Piece:
 
 def _given(node: ast.AST) -> bool:
     """Whether it says nothing of an object but a value of its own, which is hashed elsewhere."""
-    if isinstance(node, ast.Assign) and [ast.unparse(target) for target in node.targets] == [
-        CONFIG
-    ]:
+    if isinstance(node, ast.Assign) and [*map(ast.unparse, node.targets)] == [CONFIG]:
         return True
     return (
         isinstance(node, ast.AnnAssign)

@@ -49,9 +49,10 @@ def scale_schema() -> Schema:
         properties["defaults"]["patternProperties"][pattern] = anything
     properties["changes"]["additionalProperties"] = anything
     schema["$defs"] = {
-        **definitions, **shared,
+        **definitions,
+        **shared,
         "AnySettings": union(shared[name] for name in parts.values()),
-    }  # fmt: skip
+    }
     return schema
 
 
@@ -76,9 +77,10 @@ def experiments_schema() -> Schema:
         }
     )
     schema["$defs"] = {
-        **definitions, **shared,
+        **definitions,
+        **shared,
         "AnySettings": union(shared[name] for name in parts.values()),
-    }  # fmt: skip
+    }
     return schema
 
 

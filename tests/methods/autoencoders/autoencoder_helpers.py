@@ -18,8 +18,11 @@ from iic.records.paths import RunPaths
 from tests.prepared_data import prepared
 
 SPECIAL: dict[str, dict[str, Any]] = {
-    "ae": {}, "sparse_ae": {}, "denoising_ae": {}, "vae": {"likelihood": "bernoulli"},
-}  # fmt: skip
+    "ae": {},
+    "sparse_ae": {},
+    "denoising_ae": {},
+    "vae": {"likelihood": "bernoulli"},
+}
 """What each has beyond the settings that all four share, by the name of its run and module."""
 NAMES = list(SPECIAL)
 SHARED: dict[str, Any] = {

@@ -130,10 +130,12 @@ def test_without_labels_training_is_the_same(tmp_path: Path, name: str) -> None:
 def test_the_four_differ_by_their_objectives_alone(tmp_path: Path) -> None:
     """Same seed, same first weights; after training other ones."""
     start, end = (
-        {name: train(tmp_path / f"{name}{epochs}", name, schedule={"epochs": epochs})
-         for name in ("ae", "sparse_ae", "denoising_ae")}
+        {
+            name: train(tmp_path / f"{name}{epochs}", name, schedule={"epochs": epochs})
+            for name in ("ae", "sparse_ae", "denoising_ae")
+        }
         for epochs in (0, 1)
-    )  # fmt: skip
+    )
     weight = "last.encoder.1.weight"
     for name in ("sparse_ae", "denoising_ae"):
         one, other = (outcome[name].tensors for outcome in (start, end))

@@ -54,9 +54,10 @@ def test_the_clustering_makes_assignments_surer(tmp_path: Path) -> None:
     sure = {}
     for epochs in (1, 15):
         outcome = run(
-            tmp_path / str(epochs), **LEARNING | {"schedule": {"epochs": epochs}},
+            tmp_path / str(epochs),
+            **LEARNING | {"schedule": {"epochs": epochs}},
             optimiser={"learning_rate": 1e-12 if epochs == 1 else 0.01},
-        )  # fmt: skip
+        )
         assert outcome.probabilities is not None
         sure[epochs] = outcome.probabilities.astype(np.float64).max(axis=2).mean()
     assert sure[15] > sure[1] + 0.1
@@ -73,8 +74,11 @@ def test_the_outcome_is_what_the_command_line_writes(tmp_path: Path) -> None:
     tensors = outcome.tensors or {}
     # weights, and nothing of single images
     assert {name.partition(".")[2] for name in tensors if ".coder" not in name} >= {
-        "centres", "scale", "started", "stopped",
-    }  # fmt: skip
+        "centres",
+        "scale",
+        "started",
+        "stopped",
+    }
     assert not any(name.endswith((".targets", ".labels")) for name in tensors)
     network = Autoencoder(context(tmp_path).settings.autoencoder)
     network.load_state_dict(

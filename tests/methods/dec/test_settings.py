@@ -115,8 +115,11 @@ def test_cost_of_a_training_that_is_cut() -> None:
 def test_the_table_holds_the_sources_settings() -> None:
     runs = load_plan("paper").runs
     for dataset, images in {
-        "stl10": 13_000, "cifar10": 60_000, "cifar100_20": 60_000, "mnist": 70_000,
-    }.items():  # fmt: skip
+        "stl10": 13_000,
+        "cifar10": 60_000,
+        "cifar100_20": 60_000,
+        "mnist": 70_000,
+    }.items():
         run = runs[f"{dataset}/dec"]
         settings = run.settings
         assert isinstance(settings, DECSettings) and run.method == "iic.methods.dec.method"

@@ -209,8 +209,11 @@ def test_the_modules_are_imported_without_anything_heavy() -> None:
         "for name in sys.argv[1:]: importlib.import_module(name).Settings\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code, *MODULES], cwd=ROOT, capture_output=True, text=True,
+        [sys.executable, "-c", code, *MODULES],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
         check=False,
-    )  # fmt: skip
+    )
     assert done.returncode == 0, done.stderr
     assert len(MODULES) >= 3

@@ -47,9 +47,14 @@ def module(name: str) -> ModuleType:
 
 
 def context(
-    folder: Path, name: str, seed: int = 0, number: int = 10, parts: dict[str, int] | None = None,
-    infrared: bool = False, **changes: Any,
-) -> MapContext[Any]:  # fmt: skip
+    folder: Path,
+    name: str,
+    seed: int = 0,
+    number: int = 10,
+    parts: dict[str, int] | None = None,
+    infrared: bool = False,
+    **changes: Any,
+) -> MapContext[Any]:
     """A run of `name` on as many scenes, sky over plants over ground, in splits of `parts`."""
     images, labels = scenes(number)
     if infrared:

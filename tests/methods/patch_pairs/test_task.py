@@ -175,11 +175,15 @@ def test_what_colour_dropping_leaves(tmp_path: Path, order: str, infrared: bool)
     channels = {"network": {"in_channels": 6 if infrared else 5}}
     plain, dropped = (
         context(
-            tmp_path, "doersch", infrared=infrared, **channels, colour_dropping=drop,
+            tmp_path,
+            "doersch",
+            infrared=infrared,
+            **channels,
+            colour_dropping=drop,
             augmentation={**STILL, "channel_order": order},
         )
         for drop in (False, True)
-    )  # fmt: skip
+    )
     # colours of different means, so that their order shows
     for run in (plain, dropped):
         run.data.images[:, :3] = (run.data.images[:, :3] // 3) + np.array([0, 60, 150], np.uint8)[
@@ -233,9 +237,15 @@ def test_every_scored_pixel_goes_to_the_nearest_centre(tmp_path: Path, name: str
     task.network.eval()
     with torch.no_grad():
         centres = cluster_pixels(
-            task.images, task.evaluate, 3, run.settings.evaluation_clusters, name="test", seed=0,
-            threads=1, batch=10,
-        ).centres  # fmt: skip
+            task.images,
+            task.evaluate,
+            3,
+            run.settings.evaluation_clusters,
+            name="test",
+            seed=0,
+            threads=1,
+            batch=10,
+        ).centres
     maps = features(task, run).movedim(1, -1)
     nearest = torch.cdist(maps.flatten(0, 2), torch.from_numpy(centres)).argmin(1)
     clusters = nearest.view(10, SIDE, SIDE).numpy()

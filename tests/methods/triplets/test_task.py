@@ -52,9 +52,11 @@ def test_the_order_of_the_anchors_does_not_move_the_negatives(tmp_path: Path) ->
 
 def test_unlabelled_images_are_interleaved_as_for_iic(tmp_path: Path) -> None:
     run = context(
-        tmp_path, "triplets", splits={"train": 50, "unlabeled": 200, "test": 50},
+        tmp_path,
+        "triplets",
+        splits={"train": 50, "unlabeled": 200, "test": 50},
         order="interleaved",
-    )  # fmt: skip
+    )
     object.__setattr__(
         run,
         "settings",
@@ -101,10 +103,11 @@ def test_clusters_are_k_means_of_the_raw_outputs(tmp_path: Path) -> None:
 
 def test_statistics_are_refreshed_by_the_evaluated_images(tmp_path: Path) -> None:
     plain, refreshed = (
-        train(tmp_path / str(double), "triplets",
-              schedule={"epochs": 1, "double_evaluation": double}).tensors
+        train(
+            tmp_path / str(double), "triplets", schedule={"epochs": 1, "double_evaluation": double}
+        ).tensors
         for double in (False, True)
-    )  # fmt: skip
+    )
     assert plain is not None and refreshed is not None
     name = "last.trunk.layers.1.running_mean"
     assert (plain[name] != refreshed[name]).any()
