@@ -211,11 +211,6 @@ class Figure(Named):
             raise ValueError(f"main: {other[0]!r} is none of runs")
         return self
 
-    @property
-    def reads_artifacts(self) -> bool:
-        """Whether it is drawn from the large files of its runs, which are not in git."""
-        return not {"probabilities", "snapshots"}.isdisjoint(self.reads)
-
 
 class Listing(Named):
     """A table that is computed from the code, the settings or the data, not from runs' results."""

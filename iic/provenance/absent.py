@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from iic.params.runs import Plan
+from iic.provenance import graph
 from iic.provenance.jobs import Job, all_jobs
 from iic.provenance.why import Answer
 from iic.records import paths
 from iic.records.files import RecordError, read_record
+from iic.records.links import Receipts
 from iic.records.receipt import Receipt
 
 MIRROR = "iic restore --scale {scale} --mirror DIR_OR_URL, which has {dataset}/<file>"
@@ -57,6 +59,21 @@ def absent(
             if not (root / read.path).exists():
                 readers[read.path][job.name] = job
     return [*_data(plan, readers, why_not or {}), *_artifacts(plan, root, receipts, readers)]
+
+
+def lost_artifacts(plan: Plan, job: Job, receipts: Receipts) -> list[str]:
+    """Artifacts that `job` reads and that are not here, with what their training took.
+
+    So it costs that to do the job again, where no remote and no mirror has them.
+    """
+    lost = []
+    for edge in graph.edges(plan, job) if job.rule in ("train", "draw") else ():
+        files = [path for path in edge.files if graph.as_made(path) != path]
+        receipt = receipts.receipt(str(edge.parent.receipt))
+        if receipt and any(not (receipts.root / path).exists() for path in files):
+            took = duration(receipt.timing.seconds)
+            lost.append(f"the artifacts of {edge.parent.target}, a training of {took}")
+    return lost
 
 
 def explained(answer: Answer, scale: str) -> bool:

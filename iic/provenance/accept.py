@@ -17,13 +17,14 @@ from pathlib import Path
 
 from iic.params.errors import IICError
 from iic.params.runs import load_plan
+from iic.provenance.absent import lost_artifacts
 from iic.provenance.changes import acceptance_of, accepts_lock, changes, changes_since
 from iic.provenance.environment import code_state
 from iic.provenance.fingerprint import fingerprint
 from iic.provenance.jobs import Job
 from iic.provenance.lock_file import lock_hash
-from iic.records import paths
 from iic.records.files import read_record, sha256_file, write_record
+from iic.records.links import Receipts
 from iic.records.receipt import Acceptance, Fingerprint, Receipt
 
 
@@ -103,11 +104,7 @@ def _undrawable(job: Job, root: Path) -> bool:
     """Whether it is a figure whose artifacts are not all here."""
     if job.rule != "draw":
         return False
-    plan, name = load_plan(job.wildcards["scale"]), job.wildcards["name"]
-    return plan.figures[name].reads_artifacts and not all(
-        (root / paths.RunPaths(plan.scale.name, run.id, seed).artifacts).exists()
-        for run, seed in plan.figure_places(name)
-    )
+    return bool(lost_artifacts(load_plan(job.wildcards["scale"]), job, Receipts(root)))
 
 
 def _judge(job: Job, root: Path) -> _Change | str:

@@ -18,7 +18,7 @@ from pathlib import Path
 from iic.params.errors import IICError
 from iic.params.runs import Plan
 from iic.provenance import graph, jobs
-from iic.provenance.absent import duration
+from iic.provenance.absent import lost_artifacts
 from iic.provenance.audit.report import AuditReport
 from iic.provenance.fingerprint import fingerprint
 from iic.provenance.jobs import Job
@@ -94,15 +94,7 @@ class Judge:
         return [path for edge in scored for path in (edge.parent.receipt, *edge.files)]
 
     def _lost(self, job: Job) -> list[str]:
-        """Trainings whose artifacts `job` reads and which are not here, with what they took."""
-        lost = []
-        for edge in graph.edges(self._plan, job) if job.rule in ("train", "draw") else ():
-            files = [path for path in edge.files if graph.as_made(path) != path]
-            receipt = self._receipts.receipt(str(edge.parent.receipt))
-            if receipt and any(not (self._root / path).exists() for path in files):
-                took = duration(receipt.timing.seconds)
-                lost.append(f"the artifacts of {edge.parent.target}, a training of {took}")
-        return lost
+        return lost_artifacts(self._plan, job, self._receipts)
 
     def settled(self, job: Job) -> bool:
         """Whether the result of `job` stands, and all that it was made from.

@@ -175,4 +175,4 @@ def _changed_sources(job: Job, receipts: Receipts) -> Iterator[str]:
         return
     seeds = (*(cell.seeds for cell in sources.cells), *(entry.seeds for entry in sources.series))
     for source in chain.from_iterable(seeds):
-        yield from broken_source(source, receipts)
+        yield from (broken.message for broken in broken_source(source, receipts))

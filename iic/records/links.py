@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from iic.records.files import RecordError, read_record
 from iic.records.paths import DATA
@@ -88,7 +88,15 @@ def standing(receipt: Receipt, link: ParentRecord, receipts: Receipts) -> Standi
     return "holds" if same else "another"
 
 
-def broken_links(path: str, receipts: Receipts) -> Iterator[str]:
+class Broken(NamedTuple):
+    """A link that does not hold."""
+
+    message: str
+    outdated: bool = False
+    """Whether what was read has been made anew since, and nothing else is wrong."""
+
+
+def broken_links(path: str, receipts: Receipts) -> Iterator[Broken]:
     """What is wrong between the receipt at `path`, which has to be there, and its parents.
 
     Each is to be there, to be the one that was read, and to have written what was read; data may
@@ -101,43 +109,48 @@ def broken_links(path: str, receipts: Receipts) -> Iterator[str]:
     for link in receipt.parents:
         state = standing(receipt, link, receipts)
         if state in ("missing", "damaged"):
-            yield f"its parent {link.path} is {state}"
+            yield Broken(f"its parent {link.path} is {state}")
         parent = receipts.receipt(link.path)
         if parent is None:
             all_here = False
             continue
         if state == "another":
-            yield (
+            yield Broken(
                 f"was made from another {link.path} (digest {link.digest[:12]}) than the one "
-                f"that lies here ({receipts.digest(link.path)[:12]})"
+                f"that lies here ({receipts.digest(link.path)[:12]})",
+                outdated=True,
             )
         theirs = {output.path: output.sha256 for output in parent.outputs}
         if theirs.keys().isdisjoint(record.path for record in receipt.inputs):
-            yield f"names its parent {link.path}, but read none of its files"
+            yield Broken(f"names its parent {link.path}, but read none of its files")
         wrote |= theirs
     for read in receipt.inputs:
         if read.path in wrote:
             if wrote[read.path] != read.sha256:
-                yield f"read another {read.path} than the one that its parent wrote"
+                yield Broken(
+                    f"read another {read.path} than the one that its parent wrote", outdated=True
+                )
         elif all_here:
-            yield f"read {read.path}, which none of its parents wrote"
+            yield Broken(f"read {read.path}, which none of its parents wrote")
 
 
-def broken_source(source: SeedSource, receipts: Receipts) -> Iterator[str]:
+def broken_source(source: SeedSource, receipts: Receipts) -> Iterator[Broken]:
     """What is wrong with one seed of a cell or series: its file, its receipt, whose they are."""
     path = source.receipt.path
     receipt = receipts.receipt(path)
     if receipt is None:
-        yield f"{path} is {'damaged' if path in receipts.damaged else 'missing'}"
+        yield Broken(f"{path} is {'damaged' if path in receipts.damaged else 'missing'}")
         return
     if receipts.digest(path) != source.receipt.digest:
-        yield f"was made from another {path}"
+        yield Broken(f"was made from another {path}", outdated=True)
     said = (receipt.wildcards.get("run"), receipt.wildcards.get("seed"))
     if said != (source.run, str(source.seed)):
-        yield f"{path} is of {said[0]} seed {said[1]}, not of {source.run} seed {source.seed}"
+        yield Broken(
+            f"{path} is of {said[0]} seed {said[1]}, not of {source.run} seed {source.seed}"
+        )
     wrote = {output.path: output.sha256 for output in receipt.outputs}
     if wrote.get(source.file.path) != source.file.sha256:
-        yield f"was made from another {source.file.path}"
+        yield Broken(f"was made from another {source.file.path}", outdated=True)
 
 
 def _of_data(path: str) -> bool:

@@ -349,3 +349,14 @@ def test_an_audit_that_cannot_be_written_has_been_shown(
     monkeypatch.setattr("iic.provenance.audit.run.write", refuse)
     done = CliRunner().invoke(app, ["audit", "--scale", SCALE])
     assert done.exit_code != 0 and "verified: every number" in done.stdout
+
+
+def test_its_process_ends_quietly(tree: Path) -> None:
+    """The table of the networks loads torch's compiler, which lists what is not collected."""
+    program = (
+        "from iic.params.runs import load_plan\n"
+        "from iic.provenance.audit.run import audit\n"
+        f"print(audit(load_plan({SCALE!r})).checked.tables)\n"
+    )
+    done = run_in(tree, "-c", program, PYTHONPATH=str(tree))
+    assert int(done.stdout) > 0 and "leaked" not in done.stderr

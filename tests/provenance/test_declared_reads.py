@@ -89,7 +89,7 @@ def opened_on_mnist(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[s
     small = [
         name
         for name, figure in figures
-        if not figure.reads_artifacts and "data" not in figure.reads
+        if {"probabilities", "snapshots", "data"}.isdisjoint(figure.reads)
     ]
     return watched(clone, "laptop", *small)
 

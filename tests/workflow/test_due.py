@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from iic.records.files import read_record, sha256_file
+from iic.records.receipt import Receipt
 from tests.edits import change
+from tests.provenance.audit_helpers import forge
 from tests.workflow.test_rerun import AUDIT, REPORT, drawing, scoring, training, writing
 from tests.workflow.workflow_helpers import Finished, append, edit, git, iic, planned, snakemake
 
@@ -97,6 +100,22 @@ def test_scores_made_again_are_no_reason_to_train(clone: Path) -> None:
     said = snakemake(clone, "--dry-run", "figure_3", scale="laptop").said
     assert "; it needs the artifacts of mnist/iic/seed0, a training of 2 h 28 min" in said
     assert training("mnist/iic")[0] in said
+
+
+def test_other_targets_train_nothing_for_a_figure_whose_artifacts_are_lost(clone: Path) -> None:
+    """Scores of another clone have come by git; figure_3 shows those of before."""
+    scores = clone / "results/laptop/runs/mnist/iic/seed0/evaluation.json"
+    append(scores, "\n")
+    receipt = scores.with_suffix(".run.json")
+    (output,) = read_record(receipt, Receipt).outputs
+    written = {"sha256": sha256_file(scores), "size": scores.stat().st_size}
+    forge(receipt, outputs=[output.model_copy(update=written)])
+    assert planned(clone, "table_1", scale="laptop") == sorted(writing("table_1"))
+    assert planned(clone, "training_curves", scale="laptop") == sorted(drawing("training_curves"))
+    said = snakemake(clone, "--dry-run", "figure_3", scale="laptop").said
+    assert "; it needs the artifacts of mnist/iic/seed0, a training of 2 h 28 min" in said
+    audit = iic(clone, "audit", "--scale", "laptop", expect=1).said
+    assert "drawing it again needs the artifacts of mnist/iic/seed0" in audit
 
 
 def test_a_finished_run_stays_while_its_code_cannot_be_read(tiny_copy: Path) -> None:

@@ -17,11 +17,15 @@ from iic.provenance.audit.tree import Tree
 from iic.provenance.jobs import Job
 from iic.records import paths
 from iic.records.files import RecordError, read_record
-from iic.records.links import broken_links, broken_source
+from iic.records.links import Broken, broken_links, broken_source
 from iic.records.receipt import Receipt
 from iic.records.sources import SeedSource, Sources
 
 REMEDY = "run the workflow again: it makes anew what was made from something else"
+RETRAIN = (
+    "iic restore --scale {scale}, if a remote has the artifacts; or leave the figure as it is; or, "
+    "which trains again: iic run --scale {scale} {name}"
+)
 
 
 class Chain:
@@ -53,9 +57,25 @@ class Chain:
             # what a display of other settings shows is another thing: that it is stale is drift
             if str(parent.receipt) not in named and not self._stale_display(job, receipt):
                 yield _broken(path, f"does not name its parent {parent.receipt}")
-        for message in broken_links(path, self.tree.receipts):
-            yield _broken(path, message)
+        for broken in broken_links(path, self.tree.receipts):
+            yield self._outdated(job, path, broken) or _broken(path, broken.message)
         yield from self._raw(job, receipt)
+
+    def _outdated(self, job: Job, path: str, broken: Broken, what: str = "") -> Finding | None:
+        """A figure of what has been made anew since, where drawing it again means to train again.
+
+        It shows what its training gave then, and that is drift. Any other job is quick to do again.
+        """
+        cost = self.tree.cost(job) if broken.outdated and job.rule == "draw" else ""
+        if not cost:
+            return None
+        return Finding(
+            level="drift",
+            kind="chain",
+            path=path,
+            message=f"{what}{broken.message}; drawing it again needs {cost}",
+            remedy=RETRAIN.format(scale=self.tree.scale, name=job.wildcards["name"]),
+        )
 
     def _stale_display(self, job: Job, receipt: Receipt) -> bool:
         return job.rule in ("tabulate", "draw") and bool(self.tree.drift(job, receipt)[0])
@@ -139,15 +159,27 @@ class Chain:
             )
         for what, seeds in shown:
             findings = [
-                finding for source in seeds for finding in self._source(str(path), what, source)
+                finding
+                for source in seeds
+                for finding in self._source(job, receipt, str(path), what, source)
             ]
             yield from findings
             self.closed += bool(seeds) and not findings
 
-    def _source(self, path: str, what: str, source: SeedSource) -> Iterator[Finding]:
+    def _source(
+        self, job: Job, receipt: Receipt, path: str, what: str, source: SeedSource
+    ) -> Iterator[Finding]:
         """One seed of a cell: its file, its receipt, and every receipt above that."""
-        for message in broken_source(source, self.tree.receipts):
-            yield _broken(path, f"{what}: {message}")
+        read = (source.file.path, source.file.sha256) in {
+            (file.path, file.sha256) for file in receipt.inputs
+        }
+        stood_on = (source.receipt.path, source.receipt.digest) in {
+            (parent.path, parent.digest) for parent in receipt.parents
+        }
+        for broken in broken_source(source, self.tree.receipts):
+            # only what the display's own receipt says too was read in earnest
+            outdated = read and stood_on and self._outdated(job, path, broken, f"{what}: ")
+            yield outdated or _broken(path, f"{what}: {broken.message}")
         yield from self._above(path, what, source.receipt.path, set())
 
     def _above(self, path: str, what: str, receipt: str, seen: set[str]) -> Iterator[Finding]:

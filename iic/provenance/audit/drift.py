@@ -11,6 +11,7 @@ from iic.provenance.audit.tree import Tree
 from iic.provenance.changes import accepts_lock
 from iic.provenance.environment import minor as _minor
 from iic.provenance.environment import package_versions
+from iic.provenance.jobs import Job
 from iic.provenance.lock_file import LOCK, lock_hash
 from iic.records.receipt import Code, Environment
 
@@ -32,10 +33,7 @@ def stale(tree: Tree) -> Iterator[Finding]:
                 kind="stale",
                 path=str(job.receipt),
                 message=f"{job.name} is stale: {_some(changed, '; ')}",
-                remedy=f"iic run --scale {tree.scale} ..., or, if only code changed and you are "
-                f"sure that it alters no number: iic accept {job.target} --because TEXT"
-                if job.rule == "train"
-                else f"iic run --scale {tree.scale} {job.wildcards.get('name') or job.receipt}",
+                remedy=_remedy(tree, job),
             )
         elif improper:
             yield Finding(
@@ -59,6 +57,19 @@ def stale(tree: Tree) -> Iterator[Finding]:
                 message=f"{job.name} was accepted across a change of code on "
                 f"{acceptance.at:%Y-%m-%d}, because: {acceptance.because} ({listed})",
             )
+
+
+def _remedy(tree: Tree, job: Job) -> str:
+    """To do it again; or, where that means to train, perhaps to accept it as it is."""
+    cost = tree.cost(job)
+    accept = (
+        "or, if only code changed and you are sure that it alters no number: "
+        f"iic accept {job.target} --because TEXT"
+    )
+    if job.rule == "train":
+        return f"iic run --scale {tree.scale} ..., {accept}"
+    again = f"iic run --scale {tree.scale} {job.wildcards.get('name') or job.receipt}"
+    return f"{again}, which needs {cost}; {accept}" if cost else again
 
 
 def environment(tree: Tree) -> Iterator[Finding]:

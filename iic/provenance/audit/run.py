@@ -41,14 +41,20 @@ def audit(
     """
     tree = Tree(plan, root)
     code = code_state(root)
-    findings: list[Finding] = list(integrity.check(tree))
+    try:
+        own = fingerprint(jobs.audit(plan.scale.name)).value
+    except CodeError:
+        own = None  # it is drift, and said below
+    # code is read before torch is loaded: what lives by then is not collected at the end of the
+    # process, and torch's compiler complains of that
+    findings: list[Finding] = list(drift.stale(tree))
+    findings += integrity.check(tree)
     chain, metrics, rebuild = Chain(tree), Metrics(tree), Rebuild(tree)
     for part in (chain, metrics, rebuild):
         findings += part.check()
     findings += orphans.check(tree)
     findings += schema_check.check(tree)
     findings += schema_check.unverified(tree)
-    findings += drift.stale(tree)
     findings += drift.environment(tree)
     findings += drift.uncommitted(tree, code)
     reruns = None
@@ -64,12 +70,7 @@ def audit(
         evaluations=metrics.recomputed,
         tables=rebuild.rebuilt,
     )
-    scale = plan.scale.name
-    try:
-        own = fingerprint(jobs.audit(scale)).value
-    except CodeError:
-        own = None  # it is drift, and said above
-    return conclude(scale, datetime.now(UTC), code, checked, findings, reruns, own)
+    return conclude(plan.scale.name, datetime.now(UTC), code, checked, findings, reruns, own)
 
 
 def verify(plan: Plan, root: Path = Path()) -> list[Finding]:

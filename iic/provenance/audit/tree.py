@@ -7,6 +7,7 @@ from pathlib import Path
 
 from iic.params.runs import Plan
 from iic.provenance import fingerprint
+from iic.provenance.absent import lost_artifacts
 from iic.provenance.changes import Change, acceptance_of, changes, changes_since
 from iic.provenance.jobs import Job, all_jobs
 from iic.records.files import sha256_file
@@ -86,6 +87,10 @@ class Tree:
         known from the receipts that stand in git.
         """
         return path.startswith(("data/", f"results/{self.scale}/artifacts/"))
+
+    def cost(self, job: Job) -> str:
+        """What doing `job` again costs beyond itself: trainings whose artifacts are not here."""
+        return " and ".join(lost_artifacts(self.plan, job, self.receipts))
 
     def current(self, job: Job) -> Fingerprint:
         """The fingerprint of `job` with the code and settings as they are now."""

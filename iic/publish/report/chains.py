@@ -161,14 +161,16 @@ class Chains:
 
     def sources(self, seeds: Iterable[SeedSource]) -> list[str]:
         """What of a cell's sources is not as its table says."""
-        return [message for source in seeds for message in broken_source(source, self._receipts)]
+        return [
+            broken.message for source in seeds for broken in broken_source(source, self._receipts)
+        ]
 
     def _broken(self, path: Path) -> list[str]:
         """What of a receipt, or between it and its parents, is not as it was written."""
-        edited = [] if self._receipts.sealed(str(path)) else ["was edited after it was written"]
-        return [
-            f"{path}: {problem}" for problem in (*edited, *broken_links(str(path), self._receipts))
-        ]
+        problems = [broken.message for broken in broken_links(str(path), self._receipts)]
+        if not self._receipts.sealed(str(path)):
+            problems.insert(0, "was edited after it was written")
+        return [f"{path}: {problem}" for problem in problems]
 
     def _place_of(self, receipt: Path) -> RunPaths | None:
         for run_paths, _ in self.trainings():
