@@ -29,7 +29,7 @@ from benchmarks.sides import PARTS, SIDES, work
 from iic.methods.iic.method import Settings
 from iic.objective.segmentation import segmentation_loss
 from iic.params.operations import NetworkPass, committed
-from iic.params.runs import plan
+from iic.params.runs import load_plan
 
 RESULTS = Path("benchmarks/results/bench.json")
 PAGE = Path("docs/performance.md")
@@ -44,7 +44,7 @@ def compare(run: str, threads: int, rounds: int, steps: int) -> dict[str, Any]:
         For each side pairs a second (median, smallest, largest), shares of a step, seconds of an
         evaluated image, TFLOP/s and the peak of memory in MiB; and the ratio of each round.
     """
-    settings = plan("paper").run(run).settings
+    settings = load_plan("paper").run(run).settings
     assert isinstance(settings, Settings)
     pairs = settings.pairs
     start = multiprocessing.get_context("spawn")

@@ -16,7 +16,7 @@ from iic.engine.context import RunContext
 from iic.engine.device import configure
 from iic.methods.iic.method import Settings
 from iic.methods.iic.task import ClusteringTask
-from iic.params.runs import plan
+from iic.params.runs import load_plan
 from iic.params.training import ComputeSettings
 from iic.records.paths import RunPaths
 from tests.prepared_data import prepared
@@ -129,7 +129,7 @@ SIDES: dict[str, type[Side]] = {"plain": Plain, "ours": Ours}
 def work(side: str, run: str, threads: int, orders: Connection) -> None:
     """A process that does steps when it is asked to, and answers with seconds of each part."""
     configure(CPU, threads)
-    settings = plan("paper").run(run).settings
+    settings = load_plan("paper").run(run).settings
     assert isinstance(settings, Settings)
     crop = 28 if settings.augmentation.kind == "grey" else 32
     shape = (4 * settings.pairs.batch_images, settings.augmentation.image_channels, crop, crop)

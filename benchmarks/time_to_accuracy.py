@@ -27,7 +27,7 @@ from iic.engine.context import Outcome, RunContext
 from iic.evaluate.metrics import accuracy_per_sub_head
 from iic.params.loading import validate
 from iic.params.resolve import merged
-from iic.params.runs import plan
+from iic.params.runs import load_plan
 from iic.records.paths import RunPaths
 
 
@@ -53,7 +53,7 @@ class Line:
 
 def train(run: str, scale: str, seed: int, steps: int, changes: dict[str, Any]) -> Line:
     """Train a run of a scale with changed settings."""
-    planned = plan(scale).run(run)
+    planned = load_plan(scale).run(run)
     schedule = {"max_steps": steps, "epochs": 10_000, "evaluate_every": 10_000}
     given = merged(
         planned.settings.model_dump(mode="json"), merged({"schedule": schedule}, changes)

@@ -15,12 +15,12 @@ from iic.data.load_maps import load_maps
 from iic.engine.context import RunContext
 from iic.engine.map_context import MapContext
 from iic.engine.task import Task
-from iic.params.runs import Run, plan
+from iic.params.runs import Run, load_plan
 from iic.records.paths import RunPaths
 from tests.conftest import clone_to, run_in
 from tests.engine.fake_cuda import CUDA, CudaGenerator, fake_cuda
 
-PLAN = plan("smoke")
+PLAN = load_plan("smoke")
 TRAINED = {
     run.method: run for run in reversed(PLAN.runs.values()) if hasattr(run.settings, "compute")
 }
