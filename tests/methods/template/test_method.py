@@ -69,7 +69,7 @@ def test_it_learns_the_digits_without_their_labels(tmp_path: Path) -> None:
 def test_of_another_images_transform_it_learns_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Measured: 83.3 % with pairs of an image and its transform, 10.8 % with pairs of two images."""
+    """Measured: 83.3 % with pairs of an image and its transform, 10.8 % with pairs of two."""
     settings = merged(SETTINGS, {"schedule": {"epochs": 60, "evaluate_every": 60}})
     own = GreyPipeline.transformed
 
