@@ -32,30 +32,43 @@ def test_every_method_but_iic_and_its_variants_has_a_row() -> None:
 
 
 def test_the_numbers_of_mnist_are_those_of_the_committed_table() -> None:
-    whole = load_plan("laptop")
+    plan = load_plan("laptop")
     lines = read_table(ROOT / table("laptop", "table_1"))
-    of_module = {method_name(run.method): run for run in whole.runs.values()}
+    of_module = {method_name(run.method): run for run in plan.runs.values()}
     compared = 0
     for name, module, cells in rows():
         if len(cells) != 5:
             continue
-        found = [
-            one
-            for one in lines
-            if one.row == name
-            and one.selection in ("label_free", "mean_head")
-            and one.fidelity in (None, "", "as_published")
-            and one.paper_column == "MNIST"
+        (line,) = [
+            line
+            for line in lines
+            if line.row == name
+            and line.selection in ("label_free", "mean_head")
+            and line.fidelity in (None, "", "as_published")
+            and line.paper_column == "MNIST"
         ]
-        assert len(found) == 1, name
         _, _, published, measured, seconds = cells
-        if found[0].ours_mean is None:
+        if line.ours_mean is None:
             assert (measured, seconds) == ("not at this scale", "–")
             continue
-        assert measured == f"{found[0].ours_mean:.2f}", name
+        assert measured == f"{line.ours_mean:.2f}", name
         run = of_module[module]
         receipt = read_record(ROOT / RunPaths("laptop", run.id, run.seeds[0]).receipt, Receipt)
         assert seconds == f"{round(receipt.timing.seconds):,}", name
         assert float(published) > 0
         compared += 1
     assert compared == 8
+
+
+def test_epochs_on_maps_are_those_of_the_params() -> None:
+    runs = load_plan("paper").runs.values()
+    compared = 0
+    for _, module, cells in rows():
+        told = {int(number) for number in re.findall(r"(\d+) epochs", cells[-1])}
+        if len(cells) == 2 and told:
+            schedules = [
+                run.settings_json["schedule"] for run in runs if run.method.endswith(module)
+            ]
+            assert {schedule["epochs"] for schedule in schedules} == told, module
+            compared += 1
+    assert compared == 2

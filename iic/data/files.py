@@ -11,6 +11,7 @@ from typing import Protocol
 
 from iic.data.errors import DataError, DownloadError
 from iic.params.datasets import Dataset, KnownFile
+from iic.params.layers import few
 from iic.records.files import sha256_file
 from iic.records.paths import raw_folder
 
@@ -36,6 +37,15 @@ def part_of(path: Path) -> Path:
 def size_of(path: Path) -> int:
     """Size in bytes; 0 for a file that is not there."""
     return path.stat().st_size if path.exists() else 0
+
+
+def lying_there(folder: Path) -> str:
+    """What a folder holds, in a few words: whoever looks for a file may have named it otherwise."""
+    if not folder.is_dir():
+        return f"there is no folder {folder}"
+    hidden = (".part", ".lock", "files.json")
+    names = sorted(path.name for path in folder.iterdir() if not path.name.endswith(hidden))
+    return f"{folder} holds {few(names)}" if names else f"{folder} is empty"
 
 
 def wrong_size(size: int, file: KnownFile) -> str:

@@ -7,6 +7,7 @@ import shutil
 import tempfile
 import zlib
 from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ import numpy as np
 
 from iic.data.batches import Batch, whole_numbers
 from iic.data.errors import DataError, replace_files
+from iic.data.files import lying_there
 from iic.params.datasets import CATALOGUE, Dataset
 
 if TYPE_CHECKING:
@@ -30,7 +32,8 @@ def read(raw: Path, dataset: Dataset) -> Iterator[Batch]:
         A batch for each split: images (n, 1, 28, 28), labels 0 to 9.
 
     Raises:
-        DataError: A file is cut, corrupt, or holds another count, size or range than expected.
+        DataError: A file has another name, is cut, corrupt, or holds another count, size or range
+            than expected.
     """
     # torchvision brings torch along, and a process that only loads prepared data needs neither
     from torchvision.datasets.mnist import read_image_file, read_label_file
@@ -41,15 +44,26 @@ def read(raw: Path, dataset: Dataset) -> Iterator[Batch]:
             raise DataError(
                 f"{CATALOGUE}: {raw.name}.splits: {split!r} is none of {', '.join(FILE_PREFIX)}"
             )
-        prefix = FILE_PREFIX[split]
-        path = raw / f"{prefix}-images-idx3-ubyte.gz"
-        images = _parse(path, read_image_file, (count, height, width)).numpy()
-        path = raw / f"{prefix}-labels-idx1-ubyte.gz"
+        images_file, path = (raw / name for name in _names(split))
+        for file in (images_file, path):
+            if not file.exists():
+                raise DataError(
+                    f"{file}: missing; {lying_there(raw)}\n"
+                    f"  expected: {', '.join(chain.from_iterable(map(_names, FILE_PREFIX)))}\n"
+                    f"  remedy: give the files these names, and {raw.name}.files in {CATALOGUE} too"
+                )
+        images = _parse(images_file, read_image_file, (count, height, width)).numpy()
         labels = _parse(path, read_label_file, (count,)).numpy()
         yield Batch(
             images[:, None].astype(np.uint8, copy=False),
             whole_numbers(labels, path, 0, len(dataset.classes) - 1),
         )
+
+
+def _names(split: str) -> tuple[str, str]:
+    """The files of a split: images, labels."""
+    prefix = FILE_PREFIX[split]
+    return f"{prefix}-images-idx3-ubyte.gz", f"{prefix}-labels-idx1-ubyte.gz"
 
 
 def _parse(

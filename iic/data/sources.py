@@ -20,6 +20,7 @@ from iic.data.files import (
     Progress,
     SourceFailure,
     discard,
+    lying_there,
     read_chunks,
     size_of,
     store,
@@ -181,6 +182,9 @@ def copy_checked(source: Path, expected: KnownFile, part: Path, progress: Progre
         size = source.stat().st_size
         with source.open("rb") as file:
             page = _html_page(file.read(CHUNK))
+    except FileNotFoundError as error:
+        there = lying_there(source.parent)
+        raise SourceFailure(f"{source}: {error.strerror}; {there}") from error
     except OSError as error:
         raise SourceFailure(f"{source}: {error.strerror}") from error
     if page:

@@ -253,6 +253,21 @@ def test_own_folder_without_the_file(tmp_path: Path, server: FaultyServer) -> No
         fetch(tmp_path, server.prefix("missing"), mirror=str(tmp_path / "nowhere"))
 
 
+def test_own_folder_with_other_names_says_which_it_has(
+    tmp_path: Path, server: FaultyServer
+) -> None:
+    own = tmp_path / "own/blob"
+    own.mkdir(parents=True)
+    with pytest.raises(DownloadError, match=r"own/blob is empty"):
+        fetch(tmp_path, server.prefix("missing"), mirror=str(tmp_path / "own"))
+    (own / "Blob.bin").write_bytes(CONTENT)
+    with pytest.raises(
+        DownloadError, match=r"blob.bin: No such.*own/blob holds Blob.bin"
+    ) as caught:
+        fetch(tmp_path, server.prefix("missing"), mirror=str(tmp_path / "own"))
+    assert "remedy: put the file" in str(caught.value)
+
+
 def test_two_downloads_at_once_transfer_once(tmp_path: Path, server: FaultyServer) -> None:
     threads = [
         threading.Thread(target=fetch, args=(tmp_path, server.prefix("good"))) for _ in range(4)

@@ -299,6 +299,20 @@ def idx(*shape: int, kind: int = 8, value: int = 1) -> bytes:
     return header + bytes([value]) * int(np.prod(shape))
 
 
+def test_mnist_files_of_other_names(tmp_path: Path) -> None:
+    read_mnist(tmp_path)
+    path = tmp_path / "t10k-labels-idx1-ubyte.gz"
+    path.rename(tmp_path / "test-labels.gz")
+    with pytest.raises(DataError) as caught:
+        read_mnist_again(tmp_path)
+    first, expected, remedy = str(caught.value).splitlines()
+    assert first.startswith(
+        f"{path}: missing; {tmp_path} holds t10k-images-idx3-ubyte.gz, test-labe"
+    )
+    assert expected.strip().startswith("expected: train-images-idx3-ubyte.gz, train-labels-idx1-")
+    assert remedy.strip().startswith("remedy: give the files these names")
+
+
 def read_mnist(raw: Path, **changed: bytes) -> list[Batch]:
     """Read two training and two test images, after replacing the unpacked content of a file."""
     contents = {
@@ -312,6 +326,10 @@ def read_mnist(raw: Path, **changed: bytes) -> list[Batch]:
         axes = 3 if what == "images" else 1
         path = raw / f"{prefix}-{what}-idx{axes}-ubyte.gz"
         path.write_bytes(content if content[:2] == b"\x1f\x8b" else gzip.compress(content))
+    return read_mnist_again(raw)
+
+
+def read_mnist_again(raw: Path) -> list[Batch]:
     small = Dataset.model_validate(MNIST.model_dump() | {"splits": {"train": 2, "test": 2}})
     return list(iic.data.mnist.read(raw, small))
 

@@ -130,7 +130,7 @@ def real_like(dataset: Dataset, archive: Path) -> Dataset:
     )
 
 
-@pytest.mark.parametrize("whole", [True, False])
+@pytest.mark.parametrize("complete", [True, False])
 def test_archive(dataset: Dataset, tmp_path: Path, complete: bool) -> None:
     mirror = tmp_path / "mirror"
     write_raw(dataset, mirror / NAME)

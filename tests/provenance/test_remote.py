@@ -71,7 +71,7 @@ def test_without_dvc_its_lock_or_its_package_nothing_is_pulled_and_it_is_said_wh
 
 
 @pytest.mark.parametrize(
-    ("config", "wanted", "used"),
+    ("config", "named", "used"),
     [
         ("remote.lab.url=/a\n", None, "lab"),
         (TWO + "core.remote=cloud\n", None, "cloud"),

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 from pydantic import Field
 
+from iic.methods.iic.settings import HeadedSettings
 from iic.params.datasets import Dataset
-from iic.params.method import MethodSettings, Problem
+from iic.params.method import Problem
 from iic.params.segmentation import (
     MapSettings,
     SegmentationAugmentation,
@@ -17,14 +18,13 @@ from iic.params.segmentation import (
 )
 from iic.params.training import (
     ComputeSettings,
-    HeadSettings,
     OptimiserSettings,
     PairSettings,
     ScheduleSettings,
 )
 
 
-class SegmentationSettings(MethodSettings):
+class SegmentationSettings(HeadedSettings):
     """Network C with heads."""
 
     network: SegmentationNetworkSettings
@@ -33,15 +33,6 @@ class SegmentationSettings(MethodSettings):
     sub_heads: int = Field(1, ge=1)
     """h: independently initialised sub-heads of each head; the paper has one here."""
     compute: ComputeSettings = ComputeSettings()
-
-    @property
-    def heads(self) -> dict[str, HeadSettings]:
-        """Heads by name; "B" is the one that is reported."""
-        raise NotImplementedError
-
-    def turns(self, epoch: int) -> list[str]:
-        """Heads that an epoch, counted from 0, trains, one pass each."""
-        raise NotImplementedError
 
 
 class TrainedSegmentationSettings(SegmentationSettings):

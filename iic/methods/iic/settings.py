@@ -17,7 +17,20 @@ TOGETHER = "A+B"
 """A pass that trains both heads in each step."""
 
 
-class ClusteringSettings(MethodSettings):
+class HeadedSettings(MethodSettings):
+    """A network with heads that are trained in turns, on images or on maps."""
+
+    @property
+    def heads(self) -> dict[str, HeadSettings]:
+        """Heads by name; "B" is the one that is reported."""
+        raise NotImplementedError
+
+    def turns(self, epoch: int) -> list[str]:
+        """Heads that an epoch, counted from 0, trains, one pass each."""
+        raise NotImplementedError
+
+
+class ClusteringSettings(HeadedSettings):
     """A trunk with heads, trained in turns on pairs of an image and its transform."""
 
     network: NetworkSettings
@@ -28,18 +41,9 @@ class ClusteringSettings(MethodSettings):
     compute: ComputeSettings = ComputeSettings()
 
     @property
-    def heads(self) -> dict[str, HeadSettings]:
-        """Heads by name; "B" is the one that is reported."""
-        raise NotImplementedError
-
-    @property
     def weights(self) -> dict[str, float]:
         """Weight of each head's loss in a pass that trains all."""
         return dict.fromkeys(self.heads, 1.0)
-
-    def turns(self, epoch: int) -> list[str]:
-        """Heads that an epoch, counted from 0, trains, one pass each."""
-        raise NotImplementedError
 
     def problems(self, dataset: Dataset) -> Iterator[Problem]:
         """Whether batch, crops and network fit together and fit the dataset."""

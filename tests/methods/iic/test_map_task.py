@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from iic.augment.segmentation import SegmentationTransforms
 from iic.data.maps import IGNORED, UNLABELLED
 from iic.engine.context import Interrupted
 from iic.engine.map_context import MapContext
@@ -163,6 +164,29 @@ def test_it_learns_the_bands(tmp_path: Path) -> None:
     mapping = match(counts, "one_to_one")
     correct = sum(counts[cluster, label] for cluster, label in enumerate(mapping))
     assert 100 * correct / counts.sum() == pytest.approx(last["accuracy"][0], abs=1e-3)  # type: ignore[index]
+
+
+def test_of_another_images_transform_it_learns_less(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bands of two images overlap, so that it learns of them, too. Measured with seeds 0 and 1:
+    69.2 and 62.3 % with pairs of an image and its transform, 60.7 and 43.5 % of two images."""
+    own = SegmentationTransforms.transformed
+
+    def another(self: SegmentationTransforms, pixels: torch.Tensor, *arguments: Any) -> Any:
+        return own(self, pixels.roll(1, 0), *arguments)
+
+    def score(name: str) -> float:
+        scores = []
+        for seed in (0, 1):
+            settings = {"schedule": {"epochs": 40}, "pairs": {"batch_pairs": 5}}
+            outcome = train(context(tmp_path / f"{name}{seed}", seed=seed, **settings))
+            scores.append(outcome.history[-1]["accuracy"][0])  # type: ignore[index]
+        return sum(scores) / len(scores)
+
+    true = score("own")
+    monkeypatch.setattr(SegmentationTransforms, "transformed", another)
+    assert true > score("another's") + 8
 
 
 def test_a_run_that_was_interrupted_ends_with_the_same_bytes(
