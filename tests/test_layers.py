@@ -82,6 +82,7 @@ def test_the_floors_are_those_of_the_design() -> None:
     layers, forbidden, families, settings = config["tool"]["importlinter"]["contracts"]
     assert layers["layers"] == [
         "cli",
+        "own",
         "methods | provenance",
         "engine | publish",
         "data",

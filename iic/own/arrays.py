@@ -1,0 +1,134 @@
+"""Images that come as arrays: .npy, .npz, MNIST's idx, or numbers in memory."""
+
+from __future__ import annotations
+
+import gzip
+import math
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from iic.own.errors import OwnDataError
+from iic.own.items import Item, RowItem
+
+CHANNELS = (1, 3, 4)
+IDX_UINT8 = b"\x00\x00\x08"
+SHAPES = "(N, H, W), (N, H, W, C) or (N, C, H, W) with C 1, 3 or 4"
+
+
+def array_items(path: Path) -> list[Item]:
+    """The rows of a .npy or .npz; of an .npz the first array of images, with ``y`` as labels.
+
+    Raises:
+        OwnDataError: It is no array of images.
+    """
+    try:
+        content = np.load(path, mmap_mode="r", allow_pickle=False)
+        if isinstance(content, np.ndarray):
+            return rows(content, str(path))
+        with content:
+            arrays = {name: content[name] for name in content.files}
+    except (ValueError, OSError, EOFError) as error:
+        raise OwnDataError(f"{path}: no array file that can be read: {error}") from None
+    images = [name for name, array in arrays.items() if array.ndim in (3, 4)]
+    if not images:
+        shapes = ", ".join(f"{name} {array.shape}" for name, array in arrays.items())
+        raise OwnDataError(f"{path}: no array of images in it ({shapes})\n  allowed: {SHAPES}")
+    count = len(arrays[images[0]])
+    labels = next((a for a in arrays.values() if a.shape == (count,)), None)
+    return rows(arrays[images[0]], str(path), labels)
+
+
+def rows(
+    array: NDArray[np.generic], name: str, labels: NDArray[np.generic] | None = None
+) -> list[Item]:
+    """Each image of an array.
+
+    Numbers other than uint8 are scaled from 0 ... 1 where none is above 1, else from 0 to the
+    largest number that the next power of two less one allows (16 grey levels, 12 or 16 bits).
+
+    Args:
+        array: In one of `SHAPES`.
+        name: What to call the array in errors.
+        labels: (N,), or None.
+
+    Raises:
+        OwnDataError: Another shape or type, NaN, infinite or negative numbers.
+    """
+    pixels = as_pixels(array, name)
+    digits = len(str(max(len(pixels) - 1, 0)))
+    return [
+        RowItem(f"{row:0{digits}d}", image, None if labels is None else str(labels[row]))
+        for row, image in enumerate(pixels)
+    ]
+
+
+def as_pixels(array: NDArray[np.generic], name: str) -> NDArray[np.uint8]:
+    """An array of images as uint8 (N, H, W, C), C 1 or 3.
+
+    Raises:
+        OwnDataError: As for `rows`.
+    """
+    if array.ndim == 3:
+        array = array[..., None]
+    if array.ndim != 4 or 0 in array.shape:
+        raise OwnDataError(f"{name}: no images: shape {array.shape}\n  allowed: {SHAPES}")
+    if array.shape[3] not in CHANNELS and array.shape[1] in CHANNELS:
+        array = np.moveaxis(array, 1, 3)
+    if array.shape[3] not in CHANNELS:
+        raise OwnDataError(f"{name}: no images: shape {array.shape}\n  allowed: {SHAPES}")
+    pixels = _as_bytes(array, name)
+    return pixels[..., :3] if pixels.shape[3] == 4 else pixels
+
+
+def _as_bytes(array: NDArray[np.generic], name: str) -> NDArray[np.uint8]:
+    if array.dtype == np.uint8:
+        return array.view(np.uint8)
+    if array.dtype == np.bool_:
+        return array.astype(np.uint8) * np.uint8(255)
+    if not (np.issubdtype(array.dtype, np.floating) or np.issubdtype(array.dtype, np.integer)):
+        raise OwnDataError(f"{name}: {array.dtype} is no type of pixels: uint8, or other numbers")
+    values = array.astype(np.float32)
+    lowest, highest = float(values.min()), float(values.max())
+    if not (math.isfinite(lowest) and math.isfinite(highest)):
+        wrong = int((~np.isfinite(values)).any(axis=(1, 2, 3)).sum())
+        raise OwnDataError(f"{name}: {wrong:,} of {len(values):,} images hold NaN or infinity")
+    if lowest < 0:
+        raise OwnDataError(
+            f"{name}: pixels from {lowest:g} to {highest:g}\n"
+            "  remedy: shift and scale them to 0 ... 1"
+        )
+    top = 1.0 if highest <= 1 else float(1 << math.ceil(math.log2(highest)))
+    top = top - 1 if top > 1 and highest <= top - 1 else top
+    scaled: NDArray[np.uint8] = np.rint(values * (255 / top)).astype(np.uint8)
+    return scaled
+
+
+def is_idx(path: Path) -> bool:
+    """Whether a file, gzipped or not, begins as MNIST's files of images do."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(4)
+        if head[:2] == b"\x1f\x8b":
+            with gzip.open(path) as file:
+                head = file.read(4)
+    except (OSError, EOFError):
+        return False
+    return head == IDX_UINT8 + b"\x03"
+
+
+def idx_items(path: Path) -> list[Item]:
+    """The images of an idx file.
+
+    Raises:
+        OwnDataError: It is cut.
+    """
+    content = path.read_bytes()
+    if content[:2] == b"\x1f\x8b":
+        content = gzip.decompress(content)
+    shape = tuple(np.frombuffer(content, ">u4", 3, 4).astype(int))
+    pixels = np.frombuffer(content, np.uint8, offset=16)
+    if pixels.size != math.prod(shape):
+        raise OwnDataError(f"{path}: cut: {pixels.size:,} pixels, but its head says {shape}")
+    return rows(pixels.reshape(shape), str(path))
