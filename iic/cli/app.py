@@ -15,6 +15,7 @@ from iic.cli import (
     cite,
     export,
     jobs,
+    own,
     provenance,
     prune,
     recluster,
@@ -27,6 +28,7 @@ from iic.cli.own_clone import use_own_code
 from iic.params.errors import IICError
 
 PANELS = {
+    "Your own images": ("fit", "predict", "explain"),
     "Look": ("status", "audit", "why"),
     "Run": ("run", "recluster", "restore", "accept", "prune", "dvc"),
     "Share": ("cite", "export"),
@@ -53,6 +55,7 @@ cite.register(app)
 export.register(app)
 workflow.register(app)
 recluster.register(app)
+own.register(app)
 
 
 def _group() -> None:
@@ -74,11 +77,12 @@ _group()
 
 
 @app.callback()
-def _setup() -> None:
+def _setup(context: typer.Context) -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     # settings, results and the workflow are found from the root of the clone; help needs none
     outside = not Path("params").is_dir() or not Path("workflow").is_dir()
-    if outside and "--help" not in sys.argv[1:]:
+    needed = context.invoked_subcommand not in PANELS["Your own images"]
+    if outside and needed and "--help" not in sys.argv[1:]:
         raise IICError(
             f"{Path.cwd()}: no params/ and workflow/ here: run iic in the root of the clone"
         )

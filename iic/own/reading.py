@@ -25,6 +25,10 @@ Progress = Callable[[int, int], None]
 """Told of images done and of all."""
 
 
+class ColourFound(Exception):
+    """An image has colour among images that were taken for grey."""
+
+
 class Entry(NamedTuple):
     """An image whose content is known."""
 
@@ -128,7 +132,13 @@ def scan(listing: Listing, progress: Progress | None = None) -> Scan:
 
 
 def collect(
-    scanned: Scan, side: int, channels: int, path: Path, progress: Progress | None = None
+    scanned: Scan,
+    side: int,
+    channels: int,
+    path: Path,
+    *,
+    grey_taken: bool = True,
+    progress: Progress | None = None,
 ) -> Images:
     """Decode all images into the array file `path`.
 
@@ -137,9 +147,11 @@ def collect(
         side: Working size in pixels.
         channels: 1 or 3.
         path: A .npy file to write; it appears whole or not at all.
+        grey_taken: Whether coloured images may be turned grey.
         progress: Told of images done.
 
     Raises:
+        ColourFound: An image has colour, and must not be turned grey.
         OwnDataError: None can be decoded.
         RecordError: The disk is full or cannot be written to.
     """
@@ -150,7 +162,10 @@ def collect(
         file.write(head)
         for number, entry in enumerate(scanned.entries):
             try:
-                pixels = in_channels(decode(entry.item.read(), side), channels)
+                pixels = decode(entry.item.read(), side)
+                if channels == 1 and not grey_taken and coloured(pixels):
+                    raise ColourFound(entry.name)
+                pixels = in_channels(pixels, channels)
             except Unreadable as reason:
                 skipped.append(Skipped(entry.name, str(reason)))
             else:

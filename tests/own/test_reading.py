@@ -16,7 +16,7 @@ from PIL import Image
 from iic.own.decode import decode
 from iic.own.errors import OwnDataError, Unreadable
 from iic.own.items import FileItem, Listing
-from iic.own.reading import Images, Scan, collect, scan, write_skipped
+from iic.own.reading import ColourFound, Images, Scan, collect, scan, write_skipped
 from iic.own.sources import listing
 from tests.own.pictures import encoded, folder, shapes
 
@@ -234,4 +234,8 @@ def test_colour_is_seen_in_the_pixels_and_not_in_the_format(tmp_path: Path) -> N
         return scan(Listing(items))
 
     assert not of((9, 9, 9), (200, 205, 200)).has_colour()
-    assert of((9, 9, 9), (200, 20, 200)).has_colour()
+    mixed = of((9, 9, 9), (200, 20, 200))
+    assert mixed.has_colour()
+    with pytest.raises(ColourFound, match=r"1\.png"):
+        collect(mixed, 8, 1, tmp_path / "images.npy", grey_taken=False)
+    assert collect(mixed, 8, 1, tmp_path / "images.npy").pixels.shape == (2, 1, 8, 8)

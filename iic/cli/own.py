@@ -1,0 +1,139 @@
+"""The verbs for images of one's own. They need no clone: any folder will do to stand in."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from iic.cli.threads import library_threads
+
+if TYPE_CHECKING:
+    from iic.own.model import OwnModel
+
+log = logging.getLogger(__name__)
+
+NO_STABLE_CLUSTERING = 3
+"""Exit status where other seeds find other clusters, or nearly all images are in one."""
+ModelArgument = Annotated[Path, typer.Argument(help="Folder that `iic fit` wrote.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs of this module."""
+    for verb in (fit, predict, explain):
+        app.command()(verb)
+
+
+def fit(
+    folder: Annotated[
+        Path, typer.Argument(help="Folder, zip, listing (csv, parquet), .npy, .npz or idx.")
+    ],
+    k: Annotated[int, typer.Option(help="Clusters.")],
+    out: Annotated[Path, typer.Option(help="Folder of the model, which must not be there yet.")],
+    minutes: Annotated[float, typer.Option(help="Time to train, for all seeds.")] = 5.0,
+    settings: Annotated[
+        Path | None, typer.Option(help="A settings.yaml of another fit, in place of choosing.")
+    ] = None,
+    size: Annotated[int | None, typer.Option(help="Working size in pixels.")] = None,
+    grey: Annotated[
+        bool | None, typer.Option("--grey/--colour", help="In place of looking at the images.")
+    ] = None,
+    sobel: Annotated[
+        bool | None, typer.Option("--sobel/--rgb", help="What the network sees of colour images.")
+    ] = None,
+    batch: Annotated[int | None, typer.Option(help="Distinct images in a batch.")] = None,
+    repeats: Annotated[int | None, typer.Option(help="Transforms of each image.")] = None,
+    learning_rate: Annotated[float | None, typer.Option()] = None,
+    epochs: Annotated[int | None, typer.Option(help="In place of --minutes.")] = None,
+    width: Annotated[float | None, typer.Option(help="Factor on the network's channels.")] = None,
+    sub_heads: Annotated[int | None, typer.Option()] = None,
+    precision: Annotated[str | None, typer.Option(help="float32 or bfloat16.")] = None,
+    seeds: Annotated[int | None, typer.Option(help="Trainings; 2 by default.")] = None,
+    threads: Annotated[int | None, typer.Option(help="All by default.")] = None,
+) -> None:
+    """Cluster images of your own: a folder in, a model out. The same call goes on where it was."""
+    from iic.own.fit import fit as run
+    from iic.own.model import FitRequest
+    from iic.params.loading import validate
+
+    wishes = {
+        "side": size,
+        "channels": None if grey is None else 1 if grey else 3,
+        "sobel": sobel,
+        "batch": batch,
+        "repeats": repeats,
+        "learning_rate": learning_rate,
+        "epochs": epochs,
+        "width": width,
+        "sub_heads": sub_heads,
+        "precision": precision,
+        "seeds": seeds,
+        "threads": threads,
+    }
+    content = {
+        "source": str(folder.resolve()),
+        "k": k,
+        "minutes": minutes,
+        "wishes": wishes,
+        "settings": None if settings is None else str(settings.resolve()),
+    }
+    request = validate(FitRequest, content, "command line")
+    model = run(request, out)
+    _explained(model, None)
+
+
+def predict(
+    model: ModelArgument,
+    folder: Annotated[Path, typer.Argument(help="Whatever `iic fit` takes, or a single image.")],
+    out: Annotated[Path, typer.Option(help="Table to write, .csv or .parquet.")],
+    sub_heads: Annotated[bool, typer.Option("--sub-heads", help="Their clusters too.")] = False,
+    assign_into: Annotated[
+        Path | None, typer.Option(help="New folder, with a link to each image by cluster.")
+    ] = None,
+    copy: Annotated[bool, typer.Option("--copy", help="Copies there, not links.")] = False,
+) -> None:
+    """Clusters of images by a model: cluster, probability, entropy, agreement of sub-heads."""
+    from iic.own import predict as room
+    from iic.own.answers import check_table_path, write_table
+    from iic.own.bars import bar
+    from iic.own.model import OwnModel
+    from iic.own.reading import write_skipped
+
+    check_table_path(out)
+    opened = OwnModel(model)
+    with library_threads(opened.config.settings.threads), bar("images") as progress:
+        said = room.predict(opened, folder, sub_heads=sub_heads, progress=progress)
+    write_table(out, said.table)
+    if said.skipped:
+        skipped = out.with_name("skipped.csv")
+        write_skipped(skipped, said.skipped)
+        log.warning("%d files skipped: %s", len(said.skipped), skipped)
+    if assign_into is not None:
+        room.assign_into(assign_into, folder, said.table, copy=copy)
+    log.info("%s", room.said_of(said.table, opened.config.k))
+
+
+def explain(
+    model: ModelArgument,
+    labels: Annotated[
+        str | None, typer.Option(help="`folders`, or a csv with columns path and label.")
+    ] = None,
+) -> None:
+    """MODEL/report.html: clusters, what they are worth, and scores against labels."""
+    from iic.own.model import OwnModel
+
+    _explained(OwnModel(model), labels)
+
+
+def _explained(model: OwnModel, labels: str | None) -> None:
+    from iic.own.explain import explain as write
+    from iic.own.model import REPORT
+
+    said = write(model, labels)
+    for finding in said:
+        log.info("%s: %s", finding.level, finding.text)
+    log.info("%s", model.folder / REPORT)
+    if any(finding.level == "bad" for finding in said):
+        raise typer.Exit(NO_STABLE_CLUSTERING)

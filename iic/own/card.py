@@ -1,0 +1,68 @@
+"""The model card, ``README.md``: what a model is, how it is used, where it ends."""
+
+from __future__ import annotations
+
+import math
+
+from iic.own.model import FitReceipt, ModelConfig
+
+CARD = """---
+library_name: iic
+tags: [clustering, unsupervised, image-clustering]
+---
+
+# {k} clusters of {images} images
+
+Invariant Information Clustering (Ji, Henriques and Vedaldi, ICCV 2019), trained without labels by
+`iic fit` {version}.
+
+| | |
+|---|---|
+{rows}
+
+## Use
+
+`iic predict MODEL FOLDER --out clusters.csv`. `model.safetensors` holds the weights, `config.json`
+the settings that build the network, `fit.json` how it was made.
+
+BatchNorm is frozen: it has the statistics of all images of the fit. So an image gets the same
+answer alone and in any folder.
+
+## Limits
+
+- Clusters are numbers without names, and need not be the groups that you look for.
+- The objective prefers clusters of equal size.
+- The network was trained on these images alone. Images of another kind get an answer as well, which
+  means nothing.
+- The licence of the code is MIT. It says nothing about the images.
+"""
+
+
+def card(config: ModelConfig, receipt: FitReceipt) -> str:
+    """The model card.
+
+    Args:
+        config: The model.
+        receipt: How it was made; its hashes of files may still be missing.
+    """
+    measured, seeds = receipt.stability, receipt.seeds
+    between = "one seed only, not measured"
+    if measured.ari is not None:
+        between = f"adjusted Rand index {measured.ari:.3f} between {len(seeds)} seeds"
+    information = -min(seed.loss for seed in seeds)
+    colour = "grey" if config.channels == 1 else "RGB"
+    numbers = ", ".join(str(seed.seed) for seed in seeds)
+    rows = {
+        "images": f"{receipt.images:,}, of which {receipt.distinct:,} differ",
+        "sha256 of their contents": f"`{receipt.data_sha256}`",
+        "input": f"{colour}, the middle square at {config.side} x {config.side} pixels",
+        "seeds": f"{numbers}; this model is seed {receipt.reported}, of lowest loss",
+        "mutual information": f"{information:.3f} of at most {math.log(config.k):.3f} nats",
+        "stability": f"{between}; sub-heads agree on {measured.agreement:.1%} of the images",
+    }
+    return CARD.format(
+        k=config.k,
+        images=f"{receipt.images:,}",
+        version=config.version,
+        rows="\n".join(f"| {name} | {text} |" for name, text in rows.items()),
+    )

@@ -1,0 +1,250 @@
+"""``iic fit``: from a folder to a model, resumable at every step."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from iic.data.load import PreparedData
+from iic.methods.iic.method import Settings
+from iic.own import model as files
+from iic.own.bars import bar
+from iic.own.choice import (
+    Choice,
+    check,
+    choose,
+    load_choice,
+    overridden,
+    save_choice,
+    with_time,
+    working_side,
+)
+from iic.own.errors import ModelError, OwnDataError
+from iic.own.model import FitRequest, OwnModel
+from iic.own.reading import ColourFound, Images, Scan, collect, scan
+from iic.own.sources import listing
+from iic.own.training import Trained, context_of, prepared, step_seconds, trained
+from iic.own.writing import write_model
+from iic.records.files import RecordError, read_record, sha256_json, write_record
+
+log = logging.getLogger(__name__)
+
+WORK = ".fit"
+"""Folder in that of the model: images, checkpoints and finished trainings of a fit under way."""
+
+
+def fit(request: FitRequest, out: Path, live: bool | None = None) -> OwnModel:
+    """Cluster images, or go on with it.
+
+    Args:
+        request: What to do.
+        out: Folder of the model, which must not hold another one.
+        live: Whether to draw bars; None draws them where stderr is a terminal.
+
+    Raises:
+        OwnDataError: There are no images, or too few of them; a setting does not fit.
+        ModelError: `out` holds something else, or another process fits it.
+        Interrupted: A signal came; the same call goes on.
+    """
+    _check_request(request)
+    finished = _check_out(request, out)
+    if finished is not None:
+        return finished
+    work = out / WORK
+    work.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(work / "lock")
+    try:
+        with lock.acquire(timeout=0):
+            write_record(work / "request.json", request)
+            model = _fit(request, out, work, live)
+    except Timeout:
+        raise ModelError(f"{out}: another process fits this model now") from None
+    except OwnDataError:
+        if not (out / files.CHOICE).exists():  # refused before any training: leave nothing
+            shutil.rmtree(work)
+            with contextlib.suppress(OSError):
+                out.rmdir()
+        raise
+    shutil.rmtree(work)
+    return model
+
+
+def _check_request(request: FitRequest) -> None:
+    if request.k < 2:
+        raise OwnDataError(f"--k {request.k}: nothing would be told apart\n  allowed: 2 or more")
+    if not request.minutes > 0:
+        raise OwnDataError(f"--minutes {request.minutes:g}: no time to train\n  allowed: above 0")
+
+
+def _check_out(request: FitRequest, out: Path) -> OwnModel | None:
+    """The model that the same request has made already; None where there is work to do."""
+    remedy = "\n  remedy: another --out, or delete it"
+    if out.exists() and not out.is_dir():
+        raise ModelError(f"{out}: is a file{remedy}")
+    if (out / files.RECEIPT).exists():
+        model = OwnModel(out)
+        if model.receipt.request != request:
+            raise ModelError(f"{out}: holds the model of another fit{remedy}")
+        log.info("%s: is finished already", out)
+        return model
+    try:
+        begun = read_record(out / WORK / "request.json", FitRequest)
+    except RecordError:
+        if out.exists() and any(path.name != WORK for path in out.iterdir()):
+            raise ModelError(f"{out}: exists, and holds no fit to go on with{remedy}") from None
+        return None
+    if begun != request:
+        before, now = (one.model_dump(mode="json") for one in (begun, request))
+        changed = [f"{key} was {before[key]!r}" for key in now if before[key] != now[key]]
+        raise ModelError(
+            f"{out}: holds an unfinished fit with other arguments: {'; '.join(changed)}"
+            f"\n  remedy: the same arguments, another --out, or delete it"
+        )
+    return None
+
+
+def _fit(request: FitRequest, out: Path, work: Path, live: bool | None) -> OwnModel:
+    seconds: dict[str, float] = {}
+    with _timed(seconds, "reading"):
+        images, fixed, grey_taken = _images(request, work, live)
+    count, (channels, side) = len(images.pixels), images.pixels.shape[1:3]
+    _check_count(request, images)
+    measured: dict[str, float] = {}
+    data = prepared(images.pixels)
+    if (out / files.CHOICE).exists():
+        choice = load_choice(out / files.CHOICE)
+    elif fixed is not None:
+        choice = fixed
+    else:
+        with _timed(seconds, "measuring"):
+            choice = Choice(
+                side=side,
+                channels=channels,
+                seeds=tuple(range(request.wishes.seeds or 2)),
+                settings=choose(count, side, channels, request.k, request.wishes, _threads()),
+            )
+            choice, measured = _measured(choice, request, data, work)
+    check(choice, count, str(out / files.CHOICE))
+    if not (out / files.CHOICE).exists():
+        save_choice(out / files.CHOICE, choice)
+    log.info("%s", said(choice, images))
+    with _timed(seconds, "training"):
+        runs = _train(choice, images, data, work, live)
+    return write_model(
+        out, request, choice, images, runs, seconds=seconds, steps=measured, grey_taken=grey_taken
+    )
+
+
+def _images(
+    request: FitRequest, work: Path, live: bool | None
+) -> tuple[Images, Choice | None, bool]:
+    """The images, the choice of a settings file, and whether colour may be turned grey."""
+    wishes = request.wishes
+    fixed = None
+    if request.settings is not None:
+        fixed = overridden(load_choice(Path(request.settings)), wishes, request.settings)
+        if fixed.settings.head_b.k != request.k:
+            raise OwnDataError(
+                f"{request.settings}: settings.head_b.k: {fixed.settings.head_b.k}, but --k "
+                f"{request.k}\n  remedy: the same number in both"
+            )
+    with bar("images looked at", live) as progress:
+        scanned = scan(listing(Path(request.source)), progress)
+    channels = fixed.channels if fixed else wishes.channels or (3 if scanned.has_colour() else 1)
+    grey_taken = channels == 1 and (fixed is not None or wishes.channels == 1)
+    for attempt in (channels, 3):
+        side = fixed.side if fixed else working_side(scanned.side, attempt, wishes)
+        try:
+            return _collected(scanned, side, attempt, work, grey_taken, live), fixed, grey_taken
+        except ColourFound as name:
+            log.info("%s has colour: the images are taken for coloured ones", name)
+    raise AssertionError("images in colour are never refused")
+
+
+def _collected(
+    scanned: Scan, side: int, channels: int, work: Path, grey_taken: bool, live: bool | None
+) -> Images:
+    with bar("images read", live) as progress:
+        path = work / "images.npy"
+        return collect(scanned, side, channels, path, grey_taken=grey_taken, progress=progress)
+
+
+def _check_count(request: FitRequest, images: Images) -> None:
+    if images.distinct == 1:
+        what = "one image" if len(images.names) == 1 else "the same image again and again"
+        raise OwnDataError(f"{request.source}: {what}: nothing to tell apart")
+    if images.distinct < request.k:
+        raise OwnDataError(
+            f"{request.source}: {images.distinct} different images cannot fill {request.k} "
+            f"clusters\n  allowed: --k 2 to {images.distinct}"
+        )
+
+
+def _measured(
+    choice: Choice, request: FitRequest, data: PreparedData, work: Path
+) -> tuple[Choice, dict[str, float]]:
+    """The choice with the faster precision and as many epochs as fit into the time."""
+    steps: dict[str, float] = {}
+    options: dict[str, Settings] = {}
+    asked = request.wishes.precision
+    for precision in (asked,) if asked else ("float32", "bfloat16"):
+        compute = choice.settings.compute.model_copy(update={"precision": precision})
+        options[precision] = choice.settings.model_copy(update={"compute": compute})
+        probe = context_of(data, options[precision], choice.seeds[0], work, "", False)
+        steps[precision] = step_seconds(probe)
+    fastest = min(steps, key=lambda precision: steps[precision])
+    settings = options[fastest]
+    if request.wishes.epochs is None:
+        budget = 60 * request.minutes / len(choice.seeds)
+        settings = with_time(settings, len(data.images), steps[fastest], budget)
+    return choice.model_copy(update={"settings": settings}), steps
+
+
+def _train(
+    choice: Choice, images: Images, data: PreparedData, work: Path, live: bool | None
+) -> list[Trained]:
+    settings = choice.settings.model_dump(mode="json")
+    runs = []
+    for seed in choice.seeds:
+        parts = [metadata.version("iic"), images.digest, settings, seed]
+        context = context_of(data, choice.settings, seed, work, sha256_json(parts), live)
+        runs.append(trained(context, work))
+    return runs
+
+
+def said(choice: Choice, images: Images) -> str:
+    """What was chosen, in words."""
+    own = choice.settings
+    transforms = own.augmentation
+    colour = "grey" if choice.channels == 1 else "colour"
+    if transforms.kind == "colour":
+        colour += ", seen as Sobel gradients" if transforms.sobel else ", seen as RGB and grey"
+    schedule = own.schedule
+    length = f"{schedule.max_steps} steps" if schedule.max_steps else f"{schedule.epochs} epochs"
+    return (
+        f"{len(images.names):,} images ({images.copies:,} copies, {len(images.skipped):,} files "
+        f"skipped), {choice.side} x {choice.side} pixels, {colour}\n"
+        f"{own.head_b.k} clusters; network B at width {own.network.width:g}, {own.sub_heads} "
+        f"sub-heads; {own.pairs.batch_images} images and {own.pairs.repeats} transforms of each a "
+        f"batch; learning rate {own.optimiser.learning_rate:g}; {own.compute.precision}\n"
+        f"{length} for each of {len(choice.seeds)} seeds, {own.threads} threads"
+    )
+
+
+def _threads() -> int:
+    return len(os.sched_getaffinity(0))
+
+
+@contextlib.contextmanager
+def _timed(seconds: dict[str, float], name: str) -> Iterator[None]:
+    begin = time.monotonic()
+    yield
+    seconds[name] = round(time.monotonic() - begin, 2)

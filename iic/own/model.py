@@ -1,0 +1,182 @@
+"""A model on disk: what is in its folder, and how it is read again.
+
+``model.safetensors``, ``config.json`` and ``README.md`` are named as hubs of models expect them.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+from safetensors import SafetensorError
+from safetensors.numpy import load
+
+from iic.methods.iic.method import Settings
+from iic.own.answers import Answers, answers
+from iic.own.choice import Wishes
+from iic.own.errors import ModelError
+from iic.own.frozen import Frozen
+from iic.params.base import Model
+from iic.records.files import RecordError, read_record, sha256_file
+from iic.records.receipt import Code, Environment, Session
+
+WEIGHTS = "model.safetensors"
+CONFIG = "config.json"
+CARD = "README.md"
+CHOICE = "settings.yaml"
+ASSIGNMENTS = "assignments.csv"
+SKIPPED = "skipped.csv"
+EXAMPLES = "examples.npz"
+RECEIPT = "fit.json"
+REPORT = "report.html"
+HASHED = (WEIGHTS, CONFIG, CARD, CHOICE, ASSIGNMENTS, SKIPPED, EXAMPLES)
+"""Files whose content the receipt keeps by hash."""
+
+
+class ModelConfig(Model):
+    """``config.json``: everything that a prediction needs besides the weights."""
+
+    schema_version: Literal[1] = 1
+    architecture: Literal["IIC"] = "IIC"
+    version: str
+    """Of this package."""
+    k: int
+    """Clusters."""
+    side: int
+    """Working size in pixels."""
+    channels: Literal[1, 3]
+    grey_taken: bool
+    """Whether coloured images are turned grey, since the user asked for a grey model."""
+    sub_head: int
+    """The reported one."""
+    alignment: tuple[tuple[int, ...], ...]
+    """For each sub-head and its cluster the reported sub-head's."""
+    settings: Settings
+
+
+class FitRequest(Model):
+    """The arguments of a fit: the same ones go on with it, others are refused."""
+
+    source: str
+    k: int
+    minutes: float
+    """For all trainings together."""
+    wishes: Wishes = Wishes()
+    settings: str | None = None
+    """Path of a settings file."""
+
+
+class SeedSummary(Model):
+    """One training of a fit."""
+
+    seed: int
+    loss: float
+    """Of its best sub-head: minus the mutual information of a pair, in nats."""
+    steps: int
+    seconds: float
+    history: list[dict[str, Any]]
+    sessions: list[Session]
+
+
+class Stability(Model):
+    """Whether trainings from other seeds find the same clusters."""
+
+    ari: float | None
+    """Mean adjusted Rand index between seeds, 0 to 1; null with one seed."""
+    shuffled: float | None
+    """The largest among pairs of seeds whose images were shuffled: what chance gives."""
+    agreement: float
+    """Mean agreement of sub-heads."""
+
+
+class FitReceipt(Model):
+    """``fit.json``: what was read, done and written, on which machine."""
+
+    schema_version: Literal[1] = 1
+    request: FitRequest
+    images: int
+    distinct: int
+    """Images of different content."""
+    skipped: int
+    data_sha256: str
+    """Over the contents of all images, whatever their names."""
+    choice_sha256: str
+    """Of the settings, in canonical JSON."""
+    reported: int
+    """Seed whose network the model is."""
+    seeds: tuple[SeedSummary, ...] = Field(min_length=1)
+    stability: Stability
+    seconds: dict[str, float]
+    """What took how long."""
+    step_seconds: dict[str, float]
+    """Measured seconds of a step by precision; empty where nothing was measured."""
+    rival: str
+    """What the column `rival` of the assignments is."""
+    files: dict[str, str]
+    """File -> sha256."""
+    environment: Environment
+    code: Code
+
+
+class OwnModel:
+    """A fitted model.
+
+    Args:
+        folder: Where `iic fit` wrote it.
+
+    Raises:
+        ModelError: There is none, it is damaged, or of another version.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        if not (folder / CONFIG).exists():
+            unfinished = (folder / ".fit").exists()
+            remedy = "run the same `iic fit` again: it goes on" if unfinished else "`iic fit`"
+            raise ModelError(f"{folder}: no finished model: no {CONFIG}\n  remedy: {remedy}")
+        try:
+            self.config = read_record(folder / CONFIG, ModelConfig)
+        except RecordError as error:
+            raise ModelError(str(error)) from None
+
+    @cached_property
+    def receipt(self) -> FitReceipt:
+        """How it was made."""
+        try:
+            return read_record(self.folder / RECEIPT, FitReceipt)
+        except RecordError as error:
+            raise ModelError(str(error)) from None
+
+    @cached_property
+    def network(self) -> Frozen:
+        """The network in evaluation mode.
+
+        Raises:
+            ModelError: The weights are missing, cut, or of another network.
+        """
+        path = self.folder / WEIGHTS
+        try:
+            return Frozen(self.config.settings, load(path.read_bytes()))
+        except (OSError, SafetensorError, RuntimeError) as error:
+            reason = str(error).splitlines()[0]
+            raise ModelError(f"{path}: not the weights of this model: {reason}") from None
+
+    def answers(self, pixels: NDArray[np.uint8]) -> Answers:
+        """What the model says of images (n, C, S, S)."""
+        aligned = np.array(self.config.alignment)
+        return answers(self.network.probabilities(pixels), self.config.sub_head, aligned)
+
+    def changed_files(self) -> list[str]:
+        """Files that are not as the receipt says, with what is wrong."""
+        wrong = []
+        for name, digest in self.receipt.files.items():
+            path = self.folder / name
+            if not path.exists():
+                wrong.append(f"{name}: missing")
+            elif sha256_file(path) != digest:
+                wrong.append(f"{name}: changed since the fit")
+        return wrong

@@ -1,0 +1,99 @@
+"""k-means beside IIC, and the images that stand for each cluster."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from iic.engine.clustering.kmeans import kmeans
+from iic.own.answers import Answers
+from iic.records.files import atomic_file
+
+MOST_POINTS = 20_000
+"""k-means finds its centres on so many images, evenly spaced in the order of contents."""
+SHOWN = 12
+"""Images of each kind that stand for a cluster."""
+KINDS = ("certain", "central", "uncertain")
+CHUNK = 4096
+
+
+def kmeans_on_pixels(pixels: NDArray[np.uint8], k: int, threads: int) -> NDArray[np.int64]:
+    """Clusters of images (n, C, S, S) by k-means on their pixels, (n,)."""
+    return kmeans_on_points(pixels.reshape(len(pixels), -1), k, threads, 255.0)
+
+
+def kmeans_on_points(
+    points: NDArray[np.generic], k: int, threads: int, scale: float = 1.0
+) -> NDArray[np.int64]:
+    """Clusters of points (n, d), divided by `scale`, by k-means, (n,)."""
+    sample = points[:: -(-len(points) // MOST_POINTS)].astype(np.float32) / scale
+    found = kmeans(sample, k, seed=0, threads=threads, restarts=3, max_iterations=100)
+    centres = found.centres.astype(np.float32)
+    half_norms = (centres**2).sum(axis=1) / 2
+    parts = []
+    for start in range(0, len(points), CHUNK):
+        chunk = points[start : start + CHUNK].astype(np.float32) / scale
+        parts.append((half_norms - chunk @ centres.T).argmin(axis=1))
+    return np.concatenate(parts)
+
+
+def examples(
+    said: Answers, probabilities: NDArray[np.float32], k: int
+) -> dict[str, NDArray[np.int64]]:
+    """Images that stand for each cluster: for each of `KINDS` their indices (k, m), -1 for none.
+
+    Args:
+        said: Answers for all images.
+        probabilities: By all sub-heads, (n, h, k): the middle of a cluster is their mean.
+        k: Clusters.
+    """
+    chosen = {kind: np.full((k, SHOWN), -1) for kind in KINDS}
+    for cluster in range(k):
+        members = np.flatnonzero(said.clusters == cluster)
+        if not len(members):
+            continue
+        points = probabilities[members].reshape(len(members), -1)
+        distances = ((points - points.mean(axis=0)) ** 2).sum(axis=1)
+        by_certainty = members[np.argsort(-said.probability[members], kind="stable")]
+        orders = {
+            "certain": by_certainty,
+            "central": members[np.argsort(distances, kind="stable")],
+            "uncertain": by_certainty[::-1],
+        }
+        for kind, order in orders.items():
+            chosen[kind][cluster, : min(SHOWN, len(order))] = order[:SHOWN]
+    return chosen
+
+
+def write_examples(
+    path: Path,
+    chosen: dict[str, NDArray[np.int64]],
+    pixels: NDArray[np.uint8],
+    rows: NDArray[np.int64],
+) -> None:
+    """Write which images stand for the clusters, and these images alone.
+
+    Args:
+        path: A .npz file.
+        chosen: `examples`.
+        pixels: All images, (n, C, S, S).
+        rows: Row of each image in the table of assignments, (n,).
+    """
+    images = np.unique(np.concatenate([own.ravel() for own in chosen.values()]))
+    images = images[images >= 0]
+    # in the file an example is a place in its own array of images
+    places = {kind: np.searchsorted(images, own) for kind, own in chosen.items()}
+    for kind, own in chosen.items():
+        places[kind][own < 0] = -1
+    with atomic_file(path) as file:
+        content: dict[str, Any] = {"rows": rows[images], "pixels": pixels[images], **places}
+        np.savez_compressed(file, **content)
+
+
+def read_examples(path: Path) -> dict[str, NDArray[np.generic]]:
+    """What `write_examples` wrote: ``rows``, ``pixels``, and of each kind places in them."""
+    with np.load(path, allow_pickle=False) as content:
+        return {name: content[name] for name in content.files}

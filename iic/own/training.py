@@ -1,0 +1,179 @@
+"""One seed: a training by `iic.engine.run`, from images in memory or mapped."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from iic.data.load import PreparedData
+from iic.engine.context import Outcome, RunContext
+from iic.engine.device import configure, leased_device
+from iic.engine.seeding import generator
+from iic.methods.iic.method import Settings, train
+from iic.methods.iic.settings import TOGETHER
+from iic.methods.iic.task import ClusteringTask
+from iic.params.base import Model
+from iic.params.datasets import ImageShape
+from iic.records.files import atomic_file, read_record, write_record
+from iic.records.paths import RunPaths
+from iic.records.prepared import ImagesRecord, PreparedManifest, Split
+from iic.records.receipt import Session
+
+PROBED_STEPS = 3
+Pixels = NDArray[np.uint8]
+
+
+class SeedRecord(Model):
+    """What a finished training found, beside its tensors."""
+
+    seed: int
+    losses: tuple[float, ...]
+    """Of each sub-head of the main head, over all images."""
+    steps: int
+    seconds: float
+    history: list[dict[str, Any]]
+    sessions: list[Session]
+    deterministic: bool
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A finished training.
+
+    Args:
+        record: Losses and history.
+        tensors: Weights by name.
+        clusters: Of every image by sub-head, with the batch statistics of the training, (n, h).
+    """
+
+    record: SeedRecord
+    tensors: dict[str, NDArray[Any]]
+    clusters: NDArray[np.int64]
+
+    @property
+    def sub_head(self) -> int:
+        """The one of lowest loss."""
+        return int(np.argmin(self.record.losses))
+
+
+@contextmanager
+def torch_as_before() -> Iterator[None]:
+    """Give back torch's threads, determinism and random state, which a training sets."""
+    threads = torch.get_num_threads()
+    deterministic = torch.are_deterministic_algorithms_enabled()
+    state = torch.get_rng_state()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+        torch.use_deterministic_algorithms(deterministic)
+        torch.set_rng_state(state)
+
+
+def prepared(pixels: Pixels) -> PreparedData:
+    """Images (n, C, S, S) as a training takes them, without labels."""
+    count, channels, height, width = pixels.shape
+    return PreparedData(
+        pixels,
+        None,
+        PreparedManifest(
+            dataset="own",
+            stand_in=False,
+            image=ImageShape(channels=channels, height=height, width=width),
+            count=count,
+            classes=(),
+            splits=(Split(name="all", start=0, stop=count),),
+            images=ImagesRecord(
+                path="images.npy",
+                sha256=hashlib.sha256(np.ascontiguousarray(pixels).data).hexdigest(),
+                size=pixels.nbytes,
+                shape=(count, channels, height, width),
+            ),
+            labels=None,
+        ),
+    )
+
+
+def context_of(
+    data: PreparedData,
+    settings: Settings,
+    seed: int,
+    folder: Path,
+    fingerprint: str,
+    live: bool | None,
+) -> RunContext[Settings]:
+    """The run of one seed, its checkpoints below `folder`."""
+    paths = RunPaths("own", "images/iic", seed)
+    return RunContext(data, 0, settings, seed, paths, fingerprint, folder, live)
+
+
+def step_seconds(context: RunContext[Settings]) -> float:
+    """Seconds of one training step, measured on the run's own images and layers."""
+    settings = context.settings
+    with torch_as_before(), leased_device(settings.gpu) as device:
+        configure(device, settings.threads)
+        task = ClusteringTask(context, device)
+        task.network.train()
+        optimiser = task.optimiser()
+        batches = task.order(0, 0)
+        times = []
+        for step in range(PROBED_STEPS + 1):
+            begin = time.perf_counter()
+            draw = generator(device, context.seed, "probe", step)
+            loss = task.loss(TOGETHER, batches[step % len(batches)], draw).mean()
+            optimiser.zero_grad(set_to_none=False)
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimiser.step()
+            float(loss.detach())
+            times.append(time.perf_counter() - begin)
+    return float(np.median(times[1:]))  # the first one has to prepare the layers
+
+
+def trained(context: RunContext[Settings], folder: Path) -> Trained:
+    """Train, or go on, or read what an earlier call has finished.
+
+    Args:
+        context: The run.
+        folder: Where the finished training is kept.
+    """
+    from safetensors.numpy import load, save
+
+    stem = f"seed{context.seed}"
+    record_file, tensor_file = folder / f"{stem}.json", folder / f"{stem}.safetensors"
+    if record_file.exists():
+        tensors = load(tensor_file.read_bytes())
+        clusters = tensors.pop("clusters")
+        return Trained(read_record(record_file, SeedRecord), tensors, clusters)
+    with torch_as_before():
+        outcome = train(context)
+    assert outcome.tensors is not None and outcome.last.losses is not None
+    tensors = {name.removeprefix("last."): array for name, array in outcome.tensors.items()}
+    clusters = outcome.last.clusters.astype(np.int64)
+    with atomic_file(tensor_file) as file:
+        file.write(save({**tensors, "clusters": clusters}))
+    record = _record(context, outcome)
+    write_record(record_file, record)
+    return Trained(record, tensors, clusters)
+
+
+def _record(context: RunContext[Settings], outcome: Outcome) -> SeedRecord:
+    history = json.loads(json.dumps(outcome.history))
+    return SeedRecord(
+        seed=context.seed,
+        losses=outcome.last.losses or (),
+        steps=outcome.steps,
+        seconds=sum(float(entry["seconds"]) for entry in history),
+        history=history,
+        sessions=outcome.sessions,
+        deterministic=outcome.deterministic,
+    )

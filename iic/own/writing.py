@@ -1,0 +1,122 @@
+"""The files of a finished model; the receipt is written last."""
+
+from __future__ import annotations
+
+import logging
+import time
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+from safetensors.numpy import save
+
+from iic.own import model as files
+from iic.own.answers import alignment, answers, matched, table_of, write_table
+from iic.own.card import card
+from iic.own.choice import Choice
+from iic.own.findings import stability
+from iic.own.frozen import freeze
+from iic.own.model import FitReceipt, FitRequest, ModelConfig, OwnModel, SeedSummary
+from iic.own.reading import Images, write_skipped
+from iic.own.rivals import examples, kmeans_on_pixels, write_examples
+from iic.own.training import Trained
+from iic.provenance.environment import code_state, environment
+from iic.records.files import sha256_file, sha256_json, write_bytes, write_record, write_text
+
+log = logging.getLogger(__name__)
+
+CLONE = Path(__file__).resolve().parents[2]
+
+
+def write_model(
+    out: Path,
+    request: FitRequest,
+    choice: Choice,
+    images: Images,
+    runs: list[Trained],
+    *,
+    seconds: dict[str, float],
+    steps: dict[str, float],
+    grey_taken: bool,
+) -> OwnModel:
+    """Freeze the best training, let it answer for all images, and write everything.
+
+    Args:
+        out: Folder of the model.
+        request: What was asked for.
+        choice: What was chosen.
+        images: All images.
+        runs: A finished training for each seed.
+        seconds: What took how long; the finishing is added.
+        steps: Measured seconds of a step by precision.
+        grey_taken: Whether coloured images were turned grey.
+    """
+    begin = time.monotonic()
+    best = min(range(len(runs)), key=lambda number: min(runs[number].record.losses))
+    run, settings, k = runs[best], choice.settings, choice.settings.head_b.k
+    network = freeze(settings, run.tensors, images.pixels)
+    probabilities = network.probabilities(images.pixels)
+    aligned = alignment(probabilities, run.sub_head)
+    said = answers(probabilities, run.sub_head, aligned)
+    by_seed = np.stack([own.clusters[:, own.sub_head] for own in runs], axis=1)
+    rival = kmeans_on_pixels(images.pixels, k, settings.threads)
+    table = table_of(images.names, said).assign(sha256=images.digests)
+    if any(label is not None for label in images.labels):
+        table["label"] = images.labels
+    for number, own in enumerate(runs):
+        if number != best:
+            clusters = by_seed[:, number]
+            table[f"seed_{own.record.seed}"] = matched(clusters, said.clusters, k)[clusters]
+    table["rival"] = matched(rival, said.clusters, k)[rival]
+    write_table(out / files.ASSIGNMENTS, table.sort_values("path", kind="stable"))
+    write_skipped(out / files.SKIPPED, images.skipped)
+    # rows of the table, which is in the order of paths
+    place = np.argsort(np.argsort(np.array(images.names, dtype=object), kind="stable"))
+    write_examples(out / files.EXAMPLES, examples(said, probabilities, k), images.pixels, place)
+    write_bytes(out / files.WEIGHTS, save(network.tensors))
+    config = ModelConfig(
+        version=metadata.version("iic"),
+        k=k,
+        side=choice.side,
+        channels=choice.channels,
+        grey_taken=grey_taken,
+        sub_head=run.sub_head,
+        alignment=tuple(tuple(map(int, own)) for own in aligned),
+        settings=settings,
+    )
+    write_record(out / files.CONFIG, config)
+    measured = stability(by_seed, float(said.agreement.mean()))
+    seconds["finishing"] = round(time.monotonic() - begin, 2)
+    receipt = FitReceipt(
+        request=request,
+        images=len(images.names),
+        distinct=images.distinct,
+        skipped=len(images.skipped),
+        data_sha256=images.digest,
+        choice_sha256=sha256_json(choice.model_dump(mode="json")),
+        reported=run.record.seed,
+        seeds=tuple(_summary(own) for own in runs),
+        stability=measured,
+        seconds=seconds,
+        step_seconds=steps,
+        rival="k-means on pixels",
+        files={},
+        environment=environment(settings.threads, CLONE),
+        code=code_state(CLONE),
+    )
+    write_text(out / files.CARD, card(config, receipt))
+    digests = {name: sha256_file(out / name) for name in files.HASHED}
+    write_record(out / files.RECEIPT, receipt.model_copy(update={"files": digests}))
+    return OwnModel(out)
+
+
+def _summary(run: Trained) -> SeedSummary:
+    record = run.record
+    return SeedSummary(
+        seed=record.seed,
+        loss=min(record.losses),
+        steps=record.steps,
+        seconds=record.seconds,
+        history=record.history,
+        sessions=record.sessions,
+    )
