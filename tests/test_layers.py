@@ -132,7 +132,22 @@ def test_modules_that_hold_settings_import_nothing_heavy() -> None:
 )
 def test_a_package_holds_its_docstring_and_nothing_else(path: Path) -> None:
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    assert ast.get_docstring(tree) and len(tree.body) == 1
+    assert ast.get_docstring(tree)
+    # of the whole package it offers `IIC`, and imports it when it is asked for
+    rest = ["ImportFrom", "ImportFrom", "FunctionDef"] if path.parent == PACKAGE else []
+    assert [type(part).__name__ for part in tree.body[1:]] == rest
+
+
+def test_importing_the_package_is_quick_and_its_estimator_late() -> None:
+    code = (
+        "import sys, time; begin = time.process_time(); import iic\n"
+        "assert time.process_time() - begin < 0.2\n"
+        "assert not {'torch', 'numpy', 'sklearn'} & set(sys.modules)\n"
+        "try: iic.nothing\n"
+        "except AttributeError: pass\n"
+        "else: raise AssertionError\n"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
 
 
 def test_modules_are_short_documented_and_annotated_lazily() -> None:

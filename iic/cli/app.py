@@ -28,7 +28,7 @@ from iic.cli.own_clone import use_own_code
 from iic.params.errors import IICError
 
 PANELS = {
-    "Your own images": ("fit", "predict", "explain"),
+    "Your own images": ("fit", "predict", "explain", "doctor"),
     "Look": ("status", "audit", "why"),
     "Run": ("run", "recluster", "restore", "accept", "prune", "dvc"),
     "Share": ("cite", "export"),
@@ -81,7 +81,9 @@ def _setup(context: typer.Context) -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     # settings, results and the workflow are found from the root of the clone; help needs none
     outside = not Path("params").is_dir() or not Path("workflow").is_dir()
-    needed = context.invoked_subcommand not in PANELS["Your own images"]
+    verb = context.invoked_subcommand
+    of_a_model = verb == "audit" and not sys.argv[-1].startswith("-")
+    needed = verb not in PANELS["Your own images"] and not of_a_model
     if outside and needed and "--help" not in sys.argv[1:]:
         raise IICError(
             f"{Path.cwd()}: no params/ and workflow/ here: run iic in the root of the clone"

@@ -22,7 +22,7 @@ ModelArgument = Annotated[Path, typer.Argument(help="Folder that `iic fit` wrote
 
 def register(app: typer.Typer) -> None:
     """Add the verbs of this module."""
-    for verb in (fit, predict, explain):
+    for verb in (fit, predict, explain, doctor):
         app.command()(verb)
 
 
@@ -137,3 +137,29 @@ def _explained(model: OwnModel, labels: str | None) -> None:
     log.info("%s", model.folder / REPORT)
     if any(finding.level == "bad" for finding in said):
         raise typer.Exit(NO_STABLE_CLUSTERING)
+
+
+def doctor() -> None:
+    """What works on this machine, and what would make the rest work."""
+    from iic.own.doctor import doctor as look
+    from iic.own.doctor import healthy
+
+    checks = look(Path())
+    for check in checks:
+        remedy = f" ({check.remedy})" if check.remedy else ""
+        typer.echo(f"{check.level:7} {check.name:10} {check.text}{remedy}")
+    raise typer.Exit(0 if healthy(checks) else 1)
+
+
+def audit_model(folder: Path) -> int:
+    """Verify a model of one's own: 0 verified, 1 a failure, 3 the images have changed."""
+    from iic.own.audit import audit, status
+    from iic.own.bars import bar
+    from iic.own.model import OwnModel
+
+    model = OwnModel(folder)
+    with library_threads(model.config.settings.threads), bar("images") as progress:
+        said = audit(model, progress)
+    for finding in said:
+        typer.echo(f"{finding.level:8} {finding.text}")
+    return status(said)

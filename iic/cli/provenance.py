@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from iic.cli.logs import logged_to
+from iic.cli.own import audit_model
 from iic.params.errors import IICError
 from iic.params.runs import load_plan
 from iic.provenance import jobs
@@ -51,6 +52,9 @@ def register(app: typer.Typer) -> None:
 
 
 def audit(
+    model: Annotated[
+        Path | None, typer.Argument(help="A model of `iic fit`, in place of a scale.")
+    ] = None,
     scale: ScaleOption = "mini",
     allow_drift: Annotated[
         bool, typer.Option("--allow-drift", help="Exit status 0 also where only drift was found.")
@@ -92,7 +96,11 @@ def audit(
     or software have changed since. Writes audit.json and, to be read, audit.html, except where
     nothing has been measured: into results/SCALE, or into logs/SCALE where git tracks the report in
     results/SCALE, so that looking changes no file of git.
+
+    With MODEL: its files, settings, images and predictions, by its own receipt.
     """
+    if model is not None:
+        raise typer.Exit(audit_model(model))
     from iic.provenance.audit.rerun import Request
     from iic.provenance.audit.run import audit as examine
     from iic.provenance.audit.run import write

@@ -10,15 +10,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from iic.own.errors import OwnDataError
-from iic.own.items import Item, RowItem
+from iic.own.items import Item, Listing, RowItem
 
 CHANNELS = (1, 3, 4)
 IDX_UINT8 = b"\x00\x00\x08"
 SHAPES = "(N, H, W), (N, H, W, C) or (N, C, H, W) with C 1, 3 or 4"
 
 
-def array_items(path: Path) -> list[Item]:
-    """The rows of a .npy or .npz; of an .npz the first array of images, with ``y`` as labels.
+def array_items(path: Path, top: float | None = None) -> Listing:
+    """The rows of a .npy or .npz; of an .npz the first array of images, and labels if there are.
+
+    Args:
+        path: The file.
+        top: As for `rows`.
 
     Raises:
         OwnDataError: It is no array of images.
@@ -26,7 +30,7 @@ def array_items(path: Path) -> list[Item]:
     try:
         content = np.load(path, mmap_mode="r", allow_pickle=False)
         if isinstance(content, np.ndarray):
-            return rows(content, str(path))
+            return rows(content, str(path), top=top)
         with content:
             arrays = {name: content[name] for name in content.files}
     except (ValueError, OSError, EOFError) as error:
@@ -37,39 +41,55 @@ def array_items(path: Path) -> list[Item]:
         raise OwnDataError(f"{path}: no array of images in it ({shapes})\n  allowed: {SHAPES}")
     count = len(arrays[images[0]])
     labels = next((a for a in arrays.values() if a.shape == (count,)), None)
-    return rows(arrays[images[0]], str(path), labels)
+    return rows(arrays[images[0]], str(path), labels, top)
 
 
 def rows(
-    array: NDArray[np.generic], name: str, labels: NDArray[np.generic] | None = None
-) -> list[Item]:
+    array: NDArray[np.generic],
+    name: str,
+    labels: NDArray[np.generic] | None = None,
+    top: float | None = None,
+) -> Listing:
     """Each image of an array.
-
-    Numbers other than uint8 are scaled from 0 ... 1 where none is above 1, else from 0 to the
-    largest number that the next power of two less one allows (16 grey levels, 12 or 16 bits).
 
     Args:
         array: In one of `SHAPES`.
         name: What to call the array in errors.
         labels: (N,), or None.
+        top: Number that is white, where pixels are no bytes; None to choose it by `white`.
 
     Raises:
         OwnDataError: Another shape or type, NaN, infinite or negative numbers.
     """
-    pixels = as_pixels(array, name)
+    array = _last_axis(array, name)
+    if array.dtype == np.uint8:
+        pixels = array.view(np.uint8)
+    elif array.dtype == np.bool_:
+        pixels = array.astype(np.uint8) * np.uint8(255)
+    else:
+        pixels, top = _as_bytes(array, name, top)
+    pixels = pixels[..., :3] if pixels.shape[3] == 4 else pixels
     digits = len(str(max(len(pixels) - 1, 0)))
-    return [
+    items: list[Item] = [
         RowItem(f"{row:0{digits}d}", image, None if labels is None else str(labels[row]))
         for row, image in enumerate(pixels)
     ]
+    return Listing(items, top=top)
 
 
-def as_pixels(array: NDArray[np.generic], name: str) -> NDArray[np.uint8]:
-    """An array of images as uint8 (N, H, W, C), C 1 or 3.
+def white(highest: float) -> float:
+    """What is white where `highest` is the largest number: 1, or what so many bits can hold.
 
-    Raises:
-        OwnDataError: As for `rows`.
+    16 is a number of grey levels, and its own white.
     """
+    if highest <= 1:
+        return 1.0
+    levels = float(1 << math.ceil(math.log2(highest)))
+    return levels - 1 if highest <= levels - 1 else levels
+
+
+def _last_axis(array: NDArray[np.generic], name: str) -> NDArray[np.generic]:
+    """Images as (N, H, W, C)."""
     if array.ndim == 3:
         array = array[..., None]
     if array.ndim != 4 or 0 in array.shape:
@@ -78,15 +98,12 @@ def as_pixels(array: NDArray[np.generic], name: str) -> NDArray[np.uint8]:
         array = np.moveaxis(array, 1, 3)
     if array.shape[3] not in CHANNELS:
         raise OwnDataError(f"{name}: no images: shape {array.shape}\n  allowed: {SHAPES}")
-    pixels = _as_bytes(array, name)
-    return pixels[..., :3] if pixels.shape[3] == 4 else pixels
+    return array
 
 
-def _as_bytes(array: NDArray[np.generic], name: str) -> NDArray[np.uint8]:
-    if array.dtype == np.uint8:
-        return array.view(np.uint8)
-    if array.dtype == np.bool_:
-        return array.astype(np.uint8) * np.uint8(255)
+def _as_bytes(
+    array: NDArray[np.generic], name: str, top: float | None
+) -> tuple[NDArray[np.uint8], float]:
     if not (np.issubdtype(array.dtype, np.floating) or np.issubdtype(array.dtype, np.integer)):
         raise OwnDataError(f"{name}: {array.dtype} is no type of pixels: uint8, or other numbers")
     values = array.astype(np.float32)
@@ -99,10 +116,9 @@ def _as_bytes(array: NDArray[np.generic], name: str) -> NDArray[np.uint8]:
             f"{name}: pixels from {lowest:g} to {highest:g}\n"
             "  remedy: shift and scale them to 0 ... 1"
         )
-    top = 1.0 if highest <= 1 else float(1 << math.ceil(math.log2(highest)))
-    top = top - 1 if top > 1 and highest <= top - 1 else top
-    scaled: NDArray[np.uint8] = np.rint(values * (255 / top)).astype(np.uint8)
-    return scaled
+    top = white(highest) if top is None else top
+    scaled: NDArray[np.uint8] = np.rint(np.minimum(values, top) * (255 / top)).astype(np.uint8)
+    return scaled, top
 
 
 def is_idx(path: Path) -> bool:
@@ -118,7 +134,7 @@ def is_idx(path: Path) -> bool:
     return head == IDX_UINT8 + b"\x03"
 
 
-def idx_items(path: Path) -> list[Item]:
+def idx_items(path: Path) -> Listing:
     """The images of an idx file.
 
     Raises:

@@ -101,3 +101,5 @@ class Listing:
 
     items: list[Item]
     skipped: list[Skipped] = field(default_factory=list)
+    top: float | None = None
+    """Number that is white in an array of other numbers than bytes; None elsewhere."""

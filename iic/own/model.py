@@ -21,7 +21,7 @@ from iic.own.choice import Wishes
 from iic.own.errors import ModelError
 from iic.own.frozen import Frozen
 from iic.params.base import Model
-from iic.records.files import RecordError, read_record, sha256_file
+from iic.records.files import RecordError, read_record, sha256_file, sha256_json
 from iic.records.receipt import Code, Environment, Session
 
 WEIGHTS = "model.safetensors"
@@ -51,6 +51,8 @@ class ModelConfig(Model):
     channels: Literal[1, 3]
     grey_taken: bool
     """Whether coloured images are turned grey, since the user asked for a grey model."""
+    top: float | None = None
+    """Number that is white in an array of other numbers than bytes, if such were fitted."""
     sub_head: int
     """The reported one."""
     alignment: tuple[tuple[int, ...], ...]
@@ -120,6 +122,13 @@ class FitReceipt(Model):
     """File -> sha256."""
     environment: Environment
     code: Code
+    seal: str = ""
+    """`digest` at the time of writing: shows an edit of the receipt itself."""
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the receipt without its seal."""
+        return sha256_json(self.model_dump(mode="json", exclude={"seal"}))
 
 
 class OwnModel:

@@ -51,7 +51,8 @@ def predict(
     Raises:
         OwnDataError: There is no image that the model can take.
     """
-    return predict_listing(model, listing(source), sub_heads=sub_heads, progress=progress)
+    listed = listing(source, model.config.top)
+    return predict_listing(model, listed, sub_heads=sub_heads, progress=progress)
 
 
 def predict_listing(

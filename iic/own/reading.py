@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -45,6 +45,8 @@ class Scan:
 
     entries: list[Entry]
     skipped: list[Skipped]
+    top: float | None = None
+    """As in `Listing`."""
 
     @cached_property
     def digest(self) -> str:
@@ -79,6 +81,7 @@ class Images:
         digests: SHA-256 of each content, ascending, (n,).
         labels: What the listing says of each, (n,).
         skipped: What could not be read.
+        top: As in `Listing`.
     """
 
     pixels: NDArray[np.uint8]
@@ -86,6 +89,7 @@ class Images:
     digests: list[str]
     labels: list[str | None]
     skipped: list[Skipped]
+    top: float | None = None
 
     @cached_property
     def digest(self) -> str:
@@ -128,7 +132,7 @@ def scan(listing: Listing, progress: Progress | None = None) -> Scan:
     if not entries:
         raise OwnDataError(f"no image can be read: {_summary(skipped)}")
     entries.sort(key=lambda entry: (entry.digest, entry.name))
-    return Scan(entries, skipped)
+    return Scan(entries, skipped, listing.top)
 
 
 def collect(
@@ -179,17 +183,13 @@ def collect(
         assert len(shorter) == len(head)  # numpy leaves room for the count to change
         file.seek(0)
         file.write(shorter)
-    return opened(path, kept, skipped)
-
-
-def opened(path: Path, kept: Sequence[Entry], skipped: list[Skipped]) -> Images:
-    """The array that `collect` wrote."""
     return Images(
         np.load(path, mmap_mode="r", allow_pickle=False),
         [entry.name for entry in kept],
         [entry.digest for entry in kept],
         [entry.item.label for entry in kept],
         sorted(skipped, key=lambda one: one.name),
+        scanned.top,
     )
 
 

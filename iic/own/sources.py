@@ -20,12 +20,13 @@ LABEL_COLUMNS = ("label", "class", "target")
 KINDS = "a folder, an image, a .zip, a .csv, .tsv or .parquet that lists files, .npy, .npz, or idx"
 
 
-def listing(source: Path) -> Listing:
+def listing(source: Path, top: float | None = None) -> Listing:
     """List the images of `source`; files are only looked at when they are read.
 
     Args:
         source: A folder (all below it), one image, a zip, a table with a column of paths, an array
             (N, H, W), (N, H, W, C) or (N, C, H, W), or an idx file.
+        top: Number that is white in an array of other numbers than bytes; None to choose it.
 
     Raises:
         OwnDataError: It is not there, cannot be read, or holds nothing.
@@ -33,7 +34,7 @@ def listing(source: Path) -> Listing:
     if not source.exists():
         raise OwnDataError(f"{source}: no such file or folder\n  allowed: {KINDS}")
     try:
-        entries = _list(source)
+        entries = _list(source, top)
     except PermissionError as error:
         raise OwnDataError(
             f"{source}: cannot be read: {error.strerror}\n"
@@ -44,18 +45,18 @@ def listing(source: Path) -> Listing:
     return entries
 
 
-def _list(source: Path) -> Listing:
+def _list(source: Path, top: float | None) -> Listing:
     if source.is_dir():
         return _folder(source)
     suffix = source.suffix.lower()
     if suffix in ARRAYS:
-        return Listing(array_items(source))
+        return array_items(source, top)
     if suffix == ".zip":
         return _archive(source)
     if suffix in TABLES:
         return _table(source)
     if is_idx(source):
-        return Listing(idx_items(source))
+        return idx_items(source)
     return Listing([FileItem(source.name, source)])
 
 

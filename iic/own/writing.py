@@ -80,6 +80,7 @@ def write_model(
         side=choice.side,
         channels=choice.channels,
         grey_taken=grey_taken,
+        top=images.top,
         sub_head=run.sub_head,
         alignment=tuple(tuple(map(int, own)) for own in aligned),
         settings=settings,
@@ -106,7 +107,8 @@ def write_model(
     )
     write_text(out / files.CARD, card(config, receipt))
     digests = {name: sha256_file(out / name) for name in files.HASHED}
-    write_record(out / files.RECEIPT, receipt.model_copy(update={"files": digests}))
+    receipt = receipt.model_copy(update={"files": digests})
+    write_record(out / files.RECEIPT, receipt.model_copy(update={"seal": receipt.digest}))
     return OwnModel(out)
 
 

@@ -184,6 +184,16 @@ def test_numbers_are_scaled_to_bytes(tmp_path: Path, top: float) -> None:
     assert pixels[0, 0, 0].tolist() == [0, 255]
 
 
+def test_one_row_alone_is_scaled_as_it_was_among_others(tmp_path: Path) -> None:
+    many = np.arange(17.0)[:, None, None].repeat(2, axis=1).repeat(2, axis=2)
+    np.save(tmp_path / "all.npy", many)
+    np.save(tmp_path / "dark.npy", many[3:4])
+    listed = listing(tmp_path / "all.npy")
+    assert listed.top == 16
+    alone = listing(tmp_path / "dark.npy", listed.top)
+    assert np.array_equal(alone.items[0].read(), listed.items[3].read())
+
+
 @pytest.mark.parametrize(
     ("array", "reason"),
     [
