@@ -61,6 +61,8 @@ ALLOWED = {
         "torch.load",
     ): "a file of the user, weights_only=True, checked by hash",
     ("iic/own/arrays.py", "numpy.load"): "a user's arrays, allow_pickle=False",
+    ("iic/own/features.py", "numpy.load"): "a user's features, allow_pickle=False",
+    ("iic/own/rivals.py", "numpy.load"): "own examples, allow_pickle=False",
     ("iic/own/reading.py", "numpy.load"): "own arrays, allow_pickle=False",
     ("iic/own/items.py", "zipfile.ZipFile"): "the type of what sources.py opens",
     ("iic/own/sources.py", "zipfile.ZipFile"): "reads members into memory; places no file",

@@ -30,11 +30,15 @@ def fit(
     folder: Annotated[
         Path, typer.Argument(help="Folder, zip, listing (csv, parquet), .npy, .npz or idx.")
     ],
-    k: Annotated[int, typer.Option(help="Clusters.")],
+    k: Annotated[str, typer.Option(help="Clusters: 10; 2..30 to compare; auto for 2..12.")],
     out: Annotated[Path, typer.Option(help="Folder of the model, which must not be there yet.")],
     minutes: Annotated[float, typer.Option(help="Time to train, for all seeds.")] = 5.0,
     settings: Annotated[
         Path | None, typer.Option(help="A settings.yaml of another fit, in place of choosing.")
+    ] = None,
+    features: Annotated[
+        Path | None,
+        typer.Option(help=".npy, .parquet or .safetensors: a row an image, in place of pixels."),
     ] = None,
     size: Annotated[int | None, typer.Option(help="Working size in pixels.")] = None,
     grey: Annotated[
@@ -55,6 +59,7 @@ def fit(
 ) -> None:
     """Cluster images of your own: a folder in, a model out. The same call goes on where it was."""
     from iic.own.fit import fit as run
+    from iic.own.k_range import fit_range, parse
     from iic.own.model import FitRequest
     from iic.params.loading import validate
 
@@ -72,22 +77,32 @@ def fit(
         "seeds": seeds,
         "threads": threads,
     }
+    ks = parse(k)
     content = {
         "source": str(folder.resolve()),
-        "k": k,
+        "k": ks[0],
         "minutes": minutes,
         "wishes": wishes,
         "settings": None if settings is None else str(settings.resolve()),
+        "features": None if features is None else str(features.resolve()),
     }
     request = validate(FitRequest, content, "command line")
-    model = run(request, out)
-    _explained(model, None)
+    if len(ks) == 1:
+        _explained(run(request, out), None)
+        return
+    said = fit_range(request, ks, out)
+    log.info("%s", said)
+    if said.startswith("No single k"):
+        raise typer.Exit(NO_STABLE_CLUSTERING)
 
 
 def predict(
     model: ModelArgument,
     folder: Annotated[Path, typer.Argument(help="Whatever `iic fit` takes, or a single image.")],
     out: Annotated[Path, typer.Option(help="Table to write, .csv or .parquet.")],
+    features: Annotated[
+        Path | None, typer.Option(help="Features of the images, for a model of features.")
+    ] = None,
     sub_heads: Annotated[bool, typer.Option("--sub-heads", help="Their clusters too.")] = False,
     assign_into: Annotated[
         Path | None, typer.Option(help="New folder, with a link to each image by cluster.")
@@ -104,7 +119,9 @@ def predict(
     check_table_path(out)
     opened = OwnModel(model)
     with library_threads(opened.config.settings.threads), bar("images") as progress:
-        said = room.predict(opened, folder, sub_heads=sub_heads, progress=progress)
+        said = room.predict(
+            opened, folder, features=features, sub_heads=sub_heads, progress=progress
+        )
     write_table(out, said.table)
     if said.skipped:
         skipped = out.with_name("skipped.csv")

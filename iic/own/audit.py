@@ -15,7 +15,7 @@ from iic.own.predict import predict
 from iic.own.reading import Progress, scan
 from iic.own.sources import listing
 from iic.params.errors import IICError
-from iic.records.files import sha256_json
+from iic.records.files import sha256_file, sha256_json
 
 TOLERANCE = 1e-4
 """On probabilities: another machine rounds otherwise."""
@@ -81,6 +81,12 @@ def _data(model: OwnModel, progress: Progress | None) -> list[AuditFinding]:
     if sha256_json(sorted(digests)) != receipt.data_sha256 or fresh > receipt.skipped:
         text = f"{source}: other images than at the fit: {len(kept):,} then"
         return [AuditFinding("drift", f"{text}, {len(scanned.entries):,} now")]
+    features = receipt.request.features
+    if features is not None:
+        if not Path(features).exists():
+            return [AuditFinding("note", f"{features}: not here: predictions were not verified")]
+        if sha256_file(Path(features)) != receipt.features_sha256:
+            return [AuditFinding("drift", f"{features}: other features than at the fit")]
     found = [AuditFinding("verified", f"{len(kept):,} images have the contents of the receipt")]
     return [*found, _predictions(model, source, progress)]
 
@@ -88,7 +94,10 @@ def _data(model: OwnModel, progress: Progress | None) -> list[AuditFinding]:
 def _predictions(model: OwnModel, source: Path, progress: Progress | None) -> AuditFinding:
     before = read_assignments(model).set_index("path")
     try:
-        now = predict(model, source, progress=progress).table.set_index("path")
+        path = model.receipt.request.features
+        features = None if path is None else Path(path)
+        said = predict(model, source, features=features, progress=progress)
+        now = said.table.set_index("path")
     except OwnDataError as error:
         return AuditFinding("failure", str(error).splitlines()[0])
     now = now.loc[before.index]

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 import yaml
 from pydantic import Field
 
 from iic.methods.iic.method import Settings
 from iic.own.errors import OwnDataError
+from iic.own.vectors import VectorSettings
 from iic.params.augmentation import AugmentationSettings, ColourAugmentation, GreyAugmentation
 from iic.params.base import Model
 from iic.params.datasets import Dataset, ImageShape, SourceFile
@@ -42,6 +43,7 @@ MOST_EPOCHS = 1000
 WARM_UP = 20
 FINISHING_EPOCHS = 1.0
 """Time after the last step in epochs: predictions, losses of sub-heads, BatchNorm's statistics."""
+S = TypeVar("S", Settings, VectorSettings)
 
 
 class Choice(Model):
@@ -50,14 +52,15 @@ class Choice(Model):
     `method` and `settings` are those of a row in ``params/experiments``.
     """
 
-    method: Literal["iic.methods.iic.method"] = "iic.methods.iic.method"
+    method: Literal["iic.methods.iic.method", "iic.own.vectors"] = "iic.methods.iic.method"
+    """The second one clusters features."""
     side: int = Field(ge=1)
     """Working size of the images in pixels."""
     channels: Literal[1, 3]
     """1 for grey images, 3 for colour."""
     seeds: tuple[int, ...] = Field((0, 1), min_length=1)
     """Trainings; the one of lowest loss is reported, the others say how stable it is."""
-    settings: Settings
+    settings: Settings | VectorSettings
 
 
 class Wishes(Model):
@@ -164,7 +167,7 @@ def overridden(choice: Choice, wishes: Wishes, name: str) -> Choice:
     if wishes.epochs is not None:
         epochs = {"epochs": wishes.epochs, "max_steps": None}
         changes["schedule"] = own.schedule.model_copy(update=epochs)
-    if wishes.width is not None:
+    if wishes.width is not None and isinstance(own, Settings):
         changes["network"] = own.network.model_copy(update={"width": wishes.width})
     if wishes.precision is not None:
         changes["compute"] = own.compute.model_copy(update={"precision": wishes.precision})
@@ -176,7 +179,7 @@ def overridden(choice: Choice, wishes: Wishes, name: str) -> Choice:
     return choice.model_copy(update={"settings": own.model_copy(update=changes), "seeds": seeds})
 
 
-def with_time(settings: Settings, count: int, step: float, seconds: float) -> Settings:
+def with_time(settings: S, count: int, step: float, seconds: float) -> S:
     """Settings with as many epochs as fit into the time.
 
     Args:
@@ -208,6 +211,8 @@ def check(choice: Choice, count: int, name: str) -> None:
     Raises:
         OwnDataError: They do not; names the key, what is wrong and what is allowed.
     """
+    if isinstance(choice.settings, VectorSettings):
+        return
     entry = Dataset(
         title=f"{count} images",
         description="Images of one's own.",

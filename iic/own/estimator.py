@@ -233,9 +233,8 @@ class IIC(ClusterMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
         seed = self.random_state
         if not isinstance(seed, int):
             seed = int(check_random_state(seed).randint(2**31 - 1))
-        images = points if pairs is None else points[:, None, None, :]
         with tempfile.TemporaryDirectory() as folder, torch_as_before():
-            context: Any = context_of(prepared(images), settings, seed, Path(folder), "", False)
+            context: Any = context_of(prepared(points), settings, seed, Path(folder), "", False)
             outcome = train(context) if pairs is None else train_vectors(context, pairs)
         assert outcome.tensors is not None and outcome.last.losses is not None
         self.sub_head_ = int(np.argmin(outcome.last.losses))

@@ -48,7 +48,12 @@ def stability(by_seed: NDArray[np.int64], agreement: float) -> Stability:
         for one, other in pairs
         for _ in range(SHUFFLES // len(pairs) + 1)
     ]
-    return Stability(ari=float(np.mean(scores)), shuffled=max(shuffled), agreement=agreement)
+    return Stability(
+        ari=float(np.mean(scores)),
+        pairs=tuple(scores),
+        shuffled=max(shuffled),
+        agreement=agreement,
+    )
 
 
 def stable(measured: Stability) -> bool:

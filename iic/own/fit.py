@@ -10,17 +10,17 @@ import time
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 from filelock import FileLock, Timeout
 
 from iic.data.load import PreparedData
-from iic.methods.iic.method import Settings
 from iic.own import model as files
 from iic.own.bars import bar
 from iic.own.choice import (
     Choice,
     check,
-    choose,
     load_choice,
     overridden,
     save_choice,
@@ -28,10 +28,13 @@ from iic.own.choice import (
     working_side,
 )
 from iic.own.errors import ModelError, OwnDataError
+from iic.own.features import read_features
+from iic.own.kinds import FeatureKind, ImageKind, Kind
 from iic.own.model import FitRequest, OwnModel
 from iic.own.reading import ColourFound, Images, Scan, collect, scan
 from iic.own.sources import listing
 from iic.own.training import Trained, context_of, prepared, step_seconds, trained
+from iic.own.vectors import VectorSettings
 from iic.own.writing import write_model
 from iic.records.files import RecordError, read_record, sha256_json, write_record
 
@@ -115,32 +118,50 @@ def _fit(request: FitRequest, out: Path, work: Path, live: bool | None) -> OwnMo
     seconds: dict[str, float] = {}
     with _timed(seconds, "reading"):
         images, fixed, grey_taken = _images(request, work, live)
-    count, (channels, side) = len(images.pixels), images.pixels.shape[1:3]
-    _check_count(request, images)
+        _check_count(request, images)
+        kind = _kind(request, images)
     measured: dict[str, float] = {}
-    data = prepared(images.pixels)
+    data = prepared(kind.points)
     if (out / files.CHOICE).exists():
         choice = load_choice(out / files.CHOICE)
     elif fixed is not None:
         choice = fixed
     else:
         with _timed(seconds, "measuring"):
+            settings = kind.choose(request.k, request.wishes, _threads())
             choice = Choice(
-                side=side,
-                channels=channels,
+                method="iic.own.vectors" if request.features else "iic.methods.iic.method",
+                side=images.pixels.shape[2],
+                channels=images.pixels.shape[1],
                 seeds=tuple(range(request.wishes.seeds or 2)),
-                settings=choose(count, side, channels, request.k, request.wishes, _threads()),
+                settings=settings,
             )
-            choice, measured = _measured(choice, request, data, work)
-    check(choice, count, str(out / files.CHOICE))
+            choice, measured = _measured(choice, request, kind, data, work)
+    check(choice, len(kind.points), str(out / files.CHOICE))
     if not (out / files.CHOICE).exists():
         save_choice(out / files.CHOICE, choice)
     log.info("%s", said(choice, images))
     with _timed(seconds, "training"):
-        runs = _train(choice, images, data, work, live)
+        runs = _train(choice, images, kind, data, work, live)
     return write_model(
-        out, request, choice, images, runs, seconds=seconds, steps=measured, grey_taken=grey_taken
+        out,
+        request,
+        choice,
+        images,
+        kind,
+        runs,
+        seconds=seconds,
+        steps=measured,
+        grey_taken=grey_taken,
     )
+
+
+def _kind(request: FitRequest, images: Images) -> Kind:
+    if request.features is None:
+        return ImageKind(images.pixels)
+    source = Path(request.source)
+    features = read_features(Path(request.features), listing(source), source)
+    return FeatureKind(np.stack([features[name] for name in images.names]))
 
 
 def _images(
@@ -189,17 +210,17 @@ def _check_count(request: FitRequest, images: Images) -> None:
 
 
 def _measured(
-    choice: Choice, request: FitRequest, data: PreparedData, work: Path
+    choice: Choice, request: FitRequest, kind: Kind, data: PreparedData, work: Path
 ) -> tuple[Choice, dict[str, float]]:
     """The choice with the faster precision and as many epochs as fit into the time."""
     steps: dict[str, float] = {}
-    options: dict[str, Settings] = {}
-    asked = request.wishes.precision
+    options: dict[str, Any] = {}
+    asked = "float32" if request.features else request.wishes.precision
     for precision in (asked,) if asked else ("float32", "bfloat16"):
         compute = choice.settings.compute.model_copy(update={"precision": precision})
         options[precision] = choice.settings.model_copy(update={"compute": compute})
         probe = context_of(data, options[precision], choice.seeds[0], work, "", False)
-        steps[precision] = step_seconds(probe)
+        steps[precision] = step_seconds(probe, kind.task)
     fastest = min(steps, key=lambda precision: steps[precision])
     settings = options[fastest]
     if request.wishes.epochs is None:
@@ -209,20 +230,28 @@ def _measured(
 
 
 def _train(
-    choice: Choice, images: Images, data: PreparedData, work: Path, live: bool | None
+    choice: Choice, images: Images, kind: Kind, data: PreparedData, work: Path, live: bool | None
 ) -> list[Trained]:
     settings = choice.settings.model_dump(mode="json")
     runs = []
     for seed in choice.seeds:
-        parts = [metadata.version("iic"), images.digest, settings, seed]
+        points = data.manifest.images.sha256
+        parts = [metadata.version("iic"), images.digest, points, settings, seed]
         context = context_of(data, choice.settings, seed, work, sha256_json(parts), live)
-        runs.append(trained(context, work))
+        runs.append(trained(context, work, kind.train))
     return runs
 
 
 def said(choice: Choice, images: Images) -> str:
     """What was chosen, in words."""
     own = choice.settings
+    if isinstance(own, VectorSettings):
+        return (
+            f"{len(images.names):,} images ({images.copies:,} copies, {len(images.skipped):,} "
+            f"files skipped), {own.dimensions} features of each\n{own.head_b.k} clusters; layers "
+            f"of {own.hidden}, {own.sub_heads} sub-heads; {own.schedule.epochs} epochs for each of "
+            f"{len(choice.seeds)} seeds, {own.threads} threads"
+        )
     transforms = own.augmentation
     colour = "grey" if choice.channels == 1 else "colour"
     if transforms.kind == "colour":

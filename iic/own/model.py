@@ -19,7 +19,8 @@ from iic.methods.iic.method import Settings
 from iic.own.answers import Answers, answers
 from iic.own.choice import Wishes
 from iic.own.errors import ModelError
-from iic.own.frozen import Frozen
+from iic.own.kinds import Network, loaded
+from iic.own.vectors import VectorSettings
 from iic.params.base import Model
 from iic.records.files import RecordError, read_record, sha256_file, sha256_json
 from iic.records.receipt import Code, Environment, Session
@@ -57,7 +58,7 @@ class ModelConfig(Model):
     """The reported one."""
     alignment: tuple[tuple[int, ...], ...]
     """For each sub-head and its cluster the reported sub-head's."""
-    settings: Settings
+    settings: Settings | VectorSettings
 
 
 class FitRequest(Model):
@@ -70,6 +71,8 @@ class FitRequest(Model):
     wishes: Wishes = Wishes()
     settings: str | None = None
     """Path of a settings file."""
+    features: str | None = None
+    """Path of a file of features, which are clustered in place of pixels."""
 
 
 class SeedSummary(Model):
@@ -89,6 +92,8 @@ class Stability(Model):
 
     ari: float | None
     """Mean adjusted Rand index between seeds, 0 to 1; null with one seed."""
+    pairs: tuple[float, ...] = ()
+    """The same for each two seeds."""
     shuffled: float | None
     """The largest among pairs of seeds whose images were shuffled: what chance gives."""
     agreement: float
@@ -106,6 +111,8 @@ class FitReceipt(Model):
     skipped: int
     data_sha256: str
     """Over the contents of all images, whatever their names."""
+    features_sha256: str | None
+    """Of the file of features, if such were clustered."""
     choice_sha256: str
     """Of the settings, in canonical JSON."""
     reported: int
@@ -116,6 +123,8 @@ class FitReceipt(Model):
     """What took how long."""
     step_seconds: dict[str, float]
     """Measured seconds of a step by precision; empty where nothing was measured."""
+    silhouettes: dict[str, float]
+    """Of IIC's and the rival's clusters in the space of the principal components, -1 to 1."""
     rival: str
     """What the column `rival` of the assignments is."""
     files: dict[str, str]
@@ -161,7 +170,7 @@ class OwnModel:
             raise ModelError(str(error)) from None
 
     @cached_property
-    def network(self) -> Frozen:
+    def network(self) -> Network:
         """The network in evaluation mode.
 
         Raises:
@@ -169,15 +178,20 @@ class OwnModel:
         """
         path = self.folder / WEIGHTS
         try:
-            return Frozen(self.config.settings, load(path.read_bytes()))
+            return loaded(self.config.settings, load(path.read_bytes()))
         except (OSError, SafetensorError, RuntimeError) as error:
             reason = str(error).splitlines()[0]
             raise ModelError(f"{path}: not the weights of this model: {reason}") from None
 
-    def answers(self, pixels: NDArray[np.uint8]) -> Answers:
-        """What the model says of images (n, C, S, S)."""
+    @property
+    def takes_features(self) -> bool:
+        """Whether it was fitted on features, and not on pixels."""
+        return isinstance(self.config.settings, VectorSettings)
+
+    def answers(self, points: NDArray[Any]) -> Answers:
+        """What the model says of images (n, C, S, S), or of features (n, d)."""
         aligned = np.array(self.config.alignment)
-        return answers(self.network.probabilities(pixels), self.config.sub_head, aligned)
+        return answers(self.network.probabilities(points), self.config.sub_head, aligned)
 
     def changed_files(self) -> list[str]:
         """Files that are not as the receipt says, with what is wrong."""

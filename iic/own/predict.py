@@ -15,10 +15,12 @@ from numpy.typing import NDArray
 from iic.own.answers import table_of
 from iic.own.decode import coloured, decode, in_channels
 from iic.own.errors import OwnDataError, Unreadable
+from iic.own.features import read_features
 from iic.own.items import FileItem, Item, Listing, Skipped
 from iic.own.model import OwnModel
 from iic.own.reading import Progress
 from iic.own.sources import listing
+from iic.own.vectors import VectorSettings
 
 BATCH = 500
 OTHER_CHANNELS = "has colour, but the model was fitted on grey images"
@@ -38,20 +40,29 @@ class Predicted:
 
 
 def predict(
-    model: OwnModel, source: Path, *, sub_heads: bool = False, progress: Progress | None = None
+    model: OwnModel,
+    source: Path,
+    *,
+    features: Path | None = None,
+    sub_heads: bool = False,
+    progress: Progress | None = None,
 ) -> Predicted:
     """Clusters of the images of `source`, read and answered in batches.
 
     Args:
         model: The model.
         source: Whatever `iic fit` takes.
+        features: File of their features, for a model that was fitted on such.
         sub_heads: Whether the table has the cluster by each sub-head too.
         progress: Told of images done.
 
     Raises:
-        OwnDataError: There is no image that the model can take.
+        OwnDataError: There is no image that the model can take, or features are missing, of another
+            length, or not asked for.
     """
     listed = listing(source, model.config.top)
+    if model.takes_features or features is not None:
+        return _of_features(model, listed, source, features, sub_heads)
     return predict_listing(model, listed, sub_heads=sub_heads, progress=progress)
 
 
@@ -72,6 +83,26 @@ def predict_listing(
         raise OwnDataError(f"no image that the model can take: {'; '.join(reasons[:3])}")
     table = pd.concat(tables).sort_values("path", kind="stable", ignore_index=True)
     return Predicted(table, sorted(skipped, key=lambda one: one.name))
+
+
+def _of_features(
+    model: OwnModel, listed: Listing, source: Path, path: Path | None, sub_heads: bool
+) -> Predicted:
+    settings = model.config.settings
+    if path is None:
+        raise OwnDataError(f"{model.folder}: was fitted on features\n  remedy: --features FILE")
+    if not isinstance(settings, VectorSettings):
+        raise OwnDataError(f"{model.folder}: was fitted on pixels: leave --features out")
+    rows = read_features(path, listed, source)
+    points = np.stack(list(rows.values()))
+    if points.shape[1] != settings.dimensions:
+        raise OwnDataError(
+            f"{path}: {points.shape[1]} features of each image, but the model was fitted on "
+            f"{settings.dimensions}"
+        )
+    table = table_of(list(rows), model.answers(points), sub_heads)
+    table = table.sort_values("path", kind="stable", ignore_index=True)
+    return Predicted(table, listed.skipped)
 
 
 def pixels_of(model: OwnModel, item: Item) -> NDArray[np.uint8]:

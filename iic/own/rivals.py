@@ -18,11 +18,9 @@ SHOWN = 12
 """Images of each kind that stand for a cluster."""
 KINDS = ("certain", "central", "uncertain")
 CHUNK = 4096
-
-
-def kmeans_on_pixels(pixels: NDArray[np.uint8], k: int, threads: int) -> NDArray[np.int64]:
-    """Clusters of images (n, C, S, S) by k-means on their pixels, (n,)."""
-    return kmeans_on_points(pixels.reshape(len(pixels), -1), k, threads, 255.0)
+COMPONENTS = 20
+MOST_COMPARED = 2000
+"""Points between which all distances are taken for a silhouette."""
 
 
 def kmeans_on_points(
@@ -38,6 +36,26 @@ def kmeans_on_points(
         chunk = points[start : start + CHUNK].astype(np.float32) / scale
         parts.append((half_norms - chunk @ centres.T).argmin(axis=1))
     return np.concatenate(parts)
+
+
+def silhouette(points: NDArray[np.generic], clusters: NDArray[np.int64]) -> float:
+    """Mean silhouette of clusters in the space of the principal components; 0 for one cluster.
+
+    Args:
+        points: (n, ...).
+        clusters: (n,).
+    """
+    from sklearn.decomposition import PCA
+    from sklearn.metrics import silhouette_score
+
+    step = -(-len(points) // MOST_COMPARED)
+    sample = points[::step].reshape(len(points[::step]), -1).astype(np.float32)
+    own = clusters[::step]
+    if not 1 < len(np.unique(own)) < len(own):
+        return 0.0
+    components = min(COMPONENTS, *sample.shape)
+    reduced = PCA(components, svd_solver="full", random_state=0).fit_transform(sample)
+    return float(silhouette_score(reduced, own))
 
 
 def examples(

@@ -63,7 +63,7 @@ def _list(source: Path, top: float | None) -> Listing:
 def _folder(top: Path) -> Listing:
     os.scandir(top).close()  # a folder that cannot be read is an error, one below it is skipped
     entries = Listing([])
-    for name, path, problem in _walk(top):
+    for name, path, problem in sorted(_walk(top)):
         if problem is None:
             label = path.parent.name if path.parent != top else None
             entries.items.append(FileItem(name, path, label))

@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -19,9 +19,8 @@ from iic.data.load import PreparedData
 from iic.engine.context import Outcome, RunContext
 from iic.engine.device import configure, leased_device
 from iic.engine.seeding import generator
-from iic.methods.iic.method import Settings, train
+from iic.engine.task import Task
 from iic.methods.iic.settings import TOGETHER
-from iic.methods.iic.task import ClusteringTask
 from iic.params.base import Model
 from iic.params.datasets import ImageShape
 from iic.records.files import atomic_file, read_record, write_record
@@ -30,7 +29,8 @@ from iic.records.prepared import ImagesRecord, PreparedManifest, Split
 from iic.records.receipt import Session
 
 PROBED_STEPS = 3
-Pixels = NDArray[np.uint8]
+Build: TypeAlias = Callable[[RunContext[Any], torch.device], Task[Any]]
+Train: TypeAlias = Callable[[RunContext[Any]], Outcome]
 
 
 class SeedRecord(Model):
@@ -80,8 +80,10 @@ def torch_as_before() -> Iterator[None]:
         torch.set_rng_state(state)
 
 
-def prepared(pixels: Pixels) -> PreparedData:
-    """Images (n, C, S, S) as a training takes them, without labels."""
+def prepared(points: NDArray[Any]) -> PreparedData:
+    """Images (n, C, S, S), or features (n, d), as a training takes them, without labels."""
+    # the engine counts rows; features themselves come to the task by other ways
+    pixels = points if points.ndim == 4 else points[:, None, None, :]
     count, channels, height, width = pixels.shape
     return PreparedData(
         pixels,
@@ -106,23 +108,23 @@ def prepared(pixels: Pixels) -> PreparedData:
 
 def context_of(
     data: PreparedData,
-    settings: Settings,
+    settings: Any,
     seed: int,
     folder: Path,
     fingerprint: str,
     live: bool | None,
-) -> RunContext[Settings]:
+) -> RunContext[Any]:
     """The run of one seed, its checkpoints below `folder`."""
     paths = RunPaths("own", "images/iic", seed)
     return RunContext(data, 0, settings, seed, paths, fingerprint, folder, live)
 
 
-def step_seconds(context: RunContext[Settings]) -> float:
+def step_seconds(context: RunContext[Any], build: Build) -> float:
     """Seconds of one training step, measured on the run's own images and layers."""
     settings = context.settings
     with torch_as_before(), leased_device(settings.gpu) as device:
         configure(device, settings.threads)
-        task = ClusteringTask(context, device)
+        task = build(context, device)
         task.network.train()
         optimiser = task.optimiser()
         batches = task.order(0, 0)
@@ -139,11 +141,12 @@ def step_seconds(context: RunContext[Settings]) -> float:
     return float(np.median(times[1:]))  # the first one has to prepare the layers
 
 
-def trained(context: RunContext[Settings], folder: Path) -> Trained:
+def trained(context: RunContext[Any], folder: Path, train: Train) -> Trained:
     """Train, or go on, or read what an earlier call has finished.
 
     Args:
         context: The run.
+        train: Trains it.
         folder: Where the finished training is kept.
     """
     from safetensors.numpy import load, save
@@ -166,7 +169,7 @@ def trained(context: RunContext[Settings], folder: Path) -> Trained:
     return Trained(record, tensors, clusters)
 
 
-def _record(context: RunContext[Settings], outcome: Outcome) -> SeedRecord:
+def _record(context: RunContext[Any], outcome: Outcome) -> SeedRecord:
     history = json.loads(json.dumps(outcome.history))
     return SeedRecord(
         seed=context.seed,

@@ -15,10 +15,10 @@ from iic.own.answers import alignment, answers, matched, table_of, write_table
 from iic.own.card import card
 from iic.own.choice import Choice
 from iic.own.findings import stability
-from iic.own.frozen import freeze
+from iic.own.kinds import Kind
 from iic.own.model import FitReceipt, FitRequest, ModelConfig, OwnModel, SeedSummary
 from iic.own.reading import Images, write_skipped
-from iic.own.rivals import examples, kmeans_on_pixels, write_examples
+from iic.own.rivals import examples, silhouette, write_examples
 from iic.own.training import Trained
 from iic.provenance.environment import code_state, environment
 from iic.records.files import sha256_file, sha256_json, write_bytes, write_record, write_text
@@ -33,6 +33,7 @@ def write_model(
     request: FitRequest,
     choice: Choice,
     images: Images,
+    kind: Kind,
     runs: list[Trained],
     *,
     seconds: dict[str, float],
@@ -46,6 +47,7 @@ def write_model(
         request: What was asked for.
         choice: What was chosen.
         images: All images.
+        kind: What was trained on.
         runs: A finished training for each seed.
         seconds: What took how long; the finishing is added.
         steps: Measured seconds of a step by precision.
@@ -54,12 +56,12 @@ def write_model(
     begin = time.monotonic()
     best = min(range(len(runs)), key=lambda number: min(runs[number].record.losses))
     run, settings, k = runs[best], choice.settings, choice.settings.head_b.k
-    network = freeze(settings, run.tensors, images.pixels)
-    probabilities = network.probabilities(images.pixels)
+    network = kind.network(settings, run.tensors)
+    probabilities = network.probabilities(kind.points)
     aligned = alignment(probabilities, run.sub_head)
     said = answers(probabilities, run.sub_head, aligned)
     by_seed = np.stack([own.clusters[:, own.sub_head] for own in runs], axis=1)
-    rival = kmeans_on_pixels(images.pixels, k, settings.threads)
+    rival = kind.rivals(k, settings.threads)
     table = table_of(images.names, said).assign(sha256=images.digests)
     if any(label is not None for label in images.labels):
         table["label"] = images.labels
@@ -94,13 +96,18 @@ def write_model(
         distinct=images.distinct,
         skipped=len(images.skipped),
         data_sha256=images.digest,
+        features_sha256=None if request.features is None else sha256_file(Path(request.features)),
         choice_sha256=sha256_json(choice.model_dump(mode="json")),
         reported=run.record.seed,
         seeds=tuple(_summary(own) for own in runs),
         stability=measured,
         seconds=seconds,
         step_seconds=steps,
-        rival="k-means on pixels",
+        silhouettes={
+            "IIC": silhouette(kind.points, said.clusters),
+            kind.rival: silhouette(kind.points, rival),
+        },
+        rival=kind.rival,
         files={},
         environment=environment(settings.threads, CLONE),
         code=code_state(CLONE),

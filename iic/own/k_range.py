@@ -1,0 +1,153 @@
+"""An unknown k: a fit for each, and what speaks for it; never one number without its rivals."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+
+from iic.own.answers import write_table
+from iic.own.errors import OwnDataError
+from iic.own.explain import explain
+from iic.own.findings import LEAST_STABILITY
+from iic.own.fit import fit
+from iic.own.model import FitRequest, OwnModel
+
+log = logging.getLogger(__name__)
+
+AUTO = range(2, 13)
+MOST_K = 100
+SEEDS = 3
+"""Trainings for each k: three pairs, so that there is a spread."""
+TABLE = "k.csv"
+PATTERN = re.compile(r"(\d+)(?:\.\.(\d+))?")
+
+
+class Candidate(NamedTuple):
+    """One k, and what was measured with it."""
+
+    k: int
+    stability: float
+    """Mean adjusted Rand index between seeds."""
+    lowest: float
+    """The least of any two seeds."""
+    highest: float
+    shuffled: float
+    """The most that shuffled images give."""
+    agreement: float
+    """Of sub-heads."""
+    silhouette: float
+    """Of IIC's clusters in the space of the principal components, -1 to 1."""
+    rival_silhouette: float
+    """Of k-means' clusters there."""
+    filled: int
+    """Clusters that hold images."""
+
+
+def parse(text: str) -> range:
+    """``10``, ``2..30`` or ``auto``: a range of one k, or of several.
+
+    Raises:
+        OwnDataError: It is none of them.
+    """
+    if text == "auto":
+        return AUTO
+    match = PATTERN.fullmatch(text)
+    if match is None:
+        raise OwnDataError(f"--k {text}: no number of clusters\n  allowed: 10, 2..30 or auto")
+    first, last = int(match[1]), int(match[2] or match[1])
+    if match[2] is not None and not 2 <= first < last <= MOST_K:
+        raise OwnDataError(f"--k {text}: no range\n  allowed: 2..{MOST_K}, or less of it")
+    return range(first, last + 1)
+
+
+def fit_range(request: FitRequest, ks: Sequence[int], out: Path, live: bool | None = None) -> str:
+    """Fit each k into a folder of its own below `out`, and compare them.
+
+    Args:
+        request: What to do; its k does not count, its minutes are for all.
+        ks: Numbers of clusters.
+        out: Folder of the models and of ``k.csv``; the same call goes on with it.
+        live: Whether to draw bars.
+
+    Returns:
+        What to make of it, in words.
+
+    Raises:
+        OwnDataError: As for `fit`, and where a settings file says which k.
+    """
+    if request.settings is not None:
+        raise OwnDataError("--settings says which k: leave it out, or give that one k")
+    seeds = max(2, request.wishes.seeds or SEEDS)
+    wishes = request.wishes.model_copy(update={"seeds": seeds})
+    minutes = request.minutes / len(ks)
+    candidates: list[Candidate] = []
+    # the largest first: if there are too few images, that is found before any training
+    for k in sorted(ks, reverse=True):
+        own = request.model_copy(update={"k": k, "minutes": minutes, "wishes": wishes})
+        model = fit(own, folder_of(out, k), live)
+        explain(model)
+        candidates.insert(0, candidate(model))
+        log.info("%s", line(candidates[0]))
+    write_table(out / TABLE, pd.DataFrame(candidates).round(4))
+    return recommendation(candidates)
+
+
+def folder_of(out: Path, k: int) -> Path:
+    """Folder of one k's model."""
+    return out / f"k{k:02d}"
+
+
+def candidate(model: OwnModel) -> Candidate:
+    """What a finished fit says of its k."""
+    receipt = model.receipt
+    measured, rival = receipt.stability, receipt.silhouettes[receipt.rival]
+    table = pd.read_csv(model.folder / "assignments.csv", usecols=["cluster"])
+    return Candidate(
+        model.config.k,
+        measured.ari or 0.0,
+        min(measured.pairs, default=0.0),
+        max(measured.pairs, default=0.0),
+        measured.shuffled or 0.0,
+        measured.agreement,
+        receipt.silhouettes["IIC"],
+        rival,
+        int(table["cluster"].nunique()),
+    )
+
+
+def line(own: Candidate) -> str:
+    """One k in a line."""
+    return (
+        f"k {own.k:2}: stability {own.stability:.2f} ({own.lowest:.2f} to {own.highest:.2f}), "
+        f"sub-heads {own.agreement:.2f}, silhouette {own.silhouette:.2f} (k-means "
+        f"{own.rival_silhouette:.2f}), {own.filled} clusters filled"
+    )
+
+
+def recommendation(candidates: Sequence[Candidate]) -> str:
+    """Which k, how surely, and what the rivals say.
+
+    By stability alone small k win easily, so it counts only how far a k is above the rest: those
+    whose spread reaches the best one's are not told apart from it.
+    """
+    full = [own for own in candidates if own.filled == own.k]
+    by_silhouette = max(candidates, key=lambda own: own.silhouette).k
+    by_rival = max(candidates, key=lambda own: own.rival_silhouette).k
+    rivals = f"By silhouette k {by_silhouette} (of k-means' clusters k {by_rival})."
+    if not full:
+        return f"No single k: each leaves clusters empty. {rivals}"
+    best = max(full, key=lambda own: own.stability)
+    if best.stability <= max(best.shuffled, LEAST_STABILITY):
+        return f"No single k: none is stable over seeds. {rivals}"
+    equal = [own.k for own in full if own.highest >= best.lowest]
+    if len(equal) > max(1, len(candidates) // 2):
+        names = ", ".join(map(str, equal))
+        return f"No single k: {names} are not told apart by their stability. {rivals}"
+    also = [str(k) for k in equal if k != best.k]
+    others = f", not told apart from {', '.join(also)}" if also else ""
+    return f"k {best.k} is the most stable, {best.stability:.2f} over seeds{others}. {rivals}"
