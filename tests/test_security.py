@@ -134,7 +134,7 @@ def dotted(node: ast.expr, names: dict[str, str]) -> str:
 
 
 @pytest.mark.parametrize(
-    ("code", "found"),
+    ("code", "danger"),
     [
         ("import pickle", "pickle"),
         ("from pickle import loads as f", "pickle"),

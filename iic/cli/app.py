@@ -83,6 +83,7 @@ def _setup(context: typer.Context) -> None:
     outside = not Path("params").is_dir() or not Path("workflow").is_dir()
     verb = context.invoked_subcommand
     of_a_model = verb == "audit" and not sys.argv[-1].startswith("-")
+    of_a_model |= verb == "export" and "model" in sys.argv
     needed = verb not in PANELS["Your own images"] and not of_a_model
     if outside and needed and "--help" not in sys.argv[1:]:
         raise IICError(

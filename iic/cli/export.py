@@ -102,3 +102,15 @@ def rocrate(
     typer.echo(f"{done.out}: {done.jobs} jobs")
     if done.failures:
         typer.echo(f"NOT VERIFIED: {done.failures} checks failed, and the crate says so")
+
+
+@export.command()
+def model(
+    folder: Annotated[Path, typer.Argument(help="Folder that `iic fit` wrote.")],
+    out: Annotated[Path, typer.Option(help="File in .pt2, for torch.export.load.")],
+) -> None:
+    """Write a model of your own as a program of torch, which opens without this package."""
+    from iic.own.model import OwnModel
+    from iic.own.portable import export_model
+
+    export_model(OwnModel(folder), out)

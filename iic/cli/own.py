@@ -124,7 +124,7 @@ def predict(
         )
     write_table(out, said.table)
     if said.skipped:
-        skipped = out.with_name("skipped.csv")
+        skipped = out.with_suffix(".skipped.csv")
         write_skipped(skipped, said.skipped)
         log.warning("%d files skipped: %s", len(said.skipped), skipped)
     if assign_into is not None:

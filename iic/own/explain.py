@@ -31,6 +31,8 @@ TITLES = {
     "central": "Nearest to the middle",
     "uncertain": "Least certain",
 }
+FEWEST_STEPS = 100
+"""A training with fewer has hardly begun: its clusters say little of the images."""
 CHART = (560, 180)
 NUMBERS = ("probability", "entropy", "agreement")
 
@@ -68,6 +70,7 @@ def explain(model: OwnModel, labels: str | None = None) -> list[Finding]:
     k, receipt = model.config.k, model.receipt
     clusters = table["cluster"].to_numpy()
     found = findings(clusters, k, receipt.stability, table["rival"].to_numpy(), receipt.distinct)
+    found += length_findings(min(seed.steps for seed in receipt.seeds))
     said: list[Scores] = []
     counts: dict[str, Any] | None = None
     if labels is not None:
@@ -108,6 +111,14 @@ def read_skipped(model: OwnModel) -> list[tuple[str, str]]:
     """Path and reason of each file that was skipped."""
     table = pd.read_csv(model.folder / files.SKIPPED, dtype=str, keep_default_na=False)
     return list(zip(table["path"], table["reason"], strict=True))
+
+
+def length_findings(steps: int) -> list[Finding]:
+    """What is to be said of a short training."""
+    if steps >= FEWEST_STEPS:
+        return []
+    text = f"Only {steps} steps of training: more minutes may give other clusters."
+    return [Finding("warn", text)]
 
 
 def label_findings(classes: list[str], labelled: int, without: int, k: int) -> list[Finding]:

@@ -16,6 +16,7 @@ from iic.engine.context import Outcome, RunContext
 from iic.engine.task import Task
 from iic.methods.iic.method import Settings, train
 from iic.methods.iic.task import ClusteringTask
+from iic.networks.two_head import ClusteringNetwork
 from iic.own.choice import FEWEST_PAIRS, MOST_REPEATS, Wishes, choose
 from iic.own.frozen import Frozen, freeze
 from iic.own.rivals import kmeans_on_points
@@ -39,6 +40,8 @@ Tensors = Mapping[str, NDArray[Any]]
 
 class Network(Protocol):
     """A network in evaluation mode."""
+
+    network: ClusteringNetwork
 
     @property
     def tensors(self) -> dict[str, NDArray[Any]]:
@@ -108,16 +111,16 @@ class FeatureNetwork:
     """A trained network on features; it has no BatchNorm to freeze."""
 
     def __init__(self, settings: VectorSettings, tensors: Tensors) -> None:
-        self._network = load_network(settings, tensors)
+        self.network = load_network(settings, tensors)
 
     @property
     def tensors(self) -> dict[str, NDArray[Any]]:
         """Weights by name."""
-        return {name: own.numpy().copy() for name, own in self._network.state_dict().items()}
+        return {name: own.numpy().copy() for name, own in self.network.state_dict().items()}
 
     def probabilities(self, points: NDArray[np.float32]) -> NDArray[np.float32]:
         """Cluster probabilities of features (n, d) by each sub-head, (n, h, k)."""
-        return network_probabilities(self._network, points)
+        return network_probabilities(self.network, points)
 
 
 @dataclass(frozen=True)

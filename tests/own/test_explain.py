@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from iic.cli.app import app
 from iic.own.errors import OwnDataError
-from iic.own.explain import explain, label_findings, percentages, read_assignments
+from iic.own.explain import explain, label_findings, length_findings, percentages, read_assignments
 from iic.own.findings import findings, stability, stable
 from iic.own.fit import fit
 from iic.own.labels import labels_of, scores
@@ -117,6 +117,11 @@ def test_as_many_labels_as_images_are_said_to_say_nothing() -> None:
     assert any("scores say nothing" in one.text for one in label_findings(names, 300, 0, 10))
     assert any("5 images have no label" in one.text for one in label_findings(["a", "b"], 9, 5, 2))
     assert any("3 clusters" in one.text for one in label_findings(["a", "b"], 9, 0, 3))
+
+
+def test_a_short_training_is_said_to_be_one(model: OwnModel) -> None:
+    assert any("Only 12 steps" in one.text for one in explain(model))
+    assert length_findings(100) == []
 
 
 def test_scores_by_hand(model: OwnModel, tmp_path: Path) -> None:
