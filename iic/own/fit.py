@@ -89,6 +89,8 @@ def _check_request(request: FitRequest) -> None:
 
 def _check_out(request: FitRequest, out: Path) -> OwnModel | None:
     """The model that the same request has made already; None where there is work to do."""
+    if Path(request.source).resolve() in (out.resolve(), *out.resolve().parents):
+        raise ModelError(f"{out}: lies among the images, and would be read with them")
     remedy = "\n  remedy: another --out, or delete it"
     if out.exists() and not out.is_dir():
         raise ModelError(f"{out}: is a file{remedy}")

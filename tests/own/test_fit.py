@@ -180,6 +180,9 @@ def test_a_folder_that_is_no_model_is_left_alone(images: Path, tmp_path: Path) -
         fit(request(images), tmp_path / "thesis" / "text")
     with pytest.raises(ModelError, match="no finished model"):
         OwnModel(tmp_path / "thesis")
+    for inside in (images, images / "kind0" / "model"):
+        with pytest.raises(ModelError, match="lies among the images"):
+            fit(request(images), inside)
     assert (tmp_path / "thesis" / "text").read_text() == "years of work"
 
 
