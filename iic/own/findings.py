@@ -81,7 +81,10 @@ def findings(
     """
     count = len(clusters)
     sizes = np.sort(np.bincount(clusters, minlength=k))[::-1]
-    found = [_stability(measured), *_collapse(sizes, k)]
+    found = _collapse(sizes, k)
+    if not any(finding.level == "bad" for finding in found):
+        # where all images are in one cluster, so are shuffled ones, and an index says nothing
+        found.insert(0, _stability(measured))
     largest, rivals = sizes[0] / count, np.bincount(rival).max() / count
     if largest * k > UNEVEN:
         found.append(
