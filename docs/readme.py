@@ -27,7 +27,7 @@ from iic.records.paths import RunPaths
 from iic.records.receipt import Receipt
 
 SCALE, REFERENCE, PHOTOGRAPHS = "mini", "laptop", "laptop_cifar10"
-SETTINGS = {"as_published": "published", "corrected": "corrected"}
+SETTINGS = {"as_published": "published", "corrected": "corrected", "own": "own"}
 """Fidelity -> its word here, since the column beside it has a selection named as_published."""
 HEADS = "| method | model picked (selection) | settings (fidelity) |"
 

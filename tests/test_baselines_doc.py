@@ -60,7 +60,7 @@ def test_the_numbers_of_mnist_are_those_of_the_committed_table() -> None:
     assert compared == 8
 
 
-def test_epochs_on_maps_are_those_of_the_params() -> None:
+def test_epochs_that_no_table_tells_are_those_of_the_params() -> None:
     runs = load_plan("paper").runs.values()
     compared = 0
     for _, module, cells in rows():
@@ -71,4 +71,4 @@ def test_epochs_on_maps_are_those_of_the_params() -> None:
             ]
             assert {schedule["epochs"] for schedule in schedules} == told, module
             compared += 1
-    assert compared == 2
+    assert compared == 3

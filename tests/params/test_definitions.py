@@ -156,8 +156,12 @@ def test_a_table_by_shares_of_labels_shows_the_rows_datasets(params: Path) -> No
 
 def test_each_fold_is_a_run_of_its_own(params: Path) -> None:
     plan = planned(params, "paper")
-    runs = [run for run in plan.table_runs("table_3") if "-fold" in run.name]
-    assert [run.id for run in runs] == [f"stl10/finetune-fold{fold}" for fold in range(10)]
+    every = [run for run in plan.table_runs("table_3") if "-fold" in run.name]
+    named = [
+        f"stl10/{name}-fold{fold}" for name in ("what_where", "finetune") for fold in range(10)
+    ]
+    assert [run.id for run in every] == named
+    runs = every[10:]
     whole_split = plan.run("stl10/finetune").settings_json
     assert whole_split["fold"] is None
     for fold, run in enumerate(runs):
@@ -301,7 +305,9 @@ def test_measured_scales_differ_from_the_paper_only_as_they_say(
                 # after how many epochs the learning rate falls
                 mine["pretraining"].pop("decay_epochs"), paper["pretraining"].pop("decay_epochs")
             assert mine == paper
-    assert {run.seeds for run in every_plan["laptop"].runs.values()} == {(0,)}
+    seeds = {run.id: run.seeds for run in every_plan["laptop"].runs.values()}
+    assert seeds.pop("mnist/iic-fast") == (0, 1, 2, 3, 4)
+    assert set(seeds.values()) == {(0,)}
     for scale in ("gpu", "paper"):
         assert {run.seeds for run in every_plan[scale].runs.values()} == {(0, 1, 2)}
         for run in every_plan[scale].runs.values():
@@ -315,7 +321,8 @@ def test_smoke_is_at_most_20_steps_and_one_seed(every_plan: dict[str, Plan]) -> 
     mini = every_plan["mini"]
     assert {run.method for run in plan.runs.values()} == {run.method for run in mini.runs.values()}
     assert (plan.tables, plan.figures) == (mini.tables, mini.figures)
-    assert 0 < len(plan.runs) < 30
+    # each method once, but for what figures and finetuning need
+    assert len({run.method for run in plan.runs.values()}) <= len(plan.runs) < 40
     for run in plan.runs.values():
         assert run.seeds == (0,)
         schedule = getattr(run.settings, "schedule", None)

@@ -362,6 +362,8 @@ def test_further_ablations_change_one_thing(paper: Plan) -> None:
         "stl10/triplets-rate_of_script": {"optimiser": {"learning_rate": 0.01}},
         "cifar10/triplets-rate_of_script": {"optimiser": {"learning_rate": 0.01}},
         "cifar10/triplets-running_statistics": {"network": {"batchnorm_running_statistics": True}},
+        "stl10/sparse_ae-sigmoid_code": {"penalised": "code"},
+        "cifar10/sparse_ae-sigmoid_code": {"penalised": "code"},
         # the released variant with its own epochs
         "stl10/dac-all_samples": {
             "all_samples": VARIANT | {"last": 0.5},
