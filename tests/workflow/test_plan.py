@@ -71,7 +71,7 @@ def test_more_seeds_are_a_scale_of_ones_own(clone: Path) -> None:
 def test_a_table_trains_what_it_shows_alone(clean: Path) -> None:
     listed = planned(clean, "table_1", scale="paper")
     shown = sum(len(run.seeds) for run in load_plan("paper").table_runs("table_1"))
-    assert sum(message.startswith("Training") for message in listed) == shown == 150
+    assert sum(message.startswith("Training") for message in listed) == shown == 213
 
 
 def test_rules_write_where_the_records_say(clean: Path) -> None:
