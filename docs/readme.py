@@ -92,14 +92,16 @@ def reference() -> str:
     rows = cells(REFERENCE).query(
         "table == 'table_1' and column == 'mnist' and status == 'measured'"
     )
-    run = load_plan(REFERENCE).run("mnist/iic")
+    plan = load_plan(REFERENCE)
+    run, fast = plan.run("mnist/iic"), plan.run("mnist/iic-fast")
     return "\n".join(
         [
             "| method | paper | ours | ± over sub-heads | model picked (selection) | verdict |",
             "|---|---:|---:|---:|---|---|",
             *map(_reference_line, rows.itertuples()),
             "",
-            f"Accuracy in percent, seed {run.seeds[0]}. IIC: {run.note}. {_machine(REFERENCE)}",
+            f"Accuracy in percent, seed {run.seeds[0]}, of the fast recipe seeds "
+            f"{', '.join(map(str, fast.seeds))}; IIC: {run.note}. {_machine(REFERENCE)}",
         ]
     )
 
@@ -162,7 +164,7 @@ def _reference_line(row: Any) -> str:
     published = "–" if isna(row.published) else f"{row.published} {_spread(row.published_std, '')}"
     return (
         f"| {row.row} | {published.strip()} | {_value(row)} | {_spread(row.ours_std_heads)} | "
-        f"`{row.selection}` | {row.verdict or ''} |"
+        f"`{row.selection}` | {'' if isna(row.verdict) else row.verdict} |"
     )
 
 
@@ -176,19 +178,25 @@ def _spread(value: float, form: str = ".2f") -> str:
 
 
 def _machine(scale: str) -> str:
-    """Date, hardware and time of a scale's trainings, from their receipts."""
+    """Dates, hardware and time of a scale's trainings, from their receipts."""
     receipts = [
         read_record(RunPaths(scale, run.id, seed).receipt, Receipt)
         for run in load_plan(scale).runs.values()
         for seed in run.seeds
     ]
-    last = max(receipts, key=lambda receipt: receipt.timing.end)
-    seconds = sum(receipt.timing.seconds for receipt in receipts)
-    return (
-        f"Measured on {last.timing.end:%Y-%m-%d}, {last.environment.cpu}, "
-        f"{last.environment.cpu_count} cores, torch {last.environment.packages['torch']}; "
-        f"{len(receipts)} trainings of {seconds:,.0f} s together."
-    )
+    machines: dict[str, list[Receipt]] = {}
+    for receipt in sorted(receipts, key=lambda receipt: receipt.timing.end):
+        own = receipt.environment
+        machine = f"{own.cpu}, {own.cpu_count} cores, torch {own.packages['torch']}"
+        machines.setdefault(machine, []).append(receipt)
+    said = []
+    for machine, own in machines.items():
+        days = dict.fromkeys(f"{receipt.timing.end:%Y-%m-%d}" for receipt in own)
+        seconds = sum(receipt.timing.seconds for receipt in own)
+        said.append(
+            f"on {' and '.join(days)}, {machine}: {len(own)} trainings of {seconds:,.0f} s together"
+        )
+    return f"Measured {'; '.join(said)}."
 
 
 def replaced(text: str, part: str, content: str) -> str:
