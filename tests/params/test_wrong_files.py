@@ -166,7 +166,8 @@ WRONG: list[tuple[str, Place, Any, str, str]] = [
     (TABLE, (*ON_MNIST, "network", "width"), -1, f"{HERE}.network.width",
      "-1 does not fit\n  allowed: greater than 0"),
     (TABLE, (*ON_MNIST, "augmentation", "kind"), "gray", f"{HERE}.augmentation.kind",
-     "'gray' is none of the known values\n  allowed: 'grey', 'colour', 'warp'\n  did you mean: grey?"),
+     "'gray' is none of the known values\n  allowed: 'grey', 'colour', 'warp'\n"
+     "  did you mean: grey?"),
     (TABLE, (*ON_MNIST, "augmentation"), {"crop": 20}, f"{HERE}.augmentation.kind",
      "missing, and it has no default\n  allowed: grey, colour, warp"),
     (TABLE, (*ON_MNIST, "augmentation", "hue"), 0.1, f"{HERE}.augmentation.hue",
