@@ -283,6 +283,10 @@ def test_measured_scales_differ_from_the_paper_only_as_they_say(
                 falls = [one["schedule"].pop("learning_rate") for one in (mine, paper)]
                 noted = run.note is not None and "learning rate falls" in run.note
                 assert noted == (falls[0] != falls[1])
+            if "penalised" in mine:
+                units = [one.pop("penalised") for one in (mine, paper)]
+                noted = run.note is not None and "penalised" in run.note
+                assert noted == (units[0] != units[1])
             if "thresholds" in mine:
                 steps = [one["thresholds"].pop("eta") for one in (mine, paper)]
                 noted = run.note is not None and "thresholds move as far" in run.note
