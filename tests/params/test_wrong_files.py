@@ -201,7 +201,7 @@ WRONG: list[tuple[str, Place, Any, str, str]] = [
      "'label_free' or 'mean_head'\n  did you mean: label_free?"),
     (TABLE, ("rows", KMEANS, "run"), "K means", f"rows.{KMEANS}.run",
      "'K means' does not fit\n  allowed: String should match pattern"),
-    (TABLE, ("columns", 1, "dataset"), "stl10", "", "columns: 'stl10' stands twice"),
+    (TABLE, ("columns", 1, "dataset"), "stl10", "", "columns: 'stl10 acc' stands twice"),
     (TABLE, ("name",), "table_2", "name",
      "'table_2' does not match the file's name\n  allowed: table_1"),
     (MINI, ("seeds",), {"digits/iic": [0]}, "seeds", "default is missing"),
