@@ -129,14 +129,14 @@ def test_where_data_cannot_be_had_the_rest_is_verified_and_what_is_missing_is_na
     for noise in ("Traceback", "RuleException", "Select jobs"):
         assert noise not in done.stdout + done.stderr
     head, *lines = done.stdout.splitlines()
-    assert head.startswith("25 receipts verified; ")
+    assert head.startswith("31 receipts verified; ")
     data, snapshots, others = lines
     assert data.startswith("the data of mnist are not here (train-images-idx3-ubyte.gz could not")
     assert "training mnist/random/seed0" in data and "drawing figure_3 -> iic restore" in data
     assert "--mirror DIR_OR_URL" in data, "a remedy that exists"
     assert "mnist/iic/seed0 (weights, probabilities, snapshots)" in snapshots
     assert "training it again (2 h 28 min then), nobody can repeat: drawing figure_3" in snapshots
-    assert others.startswith("the artifacts of 8 trainings are not here: no table, figure")
+    assert others.startswith("the artifacts of 11 trainings are not here: no table, figure")
     assert contents(laptop / "results") == before
     arguments = ("-m", "snakemake", "-n", "--cores", "1", "--config", "scale=laptop", "--")
     planned = run_in(laptop, *arguments, "table_1", "training_curves")
