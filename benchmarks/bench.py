@@ -1,10 +1,11 @@
 """Training steps of this project beside the plain formulation, in turns, in one run.
 
-``make bench`` runs it. Each side of each case trains in a process of its own, so that it has its
-own peak of memory; the parent lets them work in turns, a few steps each, so that a busy machine
-slows both. Every part of a step is counted: images from memory, transforms, forward with the loss,
-backward, optimiser; the evaluation of some images stands beside. Achieved operations a second are
-those of the network (`iic.params.operations`), against a matrix product measured here.
+``make bench`` runs it. Ours stands there in float32 and in bfloat16. Each side of each case trains
+in a process of its own, so that it has its own peak of memory; the parent lets them work in turns, a
+few steps each, so that a busy machine slows all. Every part of a step is counted: transforms with
+the images from memory, forward with the loss, backward, optimiser; the evaluation of some images
+stands beside. Achieved operations a second are those of the network (`iic.params.operations`),
+against a matrix product measured here.
 
 The results go to benchmarks/results/bench.json; with ``--write`` to docs/performance.md, too.
 """
@@ -25,11 +26,10 @@ from typing import Any
 import torch
 
 from benchmarks.plain import loss_of_maps
-from benchmarks.sides import PARTS, SIDES, work
-from iic.methods.iic.method import Settings
+from benchmarks.sides import PARTS, PLAIN, SIDES, work
+from benchmarks.trials import iic_settings, operations_of
 from iic.objective.segmentation import segmentation_loss
-from iic.params.operations import NetworkPass, committed
-from iic.params.runs import load_plan
+from iic.provenance.machine import described
 
 RESULTS = Path("benchmarks/results/bench.json")
 PAGE = Path("docs/performance.md")
@@ -38,14 +38,14 @@ CASES = {"MNIST": "mnist/iic", "CIFAR-10": "cifar10/iic"}
 
 
 def compare(run: str, threads: int, rounds: int, steps: int) -> dict[str, Any]:
-    """Both sides of a case in turns.
+    """All sides of a case in turns.
 
     Returns:
-        For each side pairs a second (median, smallest, largest), shares of a step, seconds of an
-        evaluated image, TFLOP/s and the peak of memory in MiB; and the ratio of each round.
+        For each side pairs a second and their ratio to the plain form's (median, smallest, largest
+        over the turns), shares of a step, milliseconds of an evaluated image, GFLOP/s, and the peak
+        of memory in MiB.
     """
-    settings = load_plan("paper").run(run).settings
-    assert isinstance(settings, Settings)
+    settings = iic_settings(run)
     pairs = settings.pairs
     start = multiprocessing.get_context("spawn")
     pipes, processes = {}, []
@@ -69,30 +69,24 @@ def compare(run: str, threads: int, rounds: int, steps: int) -> dict[str, Any]:
         side: [steps * pairs.batch_pairs / sum(row[name] for name in PARTS) for row in own]
         for side, own in rows.items()
     }
-    ratios = [ours / plain for ours, plain in zip(rates["ours"], rates["plain"], strict=True)]
-    operations = committed(
-        NetworkPass(
-            "iic.networks.build.build",
-            settings.network,
-            {"heads": {"B": settings.head_b.k}, "sub_heads": settings.sub_heads},
-        )
-    ).training
-    # images that go through the network for a pair: the plain form pushes every copy
-    seen = {"plain": 2.0, "ours": 1 + 1 / pairs.repeats}
+    operations = operations_of(settings).training
     sides = {}
     for side, own in rows.items():
         total = sum(row[name] for row in own for name in PARTS)
         rate = statistics.median(rates[side])
+        # images that go through the network for a pair: the plain form pushes every copy
+        seen = 2.0 if side == PLAIN else 1 + 1 / pairs.repeats
         sides[side] = {
             "pairs_per_second": spread(rates[side]),
+            "ratio": spread([a / b for a, b in zip(rates[side], rates[PLAIN], strict=True)]),
             "shares": {name: round(sum(row[name] for row in own) / total, 3) for name in PARTS},
             "evaluation_ms": round(
                 1e3 * statistics.median(row["evaluation of an image"] for row in own), 3
             ),
-            "gflops": round(rate * seen[side] * operations / 1e9, 1),
+            "gflops": round(rate * seen * operations / 1e9, 1),
             "peak_mib": round(peaks[side]),
         }
-    return {"sides": sides, "ratio": spread(ratios)}
+    return sides
 
 
 def compare_maps(rounds: int) -> dict[str, Any]:
@@ -135,9 +129,9 @@ def spread(values: list[float]) -> list[float]:
 
 def processor() -> str:
     """Name, family and model of the processor."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    first = {key.strip(): text.strip() for key, _, text in (line.partition(":") for line in lines)}
-    return f"{first['model name']}, family {first['cpu family']}, model {first['model']}"
+    said = described()
+    keys = ("model name", "cpu family", "model")
+    return ", ".join(f"{key} {said.get(key, 'unknown')}" for key in keys)
 
 
 def table(results: dict[str, Any]) -> list[str]:
@@ -153,11 +147,11 @@ def table(results: dict[str, Any]) -> list[str]:
         "|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for case, own in results["cases"].items():
-        for side, row in own["sides"].items():
-            ratio = _bracketed(own["ratio"]) if side == "ours" else "1"
+        for side, row in own.items():
             shares = " | ".join(f"{100 * row['shares'][name]:.0f} %" for name in PARTS)
             lines.append(
-                f"| {case} | {side} | {_bracketed(row['pairs_per_second'])} | {ratio} | {shares} | "
+                f"| {case} | {side} | {_bracketed(row['pairs_per_second'])} | "
+                f"{_bracketed(row['ratio'])} | {shares} | "
                 f"{row['evaluation_ms']} | {row['gflops']} | {row['peak_mib']} |"
             )
     maps = results["maps"]

@@ -5,7 +5,7 @@ Printed per variation: label-free accuracy (lowest-loss sub-head) by seed, its m
 deviation, the mean over sub-heads, and the seconds of a run. docs/digits.md reports those
 variations that have been run; the others are here to be tried.
 
-Run: python benchmarks/digits.py [--seeds 20 21 22] [--only NAME ...] [--workers 2]
+Run: python -m benchmarks.digits [--seeds 20 21 22] [--only NAME ...] [--workers 2]
 (after `iic download --dataset digits` and `iic prepare --dataset digits`)
 """
 
@@ -15,21 +15,17 @@ import argparse
 import json
 import logging
 import statistics
-import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
-from pathlib import Path
 from typing import Any
 
-from iic.data.load import load
-from iic.engine.context import RunContext
+from benchmarks import trials
 from iic.evaluate.selection import Checkpoint, evaluate
-from iic.methods.iic.method import Settings, train
+from iic.methods.iic.method import Settings
 from iic.params.loading import validate
 from iic.params.resolve import merged
 from iic.params.runs import load_plan
-from iic.records.paths import RunPaths
 
 RUNS = {"as published": "digits/iic", "corrected": "digits/iic-corrected"}
 VARIATIONS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -73,24 +69,12 @@ def settings_of(name: str) -> Settings:
 def one(name: str, seed: int) -> dict[str, Any]:
     """Train a variation with a seed and score it."""
     logging.disable(logging.INFO)
-    data = load("digits")
-    settings = settings_of(name)
-    with tempfile.TemporaryDirectory() as folder:
-        context = RunContext(
-            data=data,
-            classes=10,
-            settings=settings,
-            seed=seed,
-            paths=RunPaths("study", "digits/iic", seed),
-            fingerprint="0" * 64,
-            root=Path(folder),
-            live=False,
-        )
-        start = time.monotonic()
-        outcome = train(context)
-        seconds = time.monotonic() - start
+    start = time.monotonic()
+    trial = trials.train("iic.methods.iic.method", settings_of(name), "digits", seed)
+    seconds = time.monotonic() - start
+    outcome, labels = trial.outcome, trial.protocol.labels
     last = Checkpoint(outcome.last.epoch, outcome.last.clusters, outcome.last.losses)  # type: ignore[arg-type]
-    evaluation = evaluate({"last": last}, data.labels, k_clusters=10, k_classes=10)
+    evaluation = evaluate({"last": last}, labels, k_clusters=10, k_classes=10)
     chosen, mean = evaluation.selections["label_free"], evaluation.selections["mean_head"]
     assert chosen is not None and mean is not None
     return {"label_free": chosen.acc, "mean_head": mean.acc, "seconds": seconds}

@@ -3,42 +3,28 @@
 For a method whose row has one seed: accuracy of the last epoch by seed, with the mean, beside that
 of k-means on pixels. docs/baselines.md reports what was found.
 
-Run: python benchmarks/digits_runs.py jule dac adc [--seeds 0 1 2]
+Run: python -m benchmarks.digits_runs jule dac adc [--seeds 0 1 2]
 (after `iic download --dataset digits` and `iic prepare --dataset digits`)
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib
 import logging
 import statistics
-import tempfile
-from pathlib import Path
 
-from iic.data.load import load
-from iic.engine.context import RunContext
+from benchmarks import trials
 from iic.evaluate.metrics import accuracy_per_sub_head
 from iic.params.runs import load_plan
-from iic.records.paths import RunPaths
 
 
 def accuracy(name: str, seed: int) -> float:
     """Train a run of scale mini with a seed; accuracy of its last clusters in percent."""
-    run, data = load_plan("mini").run(f"digits/{name}"), load("digits")
-    with tempfile.TemporaryDirectory() as folder:
-        context = RunContext(
-            data=data,
-            classes=10,
-            settings=run.settings,
-            seed=seed,
-            paths=RunPaths("benchmark", run.id, seed),
-            fingerprint="0" * 64,
-            root=Path(folder),
-            live=False,
-        )
-        outcome = importlib.import_module(run.method).train(context)
-    return float(accuracy_per_sub_head(outcome.last.clusters, data.labels, 10, 10)[0])
+    run = load_plan("mini").run(f"digits/{name}")
+    outcome, protocol, classes = trials.train(run.method, run.settings, run.dataset, seed)
+    assert protocol.labels is not None
+    clusters = outcome.last.clusters
+    return float(accuracy_per_sub_head(clusters, protocol.labels, outcome.k, classes)[0])
 
 
 def main() -> None:

@@ -17,18 +17,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from benchmarks.plain import PlainTraining
-from benchmarks.sides import context_of
+from benchmarks.trials import iic_settings, on_images, operations_of, random_images
 from iic.engine.device import configure
-from iic.methods.iic.method import Settings
 from iic.methods.iic.task import ClusteringTask
 from iic.networks.segmentation import build_segmentation
 from iic.objective.segmentation import segmentation_loss
-from iic.params.operations import NetworkPass, committed
-from iic.params.runs import load_plan
 from iic.params.segmentation import SegmentationNetworkSettings
 from iic.params.training import ComputeSettings
 
@@ -81,11 +77,11 @@ class Bench:
 
     def task(self, run: str, compile_: bool) -> tuple[ClusteringTask, list[torch.Tensor]]:
         """Ours in bfloat16, and a pass of its batches."""
-        settings = settings_of(run)
+        settings = iic_settings(run)
         compute = ComputeSettings(precision="bfloat16", channels_last=True, compile=compile_)
         own = settings.model_copy(update={"compute": compute})
         task = ClusteringTask(
-            context_of(own, images_of(own), Path(tempfile.gettempdir())), self.device
+            on_images(own, random_images(run, 1), Path(tempfile.gettempdir())), self.device
         )
         return task, task.order(0, 0)
 
@@ -104,16 +100,10 @@ class Bench:
     def ours(self, run: str, compile_: bool) -> dict[str, float]:
         """Pairs a second, and the share of the matrix product's speed."""
         task, batches = self.task(run, compile_)
-        settings = task.settings
+        settings = iic_settings(run)
         taken = self.seconds(self.step(task, batches))
         rate = settings.pairs.batch_pairs / taken
-        operations = committed(
-            NetworkPass(
-                "iic.networks.build.build",
-                settings.network,
-                {"heads": {"B": settings.heads["B"].k}, "sub_heads": settings.sub_heads},
-            )
-        ).training
+        operations = operations_of(settings).training
         tflops = rate * (1 + 1 / settings.pairs.repeats) * operations / 1e12
         return {"pairs_per_second": round(rate, 1), "tflops": round(tflops, 3)}
 
@@ -135,8 +125,8 @@ class Bench:
 
     def plain(self, run: str) -> dict[str, float]:
         """Pairs a second of the plain formulation on the same device."""
-        settings = settings_of(run)
-        training = PlainTraining(settings, images_of(settings), device=self.device)
+        settings = iic_settings(run)
+        training = PlainTraining(settings, random_images(run, 1), device=self.device)
 
         def step() -> None:
             training.optimiser.zero_grad()
@@ -172,24 +162,6 @@ class Bench:
         steps = 1500 * epochs if self.device.type == "cuda" else self.steps
         line = train("mnist/iic", "paper", 0, steps, changes)
         return {"accuracy": line.label_free, "minutes": line.minutes, "steps": line.steps}
-
-
-def settings_of(run: str) -> Settings:
-    """IIC's settings of a run of scale paper."""
-    settings = load_plan("paper").run(run).settings
-    assert isinstance(settings, Settings)
-    # heads that see one split see everything here: the images are random
-    whole = {"splits": ()}
-    heads = {key: getattr(settings, key).model_copy(update=whole) for key in ("head_a", "head_b")}
-    pairs = settings.pairs.model_copy(update={"order": "dataset"})
-    return settings.model_copy(update={**heads, "pairs": pairs})
-
-
-def images_of(settings: Settings) -> np.ndarray:
-    """Random images of the shape that the run has, one batch of originals."""
-    side = {24: 28, 32: 32, 64: 96}[settings.augmentation.input_size]
-    shape = (settings.pairs.batch_images, settings.augmentation.image_channels, side, side)
-    return np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""The two sides of `benchmarks.bench`: training steps whose parts are timed, each in a process."""
+"""The sides of `benchmarks.bench`: training steps whose parts are timed, each in a process."""
 
 from __future__ import annotations
 
@@ -7,36 +7,20 @@ import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
 
 from benchmarks.plain import PlainTraining
-from iic.engine.context import RunContext
+from benchmarks.trials import iic_settings, on_images, random_images
 from iic.engine.device import configure
 from iic.methods.iic.method import Settings
 from iic.methods.iic.task import ClusteringTask
-from iic.params.runs import load_plan
 from iic.params.training import ComputeSettings
-from iic.records.paths import RunPaths
-from tests.prepared_data import prepared
 
-QUICK = ComputeSettings(precision="bfloat16", channels_last=True)
 PARTS = ("transforms", "forward", "backward", "optimiser")
 CPU = torch.device("cpu")
-
-
-def context_of(settings: Settings, images: np.ndarray, root: Path) -> RunContext[Settings]:
-    """A run on images of no dataset."""
-    return RunContext(
-        data=prepared(images, None, settings.head_b.k),
-        classes=settings.head_b.k,
-        settings=settings,
-        seed=0,
-        paths=RunPaths("bench", "bench/iic", 0),
-        fingerprint="0" * 64,
-        root=root,
-    )
 
 
 class Side:
@@ -90,10 +74,13 @@ class Plain(Side):
 class Ours(Side):
     """The engine's task of IIC, as its loop drives it."""
 
+    precision: Literal["float32", "bfloat16"] = "float32"
+
     def __init__(self, settings: Settings, images: np.ndarray, root: Path) -> None:
-        quick = settings.model_copy(update={"compute": QUICK})
-        super().__init__(quick, images, root)
-        self.task = ClusteringTask(context_of(quick, images, root), CPU)
+        compute = ComputeSettings(precision=self.precision, channels_last=True)
+        own = settings.model_copy(update={"compute": compute})
+        super().__init__(own, images, root)
+        self.task = ClusteringTask(on_images(own, images, root), CPU)
         self.optimiser = self.task.optimiser()
         self.batches = self.task.order(0, 0)
         self.done = 0
@@ -127,18 +114,20 @@ class Ours(Side):
         return len(images)
 
 
-SIDES: dict[str, type[Side]] = {"plain": Plain, "ours": Ours}
+class OursInHalf(Ours):
+    """The same under autocast."""
+
+    precision = "bfloat16"
+
+
+PLAIN = "plain"
+SIDES: dict[str, type[Side]] = {PLAIN: Plain, "ours, float32": Ours, "ours, bfloat16": OursInHalf}
 
 
 def work(side: str, run: str, threads: int, orders: Connection) -> None:
     """A process that does steps when it is asked to, and answers with seconds of each part."""
     configure(CPU, threads)
-    settings = load_plan("paper").run(run).settings
-    assert isinstance(settings, Settings)
-    crop = 28 if settings.augmentation.kind == "grey" else 32
-    shape = (4 * settings.pairs.batch_images, settings.augmentation.image_channels, crop, crop)
-    # what the images show decides no time
-    images = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    settings, images = iic_settings(run), random_images(run, batches=4)
     trained = SIDES[side](settings, images, Path("scratch/bench"))
     while (steps := orders.recv()) is not None:
         seconds = dict.fromkeys(PARTS, 0.0)

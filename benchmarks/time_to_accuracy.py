@@ -11,10 +11,8 @@ Run: python -m benchmarks.time_to_accuracy mnist/iic-fast --steps 450 1500 --see
 from __future__ import annotations
 
 import argparse
-import importlib
 import json
 import resource
-import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -22,13 +20,11 @@ from typing import Any
 import numpy as np
 import yaml
 
-from iic.data.load import load
-from iic.engine.context import Outcome, RunContext
+from benchmarks import trials
 from iic.evaluate.metrics import accuracy_per_sub_head
 from iic.params.loading import validate
 from iic.params.resolve import merged
 from iic.params.runs import load_plan
-from iic.records.paths import RunPaths
 
 
 @dataclass(frozen=True)
@@ -52,31 +48,25 @@ class Line:
 
 
 def train(run: str, scale: str, seed: int, steps: int, changes: dict[str, Any]) -> Line:
-    """Train a run of a scale with changed settings."""
+    """Train a run of a scale with changed settings.
+
+    Args:
+        run: Name of the run.
+        scale: Name of the scale.
+        seed: Of the run.
+        steps: Optimiser steps.
+        changes: Settings that differ, nested.
+    """
     planned = load_plan(scale).run(run)
     schedule = {"max_steps": steps, "epochs": 10_000, "evaluate_every": 10_000}
     given = merged(
         planned.settings.model_dump(mode="json"), merged({"schedule": schedule}, changes)
     )
     settings = validate(type(planned.settings), given, "--set", run)
-    data = load(planned.dataset)
-    with tempfile.TemporaryDirectory() as folder:
-        context = RunContext(
-            data=data,
-            classes=len(data.manifest.classes),
-            settings=settings,
-            seed=seed,
-            paths=RunPaths("benchmark", run, seed),
-            fingerprint="0" * 64,
-            root=Path(folder),
-            live=False,
-        )
-        before = _cpu()
-        outcome = importlib.import_module(planned.method).train(context)
-        cpu = _cpu() - before
-        protocol = context.protocol
-    assert isinstance(outcome, Outcome) and outcome.last.losses is not None
-    classes = len(data.manifest.classes)
+    before = _cpu()
+    outcome, protocol, classes = trials.train(planned.method, settings, planned.dataset, seed)
+    cpu = _cpu() - before
+    assert outcome.last.losses is not None and protocol.labels is not None
     accuracies = accuracy_per_sub_head(outcome.last.clusters, protocol.labels, outcome.k, classes)
     seconds = sum(float(entry["seconds"]) for entry in outcome.history)  # type: ignore[arg-type]
     return Line(
@@ -110,6 +100,7 @@ def _changes(texts: list[str]) -> dict[str, Any]:
 
 
 def main() -> None:
+    """Train, and print a line of JSON for each training."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("run")
     parser.add_argument("--scale", default="laptop")

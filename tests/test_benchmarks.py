@@ -53,7 +53,7 @@ def test_the_plain_form_sees_the_pairs_that_ours_sees() -> None:
     assert originals.shape == transformed.shape == (24, 2, 8, 8)
 
 
-@pytest.mark.parametrize("name", ["bench", "time_to_accuracy"])
+@pytest.mark.parametrize("name", ["bench", "digits", "digits_runs", "gpu", "time_to_accuracy"])
 def test_benchmarks_start(name: str) -> None:
     command = [sys.executable, "-m", f"benchmarks.{name}", "--help"]
     subprocess.run(command, check=True, capture_output=True)
