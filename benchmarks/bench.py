@@ -1,8 +1,8 @@
 """Training steps of this project beside the plain formulation, in turns, in one run.
 
 ``make bench`` runs it. Ours stands there in float32 and in bfloat16. Each side of each case trains
-in a process of its own, so that it has its own peak of memory; the parent lets them work in turns, a
-few steps each, so that a busy machine slows all. Every part of a step is counted: transforms with
+in a process of its own, so that it has its own peak of memory; the parent lets them work in turns,
+a few steps each, so that a busy machine slows all. Every part of a step is counted: transforms with
 the images from memory, forward with the loss, backward, optimiser; the evaluation of some images
 stands beside. Achieved operations a second are those of the network (`iic.params.operations`),
 against a matrix product measured here.

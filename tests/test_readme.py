@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from iic.params.experiments import Fidelity, Selection
+from iic.params.runs import load_plan
 from iic.records.table import Status, Verdict
 from tests.test_dvc_doc import parse_iic, words
 
@@ -59,6 +60,13 @@ def test_the_glossary_has_every_word_of_the_tables() -> None:
     assert {word for names in words for word in names} <= set(re.findall(r"`(\w+)`", glossary))
     for term in ("sub-head", "IIC\\*", "570", "685", "trunk", "stand-in", "receipt"):
         assert re.search(rf"^\| .*\*\*.*{re.escape(term)}", glossary, re.MULTILINE), term
+
+
+def test_the_pages_count_the_trainings_of_mini() -> None:
+    number = sum(len(run.seeds) for run in load_plan("mini").runs.values())
+    for page in ("README.md", "docs/quickstart.md"):
+        counts = re.findall(r"mini`?: (\d+) trainings", (ROOT / page).read_text(encoding="utf-8"))
+        assert counts == [str(number)], page
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
