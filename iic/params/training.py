@@ -25,15 +25,15 @@ class PairSettings(Model):
     STL10 it interleaves: one labelled image, 20 unlabelled ones, and so on; `interleaved` does so
     wherever a head is trained on the splits train and unlabeled, the first two of its list."""
 
-    @property
-    def batch_images(self) -> int:
-        """Distinct images in a batch, n / r."""
-        return self.batch_pairs // self.repeats
-
     originals: Literal["once", "repeated"] = "once"
     """How often each original of a batch goes through the network: `once`, since repeats would give
     the same outputs, or as often as it is `repeated`, as in the released code. Losses, gradients
     and statistics are the same but for rounding; tests prove it."""
+
+    @property
+    def batch_images(self) -> int:
+        """Distinct images in a batch, n / r."""
+        return self.batch_pairs // self.repeats
 
     def copies(self, batchnorm_parts: int) -> int:
         """How often each original goes through the network for a batch.
