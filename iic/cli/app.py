@@ -6,7 +6,6 @@ import io
 import logging
 import os
 import sys
-from pathlib import Path
 
 import typer
 from typer.models import CommandInfo
@@ -24,7 +23,7 @@ from iic.cli import (
     tabulate,
     workflow,
 )
-from iic.cli.own_clone import use_own_code
+from iic.cli.own_clone import require_clone, use_own_code
 from iic.params.errors import IICError
 
 PANELS = {
@@ -37,6 +36,9 @@ PANELS = {
     ),
 }  # fmt: skip
 """How ``iic --help`` groups the verbs."""
+
+WITHOUT_CLONE = (*PANELS["Your own images"], "audit", "export")
+"""Verbs that need no clone; the last two ask for one unless they are about a model of `iic fit`."""
 
 app = typer.Typer(
     name="iic",
@@ -79,16 +81,8 @@ _group()
 @app.callback()
 def _setup(context: typer.Context) -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
-    # settings, results and the workflow are found from the root of the clone; help needs none
-    outside = not Path("params").is_dir() or not Path("workflow").is_dir()
-    verb = context.invoked_subcommand
-    of_a_model = verb == "audit" and not sys.argv[-1].startswith("-")
-    of_a_model |= verb == "export" and "model" in sys.argv
-    needed = verb not in PANELS["Your own images"] and not of_a_model
-    if outside and needed and "--help" not in sys.argv[1:]:
-        raise IICError(
-            f"{Path.cwd()}: no params/ and workflow/ here: run iic in the root of the clone"
-        )
+    if context.invoked_subcommand not in WITHOUT_CLONE:
+        require_clone()
 
 
 def main() -> None:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from iic.cli.own_clone import require_clone
 from iic.params.errors import IICError
 
 export = typer.Typer(help="Write what other programs read.", no_args_is_help=True)
@@ -15,6 +16,12 @@ export = typer.Typer(help="Write what other programs read.", no_args_is_help=Tru
 def register(app: typer.Typer) -> None:
     """Add the verbs of this module."""
     app.add_typer(export, name="export")
+
+
+@export.callback()
+def _setup(context: typer.Context) -> None:
+    if context.invoked_subcommand != "model":
+        require_clone()
 
 
 @export.command()

@@ -19,6 +19,19 @@ class OtherClone(IICError):
     """The code that runs is not that of the clone in the working directory."""
 
 
+def require_clone() -> None:
+    """Refuse to go on outside a clone: settings, results and the workflow are found from its root.
+
+    Raises:
+        IICError: The working directory is not the root of a clone, and no help was asked for.
+    """
+    outside = not Path("params").is_dir() or not Path("workflow").is_dir()
+    if outside and "--help" not in sys.argv[1:]:
+        raise IICError(
+            f"{Path.cwd()}: no params/ and workflow/ here: run iic in the root of the clone"
+        )
+
+
 def use_own_code() -> None:
     """Start again with the package of the clone in the working directory, if it has another.
 

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from iic.cli.logs import logged_to
 from iic.cli.own import audit_model
+from iic.cli.own_clone import require_clone
 from iic.params.errors import IICError
 from iic.params.runs import load_plan
 from iic.provenance import jobs
@@ -101,6 +102,7 @@ def audit(
     """
     if model is not None:
         raise typer.Exit(audit_model(model))
+    require_clone()
     from iic.provenance.audit.rerun import Request
     from iic.provenance.audit.run import audit as examine
     from iic.provenance.audit.run import write

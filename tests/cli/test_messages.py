@@ -105,7 +105,12 @@ def test_every_verb_and_every_option_has_help() -> None:
 
 def test_help_needs_no_clone_and_everything_else_does(prepared: Path, tmp_path: Path) -> None:
     verbs = [list(words) for words in commands(typer.main.get_command(app))]
-    outside = [["train", *SMOKE, "--run", "digits/kmeans"], ["dvc", "sync", "--check"]]
+    outside = [
+        ["train", *SMOKE, "--run", "digits/kmeans"],
+        ["dvc", "sync", "--check"],
+        ["audit", "--scale", "laptop"],
+        ["export", "schemas", "--check"],
+    ]
     said = iic(prepared, ["--help"], *([*verb, "--help"] for verb in verbs), *outside, at=tmp_path)
     for one in said[: 1 + len(verbs)]:
         assert one.status == 0 and "Usage:" in one.text
