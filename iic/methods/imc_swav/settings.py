@@ -86,17 +86,22 @@ class IMCSwAVSettings(MethodSettings):
     @property
     def shape(self) -> dict[str, Any]:
         """What the network has besides the encoder, as `IMCSwAVNetwork` takes it."""
-        return {name: getattr(self, name) for name in ("projection", "prototypes", "hidden", "k")}
+        return {
+            "projection": self.projection,
+            "prototypes": self.prototypes,
+            "hidden": self.hidden,
+            "k": self.k,
+        }
 
     def cost(self, dataset: Dataset, count: Count) -> Cost:
         """Operations of one training: all crops of all images, and the evaluations."""
         training = 0
         for kind in self.crops.kinds:
-            whole, features, scores = (
+            network, features, scores = (
                 self._operations(count, kind.size, *route)
                 for route in ((), ("encoder",), ("encoder", "assigner"))
             )
-            classifier = whole.training - features.training
+            classifier = network.training - features.training
             if self.start_from is None:
                 training += scores.training + classifier
             else:
