@@ -60,14 +60,14 @@ def draw(
     fits = (widths > 0) & (widths <= width) & (heights > 0) & (heights <= height)
     first = fits.long().argmax(dim=1, keepdim=True)
     fallback_height, fallback_width = _central(height, width, ratio)
-    found = fits.any(dim=1)
-    heights = heights.gather(1, first)[:, 0].where(found, fallback_height)
-    widths = widths.gather(1, first)[:, 0].where(found, fallback_width)
+    fitting = fits.any(dim=1)
+    heights = heights.gather(1, first)[:, 0].where(fitting, fallback_height)
+    widths = widths.gather(1, first)[:, 0].where(fitting, fallback_width)
     # the product may round up to the bound itself
     tops = (down[:, 0] * (height - heights + 1)).long().minimum(height - heights)
     lefts = (across[:, 0] * (width - widths + 1)).long().minimum(width - widths)
-    tops = tops.where(found, (height - fallback_height) // 2)
-    lefts = lefts.where(found, (width - fallback_width) // 2)
+    tops = tops.where(fitting, (height - fallback_height) // 2)
+    lefts = lefts.where(fitting, (width - fallback_width) // 2)
     return Rectangles(tops, lefts, heights, widths)
 
 
@@ -102,8 +102,8 @@ def _weights(start: Tensor, length: Tensor, extent: int, size: int) -> Tensor:
     """Weights along one axis, (N, size, extent): `crop_resize.resize_weights` in each window."""
     device = start.device
     scale = (length / size)[:, None, None]
-    places = torch.arange(size, device=device)[:, None] + 0.5
-    centres = places * scale
+    positions = torch.arange(size, device=device)[:, None] + 0.5
+    centres = positions * scale
     pixels = torch.arange(extent, device=device) - start[:, None, None] + 0.5
     weights = (1 - (pixels - centres).abs() / scale.clamp(min=1)).clamp_(min=0)
     inside = (pixels > 0) & (pixels < length[:, None, None])

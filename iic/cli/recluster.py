@@ -26,9 +26,12 @@ def register(app: typer.Typer) -> None:
 
 def recluster(
     run: Annotated[str, typer.Argument(help="A finished run, e.g. cifar10/imc_swav.")],
-    k: Annotated[int, typer.Option("--k", help="Clusters of the new classifier, 2 or more.")],
+    k: Annotated[int, typer.Option("--k", min=2, help="Clusters of the new classifier.")],
     scale: Annotated[str, typer.Option(help="One of the files in params/scales/.")] = "mini",
-    epochs: Annotated[int, typer.Option(help="Epochs of the new classifier.")] = EPOCHS,
+    epochs: Annotated[
+        int | None,
+        typer.Option(min=1, help=f"Epochs of the new classifier; {EPOCHS} in a new row."),
+    ] = None,
     start: Annotated[
         bool, typer.Option("--run/--no-run", help="Run the workflow, or only add the row.")
     ] = True,
@@ -39,8 +42,6 @@ def recluster(
     added where it is missing.
     """
     base = _base(load_plan(scale), run)
-    if k < 2 or epochs < 1:
-        raise IICError(f"--k {k} --epochs {epochs}: at least 2 clusters and 1 epoch are needed")
     for seed in base.seeds:
         weights = RunPaths(scale, base.id, seed).weights
         if not weights.exists():
@@ -49,8 +50,14 @@ def recluster(
                 f"  remedy: iic run --scale {scale} {base.id}, or iic restore"
             )
     name = f"{base.name}_recluster-k{k}_{base.paper_dataset}"
-    if f"{base.dataset}/{name}" not in load_plan(scale).runs:
-        _add(base, name, k, epochs)
+    planned = load_plan(scale).runs.get(f"{base.dataset}/{name}")
+    if planned is None:
+        _add(base, name, k, epochs or EPOCHS)
+    elif epochs not in (None, own := planned.settings.model_dump()["schedule"]["epochs"]):
+        raise IICError(
+            f"--epochs {epochs}: {planned.id} is a run of {own} epochs at scale {scale}\n"
+            f"  remedy: leave it out, or delete the row {name} of {TABLE}"
+        )
     if start:
         workflow.run([f"{base.dataset}/{name}"], scale)
 

@@ -23,7 +23,6 @@ from iic.records.table import Status, TableRow, cents
 Missing = Mapping[tuple[str, int], str]
 """Run and seed of each training without a result that counts -> what became of it."""
 UNLABELLED = "the images have no labels, so there are clusters and losses, and no score"
-
 BEST = "the best of the seeds, by this score alone"
 
 

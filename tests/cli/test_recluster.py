@@ -32,15 +32,19 @@ def test_a_row_is_added_once_and_planned_with_its_base(clone: Path) -> None:
     finish(clone)
     before = (clone / TABLE).read_text()
     words = ["recluster", BASE, "--k", "7", "--epochs", "3", "--no-run"]
-    first, again = iic(clone, words, words)
+    other = ["recluster", BASE, "--k", "7", "--epochs", "4", "--no-run"]
+    first, again, longer = iic(clone, words, words, other)
     assert first.status == again.status == 0, first.text + again.text
+    assert (
+        longer.status == 1 and "imc_swav_recluster-k7_cifar10 is a run of 3 epochs" in longer.text
+    )
     assert "row imc_swav_recluster-k7_cifar10 added" in first.text and "added" not in again.text
     after = (clone / TABLE).read_text()
     assert after.startswith(before) and after.count("imc_swav_recluster-k7_cifar10") == 1
     load_plan.cache_clear()
-    whole = load_plan("mini", clone / "params")
-    run = whole.run("cifar10_standin/imc_swav_recluster-k7_cifar10")
-    base = whole.base_of(run)
+    plan = load_plan("mini", clone / "params")
+    run = plan.run("cifar10_standin/imc_swav_recluster-k7_cifar10")
+    base = plan.base_of(run)
     assert base is not None and base.id == BASE and set(run.seeds) <= set(base.seeds)
     settings = run.settings.model_dump()
     assert (settings["k"], settings["schedule"]["epochs"]) == (7, 3)
@@ -65,15 +69,15 @@ def test_what_is_refused_leaves_the_table_alone(clone: Path) -> None:
     assert f"allowed: {BASE}" in other.text and f"allowed: {BASE}" in reclustered.text
     assert f"did you mean: {BASE}?" in unknown.text
     finish(clone)
-    one, many, elsewhere = iic(
+    few, many, elsewhere = iic(
         clone,
         ["recluster", BASE, "--k", "1"],
         ["recluster", BASE, "--k", "31"],
         ["recluster", "mnist/kmeans", "--k", "5", "--scale", "laptop"],
     )
-    assert "at least 2 clusters" in one.text
+    assert few.status == 2 and "Invalid value for '--k'" in few.text
     assert "30 prototypes for 5 classes and 31 clusters" in many.text
     assert "none at scale laptop" in elsewhere.text
-    answers = (missing, other, unknown, reclustered, one, many, elsewhere)
+    answers = (missing, other, unknown, reclustered, many, elsewhere)
     assert all(answer.status == 1 and answer.text.count("error: ") == 1 for answer in answers)
     assert (clone / TABLE).read_text() == before

@@ -10,10 +10,10 @@ import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from torch import Tensor, nn
+from torch import nn
+from torch.nn.functional import interpolate
 
 from iic.augment.batch import unit_range
-from iic.augment.resized_window import Rectangles, apply
 from iic.engine.device import configure, leased_device
 from iic.params.errors import IICError
 from iic.records.files import RecordError, sha256_file
@@ -83,31 +83,25 @@ def _stored(file: FeatureFile, context: RunContext[Any]) -> NDArray[np.float32]:
 
 
 def _computed(context: RunContext[Any], file: ModelFile) -> NDArray[np.float32]:
-    """What the model says of the evaluated images."""
+    """What the model says of the evaluated images, each resized whole, (n, d)."""
+    from torchvision.transforms.v2.functional import normalize
+
     path, key = _checked(file, context.root, "weights")
     with leased_device(context.settings.gpu) as device:
         configure(device, context.settings.threads)
         model = _model(file, path, key).to(device).eval()
-        mean, deviation = (
-            torch.tensor(values, device=device).view(3, 1, 1)
-            for values in (file.mean, file.deviation)
-        )
         rows = []
         with torch.no_grad():
             for part in np.array_split(
                 context.protocol.images, -(-len(context.protocol.images) // file.batch)
             ):
                 images = torch.from_numpy(np.array(context.data.images[part])).to(device)
-                pixels = (_resized(images, file.input_size) - mean) / deviation
-                rows.append(model(pixels).flatten(1).float().cpu().numpy())
+                pixels = interpolate(
+                    unit_range(images), [file.input_size] * 2, mode="bilinear", antialias=True
+                )
+                normalised = normalize(pixels, [*file.mean], [*file.deviation])
+                rows.append(model(normalised).flatten(1).float().cpu().numpy())
         return np.concatenate(rows)
-
-
-def _resized(images: Tensor, size: int) -> Tensor:
-    """Whole images, (n, 3, size, size), float32 in [0, 1]."""
-    count, _, height, width = images.shape
-    whole = (torch.full((count,), side, device=images.device) for side in (0, 0, height, width))
-    return apply(unit_range(images), Rectangles(*whole), size)
 
 
 def _model(file: ModelFile, path: Path, key: str) -> nn.Module:
@@ -145,14 +139,15 @@ def _checked(file: FileSettings, root: Path, key: str) -> tuple[Path, str]:
     """The file's path, its content compared with its checksum, and the setting's key."""
     path = root / file.path
     try:
-        found = sha256_file(path)
+        checksum = sha256_file(path)
     except FileNotFoundError:
         raise RecordError(f"{path}: missing, and {key}.path of the settings names it") from None
     except OSError as error:
         raise RecordError(f"{path}: cannot be read: {error.strerror}") from None
-    if found != file.sha256:
+    if checksum != file.sha256:
         raise RecordError(
-            f"{path}: its SHA-256 is {found}, and {key}.sha256 of the settings is {file.sha256}\n"
+            f"{path}: its SHA-256 is {checksum}, and {key}.sha256 of the settings is "
+            f"{file.sha256}\n"
             "  remedy: the file that was meant, or its checksum (and then other results)"
         )
     return path, key

@@ -5,7 +5,8 @@ torchvision model whose weights are in a local file. So "DINO and k-means" is on
 nothing is downloaded. Files are known by SHA-256, which is part of the settings.
 
 Our choices: features of length 1 (`normalise`), k-means++ starts, the one of lowest inertia kept.
-Of a model the features are what its last layer takes; images are resized with antialiasing.
+Of a model the features are what its last part takes (`fc`, `classifier`, `heads` or `head`); images
+are resized with antialiasing.
 """
 
 from __future__ import annotations

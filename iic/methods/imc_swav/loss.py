@@ -49,7 +49,7 @@ def swap_loss(
         iterations: Of Sinkhorn.
     """
     logs = [
-        softmax(one / temperature, dim=1).clamp(min=SMALLEST_PROBABILITY).log() for one in scores
+        softmax(view / temperature, dim=1).clamp(min=SMALLEST_PROBABILITY).log() for view in scores
     ]
     terms = []
     for position in range(large):

@@ -86,17 +86,22 @@ class IMCSwAVSettings(MethodSettings):
     @property
     def shape(self) -> dict[str, Any]:
         """What the network has besides the encoder, as `IMCSwAVNetwork` takes it."""
-        return {name: getattr(self, name) for name in ("projection", "prototypes", "hidden", "k")}
+        return {
+            "projection": self.projection,
+            "prototypes": self.prototypes,
+            "hidden": self.hidden,
+            "k": self.k,
+        }
 
     def cost(self, dataset: Dataset, count: Count) -> Cost:
         """Operations of one training: all crops of all images, and the evaluations."""
         training = 0
         for kind in self.crops.kinds:
-            whole, features, scores = (
+            network, features, scores = (
                 self._operations(count, kind.size, *route)
                 for route in ((), ("encoder",), ("encoder", "assigner"))
             )
-            classifier = whole.training - features.training
+            classifier = network.training - features.training
             if self.start_from is None:
                 training += scores.training + classifier
             else:
@@ -119,7 +124,8 @@ class IMCSwAVSettings(MethodSettings):
         yield from split_problems("splits", self.splits, dataset)
         yield from split_problems("classifier_splits", self.classifier_splits, dataset)
         yield from self.crops.problems("crops", dataset)
-        yield from self._encoder_problems(dataset)
+        yield from self.encoder.problems("encoder", dataset)
+        yield from self._class_problems(dataset)
         yield from self._image_problems(dataset)
         if self.joint and (self.banked or self.start_from):
             yield Problem(
@@ -141,23 +147,9 @@ class IMCSwAVSettings(MethodSettings):
         crop = self.encoder.model_copy(update={"input_size": side})
         return count(NetworkPass(builder, crop, self.shape, route))
 
-    def _encoder_problems(self, dataset: Dataset) -> Iterator[Problem]:
-        """Whether the network fits the images and the classes."""
-        image, classes = dataset.image, len(dataset.classes)
-        if self.encoder.in_channels != image.channels:
-            yield Problem(
-                "encoder.in_channels",
-                f"{self.encoder.in_channels} channels, but the images of {dataset.title} have "
-                f"{image.channels}",
-                str(image.channels),
-            )
-        if self.encoder.input_size != image.height or image.height != image.width:
-            yield Problem(
-                "encoder.input_size",
-                f"{self.encoder.input_size} pixels, but images of {image.height}x{image.width} are "
-                "evaluated whole",
-                f"{image.height}, for square images",
-            )
+    def _class_problems(self, dataset: Dataset) -> Iterator[Problem]:
+        """Whether there are clusters and prototypes for all classes."""
+        classes = len(dataset.classes)
         if self.start_from is None and self.k < classes:
             yield Problem("k", f"{self.k} clusters for {classes} classes", f"at least {classes}")
         if self.prototypes < max(classes, self.k):

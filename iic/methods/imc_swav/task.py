@@ -143,7 +143,7 @@ class IMCSwAVTask(ImageTask[IMCSwAVNetwork]):
 
     def kept(self, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
         """The weights, without what only the training needs."""
-        return {name: one for name, one in tensors.items() if not name.startswith(MEMORY)}
+        return {name: tensor for name, tensor in tensors.items() if not name.startswith(MEMORY)}
 
     def _features(self, images_uint8: Tensor) -> Tensor:
         images = self.crops.evaluation(images_uint8)

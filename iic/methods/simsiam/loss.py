@@ -16,6 +16,6 @@ def siamese_loss(predictions: tuple[Tensor, Tensor], projections: tuple[Tensor, 
         projections: Of the same two crops, (B, d) each.
     """
     first, second = predictions
-    there, here = (one.detach() for one in projections)
+    there, here = (projection.detach() for projection in projections)
     cosines = cosine_similarity(first, here, dim=1) + cosine_similarity(second, there, dim=1)
     return -cosines.mean() / 2

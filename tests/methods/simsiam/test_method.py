@@ -109,6 +109,8 @@ def test_the_loss_falls_and_a_killed_run_ends_as_any_other(
         ({"crops": {"small": {"count": 4}}}, "crops.small.count"),
         ({"crops": {"large": {"size": 33}}}, "crops.large.size"),
         ({"encoder": {"input_size": 12}}, "encoder.input_size"),
+        ({"encoder": {"in_channels": 1}}, "encoder.in_channels"),
+        ({"schedule": {"snapshot_steps": [0, 5]}}, "schedule.snapshot_steps"),
         ({"k": 9}, "k"),
         ({"batch_images": 60_001}, "batch_images"),
     ],
