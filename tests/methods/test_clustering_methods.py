@@ -165,9 +165,11 @@ def test_the_estimated_cost_is_what_is_computed(tmp_path: Path, name: str) -> No
         ("adc", {"embedder": {"in_channels": 3}}, "embedder.in_channels", "the transforms give 1"),
         ("jule", {"graph": {"neighbours": 1797}}, "graph.neighbours",
          "1797 neighbours of each of 1797 images"),
+        ("jule", {"schedule": {"snapshot_steps": [0]}}, "schedule.snapshot_steps",
+         "no probabilities"),
         ("jule", {"k": 899}, "k", "at most 898 clusters before the first merging"),
         ("jule", {"encoder": {"input_size": 16}}, "encoder.input_size",
-         "are not averaged to 16"),
+         "16 pixels, but the images of"),
         ("jule", {"encoder": {"in_channels": 3}}, "encoder.in_channels", "have 1"),
     ],
 )  # fmt: skip
