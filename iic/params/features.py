@@ -5,29 +5,28 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import ClassVar
 
 from pydantic import Field
 
 from iic.params.augmentation import AugmentationSettings
-from iic.params.cost import Cost, evaluated_images, scheduled
+from iic.params.clusterings import ClusteringSettings
+from iic.params.cost import Cost
 from iic.params.datasets import Dataset
 from iic.params.fit import fit_problems
-from iic.params.method import MethodSettings, Problem
+from iic.params.method import Problem
 from iic.params.networks import NetworkSettings
-from iic.params.splits import image_count, split_problems
-from iic.params.training import ComputeSettings, ScheduleSettings
+from iic.params.splits import image_count
 
 
-class ClusteredFeatureSettings(MethodSettings):
-    """What they have in common: images that are trained on, and k-means of the evaluated ones.
+class ClusteredFeatureSettings(ClusteringSettings):
+    """What they have in common: k-means of the evaluated images' features.
 
     k-means: k-means++ starts, the run of lowest inertia kept.
     """
 
-    k: int = Field(ge=2)
-    """Clusters of the evaluated images."""
-    splits: tuple[str, ...] = ()
-    """Splits that are trained on, without their labels; empty: the whole dataset."""
+    gives_probabilities: ClassVar[bool] = False
+
     batch_images: int = Field(256, ge=2)
     """Images in a batch."""
     restarts: int = Field(10, ge=1)
@@ -36,33 +35,6 @@ class ClusteredFeatureSettings(MethodSettings):
     """Starts of those that only watch the training, at each evaluation."""
     max_iterations: int = Field(300, ge=1)
     """Most iterations of each."""
-    schedule: ScheduleSettings
-    compute: ComputeSettings = ComputeSettings()
-
-    def problems(self, dataset: Dataset) -> Iterator[Problem]:
-        """Whether splits, batch and clusters fit the dataset."""
-        yield from super().problems(dataset)
-        yield from split_problems("splits", self.splits, dataset)
-        classes, evaluated = len(dataset.classes), evaluated_images(self.evaluation, dataset)
-        if not classes <= self.k <= evaluated:
-            yield Problem(
-                "k",
-                f"{self.k} clusters for {classes} classes and {evaluated} evaluated images",
-                f"{classes} to {evaluated}",
-            )
-        images = image_count(self.splits, dataset)
-        if 0 < images < self.batch_images:
-            yield Problem(
-                "batch_images",
-                f"{self.batch_images} images a batch, but there are {images} to train on",
-                f"at most {images}",
-            )
-        if self.schedule.snapshot_steps:
-            yield Problem(
-                "schedule.snapshot_steps",
-                "k-means gives no probabilities, which snapshots store",
-                "none",
-            )
 
     def _cost(
         self,
@@ -84,19 +56,16 @@ class ClusteredFeatureSettings(MethodSettings):
             between: Images whose features are computed before each epoch.
             turns: Optimiser steps that each batch takes.
         """
-        images = image_count(self.splits, dataset)
-        steps = turns * math.ceil(images / self.batch_images)
-        predicting = features * predicted
-        # features are computed once more for the inertia of the last and of the best epoch
-        checkpoints = 2 if steps and self.schedule.epochs else 1
-        cost = scheduled(
-            self.schedule,
-            self.compute,
-            steps,
-            training * images,
+        images, predicting = image_count(self.splits, dataset), features * predicted
+        cost = self._scheduled(
+            dataset,
+            training=training,
             predicting=predicting,
-            finishing=predicting * checkpoints,
+            # once more for the inertia of the last and of the best epoch
+            finishing=predicting * (2 if images and self.schedule.epochs else 1),
+            turns=turns,
         )
+        steps = turns * math.ceil(images / self.batch_images)
         epochs = math.ceil(cost.steps / steps) if steps else 0
         return replace(cost, evaluation=cost.evaluation + features * between * epochs)
 

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from iic.params.base import Model
 
+Widths = Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(strict=False, min_length=1)]
 Counts = Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(strict=False, min_length=2)]
 
 PAPER_CHANNELS = (64, 128, 256, 512)

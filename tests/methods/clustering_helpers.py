@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 from functools import cache
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import numpy as np
+import torch
 from sklearn.datasets import load_digits
+from torch import Tensor
 
 from iic.data.digits import lay_out
-from iic.engine.context import Outcome, RunContext
+from iic.engine.context import Outcome
 from iic.evaluate.metrics import accuracy_per_sub_head
-from iic.params.loading import validate
-from iic.params.resolve import merged
-from iic.records.paths import RunPaths
-from tests.prepared_data import prepared
+from tests.methods.digits_runs import DigitsRuns
 
 WARP: dict[str, Any] = {
     "kind": "warp", "image_channels": 1, "crop": 28, "input_size": 14, "shift": 0.05,
@@ -68,42 +67,19 @@ def digits() -> tuple[np.ndarray, np.ndarray]:
     return images, data.target.astype(np.int64)
 
 
-def context(
-    folder: Path,
-    name: str,
-    seed: int = 0,
-    labelled: bool = True,
-    number: int = 300,
-    splits: dict[str, int] | None = None,
-    images: np.ndarray | None = None,
-    **changes: Any,
-) -> RunContext[Any]:
-    """A run of `name` on the first digits, as the command line would hand it to the method."""
-    pictures, labels = (part[:number] for part in digits())
-    if images is not None:
-        pictures = images
-    return RunContext(
-        data=prepared(pictures, labels if labelled else None, 10, splits),
-        classes=10,
-        settings=validate(module(name).Settings, merged(SETTINGS[name], changes), "t", "settings"),
-        seed=seed,
-        paths=RunPaths("test", f"digits/{name}", seed),
-        fingerprint="f" * 64,
-        root=folder,
-        live=False,
-    )
-
-
-def train(folder: Path, name: str, **arguments: Any) -> Outcome:
-    """Train it; arguments as for `context`."""
-    outcome = module(name).train(context(folder, name, **arguments))
-    assert isinstance(outcome, Outcome)
-    return outcome
+RUNS = DigitsRuns(SETTINGS, module, digits)
+context, train = RUNS.context, RUNS.train
 
 
 def score(outcome: Outcome) -> float:
     """Accuracy of the last clusters in percent."""
     _, labels = digits()
     clusters = outcome.last.clusters
-    (found,) = accuracy_per_sub_head(clusters, labels[: len(clusters)], 10, 10)
-    return float(found)
+    (accuracy,) = accuracy_per_sub_head(clusters, labels[: len(clusters)], 10, 10)
+    return float(accuracy)
+
+
+def mixer() -> Callable[[int], Tensor]:
+    """Random orders of so many things, by a generator of its own: the same in every run."""
+    draw = torch.Generator().manual_seed(0)
+    return lambda count: torch.randperm(count, generator=draw)

@@ -3,18 +3,11 @@
 from __future__ import annotations
 
 import importlib
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import numpy as np
-
-from iic.engine.context import Outcome, RunContext
-from iic.params.loading import validate
-from iic.params.resolve import merged
-from iic.records.paths import RunPaths
 from tests.methods.autoencoders.autoencoder_helpers import digits
-from tests.prepared_data import prepared
+from tests.methods.digits_runs import DigitsRuns
 
 TRUNK: dict[str, Any] = {
     "network": {"family": "B", "input_size": 8, "in_channels": 1, "channels": [8, 16]},
@@ -48,35 +41,5 @@ def module(name: str) -> ModuleType:
     return importlib.import_module(f"iic.methods.{name}.method")
 
 
-def context(
-    folder: Path,
-    name: str,
-    seed: int = 0,
-    labelled: bool = True,
-    number: int = 300,
-    splits: dict[str, int] | None = None,
-    images: np.ndarray | None = None,
-    **changes: Any,
-) -> RunContext[Any]:
-    """A run of `name` on the first digits, as the command line would hand it to the method."""
-    pictures, labels = (one[:number] for one in digits())
-    if images is not None:
-        pictures = images
-    settings = merged(SHARED | SPECIAL[name], changes)
-    return RunContext(
-        data=prepared(pictures, labels if labelled else None, 10, splits),
-        classes=10,
-        settings=validate(module(name).Settings, settings, "tests", "settings"),
-        seed=seed,
-        paths=RunPaths("test", f"digits/{name}", seed),
-        fingerprint="f" * 64,
-        root=folder,
-        live=False,
-    )
-
-
-def train(folder: Path, name: str, **arguments: Any) -> Outcome:
-    """Train it; arguments as for `context`."""
-    outcome = module(name).train(context(folder, name, **arguments))
-    assert isinstance(outcome, Outcome)
-    return outcome
+RUNS = DigitsRuns({name: SHARED | own for name, own in SPECIAL.items()}, module, digits)
+context, train = RUNS.context, RUNS.train

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import signal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
-from iic.engine.context import Interrupted
 from iic.engine.task import Task
 from iic.methods.adc.task import ADCTask
 from iic.methods.dac.task import AllSamplesTask, DACTask
@@ -19,9 +17,12 @@ from iic.params.datasets import find_dataset
 from iic.params.errors import SettingsError
 from iic.params.loading import validate
 from iic.params.resolve import merged
-from tests.methods.autoencoders.test_task import same
 from tests.methods.clustering_helpers import NAMES, SETTINGS, context, module, train
 from tests.methods.iic.test_methods import assert_same
+from tests.methods.resuming import (
+    assert_resumed_after_sigterm,
+    assert_resumed_between_epochs,
+)
 from tests.methods.test_cost import counted, of_layers
 
 TASKS: dict[str, type[Task[Any]]] = {
@@ -73,54 +74,19 @@ def test_without_labels_training_is_the_same(tmp_path: Path, name: str) -> None:
     assert unlabelled.best_label is None and labelled.best_label is not None
 
 
-def interrupted(patch: pytest.MonkeyPatch, name: str, step: int) -> None:
-    """Send SIGTERM in training step `step` of the process, counted from 1."""
-    original, done = TASKS[name].loss, 0
-
-    def loss(self: Any, *arguments: Any) -> torch.Tensor:
-        nonlocal done
-        done += 1
-        if done == step:
-            signal.raise_signal(signal.SIGTERM)
-        return original(self, *arguments)
-
-    patch.setattr(TASKS[name], "loss", loss)
-
-
 # an epoch has 5 steps, a chunk 6: in the first, at an epoch's end, inside one
 @pytest.mark.parametrize("after", [1, 5, 6, 8])
 @pytest.mark.parametrize("name", NAMES)
 def test_interrupted_and_resumed_gives_the_same_bytes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, after: int
+    tmp_path: Path, name: str, after: int
 ) -> None:
-    with monkeypatch.context() as patch:
-        interrupted(patch, name, after)
-        with pytest.raises(Interrupted, match=f"SIGTERM after step {after}"):
-            train(tmp_path / "a", name)
-    resumed = train(tmp_path / "a", name)
-    assert len(resumed.sessions) == 2
-    same(train(tmp_path / "b", name), resumed)
+    assert_resumed_after_sigterm(partial(train, name=name), TASKS[name], after, tmp_path)
 
 
 @pytest.mark.parametrize("at", ["before", "after"])
 @pytest.mark.parametrize("name", ["dac", "dac-all_samples", "jule"])
-def test_killed_between_epochs_gives_the_same_bytes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, at: str
-) -> None:
-    """Before and after what the second epoch begins with, which no checkpoint has."""
-    original = TASKS[name].begin_epoch
-
-    def begin(self: Any, epoch: int, optimiser: torch.optim.Optimizer) -> None:
-        if at == "after" or epoch == 0:
-            original(self, epoch, optimiser)
-        if epoch == 1:
-            raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(TASKS[name], "begin_epoch", begin)
-        with pytest.raises(KeyboardInterrupt):
-            train(tmp_path / "a", name)
-    same(train(tmp_path / "b", name), train(tmp_path / "a", name))
+def test_killed_between_epochs_gives_the_same_bytes(tmp_path: Path, name: str, at: str) -> None:
+    assert_resumed_between_epochs(partial(train, name=name), TASKS[name], at, tmp_path)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -165,9 +131,11 @@ def test_the_estimated_cost_is_what_is_computed(tmp_path: Path, name: str) -> No
         ("adc", {"embedder": {"in_channels": 3}}, "embedder.in_channels", "the transforms give 1"),
         ("jule", {"graph": {"neighbours": 1797}}, "graph.neighbours",
          "1797 neighbours of each of 1797 images"),
+        ("jule", {"schedule": {"snapshot_steps": [0]}}, "schedule.snapshot_steps",
+         "no probabilities"),
         ("jule", {"k": 899}, "k", "at most 898 clusters before the first merging"),
         ("jule", {"encoder": {"input_size": 16}}, "encoder.input_size",
-         "are not averaged to 16"),
+         "16 pixels, but the images of"),
         ("jule", {"encoder": {"in_channels": 3}}, "encoder.in_channels", "have 1"),
     ],
 )  # fmt: skip

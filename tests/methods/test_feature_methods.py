@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import signal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from iic.engine.context import Interrupted, Outcome
+from iic.engine.context import Outcome
 from iic.engine.feature_task import FeatureTask
 from iic.evaluate.metrics import accuracy_per_sub_head
 from iic.methods.deepcluster.task import DeepClusterTask
@@ -24,10 +24,13 @@ from iic.params.operations import NetworkPass
 from iic.records.paths import RunPaths
 from tests.methods.autoencoders.autoencoder_helpers import digits
 from tests.methods.autoencoders.test_methods import CHANCE
-from tests.methods.autoencoders.test_task import same
 from tests.methods.feature_helpers import NAMES, context, module, train
 from tests.methods.finetune import test_method as classifiers
 from tests.methods.iic.test_methods import assert_same
+from tests.methods.resuming import (
+    assert_resumed_after_sigterm,
+    assert_resumed_between_epochs,
+)
 from tests.methods.test_cost import counted, of_layers
 
 TASKS: dict[str, type[FeatureTask[Any]]] = {
@@ -127,54 +130,20 @@ def test_without_labels_training_is_the_same(tmp_path: Path, name: str) -> None:
     assert unlabelled.best_label is None and labelled.best_label is not None
 
 
-def interrupted(patch: pytest.MonkeyPatch, name: str, step: int) -> None:
-    """Send SIGTERM in training step `step` of the process, counted from 1."""
-    original, done = TASKS[name].loss, 0
-
-    def loss(self: Any, *arguments: Any) -> torch.Tensor:
-        nonlocal done
-        done += 1
-        if done == step:
-            signal.raise_signal(signal.SIGTERM)
-        return original(self, *arguments)
-
-    patch.setattr(TASKS[name], "loss", loss)
-
-
 # an epoch has 5 steps (GAN: 10): in the first, at an epoch's end, inside one, in the very last
 @pytest.mark.parametrize(
     ("name", "after"), [(name, after) for name in NAMES for after in (1, 5, 8, 15)] + [("gan", 30)]
 )
 def test_interrupted_and_resumed_gives_the_same_bytes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, after: int
+    tmp_path: Path, name: str, after: int
 ) -> None:
-    with monkeypatch.context() as patch:
-        interrupted(patch, name, after)
-        with pytest.raises(Interrupted, match=f"SIGTERM after step {after}"):
-            train(tmp_path / "a", name)
-    resumed = train(tmp_path / "a", name)
-    assert len(resumed.sessions) == 2
-    same(train(tmp_path / "b", name), resumed)
+    assert_resumed_after_sigterm(partial(train, name=name), TASKS[name], after, tmp_path)
 
 
 @pytest.mark.parametrize("at", ["before", "after"])
-def test_killed_between_epochs_gives_the_same_bytes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: str
-) -> None:
-    """Before and after the pseudo-labels of the second epoch were made, which no checkpoint has."""
-    original = DeepClusterTask.begin_epoch
-
-    def begin(self: DeepClusterTask, epoch: int, optimiser: torch.optim.Optimizer) -> None:
-        if at == "after" or epoch == 0:
-            original(self, epoch, optimiser)
-        if epoch == 1:
-            raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(DeepClusterTask, "begin_epoch", begin)
-        with pytest.raises(KeyboardInterrupt):
-            train(tmp_path / "a", "deepcluster")
-    same(train(tmp_path / "b", "deepcluster"), train(tmp_path / "a", "deepcluster"))
+def test_killed_between_epochs_gives_the_same_bytes(tmp_path: Path, at: str) -> None:
+    """What begins an epoch are the pseudo-labels."""
+    assert_resumed_between_epochs(partial(train, name="deepcluster"), DeepClusterTask, at, tmp_path)
 
 
 def test_as_many_outputs_as_clusters_are_the_clusters(tmp_path: Path) -> None:

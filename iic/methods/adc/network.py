@@ -13,10 +13,8 @@ class Embedder(nn.Sequential):
 
     def forward(self, x: Tensor) -> Tensor:
         """Embeddings (N, d) of images (N, in_channels, s, s) in [0, 1], taken to [-1, 1]."""
-        values = 2 * x - 1
-        for layer in self:
-            values = layer(values)
-        return values
+        embeddings: Tensor = super().forward(2 * x - 1)
+        return embeddings
 
 
 class ADCNetwork(nn.Module):

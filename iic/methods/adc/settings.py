@@ -10,7 +10,7 @@ from iic.methods.adc.network_settings import ADCNetworkSettings
 from iic.params.augmentation import AugmentationSettings
 from iic.params.base import Model, Problem
 from iic.params.clusterings import ClusteringSettings
-from iic.params.cost import Cost
+from iic.params.cost import Cost, evaluated_images
 from iic.params.datasets import Dataset
 from iic.params.fit import fit_problems
 from iic.params.operations import Count, NetworkPass
@@ -62,10 +62,10 @@ class ADCSettings(ClusteringSettings):
             count(NetworkPass(builder, self.embedder, {"k": self.k}, route))
             for route in (("embedder",), ())
         )
-        return self._cost(
+        return self._scheduled(
             dataset,
             training=embedding.training * (1 + self.repeats),
-            predicting=predicting.forward,
+            predicting=predicting.forward * evaluated_images(self.evaluation, dataset),
         )
 
     def problems(self, dataset: Dataset) -> Iterator[Problem]:

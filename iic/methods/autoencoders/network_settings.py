@@ -9,13 +9,12 @@ the encoder.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field, model_validator
 
 from iic.params.base import Model
-
-Widths = Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(strict=False, min_length=1)]
+from iic.params.networks import Widths
 
 DENSE_WIDTHS = (500, 500, 2000)
 CHANNELS = (64, 128, 256)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from torch import Tensor
-from torch.nn.functional import normalize
+from torch.nn.functional import binary_cross_entropy, normalize
 
 LEAST = 1e-7
 """Smaller probabilities count as this one: Keras's bound, under which the logarithm ends."""
@@ -62,5 +62,4 @@ def own_entropy(outputs: Tensor, targets: Tensor) -> Tensor:
         outputs: In [0, 1], (N, k).
         targets: Of the same shape, without gradient.
     """
-    held = outputs.clamp(LEAST, 1 - LEAST)
-    return -(targets * held.log() + (1 - targets) * (1 - held).log()).mean()
+    return binary_cross_entropy(outputs.clamp(LEAST, 1 - LEAST), targets)

@@ -89,12 +89,12 @@ class DACSettings(ClusteringSettings):
         passed = count(
             NetworkPass("iic.methods.dac.network.DACNetwork", self.classifier, {"k": self.k})
         )
+        predicting = passed.forward * evaluated_images(self.evaluation, dataset)
         own = self.all_samples
         if own is None:
-            return self._cost(dataset, training=passed.training, predicting=passed.forward)
+            return self._scheduled(dataset, training=passed.training, predicting=predicting)
         chunks = self.chunks(image_count(self.splits, dataset))
         schedule = self.schedule.model_copy(update={"epochs": self.schedule.epochs * chunks})
-        predicting = passed.forward * evaluated_images(self.evaluation, dataset)
         steps = own.chunk_epochs * math.ceil(own.chunk_images / self.batch_images)
         epoch = own.chunk_epochs * own.chunk_images * passed.training
         cost = scheduled(schedule, self.compute, steps, epoch, predicting=predicting, finishing=0.0)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
+from sklearn.preprocessing import normalize
 from torch import Tensor
 
 from iic.engine.device import autocast
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from iic.methods.gan.settings import GANSettings
 
 DISCRIMINATOR, GENERATOR = 0, 1
-SMALLEST = 1e-12
-"""Length below which features are left as they are."""
 
 
 class GANTask(FeatureTask[GAN]):
@@ -86,7 +84,7 @@ class GANTask(FeatureTask[GAN]):
         """Features of the evaluated images as they are clustered, (n, d)."""
         points = super().points()
         if self.settings.unit_length:
-            points /= np.maximum(np.linalg.norm(points, axis=1, keepdims=True), SMALLEST)
+            points = normalize(points)
         return points
 
     def _verdict(self, images: Tensor) -> Tensor:

@@ -102,9 +102,9 @@ class Agglomeration:
 
     def join_isolated(self, k: int) -> None:
         """Merge clusters without any affinity with the nearest one, while there are many."""
-        if self.count <= ISOLATED_FROM * k:
-            return
         for i, row in enumerate(self._affinities):
+            if self.count <= ISOLATED_FROM * k:
+                return
             if self._scores[i] == 0 and not any(row.values()):
                 self._join(i, self._nearest(i))
 

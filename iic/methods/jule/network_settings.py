@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 from pydantic import Field, model_validator
 
 from iic.params.base import Model
+from iic.params.networks import Widths
 
 KERNEL = 5
 """Side of every convolution's kernel."""
-Widths = Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(strict=False, min_length=1)]
 
 
 class JULENetworkSettings(Model):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import ClassVar
 
 from pydantic import Field
 
@@ -12,6 +13,7 @@ from iic.params.base import Model, Problem
 from iic.params.clusterings import ClusteringSettings
 from iic.params.cost import Cost, evaluated_images
 from iic.params.datasets import Dataset
+from iic.params.fit import image_problems
 from iic.params.operations import Count, NetworkPass
 from iic.params.optimisers import MomentumSettings
 from iic.params.splits import image_count
@@ -43,6 +45,8 @@ class TripletSettings(Model):
 class JULESettings(ClusteringSettings):
     """Settings of JULE; `schedule.epochs` are the most, should merging not end before."""
 
+    gives_probabilities: ClassVar[bool] = False
+
     encoder: JULENetworkSettings
     batch_images: int = Field(100, ge=2)
     graph: GraphSettings = GraphSettings()
@@ -59,10 +63,11 @@ class JULESettings(ClusteringSettings):
     def cost(self, dataset: Dataset, count: Count) -> Cost:
         """Operations of one training that does not end early; merging is not counted."""
         passed = count(NetworkPass("iic.methods.jule.network.JULENetwork", self.encoder))
-        cost = self._cost(dataset, training=passed.training, predicting=passed.forward)
-        images, evaluated = (
-            image_count(self.splits, dataset), evaluated_images(self.evaluation, dataset)
-        )  # fmt: skip
+        images = image_count(self.splits, dataset)
+        evaluated = evaluated_images(self.evaluation, dataset)
+        cost = self._scheduled(
+            dataset, training=passed.training, predicting=passed.forward * evaluated
+        )
         epochs, every = self.schedule.epochs, self.schedule.evaluate_every
         rounds = epochs // self.round_epochs
         predictions = 2 + epochs // every + bool(epochs % every)
@@ -78,21 +83,7 @@ class JULESettings(ClusteringSettings):
     def problems(self, dataset: Dataset) -> Iterator[Problem]:
         """Whether all fits the dataset, and there are enough images for neighbours and clusters."""
         yield from super().problems(dataset)
-        image, network = dataset.image, self.encoder
-        if network.in_channels != image.channels:
-            yield Problem(
-                "encoder.in_channels",
-                f"{network.in_channels} channels, but images of {dataset.title} have "
-                f"{image.channels}",
-                str(image.channels),
-            )
-        side = min(image.height, image.width)
-        if side % network.input_size:
-            yield Problem(
-                "encoder.input_size",
-                f"images of {side} pixels are not averaged to {network.input_size}",
-                f"a divisor of {side}",
-            )
+        yield from image_problems("encoder", self.encoder, dataset)
         images = min(image_count(self.splits, dataset), evaluated_images(self.evaluation, dataset))
         if 0 < images <= self.graph.neighbours:
             yield Problem(

@@ -11,11 +11,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
-from torch import Tensor, nn
+from torch import Tensor
+from torch.nn.functional import normalize
 
 from iic.engine.clustering.neighbours import nearest
 from iic.engine.device import moved
 from iic.engine.image_task import ImageTask
+from iic.engine.plain_images import plain_images
 from iic.engine.task import Predictions
 from iic.methods.jule.agglomeration import Agglomeration, Clusters, chains, edges
 from iic.methods.jule.loss import Triplets, triplet_loss, triplets
@@ -115,9 +117,7 @@ class JULETask(ImageTask[JULENetwork]):
 
     def inputs(self, indices: Tensor) -> Tensor:
         """Images in [0, 1] at the network's size, (U, C, s, s) float32."""
-        images = self.store.batch(indices).float() / 255
-        factor = images.shape[-1] // self.settings.encoder.input_size
-        return nn.functional.avg_pool2d(images, factor) if factor > 1 else images
+        return plain_images(self.store, indices, self.settings.encoder.input_size)
 
     def _merged(self, points: Points, weights: Any, clusters: Clusters) -> Clusters:
         """Clusters after one round of merging, (n,)."""
@@ -152,7 +152,7 @@ class JULETask(ImageTask[JULENetwork]):
     def _pixels(self) -> Points:
         """Pixels of the training images, brought to length 1, (n, pixels)."""
         parts: Iterator[Tensor] = (
-            nn.functional.normalize(self.inputs(batch).flatten(1), dim=1)
+            normalize(self.inputs(batch).flatten(1), dim=1)
             for batch in torch.split(self.training, self.evaluation_batch)
         )
         return np.concatenate([part.cpu().numpy() for part in parts])

@@ -8,14 +8,13 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from iic.params.base import Model
-
-Channels = Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(strict=False, min_length=1)]
+from iic.params.networks import Widths
 
 
 class StageSettings(Model):
     """Convolutions, then a pooling that remembers where each maximum was."""
 
-    channels: Channels
+    channels: Widths
     """Of each convolution, with BatchNorm and ReLU."""
     pool: int = Field(ge=1)
     """Side of the square windows in pixels, none of which overlap."""

@@ -16,7 +16,7 @@ from iic.methods.adc.network import ADCNetwork
 from iic.methods.adc.network_settings import ADCNetworkSettings
 from iic.methods.adc.task import ADCTask
 from tests.methods.autoencoders.test_methods import CHANCE
-from tests.methods.clustering_helpers import context, score, train
+from tests.methods.clustering_helpers import context, mixer, score, train
 
 CPU = torch.device("cpu")
 LEARNING: dict[str, Any] = {
@@ -91,9 +91,7 @@ def test_copies_are_associated_with_their_own_image(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With transforms that change nothing, and no dropout, copy j of the batch is image j."""
-    still = {
-        "affine": {"probability": 0.0}, "shift": 0.0,
-    }  # fmt: skip
+    still = {"affine": {"probability": 0.0}, "shift": 0.0}
     task = ADCTask(context(tmp_path, "adc", augmentation=still, embedder={"dropout": 0.0}), CPU)
     seen: list[tuple[Tensor, Tensor, Tensor]] = []
     terms = ADCTask.terms
@@ -117,8 +115,10 @@ def test_with_copies_of_other_images_it_learns_less(
 ) -> None:
     """What ties an image to its cluster is that its transforms are in it."""
 
+    mix = mixer()
+
     def mixed(points: Tensor, others: Tensor, groups: Tensor) -> Association:
-        return association(points, others, groups[torch.randperm(len(groups))])
+        return association(points, others, groups[mix(len(groups))])
 
     right = score(train(tmp_path / "right", "adc", **LEARNING))
     monkeypatch.setattr(tasks, "association", mixed)

@@ -88,11 +88,9 @@ def test_the_variational_encoder_gives_twice_the_code() -> None:
 def test_the_table_holds_the_documented_settings(name: str) -> None:
     runs = load_plan("paper").runs
     for dataset, trained in {"stl10": 13_000, "cifar10": 60_000, "mnist": 70_000}.items():
-        settings = runs[f"{dataset}/{name}"]
-        assert (
-            settings.method == f"iic.methods.autoencoders.{MODULES[name]}" and settings.settings.gpu
-        )
-        values = settings.settings
+        run = runs[f"{dataset}/{name}"]
+        assert run.method == f"iic.methods.autoencoders.{MODULES[name]}" and run.settings.gpu
+        values = run.settings
         assert isinstance(values, ReconstructionSettings)
         assert (values.k, values.batch_images, values.clusters.restarts) == (10, 256, 20)
         assert values.optimiser.learning_rate == 1e-3

@@ -58,8 +58,8 @@ def patched(patch: pytest.MonkeyPatch, step: int, effect: Any) -> None:
     def loss(self: ReconstructionTask, *arguments: Any) -> torch.Tensor:
         nonlocal done
         done += 1
-        loss_there = original(self, *arguments)
-        return effect(loss_there) if done == step else loss_there
+        value = original(self, *arguments)
+        return effect(value) if done == step else value
 
     patch.setattr(ReconstructionTask, "loss", loss)
 
@@ -147,9 +147,9 @@ def test_clusters_are_k_means_of_the_codes(tmp_path: Path) -> None:
     for final, restarts in ((False, 1), (True, 4)):
         seed = derive(0, "kmeans") % 2**32
         expected = KMeans(10, n_init=restarts, random_state=seed).fit(codes)
-        predict = task.predict(probabilities=final)
-        np.testing.assert_array_equal(predict.clusters[:, 0], expected.labels_)
-        assert predict.probabilities is None
+        predictions = task.predict(probabilities=final)
+        np.testing.assert_array_equal(predictions.clusters[:, 0], expected.labels_)
+        assert predictions.probabilities is None
         assert task.selection_losses() == (float(expected.inertia_),)
 
 

@@ -18,7 +18,7 @@ from iic.methods.dac.network_settings import DACNetworkSettings
 from iic.methods.dac.settings import AllSamplesSettings, ThresholdSettings
 from iic.methods.dac.task import AllSamplesTask
 from tests.methods.autoencoders.test_methods import CHANCE
-from tests.methods.clustering_helpers import context, score, train
+from tests.methods.clustering_helpers import context, mixer, score, train
 
 CPU = torch.device("cpu")
 LEARNING: dict[str, Any] = {
@@ -162,13 +162,18 @@ def test_it_learns(tmp_path: Path, seed: int) -> None:
 def test_without_agreeing_pairs_it_learns_much_less(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Labels of pairs that are shuffled among the images of a batch."""
+    """Labels of pairs that are shuffled among the images of a batch.
+
+    Measured: 80.1 % in place of 38.3, 48.5 and 45.5 (shuffled by seeds 0, 1, 2); untrained 32.2.
+    Each image is still alike to itself, which sharpens what the first weights tell apart: mixed
+    pairs stay above the untrained network, and no bound near chance holds for every shuffle.
+    """
     agreeing = score(train(tmp_path / "agreeing", "dac", **LEARNING))
-    own = losses.pair_labels
+    own, mix = losses.pair_labels, mixer()
 
     def shuffled(values: Tensor, upper: Tensor, lower: Tensor) -> losses.PairLabels:
-        mixed = torch.randperm(len(values))
+        mixed = mix(len(values))
         return losses.PairLabels(*(part[mixed][:, mixed] for part in own(values, upper, lower)))
 
     monkeypatch.setattr(tasks, "pair_labels", shuffled)
-    assert score(train(tmp_path / "mixed", "dac", **LEARNING)) < agreeing - 20
+    assert score(train(tmp_path / "mixed", "dac", **LEARNING)) < agreeing - 30

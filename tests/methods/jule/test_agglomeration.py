@@ -159,6 +159,9 @@ def test_isolated_clusters_of_many_are_merged_before_all_others() -> None:
     clusters = chains(neighbours[:, 0])
     assert clusters[300] == clusters[301] and clusters.max() + 1 > 20 * 2
     merging = Agglomeration(edges(distances, neighbours), clusters, points, 5)
-    merging.join_isolated(2)
     # with one neighbour each, no cluster has an affinity to another
-    assert np.bincount(merging.clusters).min() >= 4 or merging.count <= 40
+    assert not any(merging.affinity(0, j) for j in range(1, merging.count))
+    merging.join_isolated(2)
+    assert merging.count == 40 == merging.clusters.max() + 1
+    merging.join_isolated(2)  # no more than many are merged: k is not passed
+    assert merging.count == 40

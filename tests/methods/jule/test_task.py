@@ -21,7 +21,7 @@ from iic.methods.jule.network_settings import JULENetworkSettings
 from iic.methods.jule.task import JULETask
 from iic.params.errors import IICError
 from tests.methods.autoencoders.test_methods import CHANCE
-from tests.methods.clustering_helpers import context, digits, score, train
+from tests.methods.clustering_helpers import context, digits, mixer, score, train
 
 CPU = torch.device("cpu")
 
@@ -134,10 +134,10 @@ def test_with_triplets_of_mixed_images_it_learns_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Features are worse than before the training, where the clusters are not the images' own."""
-    own = tasks.triplets
+    own, mix = tasks.triplets, mixer()
 
     def mixed(clusters: Tensor, most: int) -> Any:
-        return own(clusters[torch.randperm(len(clusters))], most)
+        return own(clusters[mix(len(clusters))], most)
 
     before = score(train(tmp_path / "before", "jule", **LEARNING | {"schedule": {"epochs": 0}}))
     monkeypatch.setattr(tasks, "triplets", mixed)

@@ -52,8 +52,12 @@ def random(*shape: int) -> Tensor:
 def test_unpooling_is_torchs_own(side: int, layout: torch.memory_format) -> None:
     maps = random(2, 4, 6, 6).contiguous(memory_format=layout).requires_grad_()
     what, where = pooled(maps, side)
+    before = torch.are_deterministic_algorithms_enabled()
     torch.use_deterministic_algorithms(False)
-    expected = nn.functional.max_unpool2d(what, where, side)
+    try:
+        expected = nn.functional.max_unpool2d(what, where, side)
+    finally:
+        torch.use_deterministic_algorithms(before)
     found = unpooled(what, where, side)
     assert torch.equal(found, expected)
     weights = random(2, 4, 6, 6)
@@ -63,7 +67,7 @@ def test_unpooling_is_torchs_own(side: int, layout: torch.memory_format) -> None
     assert int((found != 0).sum()) == what.numel()
 
 
-def test_without_where_the_image_cannot_be_restored() -> None:
+def test_maxima_are_restored_at_their_own_places_alone() -> None:
     """Unpooling a map that is nothing but maxima restores it; with other places it does not."""
     maps = torch.zeros(1, 1, 4, 4)
     maps[0, 0, [0, 1, 2, 3], [1, 2, 0, 3]] = torch.tensor([5.0, 6.0, 7.0, 8.0])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import signal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from iic.engine.context import Interrupted, Outcome, RunContext
+from iic.engine.context import Outcome, RunContext
 from iic.evaluate.metrics import accuracy_per_sub_head
 from iic.methods.what_where import semi_supervised
 from iic.methods.what_where.classifier_task import WhatWhereClassifierTask
@@ -20,8 +20,8 @@ from iic.params.loading import validate
 from iic.params.resolve import merged
 from iic.records.paths import RunPaths
 from tests.methods.autoencoders.autoencoder_helpers import digits
-from tests.methods.autoencoders.test_task import same
 from tests.methods.iic.test_methods import assert_same
+from tests.methods.resuming import assert_resumed_after_sigterm
 from tests.methods.test_cost import counted, of_layers
 from tests.prepared_data import prepared
 
@@ -130,23 +130,8 @@ def test_the_loss_by_hand(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("after", [1, 6, 9, 12])
-def test_interrupted_and_resumed_gives_the_same_bytes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: int
-) -> None:
-    original, done = WhatWhereClassifierTask.loss, 0
-
-    def loss(self: Any, *arguments: Any) -> torch.Tensor:
-        nonlocal done
-        done += 1
-        if done == after:
-            signal.raise_signal(signal.SIGTERM)
-        return original(self, *arguments)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(WhatWhereClassifierTask, "loss", loss)
-        with pytest.raises(Interrupted, match=f"SIGTERM after step {after}"):
-            train(tmp_path / "a", fold=0)
-    same(train(tmp_path / "b", fold=0), train(tmp_path / "a", fold=0))
+def test_interrupted_and_resumed_gives_the_same_bytes(tmp_path: Path, after: int) -> None:
+    assert_resumed_after_sigterm(partial(train, fold=0), WhatWhereClassifierTask, after, tmp_path)
 
 
 @pytest.mark.parametrize(
