@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from benchmarks.plain import PlainTraining
+from iic.data.in_memory import in_memory
 from iic.engine.context import RunContext
 from iic.engine.device import configure
 from iic.methods.iic.method import Settings
@@ -19,7 +20,6 @@ from iic.methods.iic.task import ClusteringTask
 from iic.params.runs import load_plan
 from iic.params.training import ComputeSettings
 from iic.records.paths import RunPaths
-from tests.prepared_data import prepared
 
 QUICK = ComputeSettings(precision="bfloat16", channels_last=True)
 PARTS = ("transforms", "forward", "backward", "optimiser")
@@ -29,7 +29,7 @@ CPU = torch.device("cpu")
 def context_of(settings: Settings, images: np.ndarray, root: Path) -> RunContext[Settings]:
     """A run on images of no dataset."""
     return RunContext(
-        data=prepared(images, None, settings.head_b.k),
+        data=in_memory(images, None, settings.head_b.k),
         classes=settings.head_b.k,
         settings=settings,
         seed=0,

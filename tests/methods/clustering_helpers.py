@@ -12,12 +12,12 @@ import numpy as np
 from sklearn.datasets import load_digits
 
 from iic.data.digits import lay_out
+from iic.data.in_memory import in_memory
 from iic.engine.context import Outcome, RunContext
 from iic.evaluate.metrics import accuracy_per_sub_head
 from iic.params.loading import validate
 from iic.params.resolve import merged
 from iic.records.paths import RunPaths
-from tests.prepared_data import prepared
 
 WARP: dict[str, Any] = {
     "kind": "warp", "image_channels": 1, "crop": 28, "input_size": 14, "shift": 0.05,
@@ -83,7 +83,7 @@ def context(
     if images is not None:
         pictures = images
     return RunContext(
-        data=prepared(pictures, labels if labelled else None, 10, splits),
+        data=in_memory(pictures, labels if labelled else None, 10, splits),
         classes=10,
         settings=validate(module(name).Settings, merged(SETTINGS[name], changes), "t", "settings"),
         seed=seed,

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from iic.data.in_memory import in_memory
 from iic.engine.context import Outcome, RunContext
 from iic.params.loading import validate
 from iic.params.resolve import merged
 from iic.records.paths import RunPaths
 from tests.methods.autoencoders.autoencoder_helpers import digits
-from tests.prepared_data import prepared
 
 TRUNK: dict[str, Any] = {
     "network": {"family": "B", "input_size": 8, "in_channels": 1, "channels": [8, 16]},
@@ -64,7 +64,7 @@ def context(
         pictures = images
     settings = merged(SHARED | SPECIAL[name], changes)
     return RunContext(
-        data=prepared(pictures, labels if labelled else None, 10, splits),
+        data=in_memory(pictures, labels if labelled else None, 10, splits),
         classes=10,
         settings=validate(module(name).Settings, settings, "tests", "settings"),
         seed=seed,

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from sklearn.datasets import load_digits
 
+from iic.data.in_memory import in_memory
 from iic.engine.context import Outcome, RunContext
 from iic.params.loading import validate
 from iic.params.resolve import merged
 from iic.records.paths import RunPaths
-from tests.prepared_data import prepared
 
 SPECIAL: dict[str, dict[str, Any]] = {
     "ae": {},
@@ -72,7 +72,7 @@ def context(
         pictures = images
     settings = merged(SHARED | SPECIAL[name], changes)
     return RunContext(
-        data=prepared(pictures, labels if labelled else None, 10, splits),
+        data=in_memory(pictures, labels if labelled else None, 10, splits),
         classes=10,
         settings=validate(module(name).Settings, settings, "tests", "settings"),
         seed=seed,
