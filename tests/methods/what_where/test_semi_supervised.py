@@ -152,7 +152,7 @@ def test_interrupted_and_resumed_gives_the_same_bytes(
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"fold": 2}, "fold: 2, but test has 2 predefined folds"),
+        ({"fold": 2}, "fold: 2, but in_memory has 2 predefined folds"),
         ({"labelled_splits": ["unlabeled"]}, "some of its 400 training images have none"),
     ],
 )
