@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import tempfile
 from pathlib import Path
 from typing import Any, Self
@@ -34,6 +33,7 @@ from iic.own.vectors import (
     train_vectors,
 )
 from iic.params.training import HeadSettings, PairSettings, ScheduleSettings
+from iic.provenance.machine import usable_processors
 
 STEPS = 500
 """Optimiser steps where neither epochs nor anything else is asked for."""
@@ -241,7 +241,7 @@ class IIC(ClusterMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return {name.removeprefix("last."): own for name, own in outcome.tensors.items()}
 
     def _threads(self) -> int:
-        return self.threads or len(os.sched_getaffinity(0))
+        return self.threads or usable_processors()
 
 
 def _enough(count: int, k: int) -> None:

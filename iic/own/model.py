@@ -34,6 +34,8 @@ SKIPPED = "skipped.csv"
 EXAMPLES = "examples.npz"
 RECEIPT = "fit.json"
 REPORT = "report.html"
+WORK = ".fit"
+"""Folder of a fit under way: its images, checkpoints and finished trainings."""
 HASHED = (WEIGHTS, CONFIG, CARD, CHOICE, ASSIGNMENTS, SKIPPED, EXAMPLES)
 """Files whose content the receipt keeps by hash."""
 
@@ -153,7 +155,7 @@ class OwnModel:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         if not (folder / CONFIG).exists():
-            unfinished = (folder / ".fit").exists()
+            unfinished = (folder / WORK).exists()
             remedy = "run the same `iic fit` again: it goes on" if unfinished else "`iic fit`"
             raise ModelError(f"{folder}: no finished model: no {CONFIG}\n  remedy: {remedy}")
         try:

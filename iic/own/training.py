@@ -41,7 +41,6 @@ class SeedRecord(Model):
     seconds: float
     history: list[dict[str, Any]]
     sessions: list[Session]
-    deterministic: bool
 
 
 @dataclass(frozen=True)
@@ -156,5 +155,4 @@ def _record(context: RunContext[Any], outcome: Outcome) -> SeedRecord:
         seconds=sum(float(entry["seconds"]) for entry in history),
         history=history,
         sessions=outcome.sessions,
-        deterministic=outcome.deterministic,
     )

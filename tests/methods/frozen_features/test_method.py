@@ -115,7 +115,10 @@ def broken(folder: Path, name: str) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("name", "problem"),
     [
-        ("rows", r"features\.npy: float64 of shape \(49, 8\), but in_memory has 50 images: expected"),
+        (
+            "rows",
+            r"features\.npy: float64 of shape \(49, 8\), but in_memory has 50 images: expected",
+        ),
         ("flat", r"of shape \(50,\), but in_memory has 50 images"),
         ("whole", r"int64 of shape \(50, 8\)"),
         ("infinite", r"image 31 are not finite \(1 of 20 images\)"),
