@@ -19,7 +19,8 @@ from iic.methods.iic.method import Settings
 from iic.own.answers import Answers, answers
 from iic.own.choice import Wishes
 from iic.own.errors import ModelError
-from iic.own.kinds import Network, loaded
+from iic.own.kinds import loaded
+from iic.own.network import TrainedNetwork
 from iic.own.vectors import VectorSettings
 from iic.params.base import Model
 from iic.records.files import RecordError, read_record, sha256_file, sha256_json
@@ -172,7 +173,7 @@ class OwnModel:
             raise ModelError(str(error)) from None
 
     @cached_property
-    def network(self) -> Network:
+    def network(self) -> TrainedNetwork:
         """The network in evaluation mode.
 
         Raises:

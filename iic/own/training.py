@@ -68,13 +68,12 @@ def torch_as_before() -> Iterator[None]:
     """Give back torch's threads, determinism and random state, which a training sets."""
     threads = torch.get_num_threads()
     deterministic = torch.are_deterministic_algorithms_enabled()
-    state = torch.get_rng_state()
     try:
-        yield
+        with torch.random.fork_rng(devices=[]):
+            yield
     finally:
         torch.set_num_threads(threads)
         torch.use_deterministic_algorithms(deterministic)
-        torch.set_rng_state(state)
 
 
 def prepared(points: NDArray[Any]) -> PreparedData:
