@@ -89,12 +89,12 @@ def train_ours(wanted: dict[str, Any]) -> dict[str, Any]:
     import iic.engine.run
     import iic.methods.autoencoders.network as autoencoder
     import iic.methods.dec.task  # noqa: F401
+    from iic.data.in_memory import in_memory
     from iic.engine.context import RunContext
     from iic.methods.autoencoders import plain as ae
     from iic.methods.dec import method as dec
     from iic.params.loading import validate
     from iic.records.paths import RunPaths
-    from tests.prepared_data import prepared
 
     logging.disable(logging.INFO)
     if not wanted["own_weights"]:
@@ -129,7 +129,7 @@ def train_ours(wanted: dict[str, Any]) -> dict[str, Any]:
         values["schedule"] = {"epochs": wanted["clustering_epochs"], "evaluate_every": before}
     with tempfile.TemporaryDirectory() as folder:
         context = RunContext(
-            data=prepared(images, labels, wanted["k"]),
+            data=in_memory(images, labels, wanted["k"]),
             classes=wanted["k"],
             settings=validate(method.Settings, values, "benchmarks/clustpy_crosscheck.py"),
             seed=wanted["seed"],

@@ -17,7 +17,6 @@ from iic.params.method import MethodSettings
 from iic.params.operations import NetworkPass, Operations, committed
 from iic.params.runs import load_plan
 from iic.records.paths import RunPaths
-from tests.prepared_data import prepared
 
 
 class Trial(NamedTuple):

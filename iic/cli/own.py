@@ -91,8 +91,8 @@ def fit(
         _explained(run(request, out), None)
         return
     said = fit_range(request, ks, out)
-    log.info("%s", said)
-    if said.startswith("No single k"):
+    log.info("%s", said.text)
+    if said.k is None:
         raise typer.Exit(NO_STABLE_CLUSTERING)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import math
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -129,7 +130,7 @@ def is_idx(path: Path) -> bool:
         if head[:2] == b"\x1f\x8b":
             with gzip.open(path) as file:
                 head = file.read(4)
-    except (OSError, EOFError):
+    except (OSError, EOFError, zlib.error):
         return False
     return head == IDX_UINT8 + b"\x03"
 
@@ -138,12 +139,17 @@ def idx_items(path: Path) -> Listing:
     """The images of an idx file.
 
     Raises:
-        OwnDataError: It is cut.
+        OwnDataError: It is cut or damaged.
     """
     content = path.read_bytes()
-    if content[:2] == b"\x1f\x8b":
-        content = gzip.decompress(content)
-    shape = tuple(np.frombuffer(content, ">u4", 3, 4).astype(int))
+    try:
+        if content[:2] == b"\x1f\x8b":
+            content = gzip.decompress(content)
+    except (OSError, EOFError, zlib.error) as error:
+        raise OwnDataError(f"{path}: cannot be unpacked: {error}") from None
+    if len(content) < 16:
+        raise OwnDataError(f"{path}: cut: {len(content)} bytes, fewer than its head has")
+    shape = tuple(np.frombuffer(content, ">u4", 3, 4).tolist())
     pixels = np.frombuffer(content, np.uint8, offset=16)
     if pixels.size != math.prod(shape):
         raise OwnDataError(f"{path}: cut: {pixels.size:,} pixels, but its head says {shape}")

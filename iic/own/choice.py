@@ -35,6 +35,12 @@ LARGEST_SIDE = {1: 40, 3: 48}
 SMALLEST_SIDE = 8
 BATCH = 350
 """Distinct images in a batch."""
+VECTOR_BATCH = 1000
+"""Distinct vectors in a batch."""
+SUB_HEADS = 10
+LEARNING_RATE = 4e-3
+COSINE_FROM = 0.4
+"""Share of the steps after which the learning rate falls to zero."""
 FEWEST_PAIRS = 300
 MOST_REPEATS = 10
 OVERCLUSTERING = 5
@@ -102,9 +108,8 @@ def choose(count: int, side: int, channels: int, k: int, wishes: Wishes, threads
     """
     transforms = _transforms(side, channels, wishes)
     images = _batch(count, wishes.batch or BATCH)
-    pairs_each = wishes.repeats or min(MOST_REPEATS, max(2, math.ceil(FEWEST_PAIRS / images)))
     return Settings(
-        sub_heads=wishes.sub_heads or 10,
+        sub_heads=wishes.sub_heads or SUB_HEADS,
         heads_trained="together",
         network=NetworkSettings(
             family="B",
@@ -114,18 +119,54 @@ def choose(count: int, side: int, channels: int, k: int, wishes: Wishes, threads
             batchnorm_running_statistics=False,
         ),
         augmentation=transforms,
-        pairs=PairSettings(batch_pairs=images * pairs_each, repeats=pairs_each, order="shuffled"),
-        head_a=HeadSettings(k=max(k, min(OVERCLUSTERING * k, count // 2))),
+        pairs=_pairs(images, wishes),
+        head_a=_auxiliary(k, count),
         head_b=HeadSettings(k=k),
-        optimiser=OptimiserSettings(learning_rate=wishes.learning_rate or 4e-3),
+        optimiser=OptimiserSettings(learning_rate=wishes.learning_rate or LEARNING_RATE),
         schedule=ScheduleSettings(
             epochs=wishes.epochs or 1,
             evaluation_batch=_batch(count, 2 * BATCH),
-            learning_rate=LearningRateSettings(warm_up_steps=WARM_UP, cosine_from=0.4),
+            learning_rate=LearningRateSettings(warm_up_steps=WARM_UP, cosine_from=COSINE_FROM),
         ),
         compute=ComputeSettings(precision=wishes.precision or "float32", channels_last=True),
         threads=wishes.threads or threads,
     )
+
+
+def choose_vectors(
+    count: int, dimensions: int, k: int, wishes: Wishes, threads: int
+) -> VectorSettings:
+    """Settings for `count` vectors; epochs are still to be measured.
+
+    Args:
+        count: Vectors.
+        dimensions: Numbers in a vector.
+        k: Clusters.
+        wishes: What the user asks for.
+        threads: CPU threads.
+    """
+    return VectorSettings(
+        dimensions=dimensions,
+        sub_heads=wishes.sub_heads or SUB_HEADS,
+        head_a=_auxiliary(k, count),
+        head_b=HeadSettings(k=k),
+        pairs=_pairs(_batch(count, wishes.batch or VECTOR_BATCH), wishes),
+        optimiser=OptimiserSettings(learning_rate=wishes.learning_rate or LEARNING_RATE),
+        schedule=ScheduleSettings(
+            epochs=wishes.epochs or 1, learning_rate=LearningRateSettings(cosine_from=COSINE_FROM)
+        ),
+        threads=wishes.threads or threads,
+    )
+
+
+def _pairs(distinct: int, wishes: Wishes) -> PairSettings:
+    """Batches of so many distinct samples, repeated where they would make few pairs."""
+    repeats = wishes.repeats or min(MOST_REPEATS, max(2, math.ceil(FEWEST_PAIRS / distinct)))
+    return PairSettings(batch_pairs=distinct * repeats, repeats=repeats, order="shuffled")
+
+
+def _auxiliary(k: int, count: int) -> HeadSettings:
+    return HeadSettings(k=max(k, min(OVERCLUSTERING * k, count // 2)))
 
 
 def _batch(count: int, most: int) -> int:

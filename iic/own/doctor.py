@@ -6,13 +6,14 @@ import os
 import platform
 import shutil
 import sys
-import time
-from collections.abc import Callable
+import timeit
 from importlib import metadata
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 import psutil
+
+from iic.provenance.machine import usable_processors
 
 MEMORY = 4 << 30
 DISK = 5 << 30
@@ -59,7 +60,7 @@ def _python() -> Check:
 
 
 def _threads() -> Check:
-    usable, all_of_them = len(os.sched_getaffinity(0)), os.cpu_count() or 1
+    usable, all_of_them = usable_processors(), os.cpu_count() or 1
     limit = os.environ.get("OMP_NUM_THREADS")
     text = f"{usable} of {all_of_them} processors"
     return Check("works", "threads", text if limit is None else f"{text}, OMP_NUM_THREADS={limit}")
@@ -105,21 +106,9 @@ def _milliseconds(dtype: object) -> float:
     layer = torch.nn.Conv2d(16, 32, 5, padding=2).to(memory_format=torch.channels_last)
     images = torch.zeros(350, 16, 12, 12).to(memory_format=torch.channels_last)
 
-    def once() -> None:
-        bfloat16 = dtype is torch.bfloat16
-        with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16, enabled=bfloat16):
-            layer(images)
-
-    return 1000 * _fastest(once)
-
-
-def _fastest(call: Callable[[], None]) -> float:
-    times = []
-    for _ in range(4):
-        begin = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - begin)
-    return min(times)
+    bfloat16 = dtype is torch.bfloat16
+    with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16, enabled=bfloat16):
+        return 1000 * min(timeit.repeat(lambda: layer(images), number=1, repeat=4))
 
 
 def _package(name: str, use: str) -> Check:

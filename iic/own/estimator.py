@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import tempfile
 from pathlib import Path
 from typing import Any, Self
@@ -17,24 +16,24 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from iic.methods.iic.method import Settings, train
 from iic.own.answers import alignment, answers
-from iic.own.choice import Wishes, choose, working_side
+from iic.own.choice import Wishes, choose, choose_vectors, working_side
 from iic.own.errors import OwnDataError
-from iic.own.frozen import Frozen, freeze
+from iic.own.frozen import freeze
 from iic.own.inputs import image_listing, is_images, pixels_like
+from iic.own.kinds import loaded
 from iic.own.reading import scan
 from iic.own.training import context_of, prepared, torch_as_before
 from iic.own.vectors import (
     Maker,
     Pairs,
     VectorSettings,
-    load_network,
     neighbours,
-    network_features,
-    network_probabilities,
     train_vectors,
 )
-from iic.params.training import HeadSettings, PairSettings, ScheduleSettings
+from iic.provenance.machine import usable_processors
 
+REPEATS = 4
+"""Pairs of each vector in a batch."""
 STEPS = 500
 """Optimiser steps where neither epochs nor anything else is asked for."""
 
@@ -133,9 +132,7 @@ class IIC(ClusterMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def transform(self, X: Any) -> NDArray[np.float32]:
         """Features that the clusters are made from, (n, n_features_out_)."""
         points = self._checked(X)
-        if isinstance(self.settings_, VectorSettings):
-            return network_features(load_network(self.settings_, self.tensors_), points)
-        return Frozen(self.settings_, self.tensors_).features(points)
+        return loaded(self.settings_, self.tensors_).features(points)
 
     def score(self, X: Any, y: Any = None) -> float:
         """Adjusted Rand index against y; without y, the mean agreement of sub-heads."""
@@ -147,9 +144,7 @@ class IIC(ClusterMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     def _probabilities(self, X: Any) -> NDArray[np.float32]:
         points = self._checked(X)
-        if isinstance(self.settings_, VectorSettings):
-            return network_probabilities(load_network(self.settings_, self.tensors_), points)
-        return Frozen(self.settings_, self.tensors_).probabilities(points)
+        return loaded(self.settings_, self.tensors_).probabilities(points)
 
     def _checked(self, X: Any) -> Any:
         check_is_fitted(self)
@@ -163,12 +158,7 @@ class IIC(ClusterMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.top_ = listed.top
         scanned = scan(listed)
         channels = 3 if scanned.has_colour() else 1
-        wishes = Wishes(
-            side=self.size,
-            learning_rate=self.learning_rate,
-            sub_heads=self.sub_heads,
-            batch=self.batch_size,
-        )
+        wishes = self._wishes()
         self.side_ = working_side(scanned.side, channels, wishes)
         pixels = pixels_like(listed, self.side_, channels)
         _enough(len(pixels), self.n_clusters)
@@ -185,24 +175,13 @@ class IIC(ClusterMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
         points = validate_data(self, X, dtype=np.float32, ensure_min_samples=2)
         _enough(len(points), self.n_clusters)
         pairs = self._pairs(points, X_partner)
-        count, k = points.shape[0], self.n_clusters
-        batch = math.ceil(count / math.ceil(count / self.batch_size))
-        made = VectorSettings(
-            dimensions=points.shape[1],
-            sub_heads=self.sub_heads,
-            head_a=HeadSettings(k=max(k, min(5 * k, count // 2))),
-            head_b=HeadSettings(k=k),
-            pairs=PairSettings(batch_pairs=4 * batch, repeats=4, order="shuffled"),
-            schedule=ScheduleSettings(epochs=1),
-            threads=self._threads(),
-        )
-        rate = made.optimiser.model_copy(update={"learning_rate": self.learning_rate})
-        changes = {**self._length(count, made), "optimiser": rate}
-        settings = made.model_copy(update=changes)
+        wishes, threads = self._wishes().model_copy(update={"repeats": REPEATS}), self._threads()
+        chosen = choose_vectors(*points.shape, self.n_clusters, wishes, threads)
+        settings = chosen.model_copy(update=self._length(len(points), chosen))
         self.tensors_ = self._train(settings, points, pairs)
         self.settings_ = settings
         self.n_features_out_ = settings.hidden[-1]
-        return network_probabilities(load_network(settings, self.tensors_), points)
+        return loaded(settings, self.tensors_).probabilities(points)
 
     def _pairs(self, points: NDArray[np.float32], X_partner: Any) -> Pairs:
         if X_partner is not None:
@@ -216,6 +195,14 @@ class IIC(ClusterMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
         if self.partner is not None:
             return Pairs(points, make=self.partner)
         return Pairs(points, points, neighbours(points, self.n_neighbors))
+
+    def _wishes(self) -> Wishes:
+        return Wishes(
+            side=self.size,
+            learning_rate=self.learning_rate,
+            sub_heads=self.sub_heads,
+            batch=self.batch_size,
+        )
 
     def _length(self, count: int, settings: Settings | VectorSettings) -> dict[str, Any]:
         """Both heads with as many passes as are asked for; all of them are one epoch."""
@@ -241,7 +228,7 @@ class IIC(ClusterMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return {name.removeprefix("last."): own for name, own in outcome.tensors.items()}
 
     def _threads(self) -> int:
-        return self.threads or len(os.sched_getaffinity(0))
+        return self.threads or usable_processors()
 
 
 def _enough(count: int, k: int) -> None:

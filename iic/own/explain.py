@@ -34,6 +34,7 @@ TITLES = {
 FEWEST_STEPS = 100
 """A training with fewer has hardly begun: its clusters say little of the images."""
 CHART = (560, 180)
+"""Units of a drawing, in which the points of a curve are placed."""
 NUMBERS = ("probability", "entropy", "agreement")
 
 
@@ -91,6 +92,7 @@ def explain(model: OwnModel, labels: str | None = None) -> list[Finding]:
         scores=said,
         confusion=counts,
         curves=_curves(receipt),
+        chart=CHART,
         most=math.log(k),
         skipped=read_skipped(model),
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import shutil
 import time
 from collections.abc import Iterator
@@ -36,12 +35,10 @@ from iic.own.sources import listing
 from iic.own.training import Trained, context_of, prepared, step_seconds, trained
 from iic.own.vectors import VectorSettings
 from iic.own.writing import write_model
+from iic.provenance.machine import usable_processors
 from iic.records.files import RecordError, read_record, sha256_json, write_record
 
 log = logging.getLogger(__name__)
-
-WORK = ".fit"
-"""Folder in that of the model: images, checkpoints and finished trainings of a fit under way."""
 
 
 def fit(request: FitRequest, out: Path, live: bool | None = None) -> OwnModel:
@@ -61,7 +58,7 @@ def fit(request: FitRequest, out: Path, live: bool | None = None) -> OwnModel:
     finished = _check_out(request, out)
     if finished is not None:
         return finished
-    work = out / WORK
+    work = out / files.WORK
     work.mkdir(parents=True, exist_ok=True)
     lock = FileLock(work / "lock")
     try:
@@ -101,9 +98,9 @@ def _check_out(request: FitRequest, out: Path) -> OwnModel | None:
         log.info("%s: is finished already", out)
         return model
     try:
-        begun = read_record(out / WORK / "request.json", FitRequest)
+        begun = read_record(out / files.WORK / "request.json", FitRequest)
     except RecordError:
-        if out.exists() and any(path.name != WORK for path in out.iterdir()):
+        if out.exists() and any(path.name != files.WORK for path in out.iterdir()):
             raise ModelError(f"{out}: exists, and holds no fit to go on with{remedy}") from None
         return None
     if begun != request:
@@ -130,7 +127,7 @@ def _fit(request: FitRequest, out: Path, work: Path, live: bool | None) -> OwnMo
         choice = fixed
     else:
         with _timed(seconds, "measuring"):
-            settings = kind.choose(request.k, request.wishes, _threads())
+            settings = kind.choose(request.k, request.wishes, usable_processors())
             choice = Choice(
                 method="iic.own.vectors" if request.features else "iic.methods.iic.method",
                 side=images.pixels.shape[2],
@@ -268,10 +265,6 @@ def said(choice: Choice, images: Images) -> str:
         f"batch; learning rate {own.optimiser.learning_rate:g}; {own.compute.precision}\n"
         f"{length} for each of {len(choice.seeds)} seeds, {own.threads} threads"
     )
-
-
-def _threads() -> int:
-    return len(os.sched_getaffinity(0))
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ import pandas as pd
 
 from iic.own.answers import write_table
 from iic.own.errors import OwnDataError
-from iic.own.explain import explain
+from iic.own.explain import explain, read_assignments
 from iic.own.findings import LEAST_STABILITY
 from iic.own.fit import fit
 from iic.own.model import FitRequest, OwnModel
@@ -25,6 +25,14 @@ SEEDS = 3
 """Trainings for each k: three pairs, so that there is a spread."""
 TABLE = "k.csv"
 PATTERN = re.compile(r"(\d+)(?:\.\.(\d+))?")
+
+
+class Recommendation(NamedTuple):
+    """What to make of all candidates."""
+
+    k: int | None
+    """The most stable one; None where there is no single one."""
+    text: str
 
 
 class Candidate(NamedTuple):
@@ -65,7 +73,9 @@ def parse(text: str) -> range:
     return range(first, last + 1)
 
 
-def fit_range(request: FitRequest, ks: Sequence[int], out: Path, live: bool | None = None) -> str:
+def fit_range(
+    request: FitRequest, ks: Sequence[int], out: Path, live: bool | None = None
+) -> Recommendation:
     """Fit each k into a folder of its own below `out`, and compare them.
 
     Args:
@@ -75,7 +85,7 @@ def fit_range(request: FitRequest, ks: Sequence[int], out: Path, live: bool | No
         live: Whether to draw bars.
 
     Returns:
-        What to make of it, in words.
+        Which k, if any, and why in words.
 
     Raises:
         OwnDataError: As for `fit`, and where a settings file says which k.
@@ -106,7 +116,6 @@ def candidate(model: OwnModel) -> Candidate:
     """What a finished fit says of its k."""
     receipt = model.receipt
     measured, rival = receipt.stability, receipt.silhouettes[receipt.rival]
-    table = pd.read_csv(model.folder / "assignments.csv", usecols=["cluster"])
     return Candidate(
         model.config.k,
         measured.ari or 0.0,
@@ -116,7 +125,7 @@ def candidate(model: OwnModel) -> Candidate:
         measured.agreement,
         receipt.silhouettes["IIC"],
         rival,
-        int(table["cluster"].nunique()),
+        read_assignments(model)["cluster"].nunique(),
     )
 
 
@@ -129,7 +138,7 @@ def line(own: Candidate) -> str:
     )
 
 
-def recommendation(candidates: Sequence[Candidate]) -> str:
+def recommendation(candidates: Sequence[Candidate]) -> Recommendation:
     """Which k, how surely, and what the rivals say.
 
     By stability alone small k win easily, so it counts only how far a k is above the rest: those
@@ -140,14 +149,16 @@ def recommendation(candidates: Sequence[Candidate]) -> str:
     by_rival = max(candidates, key=lambda own: own.rival_silhouette).k
     rivals = f"By silhouette k {by_silhouette} (of k-means' clusters k {by_rival})."
     if not full:
-        return f"No single k: each leaves clusters empty. {rivals}"
+        return Recommendation(None, f"No single k: each leaves clusters empty. {rivals}")
     best = max(full, key=lambda own: own.stability)
     if best.stability <= max(best.shuffled, LEAST_STABILITY):
-        return f"No single k: none is stable over seeds. {rivals}"
+        return Recommendation(None, f"No single k: none is stable over seeds. {rivals}")
     equal = [own.k for own in full if own.highest >= best.lowest]
     if len(equal) > max(1, len(candidates) // 2):
         names = ", ".join(map(str, equal))
-        return f"No single k: {names} are not told apart by their stability. {rivals}"
+        text = f"No single k: {names} are not told apart by their stability. {rivals}"
+        return Recommendation(None, text)
     also = [str(k) for k in equal if k != best.k]
     others = f", not told apart from {', '.join(also)}" if also else ""
-    return f"k {best.k} is the most stable, {best.stability:.2f} over seeds{others}. {rivals}"
+    text = f"k {best.k} is the most stable, {best.stability:.2f} over seeds{others}. {rivals}"
+    return Recommendation(best.k, text)

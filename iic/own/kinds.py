@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,39 +15,22 @@ from iic.engine.context import Outcome, RunContext
 from iic.engine.task import Task
 from iic.methods.iic.method import Settings, train
 from iic.methods.iic.task import ClusteringTask
-from iic.networks.two_head import ClusteringNetwork
-from iic.own.choice import FEWEST_PAIRS, MOST_REPEATS, Wishes, choose
+from iic.own.choice import Wishes, choose, choose_vectors
 from iic.own.frozen import Frozen, freeze
+from iic.own.network import TrainedNetwork
 from iic.own.rivals import kmeans_on_points
 from iic.own.vectors import (
     Pairs,
+    VectorNetwork,
     VectorSettings,
     VectorTask,
-    load_network,
     neighbours,
-    network_probabilities,
     train_vectors,
 )
-from iic.params.learning_rates import LearningRateSettings
-from iic.params.training import HeadSettings, OptimiserSettings, PairSettings, ScheduleSettings
 
 NEIGHBOURS = 10
 """Nearest neighbours that make pairs of features."""
-VECTOR_BATCH = 1000
 Tensors = Mapping[str, NDArray[Any]]
-
-
-class Network(Protocol):
-    """A network in evaluation mode."""
-
-    network: ClusteringNetwork
-
-    @property
-    def tensors(self) -> dict[str, NDArray[Any]]:
-        """Weights and statistics by name."""
-
-    def probabilities(self, points: Any) -> NDArray[np.float32]:
-        """Cluster probabilities by each sub-head, (n, h, k)."""
 
 
 class Kind(Protocol):
@@ -71,7 +53,7 @@ class Kind(Protocol):
     def train(self, context: RunContext[Any]) -> Outcome:
         """Train by the engine."""
 
-    def network(self, settings: Any, weights: Tensors) -> Network:
+    def network(self, settings: Any, weights: Tensors) -> TrainedNetwork:
         """The trained network, its answers independent of company."""
 
     def rivals(self, k: int, threads: int) -> NDArray[np.int64]:
@@ -107,22 +89,6 @@ class ImageKind:
         return kmeans_on_points(self.points.reshape(len(self.points), -1), k, threads, 255.0)
 
 
-class FeatureNetwork:
-    """A trained network on features; it has no BatchNorm to freeze."""
-
-    def __init__(self, settings: VectorSettings, tensors: Tensors) -> None:
-        self.network = load_network(settings, tensors)
-
-    @property
-    def tensors(self) -> dict[str, NDArray[Any]]:
-        """Weights by name."""
-        return {name: own.numpy().copy() for name, own in self.network.state_dict().items()}
-
-    def probabilities(self, points: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Cluster probabilities of features (n, d) by each sub-head, (n, h, k)."""
-        return network_probabilities(self.network, points)
-
-
 @dataclass(frozen=True)
 class FeatureKind:
     """Features (n, d), paired with their nearest neighbours."""
@@ -138,20 +104,7 @@ class FeatureKind:
     def choose(self, k: int, wishes: Wishes, threads: int) -> VectorSettings:
         """Layers and heads for so many features."""
         count, dimensions = self.points.shape
-        images = math.ceil(count / math.ceil(count / (wishes.batch or VECTOR_BATCH)))
-        repeats = wishes.repeats or min(MOST_REPEATS, max(2, math.ceil(FEWEST_PAIRS / images)))
-        return VectorSettings(
-            dimensions=dimensions,
-            sub_heads=wishes.sub_heads or 10,
-            head_a=HeadSettings(k=max(k, min(5 * k, count // 2))),
-            head_b=HeadSettings(k=k),
-            pairs=PairSettings(batch_pairs=images * repeats, repeats=repeats, order="shuffled"),
-            optimiser=OptimiserSettings(learning_rate=wishes.learning_rate or 4e-3),
-            schedule=ScheduleSettings(
-                epochs=wishes.epochs or 1, learning_rate=LearningRateSettings(cosine_from=0.4)
-            ),
-            threads=wishes.threads or threads,
-        )
+        return choose_vectors(count, dimensions, k, wishes, threads)
 
     def task(self, context: RunContext[Any], device: torch.device) -> Task[Any]:
         """IIC on pairs of features."""
@@ -161,17 +114,17 @@ class FeatureKind:
         """By the same engine."""
         return train_vectors(context, self.pairs)
 
-    def network(self, settings: VectorSettings, weights: Tensors) -> FeatureNetwork:
+    def network(self, settings: VectorSettings, weights: Tensors) -> VectorNetwork:
         """As it was trained."""
-        return FeatureNetwork(settings, weights)
+        return VectorNetwork(settings, weights)
 
     def rivals(self, k: int, threads: int) -> NDArray[np.int64]:
         """k-means on the same features."""
         return kmeans_on_points(self.points, k, threads)
 
 
-def loaded(settings: Settings | VectorSettings, tensors: Tensors) -> Network:
+def loaded(settings: Settings | VectorSettings, tensors: Tensors) -> TrainedNetwork:
     """The network of a finished model."""
     if isinstance(settings, VectorSettings):
-        return FeatureNetwork(settings, tensors)
+        return VectorNetwork(settings, tensors)
     return Frozen(settings, tensors)

@@ -19,7 +19,8 @@ from iic.methods.iic.method import Settings
 from iic.own.answers import Answers, answers
 from iic.own.choice import Wishes
 from iic.own.errors import ModelError
-from iic.own.kinds import Network, loaded
+from iic.own.kinds import loaded
+from iic.own.network import TrainedNetwork
 from iic.own.vectors import VectorSettings
 from iic.params.base import Model
 from iic.records.files import RecordError, read_record, sha256_file, sha256_json
@@ -34,6 +35,8 @@ SKIPPED = "skipped.csv"
 EXAMPLES = "examples.npz"
 RECEIPT = "fit.json"
 REPORT = "report.html"
+WORK = ".fit"
+"""Folder of a fit under way: its images, checkpoints and finished trainings."""
 HASHED = (WEIGHTS, CONFIG, CARD, CHOICE, ASSIGNMENTS, SKIPPED, EXAMPLES)
 """Files whose content the receipt keeps by hash."""
 
@@ -153,7 +156,7 @@ class OwnModel:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         if not (folder / CONFIG).exists():
-            unfinished = (folder / ".fit").exists()
+            unfinished = (folder / WORK).exists()
             remedy = "run the same `iic fit` again: it goes on" if unfinished else "`iic fit`"
             raise ModelError(f"{folder}: no finished model: no {CONFIG}\n  remedy: {remedy}")
         try:
@@ -170,7 +173,7 @@ class OwnModel:
             raise ModelError(str(error)) from None
 
     @cached_property
-    def network(self) -> Network:
+    def network(self) -> TrainedNetwork:
         """The network in evaluation mode.
 
         Raises:

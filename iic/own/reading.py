@@ -48,11 +48,6 @@ class Scan:
     top: float | None = None
     """As in `Listing`."""
 
-    @cached_property
-    def digest(self) -> str:
-        """SHA-256 over all contents, whatever the files are called."""
-        return sha256_json([entry.digest for entry in self.entries])
-
     @property
     def side(self) -> int:
         """Median of the shorter sides, in pixels."""
@@ -93,7 +88,7 @@ class Images:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 over all contents."""
+        """SHA-256 over all contents, whatever the files are called."""
         return sha256_json(self.digests)
 
     @property
@@ -105,11 +100,6 @@ class Images:
     def copies(self) -> int:
         """Images that are the same, byte by byte, as an earlier one."""
         return len(self.digests) - self.distinct
-
-    @property
-    def largest_group(self) -> int:
-        """Times that the commonest content occurs."""
-        return max(Counter(self.digests).values())
 
 
 def scan(listing: Listing, progress: Progress | None = None) -> Scan:

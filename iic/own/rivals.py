@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from iic.engine.clustering.kmeans import kmeans
+from iic.engine.clustering.streamed import nearest
 from iic.own.answers import Answers
 from iic.records.files import atomic_file
 
@@ -29,12 +30,10 @@ def kmeans_on_points(
     """Clusters of points (n, d), divided by `scale`, by k-means, (n,)."""
     sample = points[:: -(-len(points) // MOST_POINTS)].astype(np.float32) / scale
     found = kmeans(sample, k, seed=0, threads=threads, restarts=3, max_iterations=100)
-    centres = found.centres.astype(np.float32)
-    half_norms = (centres**2).sum(axis=1) / 2
     parts = []
     for start in range(0, len(points), CHUNK):
         chunk = points[start : start + CHUNK].astype(np.float32) / scale
-        parts.append((half_norms - chunk @ centres.T).argmin(axis=1))
+        parts.append(nearest(chunk, found.centres, threads)[0])
     return np.concatenate(parts)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from iic.data.in_memory import in_memory
 from iic.data.load import PreparedData
 from iic.engine.context import Outcome, RunContext
 from iic.engine.device import configure, leased_device
@@ -22,10 +22,8 @@ from iic.engine.seeding import generator
 from iic.engine.task import Task
 from iic.methods.iic.settings import TOGETHER
 from iic.params.base import Model
-from iic.params.datasets import ImageShape
 from iic.records.files import atomic_file, read_record, write_record
 from iic.records.paths import RunPaths
-from iic.records.prepared import ImagesRecord, PreparedManifest, Split
 from iic.records.receipt import Session
 
 PROBED_STEPS = 3
@@ -43,7 +41,6 @@ class SeedRecord(Model):
     seconds: float
     history: list[dict[str, Any]]
     sessions: list[Session]
-    deterministic: bool
 
 
 @dataclass(frozen=True)
@@ -71,39 +68,18 @@ def torch_as_before() -> Iterator[None]:
     """Give back torch's threads, determinism and random state, which a training sets."""
     threads = torch.get_num_threads()
     deterministic = torch.are_deterministic_algorithms_enabled()
-    state = torch.get_rng_state()
     try:
-        yield
+        with torch.random.fork_rng(devices=[]):
+            yield
     finally:
         torch.set_num_threads(threads)
         torch.use_deterministic_algorithms(deterministic)
-        torch.set_rng_state(state)
 
 
 def prepared(points: NDArray[Any]) -> PreparedData:
     """Images (n, C, S, S), or features (n, d), as a training takes them, without labels."""
     # the engine counts rows; features themselves come to the task by other ways
-    pixels = points if points.ndim == 4 else points[:, None, None, :]
-    count, channels, height, width = pixels.shape
-    return PreparedData(
-        pixels,
-        None,
-        PreparedManifest(
-            dataset="own",
-            stand_in=False,
-            image=ImageShape(channels=channels, height=height, width=width),
-            count=count,
-            classes=(),
-            splits=(Split(name="all", start=0, stop=count),),
-            images=ImagesRecord(
-                path="images.npy",
-                sha256=hashlib.sha256(np.ascontiguousarray(pixels).data).hexdigest(),
-                size=pixels.nbytes,
-                shape=(count, channels, height, width),
-            ),
-            labels=None,
-        ),
-    )
+    return in_memory(points if points.ndim == 4 else points[:, None, None, :])
 
 
 def context_of(
@@ -178,5 +154,4 @@ def _record(context: RunContext[Any], outcome: Outcome) -> SeedRecord:
         seconds=sum(float(entry["seconds"]) for entry in history),
         history=history,
         sessions=outcome.sessions,
-        deterministic=outcome.deterministic,
     )

@@ -20,12 +20,13 @@ from torch import Tensor, nn
 from iic.engine.context import Outcome, RunContext
 from iic.engine.run import run
 from iic.engine.task import Predictions
-from iic.methods.iic.pair_task import REPORTED, PairTask
+from iic.methods.iic.pair_task import PairTask
 from iic.methods.iic.settings import TOGETHER
 from iic.networks.heads import SubHeads
 from iic.networks.two_head import ClusteringNetwork
 from iic.objective.clustering import clustering_loss
 from iic.own.errors import OwnDataError
+from iic.own.network import TrainedNetwork, probabilities_of
 from iic.params.method import MethodSettings
 from iic.params.training import (
     ComputeSettings,
@@ -38,7 +39,6 @@ from iic.params.training import (
 Rows: TypeAlias = NDArray[np.float32]
 Maker: TypeAlias = Callable[[Rows, np.random.Generator], Rows]
 """Makes the second of each pair from the first ones, (u, d) -> (u, d)."""
-BATCH = 4096
 HEAD_STD = 0.3
 """Of the heads' first weights. Thirty times that of the heads on images: the sub-heads begin with
 partitions of their own, and rarely all end in one that leaves a cluster empty."""
@@ -186,7 +186,8 @@ class VectorTask(PairTask[ClusteringNetwork]):
 
     def predict(self, probabilities: bool = False) -> Predictions:
         """The cluster of the largest output, (n, h)."""
-        said = network_probabilities(self.network, self.pairs.points)
+        self.network.eval()
+        said = probabilities_of(self.network, torch.split(self.points, TrainedNetwork.BATCH))
         self.network.train()
         return Predictions(said.argmax(axis=2), said.astype(np.float16) if probabilities else None)
 
@@ -199,33 +200,11 @@ def train_vectors(context: RunContext[VectorSettings], pairs: Pairs) -> Outcome:
     return run(context, VectorTask.of(pairs))
 
 
-def network_probabilities(network: ClusteringNetwork, points: Rows) -> NDArray[np.float32]:
-    """Cluster probabilities of vectors by each sub-head, (n, h, k)."""
-    network.eval()
-    with torch.inference_mode():
-        parts = [network(part, REPORTED) for part in torch.split(torch.from_numpy(points), BATCH)]
-    return np.concatenate([part.numpy() for part in parts])
+class VectorNetwork(TrainedNetwork):
+    """A trained network on vectors; it has no BatchNorm to freeze."""
 
-
-def network_features(network: ClusteringNetwork, points: Rows) -> NDArray[np.float32]:
-    """Features of vectors, (n, hidden[-1])."""
-    network.eval()
-    with torch.inference_mode():
-        parts = [network.features(part) for part in torch.split(torch.from_numpy(points), BATCH)]
-    return np.concatenate([part.numpy() for part in parts])
-
-
-def load_network(
-    settings: VectorSettings, tensors: Mapping[str, NDArray[Any]]
-) -> ClusteringNetwork:
-    """A trained network in evaluation mode."""
-    state = torch.get_rng_state()
-    network = build_network(settings)
-    torch.set_rng_state(state)
-    network.load_state_dict(
-        {name: torch.from_numpy(np.array(own)) for name, own in tensors.items()}
-    )
-    return network.eval()
+    def __init__(self, settings: VectorSettings, tensors: Mapping[str, NDArray[Any]]) -> None:
+        super().__init__(lambda: build_network(settings), tensors)
 
 
 def neighbours(points: Rows, count: int) -> NDArray[np.int64]:

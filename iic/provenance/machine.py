@@ -41,7 +41,7 @@ def machine() -> Machine:
     """The machine, and the libraries that are loaded now."""
     return Machine(
         processor=processor(described()),
-        usable_processors=_usable(),
+        usable_processors=usable_processors(),
         processor_quota=_quota(),
         libc=" ".join(filter(None, platform.libc_ver())) or "unknown",
         libraries=tuple(sorted(_libraries(), key=lambda library: library.name)),
@@ -83,7 +83,8 @@ def variables(environment: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def _usable() -> int:
+def usable_processors() -> int:
+    """Processors that this process may use: fewer than there are, where somebody limits it."""
     # not everywhere
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))

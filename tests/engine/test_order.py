@@ -8,18 +8,18 @@ import numpy as np
 import pytest
 import torch
 
+from iic.data.in_memory import in_memory
 from iic.engine.order import interleaved, training_order
 from iic.methods.iic.task import ClusteringTask
 from iic.params.training import PairSettings
 from tests.engine import tiny
-from tests.prepared_data import prepared
 
 SPLITS = {"train": 4, "unlabeled": 10, "test": 3}
 
 
 def data(splits: dict[str, int] = SPLITS) -> object:
     number = sum(splits.values())
-    return prepared(np.zeros((number, 1, 2, 2), np.uint8), np.zeros(number, np.int64), 4, splits)
+    return in_memory(np.zeros((number, 1, 2, 2), np.uint8), np.zeros(number, np.int64), 4, splits)
 
 
 def test_stl10_is_interleaved_as_the_released_code_does() -> None:

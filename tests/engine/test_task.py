@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from iic.data.in_memory import in_memory
 from iic.engine.context import Interrupted, Outcome, RunContext
 from iic.engine.image_task import ImageTask
 from iic.engine.run import run
@@ -21,7 +22,6 @@ from iic.params.training import ComputeSettings, OptimiserSettings, ScheduleSett
 from iic.records.paths import RunPaths
 from tests.engine.test_loop import untimed
 from tests.engine.tiny import images
-from tests.prepared_data import prepared
 
 CPU = torch.device("cpu")
 NUMBER = 40
@@ -92,7 +92,7 @@ def context(
 ) -> RunContext[Any]:
     pictures, labels = images(NUMBER)
     return RunContext(
-        data=prepared(pictures, labels, 4, splits),
+        data=in_memory(pictures, labels, 4, splits),
         classes=4,
         settings=Settings(**settings),
         seed=seed,

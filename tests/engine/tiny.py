@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from iic.data.in_memory import in_memory
 from iic.engine.context import RunContext
 from iic.methods.iic.method import Settings
 from iic.params.loading import validate
 from iic.params.resolve import merged
 from iic.records.paths import RunPaths
-from tests.prepared_data import prepared
 
 SETTINGS: dict[str, Any] = {
     "network": {
@@ -64,7 +64,7 @@ def context(
 ) -> RunContext[Any]:
     pictures, labels = images(number)
     return RunContext(
-        data=prepared(pictures, labels if labelled else None, 4, splits),
+        data=in_memory(pictures, labels if labelled else None, 4, splits),
         classes=4,
         settings=settings(**changes),
         seed=seed,

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from iic.data.in_memory import in_memory
 from iic.engine.context import Outcome, RunContext
 from iic.params.loading import validate
 from iic.params.resolve import merged
 from iic.records.paths import RunPaths
-from tests.prepared_data import prepared
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class DigitsRuns:
         pictures, labels = (values[:number] for values in self.digits())
         settings = merged(self.settings[name], changes)
         return RunContext(
-            data=prepared(
+            data=in_memory(
                 pictures if images is None else images, labels if labelled else None, 10, splits
             ),
             classes=10,

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from sklearn.datasets import load_digits
 
+from iic.data.in_memory import in_memory
 from iic.engine.context import RunContext
 from iic.params.loading import validate
 from iic.params.method import MethodSettings
 from iic.records.paths import RunPaths
-from tests.prepared_data import prepared
 
 NUMBER = 120
 TINY_NETWORK: dict[str, Any] = {
@@ -58,7 +58,7 @@ def context(
     """A run on the digits, as the command line would hand it to a method."""
     images, labels = digits()
     return RunContext(
-        data=prepared(images, labels if labelled else None, 10, splits),
+        data=in_memory(images, labels if labelled else None, 10, splits),
         classes=10,
         settings=validate(model, settings, "tests", "settings"),
         seed=seed,

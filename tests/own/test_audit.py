@@ -16,8 +16,7 @@ from iic.own.audit import audit, status
 from iic.own.doctor import doctor, healthy
 from iic.own.fit import fit
 from iic.own.model import FitReceipt, FitRequest, OwnModel
-from iic.own.writing import write_record
-from iic.records.files import read_record, sha256_file
+from iic.records.files import read_record, sha256_file, write_record
 from tests.own.pictures import folder
 from tests.own.test_fit import QUICK
 

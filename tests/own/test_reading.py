@@ -169,6 +169,19 @@ def test_arrays_zips_listings_and_idx_hold_the_same_images(tmp_path: Path) -> No
     assert np.array_equal(np.sort(packed.pixels, 0), np.sort(arrays[0].pixels, 0))
 
 
+def test_an_idx_file_that_is_cut(tmp_path: Path) -> None:
+    content = b"\0\0\x08\x03" + struct.pack(">3I", 10, 20, 20) + shapes(10)[0].tobytes()
+    packed = gzip.compress(content)
+    for name, part, reason in (
+        ("a", content[:-1], r"cut: 3,999 pixels, but its head says \(10, 20, 20\)"),
+        ("b", content[:9], "cut: 9 bytes"),
+        ("a.gz", packed[: len(packed) // 2], "cannot be unpacked"),
+    ):
+        (tmp_path / name).write_bytes(part)
+        with pytest.raises(OwnDataError, match=reason):
+            listing(tmp_path / name)
+
+
 def test_a_listing_names_files_that_are_not_there(tmp_path: Path) -> None:
     folder(tmp_path / "images", 4)
     name = next((tmp_path / "images").rglob("*.png")).relative_to(tmp_path)

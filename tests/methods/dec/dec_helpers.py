@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from iic.data.in_memory import in_memory
 from iic.engine.context import Outcome, RunContext
 from iic.methods.dec.method import Settings, train
 from iic.params.loading import validate
 from iic.params.resolve import merged
 from iic.records.paths import RunPaths
 from tests.methods.autoencoders.autoencoder_helpers import SHARED, digits
-from tests.prepared_data import prepared
 
 SETTINGS: dict[str, Any] = merged(
     SHARED,
@@ -46,7 +46,7 @@ def context(
     if images is not None:
         pictures = images
     return RunContext(
-        data=prepared(pictures, labels if labelled else None, 10, splits),
+        data=in_memory(pictures, labels if labelled else None, 10, splits),
         classes=10,
         settings=validate(Settings, merged(SETTINGS, changes), "tests", "settings"),
         seed=seed,

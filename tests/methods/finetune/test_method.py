@@ -11,6 +11,7 @@ import pytest
 import torch
 from safetensors.numpy import load_file, save_file
 
+from iic.data.in_memory import in_memory
 from iic.engine.context import Interrupted, Outcome, RunContext
 from iic.methods.finetune import method as finetune
 from iic.methods.finetune.task import ClassificationTask
@@ -22,7 +23,6 @@ from iic.params.resolve import merged
 from iic.records.files import RecordError
 from iic.records.paths import RunPaths
 from tests.engine.test_loop import same
-from tests.prepared_data import prepared
 
 NETWORK = {
     "family": "A", "input_size": 8, "in_channels": 2, "channels": [4, 8, 8], "blocks": [1, 1, 1],
@@ -61,7 +61,7 @@ def run(folder: Path, labelled: bool = True, **changes: Any) -> RunContext[Any]:
     settings = changes.pop("settings", merged(SETTINGS, changes))
     name = "bars/iic_star" if model is iic_star.Settings else "bars/finetune"
     return RunContext(
-        data=prepared(images, labels if labelled else None, 3, SPLITS, FOLDS),
+        data=in_memory(images, labels if labelled else None, 3, SPLITS, FOLDS),
         classes=3,
         settings=validate(model, settings, "tests", "settings"),
         seed=0,
@@ -225,7 +225,7 @@ def test_labels_and_folds_have_to_be_there(tmp_path: Path) -> None:
         finetune.train(run(tmp_path, labelled=False))
     with pytest.raises(IICError, match="batch_images: 59 leaves a batch of one of 60 images"):
         finetune.train(run(tmp_path, fold=0, batch_images=59))
-    with pytest.raises(IICError, match="fold: 7, but test has 2 predefined folds"):
+    with pytest.raises(IICError, match="fold: 7, but in_memory has 2 predefined folds"):
         finetune.train(run(tmp_path, fold=7))
 
 

@@ -12,6 +12,7 @@ from safetensors.numpy import save_file
 from torchvision.models import get_model
 from torchvision.transforms.v2 import functional as tv
 
+from iic.data.in_memory import in_memory
 from iic.engine.context import RunContext
 from iic.evaluate.metrics import accuracy_per_sub_head
 from iic.methods.frozen_features.features import features_of
@@ -22,7 +23,6 @@ from iic.params.loading import validate
 from iic.records.files import sha256_file
 from iic.records.paths import RunPaths
 from tests.methods.imc_swav.imc_helpers import CLASSES, images
-from tests.prepared_data import prepared
 
 SPLITS = {"train": 30, "test": 20}
 
@@ -31,7 +31,7 @@ def context(folder: Path, **settings: Any) -> RunContext[Any]:
     pixels, labels = images(50)
     settings = {"k": CLASSES, "evaluation": {"mapping": ["test"], "test": ["test"]}} | settings
     return RunContext(
-        data=prepared(pixels, labels, CLASSES, SPLITS),
+        data=in_memory(pixels, labels, CLASSES, SPLITS),
         classes=CLASSES,
         settings=validate(Settings, settings, "tests", "settings"),
         seed=0,
@@ -115,8 +115,11 @@ def broken(folder: Path, name: str) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("name", "problem"),
     [
-        ("rows", r"features\.npy: float64 of shape \(49, 8\), but test has 50 images: expected"),
-        ("flat", r"of shape \(50,\), but test has 50 images"),
+        (
+            "rows",
+            r"features\.npy: float64 of shape \(49, 8\), but in_memory has 50 images: expected",
+        ),
+        ("flat", r"of shape \(50,\), but in_memory has 50 images"),
         ("whole", r"int64 of shape \(50, 8\)"),
         ("infinite", r"image 31 are not finite \(1 of 20 images\)"),
         ("tensors", r"features\.tensor: None, but it has a, b"),

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from iic.data.in_memory import in_memory
 from iic.engine.context import RunContext
 from iic.methods.imc_swav.method import Settings
 from iic.params.loading import validate
 from iic.params.resolve import merged
 from iic.records.paths import RunPaths
-from tests.prepared_data import prepared
 
 SIDE, CLASSES = 12, 4
 SETTINGS: dict[str, Any] = {
@@ -54,7 +54,7 @@ def context(
     """A run on the first images, as the command line would hand it to the method."""
     pixels, labels = images(number)
     return RunContext(
-        data=prepared(pixels, labels if labelled else None, CLASSES, parts),
+        data=in_memory(pixels, labels if labelled else None, CLASSES, parts),
         classes=CLASSES,
         settings=validate(Settings, merged(SETTINGS, changes), "tests", "settings"),
         seed=seed,

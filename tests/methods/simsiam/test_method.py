@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
+from iic.data.in_memory import in_memory
 from iic.engine.context import Interrupted, Outcome, RunContext
 from iic.methods.simsiam.loss import siamese_loss
 from iic.methods.simsiam.method import Settings, train
@@ -20,7 +21,6 @@ from iic.params.resolve import merged
 from iic.records.paths import RunPaths
 from tests.methods.autoencoders.test_task import same
 from tests.methods.imc_swav.imc_helpers import CLASSES, SIDE, images
-from tests.prepared_data import prepared
 
 CPU = torch.device("cpu")
 SETTINGS: dict[str, Any] = {
@@ -42,7 +42,7 @@ SETTINGS: dict[str, Any] = {
 def context(folder: Path, **changes: Any) -> RunContext[Any]:
     pixels, labels = images(90)
     return RunContext(
-        data=prepared(pixels, labels, CLASSES),
+        data=in_memory(pixels, labels, CLASSES),
         classes=CLASSES,
         settings=validate(Settings, merged(SETTINGS, changes), "tests", "settings"),
         seed=0,

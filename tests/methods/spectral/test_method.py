@@ -13,6 +13,7 @@ import pytest
 from sklearn.datasets import load_digits, make_circles, make_moons
 from sklearn.metrics import normalized_mutual_info_score
 
+from iic.data.in_memory import in_memory
 from iic.engine.clustering import neighbours as searches
 from iic.engine.context import Outcome, RunContext
 from iic.evaluate.metrics import accuracy_per_sub_head
@@ -22,7 +23,6 @@ from iic.params.datasets import Dataset, find_dataset
 from iic.params.errors import IICError, SettingsError
 from iic.params.loading import validate
 from tests.methods.methods_helpers import NUMBER, SPLITS, context, digits
-from tests.prepared_data import prepared
 
 SETTINGS: dict[str, Any] = {"k": 10}
 CHANCE = 10.0
@@ -40,7 +40,7 @@ def on(
     """A run on other images."""
     k = int(labels.max()) + 1
     base = context(folder, model, {"k": k, **more}, seed)
-    return replace(base, data=prepared(images, labels.astype(np.int64), k), classes=k)
+    return replace(base, data=in_memory(images, labels.astype(np.int64), k), classes=k)
 
 
 def accuracy(outcome: Outcome, labels: np.ndarray) -> float:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from iic.data.in_memory import in_memory
 from iic.engine.context import Outcome, RunContext
 from iic.evaluate.metrics import accuracy_per_sub_head
 from iic.methods.what_where import semi_supervised
@@ -23,7 +24,6 @@ from tests.methods.autoencoders.autoencoder_helpers import digits
 from tests.methods.iic.test_methods import assert_same
 from tests.methods.resuming import assert_resumed_after_sigterm
 from tests.methods.test_cost import counted, of_layers
-from tests.prepared_data import prepared
 
 CPU = torch.device("cpu")
 SPLITS = {"train": 200, "unlabeled": 400, "test": 400}
@@ -51,7 +51,7 @@ def run(
 ) -> RunContext[Any]:
     classes = labels() if classes is None else classes
     return RunContext(
-        data=prepared(digits()[0][:1000], classes, 10, SPLITS, FOLDS),
+        data=in_memory(digits()[0][:1000], classes, 10, SPLITS, FOLDS),
         classes=10,
         settings=validate(semi_supervised.Settings, merged(SETTINGS, changes), "tests", "settings"),
         seed=seed,
@@ -137,7 +137,7 @@ def test_interrupted_and_resumed_gives_the_same_bytes(tmp_path: Path, after: int
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"fold": 2}, "fold: 2, but test has 2 predefined folds"),
+        ({"fold": 2}, "fold: 2, but in_memory has 2 predefined folds"),
         ({"labelled_splits": ["unlabeled"]}, "some of its 400 training images have none"),
     ],
 )
