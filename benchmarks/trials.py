@@ -83,7 +83,7 @@ def on_images(settings: Settings, images: np.ndarray, root: Path) -> RunContext[
     """A run on images (n, C, H, W) uint8 of no dataset."""
     k = settings.head_b.k
     paths = RunPaths("benchmark", "images/trial", 0)
-    return RunContext(prepared(images, None, k), k, settings, 0, paths, "0" * 64, root)
+    return RunContext(in_memory(images, None, k), k, settings, 0, paths, "0" * 64, root)
 
 
 def operations_of(settings: Settings) -> Operations:

@@ -67,7 +67,7 @@ def test_epochs_that_no_table_tells_are_those_of_the_params() -> None:
         told = {int(number) for number in re.findall(r"(\d+) epochs", cells[-1])}
         if len(cells) == 2 and told:
             schedules = [
-                run.settings_json["schedule"] for run in runs if run.method.endswith(module)
+                run.settings_json["schedule"] for run in runs if method_name(run.method) == module
             ]
             assert {schedule["epochs"] for schedule in schedules} == told, module
             compared += 1

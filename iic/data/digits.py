@@ -54,13 +54,13 @@ def lay_out(grey: NDArray[np.int64]) -> NDArray[np.uint8]:
 
 
 def _bilinear_weights(size: int, new_size: int) -> NDArray[np.int64]:
-    """Linear interpolation between pixel centres, edges repeated, as (wanted, size) integers.
+    """Linear interpolation between pixel centres, edges repeated, as (new_size, size) integers.
 
     Every row sums to 2 * wanted.
     """
     weights = np.zeros((new_size, size), dtype=np.int64)
     for row in range(new_size):
-        # centre of the new pixel on the old grid, in units of 1 / (2 wanted)
+        # centre of the new pixel on the old grid, in units of 1 / (2 new_size)
         below, fraction = divmod((2 * row + 1) * size - new_size, 2 * new_size)
         weights[row, max(below, 0)] += 2 * new_size - fraction
         weights[row, min(below + 1, size - 1)] += fraction

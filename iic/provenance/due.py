@@ -175,17 +175,11 @@ class Judge:
         if report.fingerprint not in (None, fingerprint(job).value):
             return Answer(job, "changed", ("its code or what it judges changed",))
         # data obtained again have later receipts for the same bytes
-        judged = [
-            judged_job for judged_job in jobs.all_jobs(self._plan) if not _of_data(judged_job)
-        ]
-        receipts = (
-            (judged_job, self._receipts.receipt(str(judged_job.receipt))) for judged_job in judged
-        )
-        late = [
-            judged_job.name
-            for judged_job, receipt in receipts
-            if receipt and receipt.timing.end > report.at
-        ]
+        late = []
+        for judged in jobs.all_jobs(self._plan):
+            receipt = None if _of_data(judged) else self._receipts.receipt(str(judged.receipt))
+            if receipt is not None and receipt.timing.end > report.at:
+                late.append(judged.name)
         if late:
             return Answer(job, "parents changed", (f"{job.receipt} is older than {late[0]}",))
         return Answer(job, "up to date")

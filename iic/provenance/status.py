@@ -254,8 +254,8 @@ def _summary(trainings: Iterable[TrainingStatus]) -> Summary:
         stale=states.count("stale"),
         missing=states.count("missing"),
         hours_spent=_sum(training.hours for training in trainings if training.state == "done"),
-        hours_left=_sum(hours.hours for hours in left),
-        without_estimate=sum(hours.hours is None for hours in left),
+        hours_left=_sum(training.hours for training in left),
+        without_estimate=sum(training.hours is None for training in left),
     )
 
 

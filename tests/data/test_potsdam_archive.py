@@ -43,7 +43,7 @@ def classes_of(number: int) -> np.ndarray:
 def files() -> Files:
     made = {}
     for split, ids in LISTS.items():
-        made[f"{split}.txt"] = "".join(f"{name}\n" for name in ids).encode()
+        made[f"{split}.txt"] = "".join(f"{tile}\n" for tile in ids).encode()
         for tile in ids:
             made[f"imgs/{tile}.mat"] = mat(img=image_of(tile))
             if split != "unlabelled_train":
@@ -79,14 +79,14 @@ def test_prepared(tmp_path: Path, folder: str, monkeypatch: pytest.MonkeyPatch) 
     raw = write(tmp_path, files(), folder)
     manifest = prepare_maps(NAME, with_checksums(entry(), raw), tmp_path, workers=2)
     data = load_maps(NAME, tmp_path)
-    numbers = [tile for ids in LISTS.values() for tile in ids]
-    assert data.names == tuple(f"imgs/{number_}" for number_ in numbers)
-    for index, number in enumerate(numbers):
-        assert np.array_equal(data.images[index], image_of(number).transpose(2, 0, 1))
+    tiles = [tile for ids in LISTS.values() for tile in ids]
+    assert data.names == tuple(f"imgs/{tile}" for tile in tiles)
+    for index, tile in enumerate(tiles):
+        assert np.array_equal(data.images[index], image_of(tile).transpose(2, 0, 1))
         if index < 2:
             assert set(np.unique(data.labels[index])) == {UNLABELLED}
         else:
-            assert np.array_equal(data.labels[index], classes_of(number))
+            assert np.array_equal(data.labels[index], classes_of(tile))
     assert data.indices(["labelled_test"]).tolist() == [5]
     assert manifest.empty == (0, 1)
     # what was unpacked for reading leaves nothing behind

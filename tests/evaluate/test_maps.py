@@ -72,14 +72,14 @@ def test_intersection_over_union_of_each_class() -> None:
     scores = map_scores(counted(clusters, truth), None, of("one_to_one"), K, CLASSES)
     for head, score in enumerate(scores):
         assert score.mapping is not None and score.classes is not None
-        classes_found = np.array(score.mapping)[clusters[:, head]]
+        assigned = np.array(score.mapping)[clusters[:, head]]
         scored = truth >= 0
         for label, of_class in enumerate(score.classes):
-            both = ((classes_found == label) & (truth == label)).sum()
-            either = (((classes_found == label) | (truth == label)) & scored).sum()
+            both = ((assigned == label) & (truth == label)).sum()
+            either = (((assigned == label) | (truth == label)) & scored).sum()
             assert of_class.iou == pytest.approx(100 * both / either)
             assert of_class.acc == pytest.approx(100 * both / (truth == label).sum())
-        unions = [of_class_.iou for of_class_ in score.classes]
+        unions = [of_class.iou for of_class in score.classes]
         assert score.miou == pytest.approx(np.mean(unions))
 
 

@@ -22,38 +22,38 @@ def protocol_of(**settings: Any) -> Protocol:
 
 
 def test_by_default_every_labelled_image_is_mapped_and_scored() -> None:
-    asked = protocol_of()
-    assert asked.images.tolist() == [0, 1, 2, 3, 7, 8, 9]
-    assert asked.mapping.all() and asked.scoring.all()
-    assert asked.labels is not None and asked.labels.tolist() == [0, 1, 0, 1, 1, 1, 0]
+    rules = protocol_of()
+    assert rules.images.tolist() == [0, 1, 2, 3, 7, 8, 9]
+    assert rules.mapping.all() and rules.scoring.all()
+    assert rules.labels is not None and rules.labels.tolist() == [0, 1, 0, 1, 1, 1, 0]
 
 
 def test_mapping_and_test_splits_are_kept_apart() -> None:
-    asked = protocol_of(mapping=("train",), test=("test",), matching="many_to_one")
-    assert asked.images.tolist() == [0, 1, 2, 3, 7, 8, 9]
-    assert asked.images[asked.mapping].tolist() == [0, 1, 2, 3]
-    assert asked.images[asked.scoring].tolist() == [7, 8, 9]
+    rules = protocol_of(mapping=("train",), test=("test",), matching="many_to_one")
+    assert rules.images.tolist() == [0, 1, 2, 3, 7, 8, 9]
+    assert rules.images[rules.mapping].tolist() == [0, 1, 2, 3]
+    assert rules.images[rules.scoring].tolist() == [7, 8, 9]
 
 
 def test_without_labels_all_images_of_the_splits_get_assignments() -> None:
-    asked = protocol(EvaluationSettings(mapping=("train",), test=("test",)), SPLITS, 10, None)
-    assert asked.images.tolist() == [0, 1, 2, 3, 7, 8, 9] and asked.labels is None
+    rules = protocol(EvaluationSettings(mapping=("train",), test=("test",)), SPLITS, 10, None)
+    assert rules.images.tolist() == [0, 1, 2, 3, 7, 8, 9] and rules.labels is None
     assert len(protocol(EvaluationSettings(), SPLITS, 10, None).images) == 10
 
 
 def test_watched_accuracy_maps_on_one_split_and_scores_the_other() -> None:
-    asked = protocol_of(mapping=("train",), test=("test",), matching="many_to_one")
+    rules = protocol_of(mapping=("train",), test=("test",), matching="many_to_one")
     # on the training images of the first sub-head clusters 0 and 2 are class 0, and 1 is class 1
     clusters = np.array([[0, 0], [1, 0], [2, 1], [1, 1], [1, 0], [0, 0], [1, 1]])
-    watched = asked.watch(clusters, 3, 2)
+    watched = rules.watch(clusters, 3, 2)
     assert watched.scores[0] == pytest.approx(100 / 3)
     assert watched.chosen == 0
     assert watched.scores[1] == pytest.approx(100 / 3)  # ties in training go to class 0
 
 
 def test_identity_matching_scores_classes_as_they_are() -> None:
-    asked = protocol_of(mapping=("test",), test=("test",), matching="identity")
-    assert asked.watch(np.array([[1], [0], [0]]), 2, 2).scores[0] == pytest.approx(200 / 3)
+    rules = protocol_of(mapping=("test",), test=("test",), matching="identity")
+    assert rules.watch(np.array([[1], [0], [0]]), 2, 2).scores[0] == pytest.approx(200 / 3)
 
 
 def make_settings(**changes: Any) -> EvaluationSettings:
@@ -75,21 +75,21 @@ def overclustered(number: int = 400, k: int = 20) -> tuple[Protocol, np.ndarray]
 
 
 def scores(fractions: tuple[float, ...], **changes: Any) -> list[Any]:
-    images, clusters = overclustered()
+    rules, clusters = overclustered()
     evaluation = evaluate(
         {"last": Checkpoint(3, clusters, np.array([1.0, 2.0]))},
-        images.labels,
+        rules.labels,
         k_clusters=20,
         k_classes=4,
-        matching=images.matching,
-        mapping_rows=images.mapping,
-        scoring_rows=images.scoring,
+        matching=rules.matching,
+        mapping_rows=rules.mapping,
+        scoring_rows=rules.scoring,
     )
     settings = make_settings(label_fractions=fractions, **changes)
     return [
         evaluation,
         fraction_scores(
-            settings, images, {"last": clusters}, evaluation.selections, k_clusters=20, k_classes=4
+            settings, rules, {"last": clusters}, evaluation.selections, k_clusters=20, k_classes=4
         ),
     ]
 
@@ -115,17 +115,17 @@ def test_fewer_labels_leave_clusters_without_class() -> None:
 def test_draws_are_seeded_and_a_plain_recount_agrees() -> None:
     first, again = (scores((0.25,), label_draws=3)[1][0] for _ in range(2))
     assert first == again
-    images, clusters = overclustered()
-    assert images.labels is not None
+    rules, clusters = overclustered()
+    assert rules.labels is not None
     by_hand = []
     for draw in range(3):
         random = np.random.default_rng((20190402, 250000, draw))
         rows = random.choice(200, 50, replace=False)
         table = np.zeros((20, 4), int)
         for row in rows:
-            table[clusters[row, 0], images.labels[row]] += 1
+            table[clusters[row, 0], rules.labels[row]] += 1
         mapping = table.argmax(axis=1)
-        by_hand.append(100 * np.mean(mapping[clusters[200:, 0]] == images.labels[200:]))
+        by_hand.append(100 * np.mean(mapping[clusters[200:, 0]] == rules.labels[200:]))
     assert first.selections["label_free"].acc == pytest.approx(np.mean(by_hand))
     assert first.selections["label_free"].acc_std == pytest.approx(np.std(by_hand, ddof=1))
 
@@ -151,23 +151,23 @@ def test_settings_that_no_dataset_fits(changes: dict[str, Any], key: str) -> Non
 
 
 def test_as_published_takes_another_sub_head_with_other_labels() -> None:
-    images, clusters = overclustered()
+    rules, clusters = overclustered()
     point = Checkpoint(3, clusters, np.array([2.0, 1.0]))
     evaluation = evaluate(
         {"last": point, "best_label": point},
-        images.labels,
+        rules.labels,
         k_clusters=20,
         k_classes=4,
-        matching=images.matching,
-        mapping_rows=images.mapping,
-        scoring_rows=images.scoring,
+        matching=rules.matching,
+        mapping_rows=rules.mapping,
+        scoring_rows=rules.scoring,
     )
     published, free = evaluation.selections["as_published"], evaluation.selections["label_free"]
     assert published is not None and free is not None
     assert (published.sub_head, free.sub_head) == (0, 1)  # pure clusters, lowest loss
     (half,) = fraction_scores(
         make_settings(label_fractions=(0.5,), label_draws=2),
-        images,
+        rules,
         {"last": clusters, "best_label": clusters},
         evaluation.selections,
         k_clusters=20,

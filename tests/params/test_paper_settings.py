@@ -286,6 +286,12 @@ def test_transforms_of_dac_and_adc(paper: Plan) -> None:
         "cifar100_20/adc": (32, 10, (1.0, 1.25), 0.1, 0.25, 0.025),
         "mnist/adc": (28, 15, (1.0, 1.25), 0.1, 0.25, 0.025),
     }  # fmt: skip
+    warped = {
+        run.id
+        for run in paper.runs.values()
+        if getattr(getattr(run.settings, "augmentation", None), "kind", "") == "warp"
+    }
+    assert warped == {*released, "stl10/dac-all_samples", "cifar10/dac-all_samples"}
     for name, values in released.items():
         g: Any = getattr(paper.run(name).settings, "augmentation", None)
         colour = not name.startswith("mnist")

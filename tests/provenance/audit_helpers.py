@@ -137,14 +137,14 @@ def swap(first: Path, other: Path) -> None:
 
 def state(root: Path) -> Mapping[Path, tuple[int, int]]:
     """Size and time of every file in the parts of a clone that the cases change."""
-    contents = {}
+    files = {}
     for part in PARTS:
         top = root / part
         for path in top.rglob("*") if top.is_dir() else [top]:
             if path.is_file() and "__pycache__" not in path.parts:
                 seen = path.stat()
-                contents[path.relative_to(root)] = (seen.st_size, seen.st_mtime_ns)
-    return contents
+                files[path.relative_to(root)] = (seen.st_size, seen.st_mtime_ns)
+    return files
 
 
 def undo(root: Path, original: Path, want: Mapping[Path, tuple[int, int]]) -> None:

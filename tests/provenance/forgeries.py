@@ -149,20 +149,20 @@ def _() -> None:
       "not the hash of its parts", "not the hash of the settings",
       also=((EVALUATED, "chain"),))  # fmt: skip
 def _() -> None:
-    named = receipt(IIC / "run.json").fingerprint
-    settings = named.settings | {"sub_heads": 50}
-    forge(IIC / "run.json", fingerprint=named.model_copy(update={"settings": settings}))
+    recorded = receipt(IIC / "run.json").fingerprint
+    settings = recorded.settings | {"sub_heads": 50}
+    forge(IIC / "run.json", fingerprint=recorded.model_copy(update={"settings": settings}))
 
 
 @case("settings in a receipt edited, all hashes forged", IIC / "run.json", "stale",
       "settings sub_heads: 50 ->", part="drift", level="drift")  # fmt: skip
 def _() -> None:
-    named = receipt(IIC / "run.json").fingerprint
-    settings = named.settings | {"sub_heads": 50}
-    value = fingerprint.value_of("train", named.code, settings, named.data, None)
+    recorded = receipt(IIC / "run.json").fingerprint
+    settings = recorded.settings | {"sub_heads": 50}
+    value = fingerprint.value_of("train", recorded.code, settings, recorded.data, None)
     forge(
         IIC / "run.json",
-        fingerprint=named.model_copy(update={"settings": settings, "value": value}),
+        fingerprint=recorded.model_copy(update={"settings": settings, "value": value}),
         settings_sha256=sha256_json(settings),
     )
 
@@ -170,18 +170,18 @@ def _() -> None:
 @case("checksums of raw data in a receipt edited, all hashes forged", IIC / "run.json", "chain",
       "was made from another data/raw/digits/digits.csv.gz")  # fmt: skip
 def _() -> None:
-    named = receipt(IIC / "run.json").fingerprint
-    data = dict.fromkeys(named.data, "1" * 64)
-    value = fingerprint.value_of("train", named.code, named.settings, data, None)
-    forge(IIC / "run.json", fingerprint=named.model_copy(update={"data": data, "value": value}))
+    recorded = receipt(IIC / "run.json").fingerprint
+    data = dict.fromkeys(recorded.data, "1" * 64)
+    value = fingerprint.value_of("train", recorded.code, recorded.settings, data, None)
+    forge(IIC / "run.json", fingerprint=recorded.model_copy(update={"data": data, "value": value}))
 
 
 @case("a receipt that names no raw data, all hashes forged", IIC / "run.json", "chain",
       "names no raw data")  # fmt: skip
 def _() -> None:
-    named = receipt(IIC / "run.json").fingerprint
-    value = fingerprint.value_of("train", named.code, named.settings, {}, None)
-    forge(IIC / "run.json", fingerprint=named.model_copy(update={"data": {}, "value": value}))
+    recorded = receipt(IIC / "run.json").fingerprint
+    value = fingerprint.value_of("train", recorded.code, recorded.settings, {}, None)
+    forge(IIC / "run.json", fingerprint=recorded.model_copy(update={"data": {}, "value": value}))
 
 
 @case("the seed in a receipt edited, sealed again", IIC / "run.json", "altered", "seed is 5")

@@ -53,7 +53,7 @@ plan, drawn = load_plan(sys.argv[1]), {}
 for name in sys.argv[2:]:
     opened()
     render(plan, name)
-    first = {name for name in opened() if not name.endswith(".py")}
+    first = {path for path in opened() if not path.endswith(".py")}
     linecache.clearcache()
     render(plan, name)
     drawn[name] = sorted(first | opened())
@@ -149,8 +149,8 @@ def test_a_wrong_declaration_is_noticed(
     needed = {"snapshots", "data"}
     assert unread(plan, "figure_3", files) == set(reads) - needed
     missed = needed - set(reads)
-    reads_there = undeclared(plan, "figure_3", files)
-    assert {kind for kind in missed if reads_there & of_kind(plan, "figure_3", kind)} == missed
+    unasked = undeclared(plan, "figure_3", files)
+    assert {kind for kind in missed if unasked & of_kind(plan, "figure_3", kind)} == missed
     of_figure_4 = smoke.figures["figure_4"].model_copy(update={"files": ()})
     plan = replace(smoke, figures={"figure_4": of_figure_4})
     assert undeclared(plan, "figure_4", opened["figure_4"]) == {"iic/objective/clustering.py"}

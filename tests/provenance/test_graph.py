@@ -64,14 +64,14 @@ def in_rules(files: list[Path]) -> set[str]:
 
 
 def test_rules_list_the_inputs_and_outputs_of_the_graph(rules: Rules) -> None:
-    plan, written = rules.plan, {}
+    plan, expected = rules.plan, {}
     for job in every(plan):
         parents = map(graph.stands_for, graph.parents(plan, job))
         read = in_rules([*graph.inputs(plan, job), *parents])
-        written |= dict.fromkeys(in_rules([job.receipt, *job.outputs]), read)
+        expected |= dict.fromkeys(in_rules([job.receipt, *job.outputs]), read)
     for path in (paths.audit_report, paths.audit_page):
-        written[str(path(SCALE))] = in_rules(graph.audited(plan))
-    assert rules.inputs == written
+        expected[str(path(SCALE))] = in_rules(graph.audited(plan))
+    assert rules.inputs == expected
 
 
 def test_rules_wait_for_the_receipt_of_every_parent_but_data(rules: Rules) -> None:

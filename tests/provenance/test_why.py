@@ -213,11 +213,11 @@ def test_a_figure_is_accepted_where_it_cannot_be_drawn_again(tree: Path) -> None
 
 def test_accepting_nothing_is_refused(plan: Plan, tree: Path) -> None:
     before = {path: path.read_bytes() for path in FOLDER.iterdir()}
-    jobs_ = find(plan, f"{RUN}/seed0")[:1]
+    training = find(plan, f"{RUN}/seed0")[:1]
     with pytest.raises(NotAcceptable, match="nothing changed"):
-        accept(jobs_, "no reason")
+        accept(training, "no reason")
     with pytest.raises(NotAcceptable, match="--because is empty"):
-        accept(jobs_, "  \n ")
+        accept(training, "  \n ")
     assert before == {path: path.read_bytes() for path in FOLDER.iterdir()}
 
 

@@ -137,33 +137,31 @@ def scenes(name: str) -> tuple[np.ndarray, np.ndarray, list[tuple[int, int]], li
     labels = np.full((number, height, width), IGNORED, dtype=np.uint8)
     sizes, names = [], []
     rows, columns = np.mgrid[:height, :width]
-    for number_ in range(number):
+    for image in range(number):
         coco = paper == "cocostuff3"
         size = (
-            (SIDE + 2 * (number_ % 5), min(width, SIDE + 3 * (number_ % 6)))
+            (SIDE + 2 * (image % 5), min(width, SIDE + 3 * (image % 6)))
             if coco
             else (height, width)
         )
-        edge = size[0] // 3 + number_ % 4 + columns // 5
+        edge = size[0] // 3 + image % 4 + columns // 5
         classes = np.where(rows < edge, 0, np.where(rows < edge + 7, 1, 2))
         if coco:
             # a person, of no class, and a patch that nobody labelled
             classes[-12:-4, 10:15] = IGNORED
             classes[4:8, 2:6] = UNLABELLED
         if not coco:
-            classes = np.where((columns + 3 * number_) % 11 < 4, classes.T, classes)
+            classes = np.where((columns + 3 * image) % 11 < 4, classes.T, classes)
         inside = (rows < size[0]) & (columns < size[1])
         shades = np.array([[60, 140, 220, 90], [40, 120, 50, 220], [140, 120, 90, 60]])
         colour = shades[np.minimum(classes, 2)][..., :channels] + random.integers(
             -25, 26, size=(height, width, channels)
         )
-        images[number_] = np.where(inside, np.clip(colour, 1, 255).transpose(2, 0, 1), 0)
-        labels[number_] = np.where(inside, classes, IGNORED)
+        images[image] = np.where(inside, np.clip(colour, 1, 255).transpose(2, 0, 1), 0)
+        labels[image] = np.where(inside, classes, IGNORED)
         sizes.append(size)
         if coco:
-            names.append(
-                f"{'train' if number_ < SPLITS[paper]['train'] else 'val'}2017/{number_:012}"
-            )
+            names.append(f"{'train' if image < SPLITS[paper]['train'] else 'val'}2017/{image:012}")
     if paper == "potsdam3":
         labels[: SPLITS[paper]["unlabelled_train"]] = UNLABELLED
         # the labelled tiles of two sources are divided at random, those without labels are not

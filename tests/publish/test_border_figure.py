@@ -63,9 +63,9 @@ def test_the_frame_is_there_as_published_and_gone_as_corrected(root: Path, plan:
     assert text.count("cluster 0, which is buildings and clutter") == 2
     assert "(16.0 % of all): 0.0 % uniform, " in text
     png = render(plan, "border_artefact", root).png
-    middle = 0.5 / (2 * SIDE)
-    assert at(png, figure, 1, 0.5 - middle, 0.3) == PAPER["buildings_clutter"]
-    assert at(png, figure, 3, middle, 0.7) == (0, 0, 0)
+    half_pixel = 0.5 / (2 * SIDE)
+    assert at(png, figure, 1, 0.5 - half_pixel, 0.3) == PAPER["buildings_clutter"]
+    assert at(png, figure, 3, half_pixel, 0.7) == (0, 0, 0)
 
 
 def test_numbers_of_the_border_are_shares_of_the_outermost_pixels(root: Path, plan: Plan) -> None:

@@ -72,8 +72,8 @@ def test_the_pictures_are_image_prediction_and_truth(root: Path, plan: Plan, nam
     # a single sub-head needs no number
     assert heading == f"{run.id}, seed 0: {score}, {segmentation.images} images"
     assert segmentation.of.scores.classes is not None
-    for label, picture in zip(OUTDOOR, segmentation.of.scores.classes, strict=True):
-        assert f"{label}, IoU {picture.iou:.1f} %" in text
+    for label, scores in zip(OUTDOOR, segmentation.of.scores.classes, strict=True):
+        assert f"{label}, IoU {scores.iou:.1f} %" in text
     assert "not scored" in text
     row = rows[2]
     assert f"{segmentation.name(row)}: {segmentation.accuracy(row):.0f} % of pixels right" in text
@@ -119,8 +119,8 @@ def test_figure_7_compares_runs_on_the_images_that_all_are_scored_on(
             [paint(star.prediction(row, masked=True), colours) for row in half.rows[1]],
             [paint(iic.truth(row), colours) for row in half.rows[0]],
         ):
-            for title in expected:
-                np.testing.assert_array_equal(next(pictures), title.transpose(1, 2, 0))
+            for picture in expected:
+                np.testing.assert_array_equal(next(pictures), picture.transpose(1, 2, 0))
         for segmentation in (iic, star):
             assert f"{segmentation.run.id}, seed 0: {segmentation.of.accuracy:.1f} %" in text
     # black is explained where it is seen: on the left

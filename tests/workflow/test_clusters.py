@@ -94,14 +94,14 @@ def submitted(folder: Path) -> list[str]:
 
 def processes(folder: Path) -> list[psutil.Process]:
     """Everything that runs in or below a folder."""
-    processes_ = []
+    running = []
     for process in psutil.process_iter():
         try:
             if Path(process.cwd()).is_relative_to(folder) and process.status() != "zombie":
-                processes_.append(process)
+                running.append(process)
         except psutil.Error:
             continue
-    return processes_
+    return running
 
 
 def asked(line: str) -> tuple[str, int, int]:

@@ -51,18 +51,18 @@ def add_locks(files: Files, receipts: Iterable[Receipt]) -> list[str]:
     locks = []
     for digest, commit in commits.items():
         about: dict[str, Any] = {"conformsTo": reference(LOCK_FORMAT)}
-        entry = f"locks/{digest}.lock"
+        path = f"locks/{digest}.lock"
         if digest == files.tree.sha256(str(LOCK)):
             locks.append(files.refer(files.find(str(LOCK)), **about))
             continue
         content = _at(files.tree.root, commit)
         if content is not None and sha256_bytes(content) == digest:
             about["description"] = f"{LOCK} at commit {commit}; jobs in this crate ran with it."
-            locks.append(files.make(entry, content, **about))
+            locks.append(files.make(path, content, **about))
             continue
         about["description"] = f"A {LOCK} that jobs in this crate ran with; not in this crate."
         about["contentSize"] = None
-        locks.append(files.refer(FileRecord(path=entry, sha256=digest, size=0), **about))
+        locks.append(files.refer(FileRecord(path=path, sha256=digest, size=0), **about))
     return locks
 
 

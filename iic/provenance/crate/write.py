@@ -84,11 +84,11 @@ def write_zip(graph: Graph, out: Path, at: datetime) -> None:
 @contextmanager
 def _staged(graph: Graph, out: Path) -> Iterator[Path]:
     """The crate in a temporary folder beside `out`, which is gone at the end."""
-    file: Path | None = None
+    staging: Path | None = None
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        file = Path(tempfile.mkdtemp(".part", f".{out.name}.", out.parent))
-        folder = file / "crate"
+        staging = Path(tempfile.mkdtemp(".part", f".{out.name}.", out.parent))
+        folder = staging / "crate"
         with warnings.catch_warnings():
             # the library only warns of a file that it cannot put in
             warnings.filterwarnings("error", message="No source", category=UserWarning)
@@ -99,8 +99,8 @@ def _staged(graph: Graph, out: Path) -> Iterator[Path]:
             f"{out}: cannot be written: {error.strerror or error}; nothing was left half-written"
         ) from error
     finally:
-        if file is not None:
-            shutil.rmtree(file, ignore_errors=True)
+        if staging is not None:
+            shutil.rmtree(staging, ignore_errors=True)
 
 
 def _is_crate_zip(path: Path) -> bool:
