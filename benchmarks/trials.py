@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from iic.data.in_memory import in_memory
 from iic.data.load import load
 from iic.engine.context import Outcome, RunContext
 from iic.evaluate.protocol import Protocol

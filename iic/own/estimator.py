@@ -176,7 +176,8 @@ class IIC(ClusterMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
         _enough(len(points), self.n_clusters)
         pairs = self._pairs(points, X_partner)
         wishes, threads = self._wishes().model_copy(update={"repeats": REPEATS}), self._threads()
-        chosen = choose_vectors(*points.shape, self.n_clusters, wishes, threads)
+        count, dimensions = points.shape
+        chosen = choose_vectors(count, dimensions, self.n_clusters, wishes, threads)
         settings = chosen.model_copy(update=self._length(len(points), chosen))
         self.tensors_ = self._train(settings, points, pairs)
         self.settings_ = settings

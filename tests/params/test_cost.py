@@ -109,8 +109,6 @@ def test_the_rate_of_clustering_is_near_what_receipts_say(
     assert 0.4 < found.hours(gpu=False) * 60 / minutes < 2.5
 
 
-TRAINED = ("network", "autoencoder", "encoder", "trunk", "generator")
-"""What settings call what is trained."""
 CLUSTERING_WHILE_TRAINED = {"jule"}
 """Methods whose clustering costs time of its own beside their training."""
 
@@ -121,7 +119,7 @@ def test_every_run_of_every_scale_tells_its_cost() -> None:
         for run in whole.runs.values():
             found = run.settings.cost(whole.datasets[run.dataset], committed)
             assert found is not None, run.id
-            trains = any(hasattr(run.settings, name) for name in TRAINED)
+            trains = hasattr(run.settings, "compute")
             clusters = not trains or method_name(run.method) in CLUSTERING_WHILE_TRAINED
             assert (found.evaluation > 0, found.clustering > 0) == (trains, clusters), run.id
     assert MethodSettings().cost(mnist(), committed) is None

@@ -13,7 +13,7 @@ class Embedder(nn.Sequential):
 
     def forward(self, x: Tensor) -> Tensor:
         """Embeddings (N, d) of images (N, in_channels, s, s) in [0, 1], taken to [-1, 1]."""
-        embeddings: Tensor = super().forward(2 * x - 1)
+        embeddings: Tensor = super().forward(2 * x - 1)  # type: ignore[no-untyped-call]
         return embeddings
 
 
