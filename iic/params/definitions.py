@@ -81,6 +81,10 @@ def load_tables(params: Path) -> dict[str, Table]:
     return dict(sorted(tables.items(), key=lambda entry: entry[1].position or last))
 
 
+def _file(params: Path, table: Table) -> str:
+    return f"{params}/experiments/{table.name}.yaml"
+
+
 def define(
     tables: Mapping[str, Table], catalogue: Mapping[str, Dataset], params: Path
 ) -> dict[str, Definition]:
@@ -108,7 +112,7 @@ def define(
                 _check(definition, catalogue)
                 defined[definition.id] = definition
     for table in tables.values():
-        _check_references(table, str(params / "experiments" / f"{table.name}.yaml"), defined)
+        _check_references(table, _file(params, table), defined)
     return defined
 
 
@@ -119,7 +123,7 @@ def _of_row(
     row = table.rows[position]
     if row.run is None or not row.defines:
         return []
-    file = str(params / "experiments" / f"{table.name}.yaml")
+    file = _file(params, table)
     key = f"rows.{position}"
     base = _Base(file, key, row)
     if row.like is not None:
@@ -188,7 +192,7 @@ def _base(
     bases: dict[str, _Base] = {}
     others = [other for other in tables.values() if other is not table]
     for other in (*others, table):
-        file = str(params / "experiments" / f"{other.name}.yaml")
+        file = _file(params, other)
         for index, candidate in enumerate(other.rows):
             fits = other is table or not datasets.isdisjoint(candidate.datasets)
             if fits and candidate.defines and candidate.run is not None and candidate is not row:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
+from fnmatch import filter as fitting
 from typing import Any
 
 from iic.params.datasets import Dataset
@@ -75,11 +75,13 @@ def resolve(
     resolved: dict[str, Run] = {}
     given_by: dict[str, tuple[Layer, ...]] = {}
     shown = _shown(scale, tables, definitions)
+    defaults = {pattern: frozenset(fitting(shown, pattern)) for pattern in scale.defaults}
     # before any settings: a key that is wrong in a default may look like a wrong value elsewhere
-    _check_patterns(scale, layers, shown)
+    _check_patterns(scale, layers, shown, defaults)
     for identifier, definition in shown.items():
         dataset = scale.datasets[definition.paper_dataset]
-        changes = _changes(definition, identifier, scale, layers)
+        fit = [pattern for pattern, runs in defaults.items() if identifier in runs]
+        changes = _changes(definition, identifier, fit, layers)
         settings = _settings(definition, changes, catalogue, dataset)
         _check_variant(definition, identifier, changes)
         given_by[identifier] = (*definition.layers, *changes)
@@ -105,7 +107,8 @@ def resolve(
             path = f"{key}.{name}"
             source = origin(layers, path).source(path)
             check_known(name, resolved, source, "run of this scale")
-    kept = {name: run for name, run in resolved.items() if not scale.skips(name)}
+    skipped = {name for pattern in scale.skip for name in fitting(resolved, pattern)}
+    kept = {name: run for name, run in resolved.items() if name not in skipped}
     for run in kept.values():
         if run.settings.base is not None:
             _check_base(run, kept, given_by[run.id])
@@ -113,14 +116,17 @@ def resolve(
 
 
 def _check_patterns(
-    scale: Scale, layers: tuple[Layer, ...], shown: Mapping[str, Definition]
+    scale: Scale,
+    layers: tuple[Layer, ...],
+    shown: Mapping[str, Definition],
+    defaults: Mapping[str, Collection[str]],
 ) -> None:
     """Whether each pattern fits a run, and each default is a setting of a run that it fits."""
     patterns = {f"skip.{position}": pattern for position, pattern in enumerate(scale.skip)}
     patterns |= {f"defaults.{pattern}": pattern for pattern in scale.defaults}
     for path, pattern in patterns.items():
-        fitting = [definition for name, definition in shown.items() if fnmatchcase(name, pattern)]
-        if not fitting:
+        runs = fitting(shown, pattern) if path.startswith("skip.") else defaults[pattern]
+        if not runs:
             raise SettingsError(
                 *origin(layers, path).source(path),
                 f"{pattern!r} fits no run of this scale",
@@ -130,7 +136,8 @@ def _check_patterns(
             )
         if path.startswith("skip."):
             continue
-        fields = sorted({name for definition in fitting for name in definition.model.model_fields})
+        models = {shown[name].model for name in runs}
+        fields = sorted({field for model in models for field in model.model_fields})
         for key, value in scale.defaults[pattern].items():
             if key not in fields:
                 source = origin(layers, f"{path}.{key}").source(f"{path}.{key}")
@@ -245,22 +252,21 @@ def _shown(
 
 
 def _changes(
-    definition: Definition, identifier: str, scale: Scale, layers: tuple[Layer, ...]
+    definition: Definition, identifier: str, patterns: Iterable[str], layers: tuple[Layer, ...]
 ) -> tuple[Layer, ...]:
-    """What a scale changes in a run: its defaults in their order, then its changes.
+    """What a scale changes in a run: its defaults whose patterns fit, then its changes.
 
     The last of these layers is always that of the run's own changes, perhaps empty.
     """
     fields = definition.model.model_fields
     defaults: list[Layer] = []
-    for pattern in scale.defaults:
+    for pattern in patterns:
         path = f"defaults.{pattern}"
-        if fnmatchcase(identifier, pattern):
-            for layer in layers:
-                if given([layer], path):
-                    values = layer.values["defaults"][pattern]
-                    shared = {key: value for key, value in values.items() if key in fields}
-                    defaults.append(Layer(layer.file, path, shared))
+        for layer in layers:
+            if given([layer], path):
+                values = layer.values["defaults"][pattern]
+                shared = {key: value for key, value in values.items() if key in fields}
+                defaults.append(Layer(layer.file, path, shared))
     path = f"changes.{identifier}"
     own = [
         Layer(layer.file, path, layer.values["changes"][identifier])
