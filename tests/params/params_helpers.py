@@ -125,8 +125,8 @@ def places(value: Any, place: Place = ()) -> Iterator[Place]:
         yield from places(part, (*place, name))
 
 
-def some(all_of_them: list[Place], most: int = 120) -> list[Place]:
-    """Evenly chosen ones where there are many: a plan takes a twentieth of a second."""
+def some(all_of_them: list[Place], most: int) -> list[Place]:
+    """At most so many, evenly chosen."""
     return all_of_them[:: 1 + len(all_of_them) // most]
 
 

@@ -12,7 +12,7 @@ from iic.params.errors import SettingsError
 from iic.params.modules import method_modules, method_name
 from iic.params.references import REFERENCES, citations, load_references
 from iic.params.runs import load_plan
-from tests.params.params_helpers import PARAMS, copy_of
+from tests.params.params_helpers import PARAMS, copy_of, read_once
 
 METHODS = {method_name(module) for module in method_modules()}
 
@@ -66,10 +66,11 @@ def test_what_is_cited(name: str, wanted: list[str]) -> None:
     assert keys(name) == wanted
 
 
-@pytest.mark.parametrize("scale", ["mini", "paper"])
-def test_each_run_and_dataset_of_a_scale_can_be_cited(scale: str) -> None:
-    whole = load_plan(scale, PARAMS)
-    for name in {*(run.name for run in whole.runs.values()), *whole.datasets}:
+def test_each_run_and_dataset_can_be_cited(monkeypatch: pytest.MonkeyPatch) -> None:
+    read_once(monkeypatch)
+    plans = [load_plan(scale, PARAMS) for scale in ("mini", "paper")]
+    runs = {run.name for plan in plans for run in plan.runs.values()}
+    for name in runs.union(*(plan.datasets for plan in plans)):
         assert citations(name, PARAMS), name
 
 

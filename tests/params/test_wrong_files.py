@@ -1,4 +1,8 @@
-"""Whatever is wrong in any file of params/: one clear message, never another exception."""
+"""Whatever is wrong in any file of params/: one clear message, never another exception.
+
+A plan takes a twentieth of a second, so the quick tests look at few places of each file, and the
+long ones at hundreds.
+"""
 
 from __future__ import annotations
 
@@ -119,9 +123,10 @@ def test_a_file_that_is_not_there_or_cannot_be_read(tmp_path: Path, file: str) -
     assert "cannot be read: Is a directory" in str(error_of(params))
 
 
+@pytest.mark.parametrize("most", [12, pytest.param(120, marks=pytest.mark.long)])
 @pytest.mark.parametrize("file", FILES)
 def test_each_misspelt_key_is_named_with_the_right_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str, most: int
 ) -> None:
     read_once(monkeypatch)
     params = copy_of(tmp_path)
@@ -130,7 +135,7 @@ def test_each_misspelt_key_is_named_with_the_right_one(
     keys = [place for place in places(value) if place and place[-1] in KEYS]
     # a split may have any name
     keys = [place for place in keys if isinstance(place[-1], str) and place[-2:-1] != ("splits",)]
-    for place in some(keys):
+    for place in some(keys, most):
         key = str(place[-1])
         typo = f"{key[:-1]}x{key[-1:]}"
         write(params, file, renamed(value, place, typo))
@@ -142,7 +147,7 @@ def test_each_misspelt_key_is_named_with_the_right_one(
         assert key in allowed.removeprefix("  allowed: ").split(", "), error
         assert hint == f"  did you mean: {key}?", error
         tried += 1
-    assert tried >= 10
+    assert tried >= min(most, len(keys)) / 2 >= 5
 
 
 WRONG: list[tuple[str, Place, Any, str, str]] = [
@@ -319,15 +324,16 @@ def _outcome(params: Path, scale: str) -> bool:
     return False
 
 
+@pytest.mark.parametrize("most", [20, pytest.param(200, marks=pytest.mark.long)])
 @pytest.mark.parametrize("file", FILES)
 def test_any_value_anywhere_is_taken_or_refused_clearly(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str, most: int
 ) -> None:
     read_once(monkeypatch)
     params = copy_of(tmp_path)
     value = content(file)
     refused = tried = 0
-    for number, path in enumerate(some(list(places(value)), most=200)):
+    for number, path in enumerate(some(list(places(value)), most)):
         # each place meets a few of the odd values, each odd value meets many places
         for odd in (ODD[(2 * number + step) % len(ODD)] for step in range(2)):
             if odd is ABSENT and not path:
@@ -356,15 +362,16 @@ def _with(letter: str) -> Callable[[str, int], str]:
     return lambda text, at: text[:at] + letter + text[at:]
 
 
+@pytest.mark.parametrize("turn", [0, pytest.param(1, marks=pytest.mark.long)])
 @pytest.mark.parametrize("file", FILES)
 def test_any_slip_of_the_keyboard_is_taken_or_refused_clearly(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str, turn: int
 ) -> None:
     read_once(monkeypatch)
     params = copy_of(tmp_path)
     text = (PARAMS / file).read_text(encoding="utf-8")
     slips = [_cut, _doubled, _without, *map(_with, ":{}[],#&*!|>'\"%@`- \t\n\0x0\x7f\u2028")]
-    for number, slip in enumerate(slips * 2):
+    for number, slip in enumerate(slips, start=turn * len(slips)):
         at = (number * 7919 + 13) % len(text)
         (params / file).write_text(slip(text, at), encoding="utf-8")
         _outcome(params, scale_of(file))
