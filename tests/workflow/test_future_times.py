@@ -6,6 +6,8 @@ import os
 import time
 from pathlib import Path
 
+import pytest
+
 from iic.records.paths import RunPaths
 from tests.workflow.test_faults import (
     BY_SNAKEMAKE,
@@ -41,6 +43,7 @@ def test_a_training_refuses_inputs_from_the_future_before_it_starts(tiny_copy: P
     assert (tiny_copy / PLACE.receipt).exists()
 
 
+@pytest.mark.long
 def test_a_training_whose_input_jumps_ahead_keeps_its_checkpoint(tiny_copy: Path) -> None:
     schedule = {"epochs": 4, "max_steps": 90, "checkpoint_seconds": 0.05}
     write_scale(tiny_copy, SCALE, RUN, schedule=schedule, sub_heads=5)

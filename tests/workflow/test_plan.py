@@ -21,7 +21,17 @@ SCALES = [name for name in scale_names(ROOT / "params") if name != "smoke"]
 
 
 @pytest.mark.parametrize(
-    ("scale", "by_name"), [("mini", False), *((scale, True) for scale in SCALES)]
+    ("scale", "by_name"),
+    [
+        ("mini", False),
+        # the largest of them; the others take as long and differ in their tables alone
+        ("paper", True),
+        *(
+            pytest.param(scale, True, marks=pytest.mark.long)
+            for scale in SCALES
+            if scale != "paper"
+        ),
+    ],
 )
 def test_a_bare_clone_plans_the_whole_dag(clone: Path, scale: str, by_name: bool) -> None:
     # reference results are in git, and what lies there is not planned

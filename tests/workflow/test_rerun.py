@@ -103,8 +103,12 @@ def test_an_edit_of_the_page_makes_the_page_alone(smoke_copy: Path) -> None:
     assert planned(smoke_copy, scale="smoke") == sorted([AUDIT, REPORT])
 
 
+@pytest.mark.long
 def test_another_audit_by_hand_makes_the_page_again_and_once(smoke_copy: Path) -> None:
-    """The page shows the last audit, which does not ask for the page: there is no cycle."""
+    """The page shows the last audit, which does not ask for the page: there is no cycle.
+
+    Long, since it audits smoke and then plans it three times.
+    """
     iic(smoke_copy, "audit", "--scale", "smoke", "--allow-drift")
     assert planned(smoke_copy, scale="smoke") == [REPORT]
     snakemake(smoke_copy, scale="smoke")
@@ -130,6 +134,7 @@ def test_scores_made_by_hand_make_again_what_was_made_from_the_others(tiny_copy:
     assert planned(tiny_copy, scale="tiny") == []
 
 
+@pytest.mark.long  # test_audit.py has the same of the audit alone
 def test_data_obtained_again_train_nothing(tiny_copy: Path) -> None:
     """Their receipts are others, their bytes are not."""
     receipt = tiny_copy / "data/prepared/digits/data.run.json"
