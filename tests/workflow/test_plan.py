@@ -11,6 +11,7 @@ import pytest
 from iic.params.runs import load_plan, scale_names
 from iic.provenance import jobs
 from iic.records import paths
+from tests.quick import first_quick
 from tests.workflow.workflow_helpers import ROOT, edit, iic, planned, snakemake
 
 TARGETS = (
@@ -22,16 +23,14 @@ SCALES = [name for name in scale_names(ROOT / "params") if name != "smoke"]
 
 @pytest.mark.parametrize(
     ("scale", "by_name"),
-    [
-        ("mini", False),
-        # the largest of them; the others take as long and differ in their tables alone
-        ("paper", True),
-        *(
-            pytest.param(scale, True, marks=pytest.mark.long)
-            for scale in SCALES
-            if scale != "paper"
-        ),
-    ],
+    first_quick(
+        [
+            ("mini", False),
+            ("paper", True),
+            *((scale, True) for scale in SCALES if scale != "paper"),
+        ],
+        quick=2,
+    ),
 )
 def test_a_bare_clone_plans_the_whole_dag(clone: Path, scale: str, by_name: bool) -> None:
     # reference results are in git, and what lies there is not planned

@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from tests.edits import change
+from tests.quick import first_quick
 from tests.workflow.workflow_helpers import (
     Finished,
     commit,
@@ -51,7 +52,7 @@ def recorded_artifacts(clone: Path) -> str:
 @pytest.mark.parametrize(
     "kind",
     # through links the cache itself could be overwritten; copies are what most clones have
-    ["symlink", *(pytest.param(kind, marks=pytest.mark.long) for kind in ("copy", "hardlink"))],
+    first_quick(["symlink", "copy", "hardlink"]),
 )
 def test_h1_stale_results_are_never_recorded_as_current(
     tiny: Finished, tiny_copy: Path, kind: str

@@ -17,6 +17,7 @@ from iic.methods.adc.network_settings import ADCNetworkSettings
 from iic.methods.adc.task import ADCTask
 from tests.methods.autoencoders.test_methods import CHANCE
 from tests.methods.clustering_helpers import context, mixer, score, train
+from tests.quick import first_quick
 
 CPU = torch.device("cpu")
 LEARNING: dict[str, Any] = {
@@ -105,7 +106,7 @@ def test_copies_are_associated_with_their_own_image(
     assert not torch.equal(images[0], images[1])
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("seed", first_quick(range(3)))
 def test_it_learns(tmp_path: Path, seed: int) -> None:
     assert score(train(tmp_path, "adc", seed=seed, **LEARNING)) > CHANCE + 20
 

@@ -22,6 +22,7 @@ from tests.methods.autoencoders.autoencoder_helpers import (
     train,
 )
 from tests.methods.iic.test_methods import assert_same
+from tests.quick import first_quick
 
 CHANCE = 15.0
 """Accuracy of random clusters of the 1,797 digits under the best one-to-one mapping, in percent;
@@ -42,7 +43,7 @@ def test_chance_is_not_higher_than_said() -> None:
     assert accuracy_per_sub_head(random, labels, 10, 10).max() < CHANCE
 
 
-@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("seed", first_quick(range(2)))
 @pytest.mark.parametrize("name", NAMES)
 def test_it_learns(tmp_path: Path, name: str, seed: int) -> None:
     outcome = train(tmp_path, name, seed=seed, **LEARNING)

@@ -19,6 +19,7 @@ from iic.methods.dac.settings import AllSamplesSettings, ThresholdSettings
 from iic.methods.dac.task import AllSamplesTask
 from tests.methods.autoencoders.test_methods import CHANCE
 from tests.methods.clustering_helpers import context, mixer, score, train
+from tests.quick import first_quick
 
 CPU = torch.device("cpu")
 LEARNING: dict[str, Any] = {
@@ -154,7 +155,7 @@ def _maps(network: DACNetwork, values: Tensor) -> list[Tensor]:
     return found
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("seed", first_quick(range(3)))
 def test_it_learns(tmp_path: Path, seed: int) -> None:
     assert score(train(tmp_path, "dac", seed=seed, **LEARNING)) > CHANCE + 30
 

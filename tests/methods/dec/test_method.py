@@ -16,6 +16,7 @@ from tests.methods.autoencoders.autoencoder_helpers import digits
 from tests.methods.autoencoders.test_methods import CHANCE
 from tests.methods.dec.dec_helpers import context, run
 from tests.methods.iic.test_methods import assert_same
+from tests.quick import first_quick
 
 MARGIN = 40.0
 """Points above chance that it reaches from each seed."""
@@ -33,7 +34,7 @@ LEARNING: dict[str, Any] = {
 """As at scale mini; evaluated before and after the clustering, whose first epoch is the 53rd."""
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("seed", first_quick(range(3)))
 def test_it_learns(tmp_path: Path, seed: int) -> None:
     outcome = run(tmp_path, seed=seed, **LEARNING)
     _, labels = digits()

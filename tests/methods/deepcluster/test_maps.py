@@ -31,6 +31,7 @@ from iic.records.paths import RunPaths
 from tests.data.standin_helpers import CATALOGUE, write_raw
 from tests.methods.iic.test_maps import catalogue, context
 from tests.methods.test_cost import counted, of_layers
+from tests.quick import first_quick
 
 NAME = "deepcluster"
 CPU = torch.device("cpu")
@@ -277,7 +278,7 @@ def at_mini(folder: Path, seed: int) -> tuple[float, float, float]:
     return before, after, loss / float(last["chance"])  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("seed", first_quick(range(3)))
 def test_it_learns(tmp_path: Path, seed: int) -> None:
     """Pseudo-labels are told, and features are worth 15 points more than untrained ones.
 
