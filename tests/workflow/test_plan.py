@@ -18,7 +18,7 @@ TARGETS = (
     "data", "train", "baselines", "ablations", "runs", "tables", "figures", "audit", "report",
     "all",
 )  # fmt: skip
-SCALES = [name for name in scale_names(ROOT / "params") if name != "smoke"]
+OTHERS = [name for name in scale_names(ROOT / "params") if name not in ("smoke", "paper")]
 
 
 @pytest.mark.parametrize(
