@@ -27,7 +27,7 @@ OTHERS = [name for name in scale_names(ROOT / "params") if name not in ("smoke",
         [
             ("mini", False),
             ("paper", True),
-            *((scale, True) for scale in SCALES if scale != "paper"),
+            *((scale, True) for scale in OTHERS),
         ],
         quick=2,
     ),
