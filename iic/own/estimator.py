@@ -30,6 +30,7 @@ from iic.own.vectors import (
     neighbours,
     train_vectors,
 )
+from iic.params.training import ScheduleSettings
 from iic.provenance.machine import usable_processors
 
 REPEATS = 4
@@ -178,6 +179,8 @@ class IIC(ClusterMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
         wishes, threads = self._wishes().model_copy(update={"repeats": REPEATS}), self._threads()
         count, dimensions = points.shape
         chosen = choose_vectors(count, dimensions, self.n_clusters, wishes, threads)
+        # at a constant rate: with a falling one, few passes leave clusters empty
+        chosen = chosen.model_copy(update={"schedule": ScheduleSettings(epochs=1)})
         settings = chosen.model_copy(update=self._length(len(points), chosen))
         self.tensors_ = self._train(settings, points, pairs)
         self.settings_ = settings
