@@ -8,10 +8,11 @@ already gives good clusters (docs/imc_swav.md#reference-rows). SimSiam and not B
 neither negatives nor a second network that follows the first, so all but the objective is as in
 IMC-SwAV: encoder, crops, order, engine.
 
-Our choices: the crops of IMC-SwAV, the large two alone; the settings that PatrickHua/SimSiam has for
-CIFAR-10 (SGD 0.03 for 256 images, momentum 0.9, decay 5e-4, cosine to zero, two layers of 2,048 in
-the projector, a bottleneck of 512); its decay for all parameters, its predictor's rate like the
-others'; the last epoch. Known deviation: BatchNorm's statistics in evaluation are those of smaller crops.
+Our choices: the crops of IMC-SwAV, the large two alone; the settings that PatrickHua/SimSiam has
+for CIFAR-10 (SGD 0.03 for 256 images, momentum 0.9, decay 5e-4, cosine to zero, two layers of 2,048
+in the projector, a bottleneck of 512); its decay for all parameters, its predictor's rate like the
+others'; the last epoch. Known deviation: BatchNorm's statistics in evaluation are those of smaller
+crops.
 """
 
 from __future__ import annotations
