@@ -59,7 +59,7 @@ crate: setup $(CRATE_READY) ## Export the results of SCALE (laptop) as an RO-Cra
 
 test: setup $(CRATE_READY) ## Checks of style, types and layers, then the quick tests
 	$(MAKE) --no-print-directory check
-	python -m pytest -n 2 -m "not long"
+	python -m pytest -n 2 -m "not long" --durations=10
 
 test-long: setup $(CRATE_READY) ## All tests, the slow ones included
 	python -m pytest

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -23,9 +24,27 @@ TRUNK = "iic.networks.build.build_trunk"
 B = NetworkSettings(family="B", input_size=24, in_channels=1)
 
 
+@pytest.mark.long
 def test_the_file_is_true() -> None:
     """Remedy where this fails: `iic export operations`."""
     assert FILE.read_text() == text(counted(load_plan(scale) for scale in scale_names()))
+
+
+def test_the_file_has_the_passes_of_all_runs_and_every_eighth_is_true() -> None:
+    """Remedy where this fails: `iic export operations`. All of them take half a minute."""
+    passes: dict[str, NetworkPass] = {}
+
+    def note(way: NetworkPass) -> Operations:
+        passes[way.key] = way
+        return committed(way)
+
+    for scale in scale_names():
+        plan = load_plan(scale)
+        for run in plan.runs.values():
+            run.settings.cost(plan.datasets[run.dataset], note)
+    assert set(json.loads(FILE.read_text())) == set(passes)
+    for key in sorted(passes)[::8]:
+        assert count(passes[key]) == committed(passes[key]), key
 
 
 @pytest.mark.parametrize(

@@ -329,6 +329,7 @@ def test_looking_changes_no_file_that_git_keeps(laptop: Path) -> None:
     assert changed == ["results/laptop/audit.html", "results/laptop/audit.json"]
 
 
+@pytest.mark.long
 def test_allowed_drift_does_not_mean_that_the_report_page_follows(tree: Path) -> None:
     for verb in ("audit", "report"):
         CliRunner().invoke(app, [verb, "--scale", SCALE])
@@ -351,6 +352,7 @@ def test_an_audit_that_cannot_be_written_has_been_shown(
     assert done.exit_code != 0 and "verified: every number" in done.stdout
 
 
+@pytest.mark.long
 def test_its_process_ends_quietly(tree: Path) -> None:
     """The table of the networks loads torch's compiler, which lists what is not collected."""
     program = (

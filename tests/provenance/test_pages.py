@@ -213,6 +213,7 @@ def test_a_page_that_is_not_what_was_written_fails_the_audit(
     assert says in finding.message
 
 
+@pytest.mark.long
 def test_the_next_page_after_a_bad_one_is_good_again(reported: Path) -> None:
     PAGE.write_bytes(PAGE.read_bytes().replace(b"cells measured", b"cells Measured", 1))
     call("audit", status=1)

@@ -113,6 +113,7 @@ def test_there_must_be_something_to_restore(own_tree: Path) -> None:
     assert "no results here" in done.stderr
 
 
+@pytest.mark.long
 def test_where_data_cannot_be_had_the_rest_is_verified_and_what_is_missing_is_named(
     laptop: Path,
 ) -> None:

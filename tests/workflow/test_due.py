@@ -102,6 +102,7 @@ def test_scores_made_again_are_no_reason_to_train(clone: Path) -> None:
     assert training("mnist/iic")[0] in said
 
 
+@pytest.mark.long
 def test_other_targets_train_nothing_for_a_figure_whose_artifacts_are_lost(clone: Path) -> None:
     """Scores of another clone have come by git; figure_3 shows those of before."""
     scores = clone / "results/laptop/runs/mnist/iic/seed0/evaluation.json"

@@ -144,6 +144,7 @@ def test_committed_scores_and_figures_show(clean: Path, tmp_path: Path) -> None:
     assert copied.name in (tmp_path / "page/index.html").read_text()
 
 
+@pytest.mark.long
 def test_a_changed_setting_and_the_scores_that_it_gives_show(tiny_copy: Path) -> None:
     path, table = (
         "results/tiny/runs/digits/kmeans/seed0/evaluation.json",

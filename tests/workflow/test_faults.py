@@ -164,8 +164,7 @@ def test_a_second_snakemake_stops_and_the_first_goes_on(undisturbed: Pair) -> No
 
 @pytest.mark.parametrize(
     "case",
-    # the first two are a node's end and a batch system's; a case is one argument
-    [*CASES[:2], *(pytest.param(case, marks=pytest.mark.long) for case in CASES[2:])],
+    [CASES[0], *(pytest.param(case, marks=pytest.mark.long) for case in CASES[1:])],
     ids="-".join,
 )
 def test_h9_a_killed_training_goes_on_to_the_same_bytes(

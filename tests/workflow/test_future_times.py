@@ -61,6 +61,7 @@ def test_a_training_whose_input_jumps_ahead_keeps_its_checkpoint(tiny_copy: Path
     assert not (tiny_copy / CHECKPOINT).exists()
 
 
+@pytest.mark.long
 def test_times_of_zero_are_times_like_others(tiny_copy: Path) -> None:
     """As some archives and container images have them."""
     files = [

@@ -8,6 +8,8 @@ import re
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from tests.workflow.workflow_helpers import (
     Finished,
     edit,
@@ -63,6 +65,7 @@ def test_each_job_is_one_line_and_the_last_ones_say_what_to_open(tiny: Finished)
     assert "Finished jobid" in Path(log).read_text(), "Snakemake's own lines are kept"
 
 
+@pytest.mark.long
 def test_a_terminal_shows_the_same_lines(tiny_copy: Path) -> None:
     command = snakemake_command("--forcerun=tabulate", "table_1", scale="tiny")
     said = in_terminal(tiny_copy, *command)

@@ -115,6 +115,7 @@ def test_another_audit_by_hand_makes_the_page_again_and_once(smoke_copy: Path) -
     assert planned(smoke_copy, scale="smoke") == []
 
 
+@pytest.mark.long
 def test_scores_made_by_hand_make_again_what_was_made_from_the_others(tiny_copy: Path) -> None:
     """A receipt names those of its parents: they are inputs of its rule as well."""
     name = "results/tiny/runs/digits/kmeans/seed0/evaluation.run.json"
@@ -176,6 +177,7 @@ def test_h5_a_changed_setting_trains_that_run_alone(smoke_copy: Path) -> None:
     )
 
 
+@pytest.mark.long
 def test_a_strict_environment_counts_the_lock_file(tiny_copy: Path) -> None:
     target, config = "data/raw/digits/files.json", ["strict_env=true"]
     # the job finds the fingerprint that the workflow was planned with

@@ -77,6 +77,7 @@ def test_h1_stale_results_are_never_recorded_as_current(
     assert any(path.read_bytes() == stored for path in cached.rglob("*") if path.is_file())
 
 
+@pytest.mark.long
 def test_h2_older_data_that_dvc_restores_are_noticed(tiny_copy: Path, tmp_path: Path) -> None:
     """With links they come back with their old times, and look older than every result."""
     link(tiny_copy, "hardlink", "data@digits")

@@ -111,6 +111,7 @@ def test_it_learns(tmp_path: Path, seed: int) -> None:
     assert score(train(tmp_path, "adc", seed=seed, **LEARNING)) > CHANCE + 20
 
 
+@pytest.mark.long
 def test_with_copies_of_other_images_it_learns_less(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -51,6 +51,7 @@ def test_it_learns(tmp_path: Path, seed: int) -> None:
         assert found[-1] < 0.8 * found[0], name
 
 
+@pytest.mark.long
 def test_the_clustering_makes_assignments_surer(tmp_path: Path) -> None:
     """Which is what it is for: q's highest value grows from that of the k-means start."""
     sure = {}

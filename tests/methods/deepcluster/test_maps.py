@@ -290,6 +290,7 @@ def test_it_learns(tmp_path: Path, seed: int) -> None:
     assert after > before + 15, (before, after)
 
 
+@pytest.mark.long
 def test_mixed_pseudo_labels_teach_less(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each position has another one's: the loss stays that of chance.
 

@@ -38,6 +38,7 @@ from tests.methods.patch_pairs.patch_helpers import (
     train,
 )
 from tests.methods.test_cost import counted, of_layers
+from tests.quick import first_quick
 
 OWN: dict[str, Any] = {"patches": {"shared_place": False}}
 LEARNING: dict[str, Any] = {"number": 40, "batch_images": 10, "patch_head": {"dropout": 0.0}}
@@ -67,7 +68,7 @@ def end(history: Sequence[Mapping[str, Any]]) -> float:
     return float(np.mean(losses[-max(1, len(losses) // 4) :])) / float(history[-1]["chance"])
 
 
-@pytest.mark.parametrize("answers", ["true", "random"])
+@pytest.mark.parametrize("answers", first_quick(["true", "random"]))
 @pytest.mark.parametrize("case", LEARNT)
 def test_it_learns_what_it_is_asked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, case: str, answers: str
@@ -95,7 +96,7 @@ LOSSES = {"doersch": 0.7, "isola": 0.93}
 """Share of the loss by chance that training at scale mini falls below."""
 
 
-@pytest.mark.parametrize("answers", ["true", "random"])
+@pytest.mark.parametrize("answers", first_quick(["true", "random"]))
 @pytest.mark.parametrize("name", LOSSES)
 def test_at_mini_the_loss_falls_below_chance(tmp_path: Path, name: str, answers: str) -> None:
     data = "cocostuff3_standin"
