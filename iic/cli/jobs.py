@@ -24,6 +24,7 @@ from iic.provenance import fingerprint as fingerprints
 from iic.provenance import graph
 from iic.provenance import jobs as planned
 from iic.records import paths
+from iic.records.checksums import guarded
 from iic.records.files import sha256_file, sha256_json
 from iic.records.paths import RunPaths
 
@@ -154,7 +155,8 @@ def train(
                 # jobs of a workflow share the terminal, so each writes lines, as its log has
                 live = None if log_file is None else False
                 train_on = train_images if entry.maps is None else train_maps
-                train_on(chosen, entry, seed, run_paths, identity, work, live)
+                with guarded(run_paths.scratch):
+                    train_on(chosen, entry, seed, run_paths, identity, work, live)
             # only now that the receipt lies there is the checkpoint of no more use
             shutil.rmtree(run_paths.scratch, ignore_errors=True)
         log.info("%s: %s", planned_job.target, finding_of_training(run_paths))

@@ -22,6 +22,7 @@ from iic.engine.seeding import generator
 from iic.engine.task import Task
 from iic.methods.iic.settings import TOGETHER
 from iic.params.base import Model
+from iic.records.checksums import guarded
 from iic.records.files import atomic_file, read_record, write_record
 from iic.records.paths import RunPaths
 from iic.records.receipt import Session
@@ -133,7 +134,7 @@ def trained(context: RunContext[Any], folder: Path, train: Train) -> Trained:
         tensors = load(tensor_file.read_bytes())
         clusters = tensors.pop("clusters")
         return Trained(read_record(record_file, SeedRecord), tensors, clusters)
-    with torch_as_before():
+    with torch_as_before(), guarded(context.root / context.paths.scratch):
         outcome = train(context)
     assert outcome.tensors is not None and outcome.last.losses is not None
     tensors = {name.removeprefix("last."): array for name, array in outcome.tensors.items()}

@@ -14,7 +14,8 @@ import hashlib
 import json
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO, TypeVar
 
@@ -26,6 +27,9 @@ from iic.params.errors import IICError
 M = TypeVar("M", bound=Model)
 TEMPORARY = ".part"
 """How the names of files end that are still being written."""
+
+
+_PLACE: ContextVar[Callable[[Path, Path], object]] = ContextVar("place", default=Path.replace)
 
 
 class RecordError(IICError):
@@ -54,7 +58,7 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        temporary.replace(path)
+        _PLACE.get()(temporary, path)
     except OSError as error:
         raise RecordError(
             f"{path}: cannot be written: {error.strerror or error}; nothing was left half-written"
@@ -62,6 +66,20 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
     finally:
         temporary.unlink(missing_ok=True)
         os.close(lock)
+
+
+@contextlib.contextmanager
+def placing(place: Callable[[Path, Path], object]) -> Iterator[None]:
+    """In the block, `place` gives a finished file its name; else ``Path.replace`` does.
+
+    Args:
+        place: Called with the temporary file and the name that it is to take.
+    """
+    token = _PLACE.set(place)
+    try:
+        yield
+    finally:
+        _PLACE.reset(token)
 
 
 def clear_left_over(path: Path) -> None:

@@ -24,7 +24,7 @@ from tests.workflow.workflow_helpers import (
 
 SCALE = "partly"
 BROKEN = RunPaths(SCALE, "digits/iic", 0)
-CHECKPOINT = BROKEN.scratch / "checkpoint.pt"
+IN_THE_WAY = BROKEN.scratch / "history.jsonl"
 PARTIAL, WHOLE = partial_table(SCALE, "table_1"), table(SCALE, "table_1")
 SHORT = {"schedule": {"epochs": 1, "max_steps": 2, "snapshot_steps": []}, "sub_heads": 2}
 SAME = ("--keep-going", "tables")
@@ -47,8 +47,7 @@ def failed(tiny: Finished, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pa
     """A clone in which one of two trainings has failed. Do not change it."""
     clone = copy(tiny.path, tmp_path_factory.mktemp("partly") / "clone")
     write_two_runs(clone)
-    (clone / CHECKPOINT).parent.mkdir(parents=True)
-    (clone / CHECKPOINT).write_bytes(b"no checkpoint at all")
+    (clone / IN_THE_WAY).mkdir(parents=True)
     return clone, snakemake(clone, *SAME, scale=SCALE, expect=1)
 
 
@@ -79,7 +78,7 @@ def test_keep_going_leaves_a_table_of_what_was_measured(failed: tuple[Path, Done
     text = (clone / PARTIAL).with_suffix(".md").read_text()
     assert text.splitlines()[0].endswith("(partial: 1 of 2 trainings)")
     (note,) = [line for line in text.splitlines() if "failed: digits/iic seed 0: " in line]
-    assert "no readable checkpoint" in note and f", see {BROKEN.log})" in note
+    assert f"{IN_THE_WAY}: cannot be written: Is a directory" in note and f", see {BROKEN.log})" in note
     letter = note.split("<sup>")[1].split("</sup>")[0]
     rows = [line for line in text.splitlines() if line.startswith("| IIC (lowest")]
     (row,) = [line for line in rows if "`label_free` | `as_published`" in line]
@@ -117,7 +116,7 @@ def test_once_the_cause_is_mended_the_same_command_completes_the_table(
     failed_copy: Path,
 ) -> None:
     before = line(failed_copy / PARTIAL, "K-means")
-    (failed_copy / CHECKPOINT).unlink()
+    (failed_copy / IN_THE_WAY).rmdir()
     snakemake(failed_copy, *SAME, scale=SCALE)
     assert line(failed_copy / WHOLE, "K-means") == before
     assert line(failed_copy / WHOLE, "IIC (lowest loss sub-head)").status == "measured"
