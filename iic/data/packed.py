@@ -8,18 +8,22 @@ import io
 import lzma
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 AT_ONCE = 1 << 26
 """Bytes that a reader of a format may ask for at once: a tar file's header may say any number."""
 
 
-OPENERS: Mapping[bytes, Callable[[Path], IO[bytes]]] = {
+OPENERS: Mapping[bytes, Callable[[Path], Any]] = {
     b"\x1f\x8b": gzip.open,
     b"BZh": bz2.open,
     b"\xfd7zXZ": lzma.open,
 }
 """How a compressed file begins, and what reads it."""
+
+
+LITTLE, RATIO = 1 << 28, 100
+"""Bytes that anything may unpack to; how many times its size what unpacks to more may have."""
 
 
 class TooLong(ValueError):
@@ -34,7 +38,7 @@ class Bounded(io.RawIOBase):
         most: Bytes up to which it may be read.
     """
 
-    def __init__(self, stream: IO[bytes], most: int) -> None:
+    def __init__(self, stream: IO[bytes] | gzip.GzipFile, most: int) -> None:
         self._stream = stream
         self._most = most
 
@@ -77,13 +81,27 @@ class Bounded(io.RawIOBase):
             raise TooLong(f"unpacks to more than the {self._most:,} bytes that it may have")
 
 
+def check_ratio(unpacked: int, packed: int) -> None:
+    """Refuse what unpacks to a multiple of its size that no images have.
+
+    Raises:
+        TooLong: It does, and is not little either.
+    """
+    if unpacked > max(LITTLE, RATIO * packed):
+        raise TooLong(
+            f"unpacks to {unpacked:,} bytes, more than {RATIO} times its {packed:,} and than "
+            f"{LITTLE:,}"
+        )
+
+
 def decompressed(path: Path) -> IO[bytes]:
     """What is in a file, compressed by gzip, bzip2 or xz, or not compressed."""
     with path.open("rb") as file:
         head = file.read(8)
     for begin, opener in OPENERS.items():
         if head.startswith(begin):
-            return opener(path)
+            stream: IO[bytes] = opener(path)
+            return stream
     return path.open("rb")
 
 

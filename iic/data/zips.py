@@ -103,8 +103,10 @@ def check_kind(member: zipfile.ZipInfo) -> None:
         TooLarge: It is one.
     """
     if member.compress_type not in KINDS:
-        name = zipfile.compressor_names.get(member.compress_type, str(member.compress_type))
-        raise TooLarge(f"is packed by {name}, which is unpacked without bounds; by deflate, or not")
+        raise TooLarge(
+            f"is packed in a way (number {member.compress_type}) that unpacks without bounds; "
+            "allowed are deflate, and none"
+        )
 
 
 def _size_of_list(path: Path) -> int:

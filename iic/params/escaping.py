@@ -38,12 +38,12 @@ def cell(text: str) -> str:
 
     Programs that show tables take such a cell as text, and hide the apostrophe.
     """
-    return f"'{text}" if text.startswith(FORMULA) else text
+    return f"'{text}" if text.lstrip("'").startswith(FORMULA) else text
 
 
-def uncelled(text: str) -> str:
+def of_cell(text: str) -> str:
     """The text that `cell` was given."""
-    return text[1:] if text.startswith("'") and text[1:].startswith(FORMULA) else text
+    return text[1:] if text.startswith("'") and text.lstrip("'").startswith(FORMULA) else text
 
 
 def _visible(sign: str) -> str:
