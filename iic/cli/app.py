@@ -23,6 +23,7 @@ from iic.cli import (
     tabulate,
     workflow,
 )
+from iic.cli.logs import VisibleFormatter
 from iic.cli.own_clone import require_clone, use_own_code
 from iic.params.errors import IICError
 
@@ -80,7 +81,9 @@ _group()
 
 @app.callback()
 def _setup(context: typer.Context) -> None:
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(VisibleFormatter("%(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
     if context.invoked_subcommand not in WITHOUT_CLONE:
         require_clone()
 

@@ -9,10 +9,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from iic.params.errors import IICError
+from iic.params.escaping import visible
 
 
 class JobFailed(IICError):
     """A job ended by an error that nobody expected; its traceback stands in the log."""
+
+
+class VisibleFormatter(logging.Formatter):
+    """Shows control characters of a message, which may quote anything, in place of obeying them."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The message with escapes."""
+        return visible(super().format(record))
 
 
 class _LogFile(logging.FileHandler):
@@ -51,7 +60,7 @@ def logged_to(path: Path | None) -> Iterator[None]:
         handler = _LogFile(path, encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         raise IICError(f"--log {path}: cannot be written: {error.strerror}") from error
-    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    handler.setFormatter(VisibleFormatter("%(asctime)s %(message)s"))
     root = logging.getLogger()
     terminals = [other for other in root.handlers if type(other) is logging.StreamHandler]
     levels = [terminal.level for terminal in terminals]

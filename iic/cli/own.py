@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from iic.cli.threads import library_threads
+from iic.params.escaping import visible
 
 if TYPE_CHECKING:
     from iic.own.model import OwnModel
@@ -164,7 +165,7 @@ def doctor() -> None:
     checks = look(Path())
     for check in checks:
         remedy = f" ({check.remedy})" if check.remedy else ""
-        typer.echo(f"{check.level:7} {check.name:10} {check.text}{remedy}")
+        typer.echo(visible(f"{check.level:7} {check.name:10} {check.text}{remedy}"))
     raise typer.Exit(0 if healthy(checks) else 1)
 
 
@@ -178,5 +179,5 @@ def audit_model(folder: Path) -> int:
     with library_threads(model.config.settings.threads), bar("images") as progress:
         said = audit(model, progress)
     for finding in said:
-        typer.echo(f"{finding.level:8} {finding.text}")
+        typer.echo(visible(f"{finding.level:8} {finding.text}"))
     return status(said)

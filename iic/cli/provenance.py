@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.text import Text
 
 from iic.cli.logs import logged_to
@@ -20,6 +19,7 @@ from iic.provenance import jobs
 from iic.provenance.accept import accept as add_acceptance
 from iic.provenance.audit.report import AuditReport, Finding, Reruns
 from iic.provenance.environment import kept_in_git
+from iic.provenance.terminal import Terminal
 from iic.provenance.why import Answer, left_over
 from iic.provenance.why import why as compare
 from iic.records import paths
@@ -113,11 +113,11 @@ def audit(
         report = examine(plan, rerun=request, report_follows=report_follows)
         if log_file is not None:
             with log_file.open("a", encoding="utf-8", errors="backslashreplace") as file:
-                _show(report, Console(file=file, soft_wrap=True, highlight=False))
+                _show(report, Terminal(file=file, soft_wrap=True, highlight=False))
             log.info("%s", _verdict(report))
     good = not report.exit_status or (allow_drift and report.verdict == "drifted")
     # a workflow shows the last entry of the log; the rest is of use where something is wrong
-    console = Console(soft_wrap=True, highlight=False, quiet=good and log_file is not None)
+    console = Terminal(soft_wrap=True, highlight=False, quiet=good and log_file is not None)
     _show(report, console)
     console.print(_verdict(report))
     if report.verdict != "nothing measured":
@@ -138,7 +138,7 @@ def why(
 ) -> None:
     """Say why TARGET would run again: which code, settings, data or parents have changed."""
     chosen = _scale_of(target, scale)
-    console = Console(soft_wrap=True, highlight=False)
+    console = Terminal(soft_wrap=True, highlight=False)
     plan = load_plan(chosen)
     try:
         planned_jobs = jobs.find(plan, target)
@@ -161,7 +161,7 @@ def accept(
 
     Where nothing but requirements.lock changed, tables and figures can be kept as well, by name.
     """
-    console = Console(soft_wrap=True, highlight=False)
+    console = Terminal(soft_wrap=True, highlight=False)
     for accepted in add_acceptance(jobs.find(load_plan(scale), run), because):
         console.print(Text(f"{accepted.job.name}: accepted"))
         for change in accepted.changed:
@@ -197,7 +197,7 @@ def restore(
 
     if no_pull and remote is not None:
         raise IICError("--no-pull asks no remote: leave --remote out, or --no-pull")
-    console = Console(soft_wrap=True, highlight=False)
+    console = Terminal(soft_wrap=True, highlight=False)
     restoration = bring_back(
         load_plan(scale), cores=cores, remote=remote, from_dvc=not no_pull, mirror=mirror
     )
@@ -228,7 +228,7 @@ def _scale_of(target: str, scale: str) -> str:
     return parts[1] if len(parts) > 2 and parts[0] == "results" else scale
 
 
-def _answer(console: Console, answer: Answer) -> None:
+def _answer(console: Terminal, answer: Answer) -> None:
     style = "green" if answer.fresh else "yellow"
     console.print(Text(f"{answer.job.name}: ").append(answer.status, style=style))
     for reason in answer.reasons:
@@ -237,7 +237,7 @@ def _answer(console: Console, answer: Answer) -> None:
         console.print(Text(f"  {line}", style="dim"))
 
 
-def _show(report: AuditReport, console: Console) -> None:
+def _show(report: AuditReport, console: Terminal) -> None:
     for finding in report.findings:
         _finding(console, finding)
     checked = report.checked
@@ -263,7 +263,7 @@ def _verdict(report: AuditReport) -> Text:
     return Text(f"{report.scale}: {words}: {report.sentence}{hint}", style=style)
 
 
-def _reruns(reruns: Reruns, console: Console) -> None:
+def _reruns(reruns: Reruns, console: Terminal) -> None:
     for training in reruns.trainings:
         style = "green" if training.outcome in ("same bytes", "within tolerance") else "bold red"
         line = Text(f"re-run of {training.run}/seed{training.seed}: ").append(
@@ -281,7 +281,7 @@ def _reruns(reruns: Reruns, console: Console) -> None:
     )
 
 
-def _finding(console: Console, finding: Finding) -> None:
+def _finding(console: Terminal, finding: Finding) -> None:
     head = Text(f"{finding.level} ({finding.kind}) ", style=STYLES[finding.level])
     console.print(head.append(finding.path, style="bold"))
     for line in finding.message.splitlines():

@@ -6,10 +6,11 @@ from itertools import groupby
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.text import Text
 
+from iic.params.escaping import visible
 from iic.params.runs import load_plan
+from iic.provenance.terminal import Terminal
 from iic.records.files import dump_json
 from iic.records.sizes import size
 
@@ -43,9 +44,9 @@ def prune(
 
     pruned = look(load_plan(scale), data=data, delete=delete)
     if as_json:
-        print(dump_json(pruned.model_dump(mode="json")), end="")
+        print(visible(dump_json(pruned.model_dump(mode="json"))), end="")
         return
-    console = Console(soft_wrap=True, highlight=False)
+    console = Terminal(soft_wrap=True, highlight=False)
     for folder, group in groupby(pruned.files, lambda file: file.path.rpartition("/")[0]):
         files = list(group)
         together = size(sum(file.bytes for file in files))

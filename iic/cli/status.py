@@ -7,14 +7,15 @@ from functools import cache
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from iic.params.escaping import visible
 from iic.params.operations import NetworkPass, NotCounted, Operations, committed
 from iic.params.runs import load_plan
 from iic.provenance.status import Hours, ScaleStatus, State, Summary
 from iic.provenance.status import status as look
+from iic.provenance.terminal import Terminal
 from iic.records.files import dump_json
 
 ScaleOption = Annotated[str, typer.Option(help="One of the files in params/scales/.")]
@@ -46,15 +47,15 @@ def status(
     """
     answer = look(load_plan(scale), count=_operations)
     if as_json:
-        print(dump_json(answer.model_dump(mode="json")), end="")
+        print(visible(dump_json(answer.model_dump(mode="json"))), end="")
         return
-    console = Console(highlight=False)
+    console = Terminal(highlight=False)
     if console.is_terminal:
         console.print(_table(answer, gap=2 if console.width >= WIDE else 1))
         console.print(Text(_remarks(answer).replace("\n", " "), style="dim"))
     else:
-        print(_plain(answer))
-        print(_remarks(answer))
+        print(visible(_plain(answer)))
+        print(visible(_remarks(answer)))
 
 
 @cache

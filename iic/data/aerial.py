@@ -114,8 +114,11 @@ def _decoded(archive: Members, member: str) -> NDArray[np.uint8]:
         try:
             with tifffile.TiffFile(stream) as file:
                 page = file.pages.first
+                archive.check_pixels(member, int(np.prod(page.shape)), 1)
                 decoded = page.asarray(maxworkers=1, buffersize=BUFFER)
                 apart = page.planarconfig == tifffile.PLANARCONFIG.SEPARATE
+        except DataError:
+            raise
         except Exception as error:  # damaged bytes may lead a decoder anywhere
             raise archive.wrong(f"{member}: cut or no tif image: {error}") from error
     if decoded.dtype != np.uint8 or decoded.ndim not in (2, 3):

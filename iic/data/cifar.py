@@ -1,13 +1,11 @@
-"""Reading CIFAR's pickles, which may come from anywhere, without running what they ask for.
+"""CIFAR's batches, which CIFAR-10 and CIFAR-100 share.
 
-A pickle is a program: `pickle.load` imports and calls whatever the file names. Here it may name
-what rebuilds a numpy array and nothing else. CIFAR-10 and CIFAR-100 share this; torchvision's
-classes are of no use, for they unpickle without such care.
+torchvision's classes are of no use: they unpickle whatever the file asks for.
+`iic.data.cifar_pickle` builds nothing but what the format has.
 """
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,56 +13,39 @@ from typing import Any
 import numpy as np
 
 from iic.data.batches import Batch
+from iic.data.cifar_pickle import Forbidden, parse
 from iic.data.errors import DataError, replace_files
 from iic.params.datasets import CATALOGUE, Dataset
+from iic.params.escaping import quoted
 
-# the function itself, wherever this version of numpy keeps it
-_RECONSTRUCT = np.empty(0).__reduce__()[0]
-ALLOWED = {
-    ("numpy.core.multiarray", "_reconstruct"): _RECONSTRUCT,
-    ("numpy._core.multiarray", "_reconstruct"): _RECONSTRUCT,
-    ("numpy", "ndarray"): np.ndarray,
-    ("numpy", "dtype"): np.dtype,
-}
-"""Module and name in a pickle -> what is used for it."""
-
-
-class Forbidden(pickle.UnpicklingError):
-    """A pickle names something other than an array."""
-
-
-class _ArraysOnly(pickle.Unpickler):
-    def find_class(self, module: str, name: str) -> Any:
-        if (module, name) not in ALLOWED:
-            raise Forbidden(f"it asks for {module}.{name}, and only arrays are let in")
-        return ALLOWED[module, name]
+LARGEST = 1 << 28
+"""Bytes of a file; CIFAR-100's training set has 155 MB."""
 
 
 def load(path: Path) -> dict[str, Any]:
-    """Read a pickled dictionary of numbers, byte strings, lists and arrays.
+    """Read a pickled dictionary of numbers, text, flat lists of both, and byte arrays (n, m).
 
     Python 2's strings come as bytes, the keys as text.
 
     Raises:
-        DataError: The file is missing, cut, no pickle of a dictionary, or asks for anything but
-            arrays (nothing of it is run); names the file and the remedy.
+        DataError: The file is missing, too large, cut, no pickle of a dictionary, or asks for
+            anything else (nothing of it is run); names the file and the remedy.
     """
     try:
         with path.open("rb") as file:
-            content = _ArraysOnly(file, encoding="bytes").load()
+            content = file.read(LARGEST + 1)
+        if len(content) > LARGEST:
+            raise _wrong(path, f"has more than the {LARGEST:,} bytes that a file of CIFAR may have")
+        values = parse(content)
     except Forbidden as error:
-        raise DataError(f"{path}: no CIFAR file: {error}{replace_files(path.parents[1])}") from None
+        raise _wrong(path, f"no CIFAR file: {quoted(error)}") from None
     except OSError as error:
-        raise DataError(
-            f"{path}: cannot be read: {error.strerror}{replace_files(path.parents[1])}"
-        ) from error
-    except Exception as error:  # damaged bytes are any program: any exception may come of it
-        raise DataError(
-            f"{path}: cut or no pickle: {error}{replace_files(path.parents[1])}"
-        ) from error
-    if not isinstance(content, dict):
-        raise _wrong(path, f"holds a {type(content).__name__}, expected a dictionary")
-    return {_text(key): value for key, value in content.items()}
+        raise _wrong(path, f"cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise _wrong(path, f"cut or no pickle: {quoted(error)}") from error
+    if not isinstance(values, dict):
+        raise _wrong(path, f"holds a {type(values).__name__}, expected a dictionary")
+    return values
 
 
 def read(
@@ -110,22 +91,20 @@ def check_names(path: Path, key: str, dataset: Dataset) -> None:
     """
     names = load(path).get(key)
     if not isinstance(names, list) or tuple(map(_text, names)) != dataset.classes:
-        raise _wrong(path, f"{key} is {names!r}, expected the classes {', '.join(dataset.classes)}")
+        read = ", ".join(map(_text, names)) if isinstance(names, list) else type(names).__name__
+        raise _wrong(
+            path, f"{key} is {quoted(read)}, expected the classes {', '.join(dataset.classes)}"
+        )
 
 
 def _batch(path: Path, dataset: Dataset, label_key: str) -> Batch:
     content = load(path)
     for key in ("data", label_key):
         if key not in content:
-            raise _wrong(path, f"has no {key!r} among {', '.join(content)}")
+            raise _wrong(path, f"has no {key!r} among {quoted(', '.join(content))}")
     data, labels = content["data"], content[label_key]
     pixels = int(np.prod(dataset.image.shape))
-    if (
-        not isinstance(data, np.ndarray)
-        or data.dtype != np.uint8
-        or data.ndim != 2
-        or data.shape[1] != pixels
-    ):
+    if not isinstance(data, np.ndarray) or data.shape[1] != pixels:
         what = f"{getattr(data, 'dtype', type(data).__name__)} {getattr(data, 'shape', '')}".strip()
         raise _wrong(path, f"data is {what}, expected uint8 rows of {pixels:,}")
     if not isinstance(labels, list) or len(labels) != len(data):
@@ -135,7 +114,7 @@ def _batch(path: Path, dataset: Dataset, label_key: str) -> Batch:
         if type(label) is not int or not 0 <= label < len(dataset.classes):
             raise _wrong(
                 path,
-                f"label {label!r} at index {index} of {label_key}, expected 0 to "
+                f"label {quoted(repr(label), 60)} at index {index} of {label_key}, expected 0 to "
                 f"{len(dataset.classes) - 1}",
             )
     images = data.reshape(-1, *dataset.image.shape)

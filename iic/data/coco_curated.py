@@ -165,7 +165,7 @@ def _run(given: argparse.Namespace) -> None:
         rule = rule_for(dataset.classes, least_side=given.least_side, least_share=given.least_share)
     except ValueError as error:
         raise DataError(f"{given.dataset} is no dataset of COCO-Stuff: {error}") from error
-    labels = Members(raw / LABELS)
+    labels = Members(raw / LABELS, dataset)
     for split in dataset.splits:
         folder, path = folder_of(split), raw / list_of(given.dataset, dataset, split)
         published = read_list(path)

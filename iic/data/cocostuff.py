@@ -94,8 +94,10 @@ class CocoReader:
             self._codes = class_codes(dataset.classes)
         except ValueError as error:
             raise DataError(f"{CATALOGUE}: {raw.name}.classes: {error}") from error
-        self._labels = Members(raw / LABELS)
-        self._images = {split: Members(raw / f"{folder_of(split)}.zip") for split in dataset.splits}
+        self._labels = Members(raw / LABELS, dataset)
+        self._images = {
+            split: Members(raw / f"{folder_of(split)}.zip", dataset) for split in dataset.splits
+        }
         listed = {split: self._listed(raw, dataset, split) for split in dataset.splits}
         self._splits = [split for split, numbers in listed.items() for _ in numbers]
         self.names = tuple(

@@ -166,6 +166,9 @@ def _bring(
         except SourceFailure as reason:
             failed(f"Python package {file.embedded.package}", reason)
     for source in sources:
+        if isinstance(source, Server) and source.prefix.startswith("http://"):
+            by = "its checksum" if is_known(file) else "nothing, for no checksum is known"
+            log.warning("%s: %s: plain http, so %s is checked by %s", name, source, file.name, by)
         try:
             _whole(file, source, folder, progress)
             return

@@ -105,11 +105,12 @@ class PotsdamReader:
         self._tiles = dataset.maps.tiles
         self._shape = dataset.image.shape
         self._raw = raw
+        self._dataset = dataset
         try:
             self._codes = class_codes(dataset.classes)
         except ValueError as error:
             raise DataError(f"{CATALOGUE}: {raw.name}.classes: {error}") from error
-        self._sources = {source.name: source for source in _sources(raw)}
+        self._sources = {source.name: source for source in _sources(raw, dataset)}
         tiles = {
             name: [f"{name}/{number:03d}" for number in range(self._tiles**2)]
             for name in self._sources
@@ -132,7 +133,7 @@ class PotsdamReader:
         maps = canvas(len(piece.places), self._shape)
         maps.sizes[:] = self._shape[1:]
         # opened anew: one archive for all threads would hold them up while it unpacks 144 MB
-        archive = Members(self._raw / IMAGES)
+        archive = Members(self._raw / IMAGES, self._dataset)
         image = read_image(archive, source.image, self._shape[0])
         size = image.shape[:2]
         self._check_size(archive, source.image, size)
@@ -141,7 +142,7 @@ class PotsdamReader:
             maps.labels[:] = UNLABELLED
             return maps
         del image
-        archive = Members(self._raw / LABELS)
+        archive = Members(self._raw / LABELS, self._dataset)
         classes = read_classes(archive, source.labels)
         if classes.shape != size:
             raise archive.wrong(
@@ -201,9 +202,9 @@ class PotsdamReader:
         ]
 
 
-def _sources(raw: Path) -> list[Source]:
+def _sources(raw: Path, dataset: Dataset) -> list[Source]:
     """The images in the archive, by row and column."""
-    archive, labels = Members(raw / IMAGES), Members(raw / LABELS)
+    archive, labels = Members(raw / IMAGES, dataset), Members(raw / LABELS, dataset)
     images = {
         match[1]: member
         for member in archive.names

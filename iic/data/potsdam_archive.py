@@ -12,6 +12,7 @@ import gzip
 import io
 import os
 import shutil
+import struct
 import tarfile
 import tempfile
 import zlib
@@ -26,12 +27,20 @@ from numpy.typing import NDArray
 from iic.data.aerial import FINE
 from iic.data.errors import DataError, replace_files
 from iic.data.maps import UNLABELLED, Maps, Piece, canvas
+from iic.data.packed import Bounded, TooLong
 from iic.data.potsdam import SPLITS, class_codes
 from iic.params.datasets import CATALOGUE, Dataset
+from iic.params.escaping import quoted
 
 ARCHIVE = "Potsdam.tar.gz"
 PIECE = 225
 """Tiles of a piece: 45 MB as prepared."""
+BESIDES = 1 << 16
+"""Bytes of a tile's file besides its values."""
+HEAD, TAG = 128, struct.Struct("<II")
+"""Bytes before the first element of a Matlab file; an element's kind and length."""
+MATRIX, COMPRESSED = 14, 15
+"""Kinds of elements."""
 
 
 def open_maps(raw: Path, dataset: Dataset) -> ArchiveReader:
@@ -58,7 +67,10 @@ class ArchiveReader:
                 f"{CATALOGUE}: {raw.name}.splits: {', '.join(dataset.splits)}, expected "
                 f"{', '.join(SPLITS)}"
             )
-        self._tar = _Tar(raw / ARCHIVE)
+        channels, height, width = self._shape
+        # an image of bytes, classes of four bytes each
+        self._largest = max(channels, 4) * height * width + BESIDES
+        self._tar = _Tar(raw / ARCHIVE, 2 * dataset.count * self._largest + (1 << 24))
         ids: list[str] = []
         for split, count in dataset.splits.items():
             ids += self._listed(split, count)
@@ -109,14 +121,19 @@ class ArchiveReader:
 
     def _array(self, file: str, key: str, kind: str, shape: tuple[int, ...]) -> NDArray[Any]:
         try:
-            content = scipy.io.loadmat(io.BytesIO(self._tar.read(file)))
+            content = io.BytesIO(_unpacked(self._tar.read(file, self._largest), self._largest))
+            # an array of any size, of cells, say, takes a few bytes to ask for
+            listed = {name: (type_, sides) for name, sides, type_ in scipy.io.whosmat(content)}
+            array = None
+            if listed.get(key) == (kind, shape):
+                array = scipy.io.loadmat(content, variable_names=[key]).get(key)
         except DataError:
             raise
         except Exception as error:  # damaged bytes may lead a decoder anywhere
             raise self._tar.wrong(f"{file}: cut or no Matlab file: {error}") from error
-        array = content.get(key)
         if array is None or array.dtype != kind or array.shape != shape:
-            content_type = "nothing" if array is None else f"{array.dtype} of shape {array.shape}"
+            type_, sides = listed.get(key, ("nothing", None))
+            content_type = type_ if sides is None else f"{type_} of shape {sides}"
             raise self._tar.wrong(
                 f"{file}: {key} is {content_type}, expected {kind} of shape {shape}"
             )
@@ -125,7 +142,8 @@ class ArchiveReader:
     def _listed(self, split: str, count: int) -> list[str]:
         """The ids of a split, all of them with an image and, if it has labels, with these."""
         file = f"{split}.txt"
-        ids = self._tar.read(file).decode("ascii", errors="replace").split()
+        text = self._tar.read(file, 100 * count + (1 << 10))
+        ids = text.decode("ascii", errors="replace").split()
         for tile in ids:
             needed = [f"imgs/{tile}.mat"] + [f"gt/{tile}.mat"] * (split != SPLITS[0])
             for member in needed:
@@ -143,39 +161,80 @@ class _Tar:
 
     What is compressed as a whole cannot be read here and there. So it is unpacked once into a
     nameless file beside it, 2 GB that are gone when the process ends, however it ends.
+
+    Args:
+        path: The archive.
+        most: Bytes that it may unpack to.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, most: int) -> None:
         self._path = path
         try:
             with gzip.open(path) as packed:
                 self._file: IO[bytes] = tempfile.TemporaryFile(dir=path.parent)
-                shutil.copyfileobj(packed, self._file, 1 << 20)
+                shutil.copyfileobj(Bounded(packed, most), self._file, 1 << 20)
             self._file.seek(0)
-            with tarfile.open(fileobj=self._file, mode="r:") as tar:
+            with tarfile.open(fileobj=Bounded(self._file, most), mode="r:") as tar:
                 self._places = {
                     _short(member.name): (member.offset_data, member.size)
                     for member in tar
                     if member.isfile()
                 }
-        except (tarfile.TarError, zlib.error, EOFError, gzip.BadGzipFile) as error:
+        except TooLong as error:
+            raise self.wrong(str(error)) from error
+        except gzip.BadGzipFile as error:
             raise self.wrong(f"cut or no tar.gz archive: {error}") from error
         except OSError as error:
             raise self.wrong(f"cannot be read or unpacked: {error.strerror or error}") from error
+        except Exception as error:  # damaged bytes may lead a decoder anywhere
+            raise self.wrong(f"cut or no tar.gz archive: {error}") from error
 
     def __contains__(self, name: str) -> bool:
         return name in self._places
 
-    def read(self, name: str) -> bytes:
-        """Content of a file; several threads may read at once."""
+    def read(self, name: str, largest: int) -> bytes:
+        """Content of a file; several threads may read at once.
+
+        Raises:
+            DataError: There is none, or it has more than `largest` bytes.
+        """
         if name not in self._places:
             raise self.wrong(f"holds no {name}")
         offset, size = self._places[name]
+        if size > largest:
+            raise self.wrong(f"{name}: {size:,} bytes, more than the {largest:,} that it may have")
         return os.pread(self._file.fileno(), size, offset)
 
     def wrong(self, problem: str) -> DataError:
         """An error about this archive."""
-        return DataError(f"{self._path}: {problem}{replace_files(self._path.parent)}")
+        return DataError(f"{self._path}: {quoted(problem)}{replace_files(self._path.parent)}")
+
+
+def _unpacked(content: bytes, largest: int) -> bytes:
+    """A Matlab file (level 5) with its compressed elements unpacked.
+
+    scipy unpacks them to any size. What it is given here is no larger than a tile's file may be.
+
+    Raises:
+        ValueError: It is no such file, or unpacks to more than `largest` bytes.
+    """
+    if len(content) < HEAD or content[124:HEAD] != b"\x00\x01IM":
+        raise ValueError("no Matlab file of level 5")
+    parts, place, total = [content[:HEAD]], HEAD, HEAD
+    while place < len(content):
+        kind, length = TAG.unpack_from(content, place)
+        packed = content[place + TAG.size : place + TAG.size + length]
+        part = TAG.pack(kind, length) + packed
+        if kind == COMPRESSED:
+            part = zlib.decompressobj().decompress(packed, largest + 1)
+        if len(part) < TAG.size or TAG.unpack_from(part)[0] != MATRIX:
+            raise ValueError(f"an element of kind {kind} that is no array")
+        parts.append(part)
+        place += TAG.size + length
+        total += len(part)
+        if total > largest:
+            raise TooLong(f"unpacks to more than the {largest:,} bytes that it may have")
+    return b"".join(parts)
 
 
 def _short(path: str) -> str:

@@ -6,16 +6,27 @@ Whatever arrives counts only once its size and SHA-256 are the catalogue's.
 
 from __future__ import annotations
 
-import re
+import os
+import stat
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 from urllib.parse import quote
 
 import requests
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
+from iic.data.answers import (
+    BrokenOff,
+    Session,
+    accepted_offset,
+    html_page,
+    length,
+    refusal,
+    refuse_other_content,
+)
 from iic.data.files import (
     Progress,
     SourceFailure,
@@ -28,6 +39,8 @@ from iic.data.files import (
 )
 from iic.data.unverified import problem_of
 from iic.params.datasets import KnownFile
+from iic.params.errors import IICError
+from iic.params.escaping import quoted
 
 CHUNK = 1 << 15
 """Bytes; what a break in the connection can cost."""
@@ -45,6 +58,8 @@ class Patience:
     """Attempts in a row that bring the file no further."""
     backoff: float = 1.0
     """Seconds before the second attempt; doubled before each one after it."""
+    redirects: int = 5
+    """Addresses in a row that answers may send one to."""
 
 
 @dataclass(frozen=True)
@@ -80,21 +95,28 @@ class Server:
         """Bring a file to `part`, going on from what `part` holds already.
 
         Raises:
-            SourceFailure: The server does not have the file, not the right one, or is too slow.
+            SourceFailure: The server does not have the file, not the right one, is too slow, or
+                does anything else that is wrong.
             DownloadError: `part` cannot be written.
         """
+        try:
+            self._fetch(expected, part, progress)
+        except (SourceFailure, IICError):
+            raise
+        except Exception as error:  # whatever one server does wrong, the next one is asked
+            raise SourceFailure(f"{type(error).__name__}: {quoted(error)}") from error
+
+    def _fetch(self, expected: KnownFile, part: Path, progress: Progress) -> None:
         url = self.prefix + quote(expected.name)
         furthest, fruitless, restarted = size_of(part), 0, False
-        with requests.Session() as session:
-            # a server that compresses on the way would make sizes and ranges meaningless
-            session.headers["Accept-Encoding"] = "identity"
+        with Session(self.patience.redirects) as session:
             while True:
                 resumed = size_of(part) > 0
                 try:
                     if not expected.size:
-                        expected = _sized(expected, self._announced(session, url))
+                        expected = sized(expected, self._announced(session, url))
                     self._attempt(session, url, expected, part, progress)
-                except _BrokenOff as error:
+                except BrokenOff as error:
                     fruitless = fruitless + 1 if size_of(part) <= furthest else 0
                     furthest = max(furthest, size_of(part))
                     if fruitless >= self.patience.attempts:
@@ -115,7 +137,7 @@ class Server:
 
     def _attempt(
         self,
-        session: requests.Session,
+        session: Session,
         url: str,
         expected: KnownFile,
         part: Path,
@@ -127,16 +149,16 @@ class Server:
         if offset == expected.size:
             return
         with self._ask(session, url, offset) as response:
-            offset = _accepted_offset(response, offset, expected, part)
+            offset = accepted_offset(response, offset, expected, part)
             chunks = self._chunks(response)
             first = next(chunks, b"")
             if offset == 0:
-                _refuse_other_content(response, first, expected)
+                refuse_other_content(response, first, expected)
             store(_chain(first, chunks), part, expected, progress, append=offset > 0)
         if size_of(part) < expected.size:
-            raise _BrokenOff("the connection ended early")
+            raise BrokenOff("the connection ended early")
 
-    def _ask(self, session: requests.Session, url: str, offset: int) -> requests.Response:
+    def _ask(self, session: Session, url: str, offset: int) -> requests.Response:
         try:
             return session.get(
                 url,
@@ -145,30 +167,30 @@ class Server:
                 timeout=(self.patience.connect, self.patience.read),
             )
         except requests.ConnectionError as error:
-            raise _BrokenOff(f"cannot be reached: {_root_cause(error)}") from error
+            raise BrokenOff(f"cannot be reached: {_root_cause(error)}") from error
         except requests.Timeout as error:
-            raise _BrokenOff(f"no answer within {self.patience.read:g} s") from error
+            raise BrokenOff(f"no answer within {self.patience.read:g} s") from error
         except requests.RequestException as error:
-            raise SourceFailure(str(error)) from error
+            raise SourceFailure(quoted(error)) from error
 
-    def _announced(self, session: requests.Session, url: str) -> int:
+    def _announced(self, session: Session, url: str) -> int:
         """Size of a file of which nobody publishes it: without one, a cut file passes for whole."""
         with self._ask(session, url, 0) as response:
             if response.status_code != 200:
-                raise _refusal(response)
-            announced = response.headers.get("Content-Length", "")
-        if not announced.isdigit() or not int(announced):
+                raise refusal(response)
+            announced = length(response)
+        if not announced:
             raise SourceFailure("announces no size, and none is known: it may be cut unnoticed")
-        return int(announced)
+        return announced
 
     def _chunks(self, response: requests.Response) -> Iterator[bytes]:
         try:
             # not iter_content: it would unpack a .gz that a server labels as an encoding
             yield from response.raw.stream(CHUNK, decode_content=False)
         except ReadTimeoutError as error:
-            raise _BrokenOff(f"stalled: not a byte for {self.patience.read:g} s") from error
+            raise BrokenOff(f"stalled: not a byte for {self.patience.read:g} s") from error
         except (HTTPError, OSError) as error:
-            raise _BrokenOff(f"the connection broke off: {_root_cause(error)}") from error
+            raise BrokenOff(f"the connection broke off: {_root_cause(error)}") from error
 
 
 def copy_checked(source: Path, expected: KnownFile, part: Path, progress: Progress) -> None:
@@ -179,9 +201,9 @@ def copy_checked(source: Path, expected: KnownFile, part: Path, progress: Progre
         DownloadError: `part` cannot be written.
     """
     try:
-        size = source.stat().st_size
-        with source.open("rb") as file:
-            page = _html_page(file.read(CHUNK))
+        with open_regular(source) as file:
+            size = os.fstat(file.fileno()).st_size
+            page = html_page(file.read(CHUNK))
     except FileNotFoundError as error:
         there = lying_there(source.parent)
         raise SourceFailure(f"{source}: {error.strerror}; {there}") from error
@@ -191,65 +213,42 @@ def copy_checked(source: Path, expected: KnownFile, part: Path, progress: Progre
         raise SourceFailure(f"{source}: {page} in place of the file")
     if expected.size and size != expected.size:
         raise SourceFailure(f"{source}: {wrong_size(size, expected)}")
-    store(read_chunks(source), part, _sized(expected, size), progress)
+    store(read_chunks(source), part, sized(expected, size), progress)
     if problem := problem_of(part, expected):
         discard(part)
         raise SourceFailure(f"{source}: {problem}")
 
 
-def _sized(expected: KnownFile, size: int) -> KnownFile:
+def open_regular(path: Path) -> IO[bytes]:
+    """Open a file to read it; a pipe or a device, which may never end, is refused at once.
+
+    Raises:
+        SourceFailure: It is no regular file.
+        OSError: It cannot be opened.
+    """
+    file = open(path, "rb", opener=_without_waiting)
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise SourceFailure(f"{path}: no regular file")
+    return file
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)
+
+
+def sized(expected: KnownFile, size: int) -> KnownFile:
+    """The file with the size that a source says it has.
+
+    Raises:
+        SourceFailure: An unverified file may not be so large.
+    """
+    if expected.at_most and size > expected.at_most:
+        raise SourceFailure(
+            f"{size:,} bytes, more than the {expected.at_most:,} that it may have (at_most in "
+            "params/datasets.yaml)"
+        )
     return expected.model_copy(update={"size": size})
-
-
-class _BrokenOff(Exception):
-    """An attempt ended early for a reason that may pass."""
-
-
-def _accepted_offset(
-    response: requests.Response, offset: int, expected: KnownFile, part: Path
-) -> int:
-    """Where the bytes of this answer belong: at `offset` when the range was granted, else at 0."""
-    status = response.status_code
-    if status == 200:
-        return 0
-    if status == 206 and offset:
-        granted = response.headers.get("Content-Range", "")
-        if re.fullmatch(rf"bytes {offset}-\d+/({expected.size}|\*)", granted.strip()):
-            return offset
-        # the file there has another length, or the server miscounts: nothing to append
-        discard(part)
-        raise _BrokenOff(f"grants another range than asked for ({granted or 'none named'})")
-    if status == 416 and offset:
-        discard(part)
-        raise _BrokenOff("refuses to go on from where the transfer broke off")
-    raise _refusal(response)
-
-
-def _refusal(response: requests.Response) -> Exception:
-    """What an answer without the file means: to be asked again, or nothing to be had."""
-    text = f"HTTP {response.status_code} {response.reason or ''}".strip()
-    if response.status_code in {408, 425, 429} or response.status_code >= 500:
-        return _BrokenOff(text)
-    return SourceFailure(text)
-
-
-def _refuse_other_content(response: requests.Response, first: bytes, expected: KnownFile) -> None:
-    """Refuse a page, or a file of another length, before it replaces what has arrived."""
-    if page := _html_page(first):
-        raise SourceFailure(f"{page} with status 200 in place of the file")
-    announced = response.headers.get("Content-Length", "")
-    if announced.isdigit() and int(announced) != expected.size:
-        raise SourceFailure(wrong_size(int(announced), expected))
-
-
-def _html_page(first: bytes) -> str | None:
-    """What to call an HTML page that begins with `first`; None where it is something else."""
-    start = first.lstrip(b"\xef\xbb\xbf \t\r\n")[:1024]
-    if not re.match(rb"<(!doctype html|html|head|body)\b", start, re.IGNORECASE):
-        return None
-    title = re.search(rb"<title[^>]*>(.*?)</title>", first, re.IGNORECASE | re.DOTALL)
-    named = f" ({title[1].decode(errors='replace').strip()[:80]!r})" if title else ""
-    return f"an HTML page{named}"
 
 
 def _chain(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
@@ -261,4 +260,4 @@ def _root_cause(error: BaseException) -> str:
     """The innermost error's text: what the layers above wrap it in says nothing to a reader."""
     while inner := error.__cause__ or error.__context__:
         error = inner
-    return str(getattr(error, "strerror", None) or error or type(error).__name__)
+    return quoted(getattr(error, "strerror", None) or error or type(error).__name__)

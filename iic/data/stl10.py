@@ -6,6 +6,7 @@ ten folds of 1,000 training images each by which supervised results are to be re
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from itertools import takewhile
 from pathlib import Path
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from iic.data.batches import Batch
 from iic.data.errors import DataError, replace_files
 from iic.params.datasets import CATALOGUE, Dataset
+from iic.params.escaping import quoted
 
 FOLDER = "stl10_binary"
 LABELLED, UNLABELLED = ("train", "test"), "unlabeled"
@@ -77,8 +79,11 @@ def folds(raw: Path, dataset: Dataset) -> tuple[tuple[int, ...], ...]:
     images_by_fold = []
     for number, row in enumerate(rows, start=1):
         for word in row:
-            if not word.isdigit() or int(word) >= size:
-                raise _wrong(path, f"line {number}: {word!r} is no number from 0 to {size - 1:,}")
+            if not re.fullmatch("[0-9]{1,9}", word) or int(word) >= size:
+                raise _wrong(
+                    path,
+                    f"line {number}: {quoted(repr(word), 60)} is no number from 0 to {size - 1:,}",
+                )
         if len(row) != len(rows[0]):
             raise _wrong(path, f"line {number}: {len(row):,} numbers, expected {len(rows[0]):,}")
         fold = tuple(start + int(word) for word in row)

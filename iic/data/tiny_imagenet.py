@@ -6,6 +6,7 @@ test images have no labels and are left out; ``val`` is what others call the tes
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,7 +36,7 @@ def read(raw: Path, dataset: Dataset) -> Iterator[Batch]:
             images; a line of the annotations is wrong or misses an image; or an image is damaged
             or of another size.
     """
-    archive = Members(raw / ARCHIVE)
+    archive = Members(raw / ARCHIVE, dataset)
     listed = _text(archive, f"{FOLDER}/wnids.txt").split()
     if sorted(listed) != sorted(dataset.classes):
         odd = sorted({*listed} ^ {*dataset.classes}) or ["a class twice"]
@@ -102,7 +103,7 @@ def _number(archive: Members, member: str) -> int:
     """The number at the end of an image's name, as in ``val_17.JPEG``."""
     stem, _, kind = member.rpartition("/")[2].rpartition(".")
     digits = stem.rpartition("_")[2]
-    if kind != "JPEG" or not digits.isdecimal():
+    if kind != "JPEG" or not re.fullmatch("[0-9]{1,9}", digits):
         raise archive.wrong(f"{member}: no name of an image, such as val_17.JPEG")
     return int(digits)
 

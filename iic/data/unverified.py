@@ -8,14 +8,16 @@ with a file of that name brings its own.
 
 from __future__ import annotations
 
-import zipfile
-import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
 from iic.data.errors import DataError
 from iic.data.files import mismatch, verify_raw, wrong_size
+from iic.data.packed import TooLong, check_gzip
+from iic.data.zips import TooLarge, check_zip
 from iic.params.datasets import Dataset, KnownFile
+from iic.params.escaping import quoted
 from iic.records.files import RecordError, read_record
 from iic.records.paths import raw_folder, raw_manifest
 from iic.records.raw import RawManifest
@@ -57,17 +59,22 @@ def problem_of(path: Path, file: KnownFile) -> str | None:
         return wrong_size(size, file)
     if not size:
         return "empty"
-    return damage(path) if file.name.endswith(".zip") else None
-
-
-def damage(path: Path) -> str | None:
-    """What is wrong with a zip archive, all of which is read; None where nothing is."""
+    most = max(file.size, file.at_most)
+    if size > most:
+        return f"{size:,} bytes, more than the {most:,} that it may have"
+    kind = next((kind for end, kind in KINDS.items() if file.name.endswith(end)), None)
     try:
-        with zipfile.ZipFile(path) as archive:
-            member = archive.testzip()
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-        return f"damaged or no zip archive: {error}"
-    return None if member is None else f"damaged: its member {member} has another checksum"
+        if kind is not None:
+            kind(path, max(file.at_most, size))
+    except (TooLarge, TooLong) as error:
+        return quoted(error)
+    except Exception as error:  # damaged bytes may lead a decoder anywhere
+        return f"damaged or no {file.name.rpartition('.')[2]} archive: {quoted(error)}"
+    return None
+
+
+KINDS: dict[str, Callable[[Path, int], None]] = {".zip": check_zip, ".gz": check_gzip}
+"""How the names of files end of which all that is in them is read, in bounded memory."""
 
 
 def verify_noted(name: str, dataset: Dataset, root: Path) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from iic.data.errors import DataError
 from iic.data.zips import Members
 
 COLOUR_MODES = ("RGB", "L", "CMYK", "YCbCr")
@@ -36,7 +37,10 @@ def decoded(archive: Members, member: str, *kinds: str) -> Image.Image:
     content = archive.read(member)
     try:
         image = Image.open(io.BytesIO(content), formats=kinds)
+        archive.check_pixels(member, image.height, image.width)
         image.load()
+    except DataError:
+        raise
     except Exception as error:  # damaged bytes may lead a decoder anywhere
         raise archive.wrong(f"{member}: cut or no {kinds[0]} image: {error}") from error
     return image

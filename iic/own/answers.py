@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from iic.evaluate.matching import contingency, one_to_one
 from iic.own.errors import OwnDataError
+from iic.params.escaping import cell
 from iic.records.files import write_bytes
 
 DIGITS = 7
@@ -110,10 +111,12 @@ def check_table_path(path: Path) -> None:
 
 
 def write_table(path: Path, table: pd.DataFrame) -> None:
-    """Write a csv or parquet file, whole or not at all."""
+    """Write a csv or parquet file, whole or not at all; text in a csv as `cell` gives it."""
     buffer = io.BytesIO()
     if path.suffix.lower() == ".parquet":
         table.to_parquet(buffer, index=False)
     else:
+        # names of files and labels are whatever somebody called them
+        table = table.map(lambda value: cell(value) if isinstance(value, str) else value)
         table.to_csv(buffer, index=False, lineterminator="\n")
     write_bytes(path, buffer.getvalue())

@@ -5,13 +5,17 @@ from __future__ import annotations
 import gzip
 import math
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
 
+from iic.data.packed import check_ratio, decompressed
 from iic.own.errors import OwnDataError
 from iic.own.items import Item, Listing, RowItem
+from iic.params.escaping import quoted
 
 CHANNELS = (1, 3, 4)
 IDX_UINT8 = b"\x00\x00\x08"
@@ -33,6 +37,8 @@ def array_items(path: Path, top: float | None = None) -> Listing:
         if isinstance(content, np.ndarray):
             return rows(content, str(path), top=top)
         with content:
+            members = content.zip.infolist()
+            check_ratio(sum(member.file_size for member in members), path.stat().st_size)
             arrays = {name: content[name] for name in content.files}
     except (ValueError, OSError, EOFError) as error:
         raise OwnDataError(f"{path}: no array file that can be read: {error}") from None
@@ -141,12 +147,15 @@ def idx_items(path: Path) -> Listing:
     Raises:
         OwnDataError: It is cut or damaged.
     """
-    content = path.read_bytes()
     try:
-        if content[:2] == b"\x1f\x8b":
-            content = gzip.decompress(content)
-    except (OSError, EOFError, zlib.error) as error:
-        raise OwnDataError(f"{path}: cannot be unpacked: {error}") from None
+        with decompressed(path) as file:
+            head = file.read(16)
+            size = math.prod(np.frombuffer(head, ">u4", 3, 4).tolist()) if len(head) == 16 else 0
+            check_ratio(size, path.stat().st_size)
+            # one byte more than its head says, in pieces: a gzip file unpacks to any size
+            content = head + b"".join(_pieces(file, size + 1))
+    except Exception as error:  # damaged bytes may lead a decoder anywhere
+        raise OwnDataError(f"{path}: cannot be unpacked: {quoted(error)}") from None
     if len(content) < 16:
         raise OwnDataError(f"{path}: cut: {len(content)} bytes, fewer than its head has")
     shape = tuple(np.frombuffer(content, ">u4", 3, 4).tolist())
@@ -154,3 +163,10 @@ def idx_items(path: Path) -> Listing:
     if pixels.size != math.prod(shape):
         raise OwnDataError(f"{path}: cut: {pixels.size:,} pixels, but its head says {shape}")
     return rows(pixels.reshape(shape), str(path))
+
+
+def _pieces(file: IO[bytes], size: int) -> Iterator[bytes]:
+    """At most `size` bytes of a stream."""
+    while size > 0 and (piece := file.read(min(size, 1 << 24))):
+        size -= len(piece)
+        yield piece

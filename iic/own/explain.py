@@ -19,6 +19,7 @@ from iic.own.findings import Finding, findings
 from iic.own.labels import Scores, confusion, labels_of, scores
 from iic.own.model import FitReceipt, OwnModel
 from iic.own.rivals import KINDS, read_examples
+from iic.params.escaping import of_cell
 from iic.publish.pages.render import data_uri, render
 from iic.records.files import write_bytes
 
@@ -104,7 +105,8 @@ def read_assignments(model: OwnModel) -> pd.DataFrame:
     """The table of assignments, in the order of paths."""
     path = model.folder / files.ASSIGNMENTS
     try:
-        return pd.read_csv(path, dtype={"path": str, "label": str}, keep_default_na=False)
+        table = pd.read_csv(path, dtype={"path": str, "label": str}, keep_default_na=False)
+        return table.map(lambda value: of_cell(value) if isinstance(value, str) else value)
     except (OSError, ValueError) as error:
         raise ModelError(f"{path}: cannot be read: {error}") from None
 
@@ -112,7 +114,10 @@ def read_assignments(model: OwnModel) -> pd.DataFrame:
 def read_skipped(model: OwnModel) -> list[tuple[str, str]]:
     """Path and reason of each file that was skipped."""
     table = pd.read_csv(model.folder / files.SKIPPED, dtype=str, keep_default_na=False)
-    return list(zip(table["path"], table["reason"], strict=True))
+    return [
+        (of_cell(path), of_cell(reason))
+        for path, reason in zip(table["path"], table["reason"], strict=True)
+    ]
 
 
 def length_findings(steps: int) -> list[Finding]:

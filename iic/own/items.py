@@ -10,7 +10,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from iic.data.zips import content_of
 from iic.own.errors import Unreadable
+from iic.params.escaping import quoted
 
 LARGEST_FILE = 1 << 30
 """Bytes; a larger file is no image, and would be read into memory to find that out."""
@@ -66,11 +68,9 @@ class MemberItem:
     def read(self) -> bytes:
         """The member's bytes."""
         try:
-            if self.archive.getinfo(self.name).file_size > LARGEST_FILE:
-                raise Unreadable(f"larger than {LARGEST_FILE >> 20} MiB")
-            return self.archive.read(self.name)
-        except (OSError, zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError) as error:
-            raise Unreadable(f"cannot be unpacked: {error}") from None
+            return content_of(self.archive, self.archive.getinfo(self.name), LARGEST_FILE)
+        except Exception as error:  # damaged bytes may lead a decoder anywhere
+            raise Unreadable(f"cannot be unpacked: {quoted(error)}") from None
 
 
 @dataclass(frozen=True)

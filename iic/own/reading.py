@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from iic.own.decode import Header, coloured, decode, header, in_channels
 from iic.own.errors import OwnDataError, Unreadable
 from iic.own.items import Item, Listing, Skipped
+from iic.params.escaping import cell
 from iic.records.files import atomic_file, sha256_bytes, sha256_json, write_text
 
 SAMPLE = 256
@@ -188,7 +189,7 @@ def write_skipped(path: Path, skipped: Iterable[Skipped]) -> None:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(("path", "reason"))
-    writer.writerows((one.name, one.reason) for one in skipped)
+    writer.writerows((cell(one.name), cell(one.reason)) for one in skipped)
     write_text(path, text.getvalue())
 
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
 
+from iic.data.zips import open_archive
 from iic.own.arrays import array_items, idx_items, is_idx
 from iic.own.errors import OwnDataError
 from iic.own.items import FileItem, Listing, MemberItem, Skipped
+from iic.params.escaping import quoted
 
 ARRAYS = (".npy", ".npz")
 TABLES = (".csv", ".tsv", ".parquet")
@@ -104,9 +105,9 @@ def _name(path: Path, top: Path) -> str:
 
 def _archive(path: Path) -> Listing:
     try:
-        archive = zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, OSError) as error:
-        raise OwnDataError(f"{path}: no zip that can be read: {error}") from None
+        archive = open_archive(path)
+    except Exception as error:  # damaged bytes may lead a decoder anywhere
+        raise OwnDataError(f"{path}: no zip that can be read: {quoted(error)}") from None
     members = [one.filename for one in archive.infolist() if not one.is_dir()]
     labels = (Path(name).parent.name or None for name in members)
     return Listing(
@@ -125,8 +126,8 @@ def read_table(path: Path) -> pd.DataFrame:
             return pd.read_parquet(path)
         separator = "\t" if path.suffix.lower() == ".tsv" else ","
         return pd.read_csv(path, sep=separator, dtype=str, keep_default_na=False)
-    except (ValueError, OSError) as error:
-        raise OwnDataError(f"{path}: no table that can be read: {error}") from None
+    except Exception as error:  # damaged bytes may lead a decoder anywhere
+        raise OwnDataError(f"{path}: no table that can be read: {quoted(error)}") from None
 
 
 def column(table: pd.DataFrame, names: tuple[str, ...], path: Path) -> str:

@@ -73,6 +73,9 @@ class KnownFile(Model):
     """In place of both: why nobody's checksum is known. Such a file is taken as it first comes;
     ``files.json`` notes its SHA-256, which is checked from then on."""
 
+    at_most: int = Field(0, ge=0)
+    """Bytes that an unverified file may have, packed and unpacked: more is refused as it comes."""
+
     @model_validator(mode="after")
     def _recognisable(self) -> KnownFile:
         checkable = self.sha256 is not None or self.md5 is not None
@@ -85,6 +88,11 @@ class KnownFile(Model):
             raise ValueError(f"file {self.name!r} has a checksum and is unverified")
         if self.unverified is None and not self.size:
             raise ValueError(f"file {self.name!r} needs its size")
+        if (self.unverified is None) == bool(self.at_most):
+            raise ValueError(
+                f"file {self.name!r}: at_most (bytes, packed and unpacked) bounds an unverified "
+                "file, and no other"
+            )
         return self
 
     @property

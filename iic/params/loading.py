@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import yaml
 from pydantic import ValidationError
 
 from iic.params.base import Model
 from iic.params.errors import SettingsError
+from iic.params.escaping import quoted
 from iic.params.explain import explained, keys_of, show
 
 M = TypeVar("M", bound=Model)
@@ -18,6 +19,11 @@ M = TypeVar("M", bound=Model)
 PLAIN = (str, bool, int, float, type(None))
 DEEPEST = 50
 """Levels of nesting: ten times what any settings need, and far from Python's own limit."""
+
+
+LARGEST, MOST_NODES = 10_000_000, 200_000
+"""Bytes of a file; texts, lists and mappings in it, those that aliases repeat counted each time."""
+LARGEST_NUMBER = 1 << 63
 
 
 class _StrictLoader(yaml.CSafeLoader):
@@ -49,6 +55,37 @@ def _mapping(loader: _StrictLoader, node: yaml.MappingNode) -> dict[Any, Any]:
 _StrictLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
 
 
+def _check_size(text: str) -> None:
+    """Refuse what would take the loader without end: deep nesting, aliases of aliases of aliases.
+
+    Raises:
+        yaml.MarkedYAMLError: It would.
+    """
+    sizes: dict[str, int] = {}
+    begun: list[tuple[str | None, int]] = [(None, 0)]
+    for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+        size = 0
+        if isinstance(event, yaml.CollectionStartEvent):
+            begun.append((event.anchor, 1))
+        elif isinstance(event, yaml.CollectionEndEvent):
+            anchor, size = begun.pop()
+            sizes[anchor or ""] = size
+        elif isinstance(event, yaml.AliasEvent):
+            size = sizes.get(event.anchor or "", 1)
+        elif isinstance(event, yaml.ScalarEvent):
+            size = 1
+        anchor, before = begun[-1]
+        begun[-1] = anchor, before + size
+        problem = "nested too deeply" if len(begun) > 2 * DEEPEST else None
+        if before + size > MOST_NODES:
+            problem = (
+                f"more than {MOST_NODES:,} texts, lists and mappings, with what aliases repeat"
+            )
+        if problem:
+            mark = cast(yaml.Mark, event.start_mark)
+            raise yaml.MarkedYAMLError(problem=problem, problem_mark=mark)
+
+
 def read_yaml(path: Path) -> Any:
     """Content of a YAML file: text, numbers, true, false, null, lists, and mappings by text.
 
@@ -57,7 +94,11 @@ def read_yaml(path: Path) -> Any:
             anything else.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        with path.open("rb") as file:
+            content = file.read(LARGEST + 1)
+        if len(content) > LARGEST:
+            raise SettingsError(str(path), "", f"has more than {LARGEST:,} bytes")
+        text = content.decode()
     except FileNotFoundError:
         raise SettingsError(str(path), "", "no such file") from None
     except UnicodeDecodeError as error:
@@ -67,17 +108,18 @@ def read_yaml(path: Path) -> Any:
     except OSError as error:
         raise SettingsError(str(path), "", f"cannot be read: {error.strerror}") from error
     try:
-        content = yaml.load(text, Loader=_StrictLoader)
+        _check_size(text)
+        value = yaml.load(text, Loader=_StrictLoader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         where = f"line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         raise SettingsError(str(path), where, f"no valid YAML: {error.problem}") from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        # the tags of numbers, dates and bytes raise ValueError where the text does not fit them
-        reason = " ".join(str(error).split())
+    except Exception as error:
+        # the tags of numbers, dates and bytes raise anything where the text does not fit them
+        reason = " ".join(str(error).split()) or type(error).__name__
         raise SettingsError(str(path), "", f"no valid YAML: {reason}") from None
-    _check_plain(content, str(path), ())
-    return content
+    _check_plain(value, str(path), ())
+    return value
 
 
 def _check_plain(value: Any, file: str, path: tuple[str, ...]) -> None:
@@ -97,11 +139,13 @@ def _check_plain(value: Any, file: str, path: tuple[str, ...]) -> None:
                     allowed=f'text, in quotes where YAML takes it for another thing: "{name}"',
                 )
             _check_plain(part, file, (*path, name))
+    elif isinstance(value, int) and abs(value) > LARGEST_NUMBER:
+        raise SettingsError(file, key, "the number has more than 64 bits")
     elif not isinstance(value, PLAIN):
         raise SettingsError(
             file,
             key,
-            f"{value} is a {type(value).__name__}",
+            f"{quoted(value)} is a {type(value).__name__}",
             allowed="text, a number, true, false, null, a list or a mapping; text that looks like "
             "a date in quotes",
         )

@@ -72,10 +72,10 @@ class Progress(logging.Handler):
     def __init__(
         self, expected: Callable[[], Mapping[int, float]], stream: TextIO, *, colour: bool = True
     ) -> None:
-        from rich.console import Console
+        from iic.provenance.terminal import Terminal
 
         super().__init__()
-        self._console = Console(
+        self._console = Terminal(
             file=stream, soft_wrap=True, highlight=False, no_color=None if colour else True
         )
         self._ask = expected

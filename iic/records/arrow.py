@@ -15,6 +15,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+MOST, RATIO, LITTLE = 1 << 31, 200, 1 << 28
+"""Bytes that a file may take in memory: at most so many in all, and of more than a little so many
+times its own. Scale ``paper`` keeps 1.4 GB at most, in files a tenth as large."""
+LONGEST = 100
+"""Letters of a word that rows have in common."""
+
 KINDS = {
     "int8": pa.int8(),
     "int16": pa.int16(),
@@ -47,15 +53,79 @@ def codes(values: npt.NDArray[np.integer], names: Sequence[str]) -> pa.Array:
 
 
 def read(path: Path) -> pa.Table:
-    """A parquet file.
+    """A parquet file of numbers, lists of numbers and words, which are stored once each.
+
+    A few kilobytes can stand for any number of equal values. So types and sizes are checked by what
+    the file says of itself, before any of it is unpacked.
 
     Raises:
         FileNotFoundError: There is none.
         OSError: It cannot be read.
-        pa.ArrowException: It is no parquet file.
+        pa.ArrowException: It is no such file, or takes too much memory.
     """
-    with pq.ParquetFile(path) as file:
-        return file.read()
+    try:
+        with pq.ParquetFile(path) as file:
+            size, most = _size(file), min(max(RATIO * path.stat().st_size, LITTLE), MOST)
+            if size > most:
+                raise pa.ArrowInvalid(
+                    f"takes {size:,} bytes of memory, more than the {most:,} that a file of its "
+                    "size may take"
+                )
+            return file.read()
+    except (OSError, pa.ArrowException):
+        raise
+    except Exception as error:  # damaged bytes may lead a decoder anywhere
+        raise pa.ArrowInvalid(f"{type(error).__name__}: {error}") from error
+
+
+def _size(file: pq.ParquetFile) -> int:
+    metadata = file.metadata
+    chunks = [
+        group.column(index)
+        for group in map(metadata.row_group, range(metadata.num_row_groups))
+        for index in range(group.num_columns)
+    ]
+    packed = sum(max(chunk.total_uncompressed_size, 0) for chunk in chunks)
+    # as many values as there are, and no fewer than the rows: absent ones take room, too
+    length = max([metadata.num_rows, *(chunk.num_values for chunk in chunks)])
+    widths = [_width(field, length, metadata.num_rows) for field in file.schema_arrow]
+    return int(max(packed, sum(widths)))
+
+
+def _width(field: pa.Field, values: int, rows: int) -> Any:
+    """Bytes of a column of so many rows, with so many values where it holds lists."""
+    kind = field.type
+    if pa.types.is_fixed_size_list(kind):
+        return rows * max(kind.list_size, 0) * _bytes(field, kind.value_type)
+    if pa.types.is_list(kind):
+        return rows * 4 + values * _bytes(field, kind.value_type)
+    if pa.types.is_dictionary(kind) and pa.types.is_string(kind.value_type):
+        return rows * _bytes(field, kind.index_type)
+    return rows * _bytes(field, kind)
+
+
+def _bytes(field: pa.Field, kind: pa.DataType) -> int:
+    if not (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
+        raise pa.ArrowInvalid(f"column {field.name!r} is {field.type}, which no record has")
+    width: int = kind.bit_width // 8
+    return width
+
+
+def words(column: pa.ChunkedArray) -> tuple[npt.NDArray[Any], list[str]]:
+    """A column of words that rows have in common: which of them each row has, and the words.
+
+    Raises:
+        pa.ArrowException: It has nulls, something else than words, or a long one.
+    """
+    if not pa.types.is_dictionary(column.type):
+        raise pa.ArrowInvalid(f"{column.type} in place of words")
+    flat = column.unify_dictionaries().combine_chunks()
+    names = (
+        [str(name) for name in flat.dictionary.to_pylist()] if len(flat.dictionary) < 100 else []
+    )
+    if not names or max(map(len, names)) > LONGEST or len(set(names)) < len(names):
+        raise pa.ArrowInvalid(f"no words, more than 100 of them or one longer than {LONGEST}")
+    return values(flat.indices), names
 
 
 def values(column: pa.ChunkedArray | pa.Array) -> npt.NDArray[Any]:

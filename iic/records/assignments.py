@@ -117,7 +117,7 @@ def read_assignments(path: Path) -> dict[str, Assignments]:
     """
     try:
         table = arrow.read(path)
-        names = np.asarray(table["checkpoint"].to_pylist())
+        codes, names = arrow.words(table["checkpoint"])
         indices = arrow.values(table["index"])
         heads = sum(name.startswith(PREFIX) for name in table.column_names)
         clusters = np.stack(
@@ -133,11 +133,11 @@ def read_assignments(path: Path) -> dict[str, Assignments]:
         )
     except FileNotFoundError:
         raise RecordError(f"{path}: missing") from None
-    except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
+    except (OSError, pa.ArrowException, LookupError, TypeError, ValueError) as error:
         raise RecordError(f"{path}: no assignments: {error}") from None
     result: dict[str, Assignments] = {}
-    for name in dict.fromkeys(names.tolist()):
-        chosen = names == name
+    for code in dict.fromkeys(codes.tolist()):
+        name, chosen = names[code], codes == code
         of_checkpoint = indices[chosen].astype(np.int64)
         if not _ascending(of_checkpoint):
             raise RecordError(f"{path}: checkpoint {name}: indices do not ascend")

@@ -87,7 +87,7 @@ def read_counts(path: Path) -> dict[str, Counts]:
     try:
         table = arrow.read(path)
         shape = (int(table.schema.metadata[b"k"]), int(table.schema.metadata[b"classes"]))
-        names = np.asarray(table["checkpoint"].to_pylist())
+        codes, names = arrow.words(table["checkpoint"])
         indices = arrow.values(table["index"]).astype(np.int64)
         heads = sum(name.startswith(PREFIX) for name in table.column_names)
         per_head = [
@@ -97,13 +97,21 @@ def read_counts(path: Path) -> dict[str, Counts]:
         counts = np.stack([flat.reshape(table.num_rows, *shape) for flat in per_head], axis=1)
     except FileNotFoundError:
         raise RecordError(f"{path}: missing") from None
-    except (OSError, pa.ArrowException, AttributeError, KeyError, TypeError, ValueError) as error:
+    except (
+        OSError,
+        pa.ArrowException,
+        AttributeError,
+        LookupError,
+        TypeError,
+        ValueError,
+    ) as error:
         raise RecordError(f"{path}: no counts of pixels: {error}") from None
     if counts.size and counts.min() < 0:
         raise RecordError(f"{path}: a count is negative")
     result: dict[str, Counts] = {}
-    for name in dict.fromkeys(names.tolist()):
-        checkpoint_counts = Counts(counts[names == name], indices[names == name])
+    for code in dict.fromkeys(codes.tolist()):
+        name, chosen = names[code], codes == code
+        checkpoint_counts = Counts(counts[chosen], indices[chosen])
         first = next(iter(result.values()), checkpoint_counts)
         if np.any(np.diff(checkpoint_counts.indices) <= 0) or not np.array_equal(
             checkpoint_counts.indices, first.indices

@@ -14,6 +14,7 @@ import hashlib
 import json
 import os
 import secrets
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from pathlib import Path
@@ -23,6 +24,7 @@ from pydantic import BeforeValidator, ValidationError
 
 from iic.params.base import Model
 from iic.params.errors import IICError
+from iic.params.escaping import quoted
 
 M = TypeVar("M", bound=Model)
 TEMPORARY = ".part"
@@ -146,8 +148,8 @@ def read_record(path: Path, model: type[M]) -> M:
     """Read a record and check it against its model.
 
     Raises:
-        RecordError: The file is absent, no JSON, of another schema than this version reads, or
-            does not fit `model`; names file and key.
+        RecordError: The file is absent, no JSON, gives a key twice, is of another schema than this
+            version reads, or does not fit `model`; names file and key.
     """
     try:
         text = path.read_bytes()
@@ -163,7 +165,7 @@ def read_record(path: Path, model: type[M]) -> M:
         key = ".".join(str(part) for part in first["loc"]) or "(whole file)"
         unknown = first["type"] == "extra_forbidden" and "schema_version" in model.model_fields
         raise RecordError(
-            f"{path}: {key}: {first['msg']}: not a {model.__name__} record"
+            f"{path}: {quoted(key)}: {quoted(first['msg'])}: not a {model.__name__} record"
             + (f" as this version of iic knows it{OTHER_VERSION}" if unknown else "")
         ) from None
 
@@ -178,7 +180,9 @@ def _check_schema(path: Path, text: bytes, model: type[Model]) -> None:
     """Refuse a record of another schema by its number, before fields that nobody here knows."""
     field = model.model_fields.get("schema_version")
     try:
-        content = json.loads(text)
+        content = json.loads(text, object_pairs_hook=once_each)
+    except KeyError as error:
+        raise RecordError(f"{path}: {error.args[0]}: not a {model.__name__} record") from None
     except (ValueError, RecursionError):
         return  # the model says what is wrong with it
     if field is None or not isinstance(content, dict):
@@ -186,10 +190,26 @@ def _check_schema(path: Path, text: bytes, model: type[Model]) -> None:
     version = content.get("schema_version", field.default)
     if version != field.default:
         raise RecordError(
-            f"{path}: schema_version: {version!r}, but this version of iic reads "
+            f"{path}: schema_version: {quoted(repr(version), 60)}, but this version of iic reads "
             f"{field.default!r}: not a {model.__name__} record that it can take for its own"
             f"{OTHER_VERSION}"
         )
+
+
+def once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object of which no key is given twice, for `json.loads`.
+
+    Two readers may differ on which of the two values counts.
+
+    Raises:
+        KeyError: One is; the text names it.
+    """
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        counts = Counter(key for key, _ in pairs)
+        twice = next(key for key, count in counts.items() if count > 1)
+        raise KeyError(f"the key {quoted(repr(twice), 60)} is given twice")
+    return content
 
 
 def sha256_bytes(content: bytes) -> str:

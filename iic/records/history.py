@@ -14,7 +14,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from iic.records.files import RecordError
+from iic.params.escaping import quoted
+from iic.records.files import RecordError, once_each
 
 TIME_FIELDS = frozenset({"seconds", "pairs_per_second"})
 
@@ -32,13 +33,13 @@ def read_history(path: Path) -> list[dict[str, Any]]:
     """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
-        entries = [json.loads(line) for line in lines]
+        entries = [json.loads(line, object_pairs_hook=once_each) for line in lines]
     except FileNotFoundError:
         raise RecordError(f"{path}: missing") from None
     except OSError as error:
         raise RecordError(f"{path}: cannot be read: {error.strerror}") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise RecordError(f"{path}: no JSON lines: {error}") from None
+    except (ValueError, KeyError, RecursionError) as error:
+        raise RecordError(f"{path}: no JSON lines: {quoted(error)}") from None
     for number, entry in enumerate(entries, start=1):
         if not isinstance(entry, dict) or "epoch" not in entry:
             raise RecordError(f"{path}: line {number}: not an epoch")

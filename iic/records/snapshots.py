@@ -116,5 +116,12 @@ def _read(path: Path) -> dict[int, npt.NDArray[np.float32]]:
         }
     except FileNotFoundError:
         raise RecordError(f"{path}: missing") from None
-    except (OSError, pa.ArrowException, KeyError, TypeError, AttributeError, ValueError) as error:
+    except (
+        OSError,
+        pa.ArrowException,
+        LookupError,
+        TypeError,
+        AttributeError,
+        ValueError,
+    ) as error:
         raise RecordError(f"{path}: no probabilities: {error}") from None

@@ -148,9 +148,9 @@ def test_arrays_of_another_kind(ten: tuple[Path, Dataset]) -> None:
     path = raw / TEN / "test_batch"
     content = content_of(path)
     path.write_bytes(pickle.dumps(content | {"data": content["data"].astype(np.float32)}))
-    # written by today's Python and numpy, so read that far
-    with pytest.raises(DataError, match=r"test_batch: data is float32 \(7, 3072\)"):
+    with pytest.raises(DataError, match=r"test_batch: no CIFAR file: .* of type 'f4', expected u1"):
         list(cifar10.read(raw, dataset))
+    # as today's Python and numpy write it
     path.write_bytes(pickle.dumps(content, protocol=4))
     assert len(list(cifar10.read(raw, dataset))) == 6
 

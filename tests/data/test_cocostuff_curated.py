@@ -68,7 +68,7 @@ def test_regenerated_in_order_by_any_number_of_threads(tmp_path: Path) -> None:
         for index in range(7, 0, -1)
     }
     (tmp_path / "labels.zip").write_bytes(zipped(images | {"val2017/000000000009.png": b""}))
-    archive = Members(tmp_path / "labels.zip")
+    archive = Members(tmp_path / "labels.zip", load_catalogue(CATALOGUE)["cocostuff15"])
     seen: list[tuple[int, int]] = []
     for workers in (1, 3):
         numbers = regenerate(
@@ -113,7 +113,7 @@ def sampled(tmp_path_factory: pytest.TempPathFactory) -> Members:
     files = {name: content for name, content in samples().items() if name.endswith(".png")}
     path = tmp_path_factory.mktemp("samples") / LABELS
     path.write_bytes(zipped(files))
-    return Members(path)
+    return Members(path, load_catalogue(CATALOGUE)["cocostuff15"])
 
 
 def agreement(sampled: Members, rule: Rule, version: str) -> tuple[int, int]:

@@ -23,7 +23,8 @@ from tests.data.faulty_server import CONTENT, FaultyServer, dataset, file_entry
 
 HASTE = Patience(connect=1, read=0.3, attempts=2, backoff=0.01)
 REASON = "the source publishes none"
-BLOB = {"name": "blob.bin", "unverified": REASON}
+MOST = 1_000_000
+BLOB = {"name": "blob.bin", "unverified": REASON, "at_most": MOST}
 SURE = file_entry("blob.bin", CONTENT)
 SUM = sha256_bytes(CONTENT)
 
@@ -139,7 +140,7 @@ def test_archive_has_to_be_whole(tmp_path: Path, server: FaultyServer, damage: s
     elif damage == "page":
         content = bytearray(b"Too many requests; try again tomorrow")
     server.files["all.zip"] = bytes(content)
-    files = {"name": "all.zip", "unverified": REASON}
+    files = {"name": "all.zip", "unverified": REASON, "at_most": MOST}
     if damage == "none":
         fetch(tmp_path, entry(server, "files", files))
         return
@@ -227,11 +228,11 @@ def test_wrong_unverified_file_is_replaced_as_its_error_says(
     tmp_path: Path, server: FaultyServer
 ) -> None:
     wrong, right = (zipped({f"{name}.txt": b"x"}) for name in ("wrong", "right"))
-    archive = {"name": "all.zip", "unverified": REASON}
+    archive = {"name": "all.zip", "unverified": REASON, "at_most": MOST}
     server.files["all.zip"] = wrong
     fetch(tmp_path, entry(server, "files", archive))
     path = raw(tmp_path) / "all.zip"
-    said = str(Members(path).wrong("right.txt: missing"))
+    said = str(Members(path, entry(server)).wrong("right.txt: missing"))
     assert f"delete the wrong file and {raw(tmp_path)}/files.json, then `iic download" in said
     path.unlink()
     (raw(tmp_path) / "files.json").unlink()

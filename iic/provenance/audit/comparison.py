@@ -129,9 +129,9 @@ def _tensors(then: Path, now: Path) -> str:
 
 
 def _tables(then: Path, now: Path) -> str:
-    import pyarrow.parquet as pq
+    from iic.records import arrow
 
-    old, new = pq.read_table(then), pq.read_table(now)
+    old, new = arrow.read(then), arrow.read(now)
     if old.column_names != new.column_names or old.num_rows != new.num_rows:
         return (
             f"{old.num_rows} rows of {len(old.column_names)} columns then, "

@@ -17,6 +17,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
+from iic.params.escaping import visible
 from iic.records.sizes import size
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -37,6 +38,8 @@ def render(template: str, **context: Any) -> bytes:
         # every template is HTML, whatever its name ends in
         autoescape=select_autoescape(default=True, default_for_string=True),
         undefined=StrictUndefined,
+        # nor is what it holds obeyed or hidden, such as a change of the direction of writing
+        finalize=lambda value: visible(value) if type(value) is str else value,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
+from pathlib import Path
 
 from PIL import Image
 
+from iic.params.escaping import quoted
 from iic.params.runs import Plan
 from iic.publish.pages.render import data_uri
 from iic.publish.report.chains import Chain, Chains, chain_id, display_id
@@ -18,6 +20,8 @@ from iic.records.sources import Sources
 LARGEST_SVG = 200_000
 """Bytes, beyond which a drawing is shown by its pixels where that takes less: one of many images,
 or of many points, would be most of the page."""
+MOST_PIXELS = 50_000_000
+"""Of a figure; its sides are a few thousand."""
 
 
 @dataclass(frozen=True)
@@ -91,15 +95,24 @@ def _picture(scale: str, name: str, chains: Chains) -> str:
     # inside an address of its own, so that the identifiers of two drawings never meet
     drawing = contents[".svg"]
     if len(drawing) > LARGEST_SVG:
-        pixels = _webp(contents[".png"])
+        pixels = _webp(contents[".png"], vector.with_suffix(".png"))
         if len(pixels) < len(drawing):
             return data_uri(pixels, "image/webp")
     return data_uri(drawing, "image/svg+xml")
 
 
-def _webp(png: bytes) -> bytes:
-    """The same pixels in less space, nothing of them lost."""
+def _webp(png: bytes, path: Path) -> bytes:
+    """The same pixels in less space, nothing of them lost.
+
+    Raises:
+        RecordError: They are no png, or more than `MOST_PIXELS`.
+    """
     buffer = io.BytesIO()
-    with Image.open(io.BytesIO(png)) as picture:
-        picture.save(buffer, "WEBP", lossless=True)
+    try:
+        with Image.open(io.BytesIO(png), formats=["PNG"]) as picture:
+            if picture.width * picture.height > MOST_PIXELS:
+                raise ValueError(f"{picture.width:,}x{picture.height:,} pixels, which are too many")
+            picture.save(buffer, "WEBP", lossless=True)
+    except Exception as error:  # damaged bytes may lead a decoder anywhere
+        raise RecordError(f"{path}: no png of a figure: {quoted(error)}") from None
     return buffer.getvalue()

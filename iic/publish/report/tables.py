@@ -104,7 +104,10 @@ def _listing(plan: Plan, name: str, path: Path, receipt: Receipt, chains: Chains
     listing = plan.listings[name]
     title = titled(name, listing.title)
     sources = read_record(chains.root / paths.sources_of(path), Sources)
-    text = (chains.root / path.with_suffix(".md")).read_text(encoding="utf-8")
+    try:
+        text = (chains.root / path.with_suffix(".md")).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecordError(f"{path.with_suffix('.md')}: cannot be read: {error}") from None
     # its heading and its caption stand above it already
     _, _, below = text.partition("\n\n")
     paragraph, _, rest = below.partition("\n\n")
