@@ -32,6 +32,10 @@ Kind = Literal[
     "uncommitted",
     "unverified",
     "rerun",
+    "contradiction",
+    "implausible",
+    "inference",
+    "history",
 ]
 
 ExitStatus = Literal[0, 1, 3]
