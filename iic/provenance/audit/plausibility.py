@@ -107,6 +107,8 @@ def _sessions(receipt: Receipt) -> Iterator[str]:
             yield f"a session starts at {after.start:%H:%M:%S}, before the one before it ended"
     if sessions[-1].end - receipt.timing.end > CLOCKS:
         yield "its last session ends after the job"
+    if receipt.deterministic is False and not receipt.fingerprint.settings.get("gpu"):
+        yield "was not deterministic, as every training on a CPU is"
     environment = receipt.environment
     if sessions[-1].torch.split("+")[0] != environment.packages.get("torch", "").split("+")[0]:
         yield f"was trained by torch {sessions[-1].torch}, and names another as installed"
