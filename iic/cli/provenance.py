@@ -76,18 +76,21 @@ def audit(
     rerun: Annotated[
         int, typer.Option(min=0, help="Trainings to repeat and compare with the results.")
     ] = 0,
-    rerun_seed: Annotated[
-        int, typer.Option(min=0, help="Seed of the random choice of these trainings.")
-    ] = 0,
+    nonce: Annotated[
+        str | None, typer.Option(help="Any text, which draws them; random, and shown, by default.")
+    ] = None,
     rerun_seconds: Annotated[
-        float, typer.Option(min=0, help="Longest training, in recorded seconds, to choose.")
+        float, typer.Option(min=0, help="Longest training, in estimated seconds, to choose.")
     ] = 60.0,
     rerun_tolerance: Annotated[
-        float,
+        float | None,
         typer.Option(
-            min=0, max=100, help="Points of accuracy between different machines; on one, bytes."
+            min=0,
+            max=100,
+            help="Points of accuracy between different machines, in place of those declared for "
+            "each method; on one machine bytes are compared.",
         ),
-    ] = 2.0,
+    ] = None,
     log_file: Annotated[Path | None, typer.Option("--log", help="File to log to as well.")] = None,
 ) -> None:
     """Verify every number of a scale, from the tables back to the raw data.
@@ -107,7 +110,10 @@ def audit(
     from iic.provenance.audit.run import audit as examine
     from iic.provenance.audit.run import write
 
-    request = Request(rerun, rerun_seed, rerun_seconds, rerun_tolerance) if rerun else None
+    drawn = {} if nonce is None else {"nonce": nonce}
+    request = None
+    if rerun:
+        request = Request(rerun, most_seconds=rerun_seconds, tolerance=rerun_tolerance, **drawn)
     with logged_to(log_file):
         plan = load_plan(scale)
         report = examine(plan, rerun=request, report_follows=report_follows)
@@ -276,7 +282,7 @@ def _reruns(reruns: Reruns, console: Terminal) -> None:
     console.print(
         Text(
             f"{reruns.compared} of {reruns.asked} re-runs made, of {reruns.possible} possible "
-            f"(seed {reruns.seed})"
+            f"(--nonce {reruns.nonce})"
         )
     )
 

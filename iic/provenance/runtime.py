@@ -43,14 +43,28 @@ def hours_asked(plan: Plan, run: Run, root: Path = Path()) -> int:
     taken = _longest(run, root)
     if taken is not None:
         return max(LEAST_MEASURED, math.ceil(FACTOR * taken))
+    estimate = _estimate(plan, run)
+    if estimate is None:
+        return UNKNOWN
+    computing, around = estimate
+    return max(LEAST_ESTIMATED, round(FACTOR * computing + around))
+
+
+def seconds_estimated(plan: Plan, run: Run) -> float | None:
+    """Seconds that a training is thought to take, whatever any receipt says; None for no idea."""
+    estimate = _estimate(plan, run)
+    return None if estimate is None else 3600 * sum(estimate)
+
+
+def _estimate(plan: Plan, run: Run) -> tuple[float, float] | None:
+    """Hours of the operations, and of what is around them in each step."""
     try:
         cost = run.settings.cost(plan.datasets[run.dataset], committed)
     except NotCounted:
         cost = None
     if cost is None:
-        return UNKNOWN
-    estimate = cost.hours(run.settings.gpu) / _workers(run)
-    return max(LEAST_ESTIMATED, round(FACTOR * estimate + cost.steps / STEPS_PER_HOUR))
+        return None
+    return cost.hours(run.settings.gpu) / _workers(run), cost.steps / STEPS_PER_HOUR
 
 
 def hours_computed(receipt: Receipt, gpu: bool) -> float:

@@ -13,9 +13,12 @@ import pytest
 from typer.testing import CliRunner
 
 from iic.cli.app import app
+from iic.params.datasets import Dataset
 from iic.params.runs import load_plan
 from iic.provenance import fingerprint
-from iic.provenance.audit import rerun, workshop
+from iic.provenance.audit import preparation, rerun, workshop
+from iic.provenance.audit.comparison import declared, nearest, with_chance
+from iic.provenance.audit.preparation import Preparations, checksums
 from iic.provenance.audit.report import AuditReport, Finding, Reruns
 from iic.provenance.audit.rerun import Repetitions, Request
 from iic.provenance.audit.run import audit
@@ -23,7 +26,9 @@ from iic.provenance.audit.tree import Tree
 from iic.provenance.audit.workshop import Repeated
 from iic.provenance.jobs import Job
 from iic.records.assignments import read_assignments, write_assignments
-from iic.records.files import read_record
+from iic.records.evaluation import Evaluation
+from iic.records.files import read_record, sha256_file
+from iic.records.paths import prepared_manifest
 from iic.records.receipt import Environment, Receipt
 from tests.conftest import ROOT, SCALE
 from tests.provenance.audit_helpers import (
@@ -51,7 +56,14 @@ def again(finished_tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             shutil.copytree(finished_tree / folder, place / folder)
         return Repeated(1.0, None)
 
+    def prepared(self: Preparations, dataset: str, entry: Dataset) -> None:
+        shutil.copytree(
+            finished_tree / prepared_manifest(dataset).parent,
+            self.folder / prepared_manifest(dataset).parent,
+        )
+
     monkeypatch.setattr(rerun, "repeat", copied)
+    monkeypatch.setattr(Preparations, "make", prepared)
 
 
 def only(monkeypatch: pytest.MonkeyPatch, *names: tuple[str, int]) -> None:
@@ -65,7 +77,7 @@ def only(monkeypatch: pytest.MonkeyPatch, *names: tuple[str, int]) -> None:
     monkeypatch.setattr(Repetitions, "_obstacle", obstacle)
 
 
-def repeated(**options: float) -> tuple[list[Finding], Reruns]:
+def repeated(**options: float | str) -> tuple[list[Finding], Reruns]:
     repetitions = Repetitions(Tree(load_plan(SCALE)), Request(**{"number": 1, **options}))  # type: ignore[arg-type]
     return list(repetitions.check()), repetitions.report
 
@@ -212,24 +224,81 @@ def test_between_machines_accuracies_count_and_not_bytes(
         assert about.level == "note" and of_failures(repetition) == {}
     else:
         assert list(of_failures(repetition)) == [str(KMEANS / "evaluation.json")]
-        assert "3.00 points are allowed" in about.message
+        assert "points are allowed" in about.message
 
 
 @pytest.mark.usefixtures("again")
 def test_the_sample_is_that_of_its_seed(tree: Path) -> None:
-    def sample(seed: int) -> list[tuple[str, int]]:
-        findings, report = repeated(number=2, seed=seed)
-        assert of_failures(findings) == {}
+    def sample(nonce: str) -> list[tuple[str, int]]:
+        findings, report = repeated(number=2, nonce=nonce)
+        assert of_failures(findings) == {} and report.nonce == nonce
         return [(training.run, training.seed) for training in report.trainings]
 
-    assert len(set(sample(0))) == 2
-    assert sample(0) == sample(0)
-    assert len({tuple(sample(seed)) for seed in range(3)}) > 1
+    assert len(set(sample("a"))) == 2
+    assert sample("a") == sample("a")
+    assert len({tuple(sample(nonce)) for nonce in "abc"}) > 1
+    assert Request(1).nonce != Request(1).nonce, "nobody knows beforehand what is drawn"
 
 
-def too_long() -> None:
+@pytest.mark.usefixtures("again")
+def test_no_receipt_says_that_its_training_is_too_long(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    only(monkeypatch, ONE)
     receipt = read_record(KMEANS / "run.json", Receipt)
-    forge(KMEANS / "run.json", timing=receipt.timing.model_copy(update={"seconds": 61.0}))
+    forge(KMEANS / "run.json", timing=receipt.timing.model_copy(update={"seconds": 1e6}))
+    _, report = repeated()
+    assert [training.outcome for training in report.trainings] == ["same bytes"]
+    _, report = repeated(most_seconds=0.0)
+    assert report.trainings == []
+    assert "they are thought to take more than 0 s" in report.impossible
+
+
+@pytest.mark.usefixtures("again")
+def test_a_training_on_replaced_labels_is_found(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    only(monkeypatch, ("digits/iic", 0))
+    labels = Path("data/prepared/digits/labels.npy")
+    np.save(labels, np.load(labels)[::-1])
+    vouch(labels)
+    inputs = [
+        read.model_copy(update={"sha256": sha256_file(labels)})
+        if read.path == str(labels)
+        else read
+        for read in read_record(IIC / "run.json", Receipt).inputs
+    ]
+    forge(IIC / "run.json", inputs=inputs)
+    findings, _ = repeated()
+    said = of_failures(findings)[str(IIC / "run.json")]
+    assert f"was trained on another {labels}" in said and "than the raw bytes give" in said
+
+
+def test_raw_files_are_those_of_the_commit(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A checksum that is edited together with the raw file has no commit."""
+    raw, entry = Path("data/raw/digits/digits.csv.gz"), load_plan(SCALE).datasets["digits"]
+    (file,) = entry.raw_files
+    flip(raw)
+    for committed, words in (
+        ({"digits/digits.csv.gz": "0" * 64}, "and the commit has 0000"),
+        ({"digits/digits.csv.gz": file.checksum}, "is not the file of the catalogue"),
+    ):
+        monkeypatch.setattr(preparation, "checksums", lambda root, known=committed: known)
+        wrong = Preparations(tree, tree / "scratch/none").make("digits", entry)
+        assert wrong is not None and words in wrong
+    known = checksums(ROOT)
+    assert known is not None and known["digits/digits.csv.gz"] == file.checksum
+    assert checksums(tree) is None, "no clone of its own"
+
+
+def test_accuracies_that_nobody_measured_are_beyond_what_is_declared() -> None:
+    """Scale laptop's IIC, raised from 97.61 to 99.27 with a processor of which nothing is known."""
+    now = read_record(ROOT / "results/laptop/runs/mnist/iic/seed0/evaluation.json", Evaluation)
+    points = declared("iic.methods.iic.method")
+    for forged, beyond in ((99.27, True), (97.7, False)):
+        own = nearest("label_free", forged, now)
+        assert (abs(forged - own) > with_chance(points, own, now.n_scoring)) == beyond
+    assert declared("iic.methods.kmeans") < points < 2
 
 
 def stale() -> None:
@@ -238,15 +307,12 @@ def stale() -> None:
 
 
 OBSTACLES: dict[str, tuple[tuple[str, int], Callable[[], object], str]] = {
-    "data not here": (ONE, lambda: shutil.rmtree("data/prepared/digits"),
-                      "the data in data/prepared/digits are not here"),
-    "other data": (ONE, lambda: flip(Path("data/prepared/digits/images.npy")),
-                   "the data in data/prepared/digits are other than those"),
+    "raw data not here": (ONE, lambda: shutil.rmtree("data/raw/digits"),
+                          "the raw data of digits are not here"),
     "no weights to start from": (
         ("stl10_standin/finetune", 0),
         lambda: shutil.rmtree(RESULTS / "artifacts/stl10_standin/iic_star-features"),
         "iic_star-features/seed0, which they start from, are not here"),
-    "too long": (ONE, too_long, "they took more than 60 s"),
     "stale": (ONE, stale, "they are stale"),
 }  # fmt: skip
 
@@ -292,7 +358,7 @@ def test_gpus_are_those_that_torch_sees() -> None:
 
 
 def test_an_audit_that_repeated_nothing_does_not_look_clean(tree: Path) -> None:
-    shutil.rmtree("data/prepared")
+    shutil.rmtree("data/raw")
     done = CliRunner().invoke(app, ["audit", "--scale", SCALE, "--rerun", "3"])
     assert done.exit_code == 1
     assert "0 of 3 re-runs made, of 0 possible" in done.stdout
@@ -318,6 +384,7 @@ def test_a_training_that_does_not_end_well(
     words: str,
 ) -> None:
     monkeypatch.setattr(rerun, "repeat", lambda *_: done)
+    monkeypatch.setattr(Preparations, "make", lambda *_: None)
     only(monkeypatch, ONE)
     findings, report = repeated()
     assert [training.outcome for training in report.trainings] == [outcome]
@@ -329,7 +396,7 @@ def test_the_folder_for_repetitions_is_deleted_whatever_happens(tree: Path) -> N
     (tree / "scratch/kept").mkdir(parents=True)
     before = sorted((tree / "scratch").iterdir())
     with pytest.raises(RuntimeError), workshop.workshop(tree) as folder:
-        assert (folder / "iic/cli/app.py").is_file() and (folder / "data").is_symlink()
+        assert (folder / "iic/cli/app.py").is_file() and (folder / "data/raw").is_symlink()
         assert not (folder / "results").exists()
         assert folder.parent == tree / "scratch"
         raise RuntimeError
@@ -341,10 +408,12 @@ def test_the_command_line_shows_what_was_repeated(
     tree: Path, again: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     only(monkeypatch, ONE)
-    done = CliRunner().invoke(app, ["audit", "--scale", SCALE, "--rerun", "1", "--rerun-seed", "5"])
+    done = CliRunner().invoke(
+        app, ["audit", "--scale", SCALE, "--rerun", "1", "--nonce", "of today"]
+    )
     assert done.exit_code == 0, done.stdout
     assert "re-run of digits/kmeans/seed0: same bytes" in done.stdout
-    assert "1 of 1 re-runs made, of 1 possible (seed 5)" in done.stdout
+    assert "1 of 1 re-runs made, of 1 possible (--nonce of today)" in done.stdout
 
 
 def test_reports_from_before_there_were_re_runs_can_be_read() -> None:

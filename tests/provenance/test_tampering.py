@@ -17,7 +17,8 @@ import pytest
 
 from iic.params.runs import load_plan
 from iic.provenance import fingerprint
-from iic.provenance.audit import drift
+from iic.provenance.audit import drift, plausibility
+from iic.provenance.audit.contradictions import Contradictions
 from iic.provenance.audit.metrics import Metrics
 from iic.provenance.audit.rebuild import Rebuild
 from iic.provenance.audit.report import AuditReport, Finding
@@ -27,13 +28,15 @@ from iic.provenance.code import roots
 from iic.records.files import read_record, sha256_file
 from iic.records.paths import audit_report
 from tests.conftest import SCALE
-from tests.provenance import drift_cases, forgeries, stranger_cases
+from tests.provenance import consistent_forgeries, drift_cases, forgeries, stranger_cases
 from tests.provenance.audit_helpers import RUNS, examine, failures, flip, named, state, undo
 from tests.provenance.tampering_cases import CASES, RECEIPTS, Case
 
 FEWEST = 25
 
-assert forgeries and stranger_cases and drift_cases, "imported for the cases that they add"
+assert forgeries and consistent_forgeries and stranger_cases and drift_cases, (
+    "imported for the cases that they add"
+)
 
 
 @pytest.fixture(scope="module")
@@ -83,11 +86,17 @@ def _drift() -> Iterable[Finding]:
     return [*drift.stale(tree), *drift.environment(tree)]
 
 
+def _cross() -> Iterable[Finding]:
+    tree = Tree(load_plan(SCALE))
+    return [*Contradictions(tree).check(), *plausibility.check(tree)]
+
+
 LOOK: dict[str, Callable[[], Iterable[Finding]]] = {
     "files": lambda: verify(load_plan(SCALE)),
     "metrics": lambda: Metrics(Tree(load_plan(SCALE))).check(),
     "rebuild": lambda: Rebuild(Tree(load_plan(SCALE))).check(),
     "drift": _drift,
+    "cross": _cross,
     "all": lambda: failures(examine()),
 }
 
@@ -118,8 +127,8 @@ def test_there_are_many_distinct_cases() -> None:
     assert len({(case.path, case.kinds, case.act) for case in CASES}) == len(CASES) >= FEWEST
     kinds = {kind for case in CASES for kind in case.kinds}
     assert kinds == {
-        "accepted", "altered", "chain", "environment", "metrics", "misplaced", "missing", "orphan",
-        "rebuild", "schema", "stale",
+        "accepted", "altered", "chain", "contradiction", "environment", "implausible", "metrics",
+        "misplaced", "missing", "orphan", "rebuild", "schema", "stale",
     }  # fmt: skip
 
 

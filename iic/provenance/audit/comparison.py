@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -14,6 +15,23 @@ from iic.records.evaluation import Evaluation
 from iic.records.files import RecordError, sha256_file
 from iic.records.history import TIME_FIELDS, read_history
 from iic.records.receipt import Receipt
+
+TRAINED = 1.0
+"""Percentage points by which a network's accuracies may differ between two kinds of machines: last
+bits decide in which local optimum a training ends. Declared, whatever a receipt says of its own
+spread."""
+BY_METHOD = {
+    "iic.methods.kmeans": 0.5,
+    "iic.methods.kmeans_colours": 0.5,
+    "iic.methods.spectral": 0.5,
+    "iic.methods.sift": 0.5,
+    "iic.methods.frozen_features": 0.5,
+    "iic.methods.iic.random_network": 0.5,
+    "iic.methods.iic.random_maps": 0.5,
+}
+"""Those of methods, or families, that train none."""
+DEVIATIONS = 2.0
+"""Standard deviations of the chance error."""
 
 
 class Difference(NamedTuple):
@@ -67,18 +85,33 @@ def accuracies(then: Evaluation, now: Evaluation) -> dict[str, tuple[float, floa
     return pairs
 
 
-def allowed(name: str, then: Evaluation, now: Evaluation, tolerance: float) -> float:
-    """Percentage points by which a selection's accuracy may differ between machines.
+def nearest(name: str, then: float, now: Evaluation) -> float:
+    """Accuracy in percent of the repetition that is compared with a selection's in the results.
 
-    Last bits decide which sub-head has the lowest loss, so two that were equally good may be
-    chosen: up to two standard deviations over sub-heads are no sign of anything.
+    Last bits decide which of two equally good sub-heads has the lowest loss, so where one is chosen
+    it is the sub-head of the repetition that comes nearest.
     """
-    spreads = [0.0]
-    for evaluation in (then, now):
-        selection = evaluation.selections[name]  # type: ignore[index]
-        if selection is not None and selection.acc_std_heads is not None:
-            spreads.append(selection.acc_std_heads)
-    return max(tolerance, 2 * max(spreads))
+    selection = now.selections[name]  # type: ignore[index]
+    assert selection is not None and selection.acc is not None
+    if selection.sub_head is None:
+        return selection.acc
+    heads = now.checkpoints[selection.checkpoint].sub_heads
+    found = [head.acc for head in heads if head.acc is not None]
+    return min(found, key=lambda accuracy: abs(accuracy - then), default=selection.acc)
+
+
+def declared(method: str) -> float:
+    """Percentage points for a method, by its module."""
+    for name, points in BY_METHOD.items():
+        if method == name or method.startswith(f"{name}."):
+            return points
+    return TRAINED
+
+
+def with_chance(points: float, accuracy: float, images: int) -> float:
+    """Percentage points with the chance error of an accuracy in percent over so many images."""
+    share = min(max(accuracy / 100, 0.0), 1.0)
+    return points + 100 * DEVIATIONS * math.sqrt(share * (1 - share) / max(images, 1))
 
 
 def _histories(then: Path, now: Path, sha256: str) -> str | None:

@@ -32,6 +32,10 @@ Kind = Literal[
     "uncommitted",
     "unverified",
     "rerun",
+    "contradiction",
+    "implausible",
+    "inference",
+    "history",
 ]
 
 ExitStatus = Literal[0, 1, 3]
@@ -95,12 +99,15 @@ class Reruns(Model):
     """The sample of trainings that were repeated."""
 
     asked: int = Field(ge=1)
-    seed: int = Field(ge=0)
-    """Of the sample."""
+    nonce: Readable | None = None
+    """What the sample was drawn by; null in reports from before there was one."""
+    seed: int | None = None
+    """Of the sample, in reports from before."""
     most_seconds: float
-    """Trainings that took longer were left out."""
-    tolerance: float
-    """Percentage points of accuracy between different machines."""
+    """Trainings that are thought to take longer were left out."""
+    tolerance: float | None
+    """Percentage points of accuracy between different machines, as the auditor gave them; null
+    where those declared for each method hold."""
     possible: int = Field(ge=0)
     """Trainings that the sample was drawn from."""
     impossible: dict[str, int] = {}

@@ -1,6 +1,8 @@
 """Do trainings, repeated now, come out as the results say?
 
-A seeded sample of the short ones is trained again. On the kind of machine that made the results
+A sample of the short ones is trained again, on data that are prepared again from the raw bytes. No
+receipt has a say in what is drawn: the auditor's nonce draws, and the cost model says what is
+short. On the kind of machine that made the results
 (`iic.provenance.audit.kinds`) weights, assignments and history without its times have to have the
 same bytes. On another kind bytes may differ, and accuracies have to lie within a tolerance.
 """
@@ -9,29 +11,34 @@ from __future__ import annotations
 
 import logging
 import random
+import secrets
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 from iic.evaluate.matching import EvaluationError
 from iic.evaluate.run import evaluate_run
+from iic.provenance.audit.candidates import obstacle
 from iic.provenance.audit.comparison import (
     Difference,
     accuracies,
-    allowed,
     compare,
+    declared,
+    nearest,
+    with_chance,
 )
 from iic.provenance.audit.kinds import differences_of_kind
+from iic.provenance.audit.preparation import Preparations
 from iic.provenance.audit.report import Finding, Rerun, Reruns
 from iic.provenance.audit.tree import Tree
 from iic.provenance.audit.workshop import gpus, repeat, workshop
 from iic.provenance.jobs import Job
+from iic.provenance.runtime import seconds_estimated
 from iic.records.evaluation import Evaluation
 from iic.records.files import RecordError, read_record
-from iic.records.links import standing
-from iic.records.paths import RESULTS, RunPaths
+from iic.records.paths import DATA, RESULTS, RunPaths
 from iic.records.receipt import Receipt
 
 log = logging.getLogger(__name__)
@@ -39,7 +46,7 @@ log = logging.getLogger(__name__)
 NAMED = 4
 """Trainings that a message names one by one."""
 PATIENCE = 20
-"""A repetition is given up after so many times what the training took, and `LEAST_SECONDS`."""
+"""A repetition is given up after so many times what it is thought to take, and `LEAST_SECONDS`."""
 LEAST_SECONDS = 300
 
 
@@ -49,12 +56,12 @@ class Request:
 
     number: int
     """Trainings to repeat."""
-    seed: int = 0
-    """Of the sample."""
+    nonce: str = field(default_factory=lambda: secrets.token_hex(4))
+    """Draws the sample; whoever made the results cannot have known it."""
     most_seconds: float = 60.0
-    """Trainings that took longer are left out of it."""
-    tolerance: float = 2.0
-    """Percentage points of accuracy between different machines."""
+    """Trainings that are thought to take longer are left out of it."""
+    tolerance: float | None = None
+    """Percentage points of accuracy between different machines; None for those declared."""
 
 
 class Repetitions:
@@ -82,9 +89,12 @@ class Repetitions:
     def check(self) -> Iterator[Finding]:
         """Repeat the sample; findings about what differs, and about what could not be repeated."""
         number = min(self.request.number, len(self.possible))
-        places = random.Random(self.request.seed).sample(range(len(self.possible)), number)
-        for training in sorted(places):
-            yield from self._one(*self.possible[training])
+        places = random.Random(self.request.nonce).sample(range(len(self.possible)), number)
+        if number:
+            with workshop(self.tree.root) as folder:
+                preparations = Preparations(self.tree.root, folder)
+                for training in sorted(places):
+                    yield from self._one(*self.possible[training], preparations)
         for reason, names in self._reasons.items():
             more = f", and {len(names) - NAMED} more" if len(names) > NAMED else ""
             yield self._note(
@@ -99,7 +109,7 @@ class Repetitions:
         """What has been repeated, once `check` is through."""
         return Reruns(
             asked=self.request.number,
-            seed=self.request.seed,
+            nonce=self.request.nonce,
             most_seconds=self.request.most_seconds,
             tolerance=self.request.tolerance,
             possible=len(self.possible),
@@ -109,36 +119,24 @@ class Repetitions:
 
     def _obstacle(self, job: Job, receipt: Receipt) -> str | None:
         """Why a training cannot be repeated; None where it can."""
-        changed, acceptance = self.tree.drift(job, receipt)
-        if changed and (acceptance is None or not all(change.acceptable for change in changed)):
-            return "they are stale, so today's code or settings give other numbers"
-        if recorded_seconds(receipt) > self.request.most_seconds:
-            return f"they took more than {self.request.most_seconds:g} s"
-        if self.tree.plan.run(job.wildcards["run"]).settings.gpu and not self._gpus:
-            return "they need a GPU, and there is none here"
-        for link in receipt.parents:
-            state = standing(receipt, link, self.tree.receipts)
-            if state == "another":
-                return f"{_whose(link.path)} other than those which they were made from"
-            if state != "holds":
-                return f"{_whose(link.path)} not here (iic restore)"
-        for read in receipt.inputs:
-            sha256 = self.tree.sha256(read.path)
-            if sha256 is None:
-                return f"{_whose(read.path)} not here (iic restore)"
-            if sha256 != read.sha256:
-                return f"{_whose(read.path)} other than those which they were made from"
-        return None
+        return obstacle(self.tree, job, receipt, self.request.most_seconds, lambda: self._gpus)
 
     @cached_property
     def _gpus(self) -> int:
         return gpus()
 
-    def _one(self, job: Job, receipt: Receipt) -> Iterator[Finding]:
+    def _one(self, job: Job, receipt: Receipt, data: Preparations) -> Iterator[Finding]:
         recorded = recorded_seconds(receipt)
-        log.info("repeating %s, which took %.0f s", job.name, recorded)
-        with workshop(self.tree.root) as folder:
-            patience = max(LEAST_SECONDS, PATIENCE * recorded)
+        log.info("repeating %s, which took %.0f s by its receipt", job.name, recorded)
+        run = self.tree.plan.run(job.wildcards["run"])
+        wrong = data.make(run.dataset, self.tree.plan.datasets[run.dataset])
+        wrong = wrong or data.differs(receipt)
+        if wrong is not None:
+            yield _failure(str(job.receipt), f"{job.name}: {wrong}")
+            return
+        with workshop(self.tree.root, data.folder / DATA) as folder:
+            thought = seconds_estimated(self.tree.plan, run) or 0.0
+            patience = max(LEAST_SECONDS, PATIENCE * thought)
             done = repeat(job, receipt, folder, self.tree.root, patience)
             result = Rerun(
                 run=job.wildcards["run"],
@@ -148,7 +146,7 @@ class Repetitions:
                 seconds=round(done.seconds, 3),
             )
             if done.timed_out:
-                why = f"given up after {done.seconds:.0f} s, it had taken {recorded:.0f} s"
+                why = f"given up after {done.seconds:.0f} s, {thought:.0f} s were thought enough"
                 result = result.model_copy(update={"differences": [why]})
                 yield self._note(f"the re-run of {job.name} was {why}")
             elif done.error is not None:
@@ -162,7 +160,7 @@ class Repetitions:
                 again = read_record(folder / job.receipt, Receipt)
                 different = list(compare(receipt, again, self.tree.root, folder))
                 other = differences_of_kind(receipt.environment, again.environment)
-                if not receipt.deterministic:
+                if not again.deterministic:
                     other.append("the training was not deterministic")
                 result = result.model_copy(
                     update={
@@ -230,20 +228,20 @@ class Repetitions:
         )
         if scores is None or not result.accuracies:
             return result, [self._note(f"{told}. There are no accuracies to compare")]
-        limits = {
-            name: allowed(name, *scores, self.request.tolerance) for name in result.accuracies
-        }
-        compared = {
-            name: f"{name} {then:.2f} then, {now:.2f} now, {limits[name]:.2f} points are allowed"
-            for name, (then, now) in result.accuracies.items()
-        }
-        beyond = [
-            compared[name]
-            for name, (then, now) in result.accuracies.items()
-            if abs(then - now) > limits[name]
-        ]
+        points = self.request.tolerance
+        if points is None:
+            points = declared(self.tree.plan.run(result.run).method)
+        compared, beyond = [], []
+        for name, (then, _) in result.accuracies.items():
+            now = nearest(name, then, scores[1])
+            limit = with_chance(points, now, scores[1].n_scoring)
+            compared.append(
+                f"{name} {then:.2f} then, {now:.2f} now, {limit:.2f} points are allowed"
+            )
+            if abs(then - now) > limit:
+                beyond.append(compared[-1])
         if not beyond:
-            shown = "; ".join(compared.values())
+            shown = "; ".join(compared)
             return result.model_copy(update={"outcome": "within tolerance"}), [
                 self._note(f"{told}. Accuracies are within the tolerance: {shown}")
             ]
@@ -265,17 +263,9 @@ class Repetitions:
 
 
 def recorded_seconds(receipt: Receipt) -> float:
-    """What a training took, in all its sessions."""
+    """What a training took, in all its sessions, by its receipt."""
     sessions = sum((session.end - session.start).total_seconds() for session in receipt.sessions)
     return max(receipt.timing.seconds, sessions)
-
-
-def _whose(path: str) -> str:
-    """The folder whose files are meant, e.g. ``the data in data/prepared/mnist are``."""
-    folder = path.rsplit("/", 1)[0]
-    if path.startswith("data/"):
-        return f"the data in {folder} are"
-    return f"the files in {folder}, which they start from, are"
 
 
 def _failure(path: str, message: str) -> Finding:

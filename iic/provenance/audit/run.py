@@ -7,8 +7,9 @@ from pathlib import Path
 
 from iic.params.runs import Plan
 from iic.provenance import jobs
-from iic.provenance.audit import drift, integrity, orphans, page, schema_check
+from iic.provenance.audit import drift, integrity, orphans, page, plausibility, schema_check
 from iic.provenance.audit.chain import Chain
+from iic.provenance.audit.contradictions import Contradictions
 from iic.provenance.audit.metrics import Metrics
 from iic.provenance.audit.rebuild import Rebuild
 from iic.provenance.audit.report import AuditReport, Checked, Finding, conclude
@@ -50,8 +51,9 @@ def audit(
     findings: list[Finding] = list(drift.stale(tree))
     findings += integrity.check(tree)
     chain, metrics, rebuild = Chain(tree), Metrics(tree), Rebuild(tree)
-    for part in (chain, metrics, rebuild):
+    for part in (chain, metrics, rebuild, Contradictions(tree)):
         findings += part.check()
+    findings += plausibility.check(tree)
     findings += orphans.check(tree)
     findings += schema_check.check(tree)
     findings += schema_check.unverified(tree)

@@ -1,6 +1,6 @@
-"""A folder in which a training is repeated with the clone's code, settings and data.
+"""A folder in which a job is repeated with the clone's code and settings.
 
-It lies under ``scratch/`` and links to what the training reads. What the training writes stays in
+It lies under ``scratch/`` and links to what the job reads. What the job writes stays in
 it, so that the results which are audited are not touched; it is deleted in the end.
 """
 
@@ -22,7 +22,7 @@ from iic.provenance.jobs import Job
 from iic.records import paths
 from iic.records.receipt import Receipt
 
-LINKED = ("iic", "params", "workflow", "Snakefile", "pyproject.toml", "requirements.lock", "data")
+LINKED = ("iic", "params", "workflow", "Snakefile", "pyproject.toml", "requirements.lock")
 PREFIX = "audit-"
 """How the folder's name begins, below scratch/; what follows is random."""
 SHOWN = 600
@@ -31,7 +31,7 @@ SHOWN = 600
 
 @dataclass(frozen=True)
 class Repeated:
-    """A training that has been repeated."""
+    """A job that has been repeated."""
 
     seconds: float
     error: str | None
@@ -40,11 +40,12 @@ class Repeated:
 
 
 @contextlib.contextmanager
-def workshop(root: Path) -> Iterator[Path]:
+def workshop(root: Path, data: Path | None = None) -> Iterator[Path]:
     """The folder, as a clone without results; deleted when the block ends.
 
     Args:
         root: Root of the clone.
+        data: What stands for its data; by default a folder of its own, with the clone's raw files.
 
     Raises:
         IICError: It cannot be made.
@@ -63,6 +64,12 @@ def workshop(root: Path) -> Iterator[Path]:
             source = root.resolve() / name
             if source.exists():
                 (folder / name).symlink_to(source)
+        own = folder / paths.DATA
+        if data is None:
+            own.mkdir()
+            (folder / paths.RAW).symlink_to((root / paths.RAW).resolve())
+        else:
+            own.symlink_to(data.resolve())
         yield folder
     finally:
         # links are removed, never followed
@@ -91,14 +98,24 @@ def repeat(job: Job, receipt: Receipt, folder: Path, root: Path, most_seconds: f
             if not link.is_symlink():
                 link.symlink_to((root / path).resolve())
     names = job.wildcards
-    command = [sys.executable, "-m", "iic", "train", "--scale", names["scale"]]
-    command += ["--run", names["run"], "--seed", names["seed"]]
+    run = ("--run", names["run"], "--seed", names["seed"])
+    return verb(folder, most_seconds, "train", "--scale", names["scale"], *run)
+
+
+def verb(folder: Path, most_seconds: float, *words: str) -> Repeated:
+    """Run ``python -m iic`` inside a `workshop`.
+
+    Args:
+        folder: The workshop.
+        most_seconds: When to give up.
+        *words: The verb with its options.
+    """
     # the package of the clone, which python -m finds in its working directory, and no other
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     start = time.monotonic()
     try:
         done = subprocess.run(
-            command,
+            [sys.executable, "-m", "iic", *words],
             cwd=folder,
             env=environment,
             stdin=subprocess.DEVNULL,
@@ -113,8 +130,8 @@ def repeat(job: Job, receipt: Receipt, folder: Path, root: Path, most_seconds: f
         return Repeated(time.monotonic() - start, None, timed_out=True)
     seconds = time.monotonic() - start
     if done.returncode:
-        words = " ".join(done.stdout.split())[-SHOWN:]
-        return Repeated(seconds, f"exit status {done.returncode}: {words or 'it said nothing'}")
+        said = " ".join(done.stdout.split())[-SHOWN:]
+        return Repeated(seconds, f"exit status {done.returncode}: {said or 'it said nothing'}")
     return Repeated(seconds, None)
 
 
