@@ -20,6 +20,8 @@ from markupsafe import Markup
 from iic.records.sizes import size
 
 TEMPLATES = Path(__file__).with_name("templates")
+LONGEST = 20_000
+"""Characters of one text that a page shows."""
 
 
 def render(template: str, **context: Any) -> bytes:
@@ -37,6 +39,7 @@ def render(template: str, **context: Any) -> bytes:
         # every template is HTML, whatever its name ends in
         autoescape=select_autoescape(default=True, default_for_string=True),
         undefined=StrictUndefined,
+        finalize=_shortened,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
@@ -54,9 +57,9 @@ def render(template: str, **context: Any) -> bytes:
     return page.encode()
 
 
-def data_uri(content: bytes, media_type: str) -> str:
+def data_uri(content: bytes, media_type: str) -> Markup:
     """`content` as an address that holds it, e.g. for an image."""
-    return f"data:{media_type};base64,{base64.b64encode(content).decode()}"
+    return Markup(f"data:{media_type};base64,{base64.b64encode(content).decode()}")
 
 
 def moment(time: datetime) -> str:
@@ -84,6 +87,13 @@ def kind(value: Any) -> str:
     if isinstance(value, list | tuple):
         return "table" if value and all(isinstance(part, Mapping) for part in value) else "list"
     return "text"
+
+
+def _shortened(value: Any) -> Any:
+    """A text that no browser chokes on; what this package wrote itself stays as it is."""
+    if isinstance(value, Markup) or not isinstance(value, str) or len(value) <= LONGEST:
+        return value
+    return f"{value[:LONGEST]} ... ({len(value):,} characters)"
 
 
 def _policy(style: str, script: str) -> str:
