@@ -23,13 +23,17 @@ def require_clone() -> None:
     """Refuse to go on outside a clone: settings, results and the workflow are found from its root.
 
     Raises:
-        IICError: The working directory is not the root of a clone, and no help was asked for.
+        IICError: The working directory is not the root of a clone, and no help was asked for; or
+            something in ``params/`` would hang whoever reads it.
     """
     outside = not Path("params").is_dir() or not Path("workflow").is_dir()
     if outside and "--help" not in sys.argv[1:]:
         raise IICError(
             f"{Path.cwd()}: no params/ and workflow/ here: run iic in the root of the clone"
         )
+    for path in Path("params").rglob("*"):
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise IICError(f"{path}: is a pipe or a device, and no file of settings: delete it")
 
 
 def use_own_code() -> None:

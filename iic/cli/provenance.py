@@ -108,7 +108,7 @@ def audit(
     require_clone()
     from iic.provenance.audit.rerun import Request
     from iic.provenance.audit.run import audit as examine
-    from iic.provenance.audit.run import write
+    from iic.provenance.audit.run import discard, write
 
     drawn = {} if nonce is None else {"nonce": nonce}
     request = None
@@ -116,6 +116,10 @@ def audit(
         request = Request(rerun, most_seconds=rerun_seconds, tolerance=rerun_tolerance, **drawn)
     with logged_to(log_file):
         plan = load_plan(scale)
+        measured = plan.scale.real
+        own = not to_results and kept_in_git(paths.audit_report(scale), measured=measured)
+        # an audit that is broken off must not leave the verdict of an earlier one
+        discard(scale, to_results=not own)
         report = examine(plan, rerun=request, report_follows=report_follows)
         if log_file is not None:
             with log_file.open("a", encoding="utf-8", errors="backslashreplace") as file:
@@ -127,8 +131,6 @@ def audit(
     _show(report, console)
     console.print(_verdict(report))
     if report.verdict != "nothing measured":
-        measured = plan.scale.real
-        own = not to_results and kept_in_git(paths.audit_report(scale), measured=measured)
         path = write(report, to_results=not own)
         hint = ", since git keeps that of the results (--write replaces it)" if own else ""
         console.print(Text(f"written to {path}{hint}"))

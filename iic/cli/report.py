@@ -40,6 +40,7 @@ def report(
 
     One file that loads nothing. It shows the verdict of the last audit, results/SCALE/audit.json.
     """
+    from iic.provenance.audit import files
     from iic.provenance.audit.page import of_results, view
     from iic.provenance.audit.report import AuditReport
     from iic.publish.report.page import write
@@ -47,6 +48,7 @@ def report(
 
     with logged_to(log_file):
         scale_plan = load_plan(scale)
+        files.refuse(scale_plan)
         planned_job = planned.report(scale)
         read, made = reads(scale_plan)
         audited = paths.audit_report(scale)

@@ -90,7 +90,7 @@ def code_state(root: Path = Path()) -> Code:
     """
     try:
         commit = git.ask(root, "rev-parse", "--verify", "HEAD").strip()
-        return Code(commit=commit, dirty=bool(_uncommitted(root)))
+        return Code(commit=commit, dirty=bool(git.differing(root, *CODE_PATHS)))
     except git.GitUnknown as reason:
         log.warning("commit of the code: unknown, and noted as such (%s)", reason)
         return Code(commit=None, dirty=None)
@@ -99,15 +99,9 @@ def code_state(root: Path = Path()) -> Code:
 def uncommitted_code(root: Path = Path()) -> list[str] | None:
     """Files of code, settings and lock that no commit has as they are; None where git fails."""
     try:
-        return _uncommitted(root)
+        return git.differing(root, *CODE_PATHS)
     except git.GitUnknown:
         return None
-
-
-def _uncommitted(root: Path) -> list[str]:
-    present = [path for path in CODE_PATHS if (root / path).exists()]
-    answer = git.ask(root, "status", "--porcelain", "--untracked-files=normal", "--", *present)
-    return [line[3:] for line in answer.splitlines()]
 
 
 def tracked_files(root: Path, *folders: str) -> frozenset[str]:
@@ -137,7 +131,7 @@ def kept_in_git(path: Path, root: Path = Path(), *, measured: bool) -> bool:
 def tracked_content(path: Path, root: Path = Path()) -> bytes | None:
     """What git keeps of a file: staged, else of the last commit; None where it has no such."""
     try:
-        return os.fsencode(git.ask(root, "cat-file", "blob", f":./{path.as_posix()}"))
+        return git.read(root, "cat-file", "blob", f":./{path.as_posix()}")
     except git.GitUnknown:
         return None
 

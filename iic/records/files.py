@@ -8,12 +8,14 @@ next writer of the same file can clear away what a killed one has left.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import glob
 import hashlib
 import json
 import os
 import secrets
+import stat
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
@@ -114,6 +116,24 @@ def _temporary(path: Path) -> tuple[int, Path]:
         os.close(descriptor)
 
 
+@contextlib.contextmanager
+def regular_file(path: Path) -> Iterator[BinaryIO]:
+    """Open a file to be read; a pipe or a device, which may never end, is refused at once.
+
+    Raises:
+        OSError: It is absent, cannot be read, or is no file.
+    """
+    with open(path, "rb", opener=_opened_at_once) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "it is a pipe or a device, and no file", str(path))
+        yield file
+
+
+def _opened_at_once(path: str, flags: int) -> int:
+    """As `open` does it, but without waiting for whoever writes to a pipe."""
+    return os.open(path, flags | os.O_NONBLOCK)
+
+
 def readable(text: str) -> str:
     """`text` with escapes for what stands for a path's bytes that are not UTF-8."""
     return text.encode(errors="backslashreplace").decode()
@@ -152,7 +172,8 @@ def read_record(path: Path, model: type[M]) -> M:
             version reads, or does not fit `model`; names file and key.
     """
     try:
-        text = path.read_bytes()
+        with regular_file(path) as file:
+            text = file.read()
     except FileNotFoundError:
         raise RecordError(f"{path}: missing") from None
     except OSError as error:
@@ -219,7 +240,7 @@ def sha256_bytes(content: bytes) -> str:
 
 def sha256_file(path: Path) -> str:
     """SHA-256 of the file's bytes, in hexadecimal, in constant memory."""
-    with path.open("rb") as file:
+    with regular_file(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

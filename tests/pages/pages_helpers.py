@@ -20,7 +20,9 @@ ROOT = Path(__file__).resolve().parents[2]
 VOID = {"meta", "img", "br", "hr", "input", "link"}
 HOSTILE = (
     "<script>window.hostile = 1</script><img src=x onerror='window.hostile = 1'>"
-    '"\' onfocus="window.hostile = 1" autofocus=" {{ 7 * 7 }} </style></details>'
+    '"\' onfocus="window.hostile = 1" autofocus=" {{ 7 * 7 }} </style></details></script>'
+    "<a href='javascript:window.hostile = 1'>x</a> [x](javascript:window.hostile=1) ]]> -->"
+    "<meta http-equiv=refresh content='0;url=http://127.0.0.1:9/'><base href='http://127.0.0.1:9/'>"
 )
 """What would run, load or break out if any page took text for markup."""
 AT = datetime(2026, 11, 29, tzinfo=UTC)

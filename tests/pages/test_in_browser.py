@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ from iic.params.runs import load_plan
 from iic.provenance.audit.page import view
 from iic.provenance.audit.report import Finding
 from iic.publish.pages.render import render
-from tests.pages.pages_helpers import HOSTILE, ROOT, an_audit, built
+from tests.pages.pages_helpers import HOSTILE, ROOT, an_audit, built, parse
 
 CELL = "td.ours button.open"
 DESKTOP, PHONE = (1280, 900), (360, 740)
@@ -249,17 +251,68 @@ def test_without_scripts_a_number_leads_to_its_chain(browser: Any, pages: dict[s
         browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
 
 
-def test_hostile_text_runs_nothing(browser: Any, laptop: Path, tmp_path: Path) -> None:
+def hostile_page(clone: Path) -> bytes:
+    """The page of a clone whose settings and receipts hold `HOSTILE`, and a text of 10 MB."""
     whole = load_plan("laptop", ROOT / "params")
     scale = whole.scale.model_copy(update={"description": HOSTILE, "machine": HOSTILE})
-    hostile = dataclasses.replace(whole, scale=scale)
-    (tmp_path / "hostile.html").write_bytes(built(hostile, an_audit(*FINDINGS), laptop))
+    paths = sorted(clone.glob("results/laptop/runs/mnist/*/seed0/run.json"))
+    for path, text in zip(paths, [HOSTILE, "x" * 10_000_000] * 2, strict=False):
+        receipt = json.loads(path.read_text(encoding="utf-8"))
+        receipt["environment"]["cpu"] = text
+        receipt["sessions"] = [{**session, "device": text} for session in receipt["sessions"]]
+        receipt["fingerprint"]["settings"][HOSTILE] = text
+        path.write_text(json.dumps(receipt), encoding="utf-8")
+    return built(dataclasses.replace(whole, scale=scale), an_audit(*FINDINGS), clone)
+
+
+def test_hostile_text_is_only_text(own_laptop: Path, page: bytes) -> None:
+    content = hostile_page(own_laptop)
+    assert len(content) < len(page) + 1_000_000
+    shown = parse(content)
+    assert HOSTILE in "".join(shown.words) and "(10,000,000 characters)" in shown.text
+    assert len(list(shown.all("script"))) == len(list(parse(page).all("script"))) == 1
+    assert not [*shown.all("base"), *shown.all("meta", **{"http-equiv": "refresh"})]
+    names = {name for element in shown.all() for name in element.attributes}
+    assert not {name for name in names if name.startswith("on")} | (names & {"autofocus", "style"})
+    assert all(image.attributes["src"].startswith("data:image/") for image in shown.all("img"))
+    targets = {element.attributes["href"] for element in shown.all("a")}
+    assert all(re.fullmatch(r"#[^ ]*|[\w./-]+", target) for target in targets)
+
+
+def test_hostile_text_runs_nothing(browser: Any, own_laptop: Path, tmp_path: Path) -> None:
+    (tmp_path / "hostile.html").write_bytes(hostile_page(own_laptop))
     browser.get_log("browser")
     window = Window(browser, tmp_path / "hostile.html")
     window.run("document.querySelector(arguments[0]).click()", CELL)
+    window.run("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
     assert window.run("return window.hostile") is None
     assert HOSTILE in window.run("return document.body.textContent")
+    assert window.run("return location.href") == window.path.as_uri()
     assert browser.get_log("browser") == []
+
+
+@pytest.mark.parametrize(
+    "attack",
+    [
+        "const s = document.createElement('script'); s.text = 'window.hostile = 1'; at.append(s)",
+        "at.innerHTML = '<img src=data:, onerror=\"window.hostile = 1\">'",
+        "at.innerHTML = '<a id=x href=\"javascript:window.hostile = 1\">x</a>'; x.click()",
+        "at.innerHTML = '<img src=\"http://127.0.0.1:9/x.png\">'",
+        "at.innerHTML = '<style>body { background: url(http://127.0.0.1:9/x) }</style>'",
+        "at.innerHTML = '<iframe src=\"http://127.0.0.1:9/\"></iframe>'",
+        "at.innerHTML = '<form id=x action=\"http://127.0.0.1:9/\"></form>'; x.submit()",
+        "fetch('http://127.0.0.1:9/').catch(() => 0)",
+    ],
+)
+def test_the_policy_holds_where_escaping_would_fail(either: Window, attack: str) -> None:
+    """As if a text had become markup: the browser itself refuses to run or load it."""
+    refused = either.chrome.execute_async_script(
+        "const at = document.createElement('div'); document.body.append(at);"
+        "const done = arguments[arguments.length - 1];"
+        "document.addEventListener('securitypolicyviolation', (event) => done(event.blockedURI));"
+        f"{attack}; setTimeout(() => done(null), 3000)"
+    )
+    assert refused is not None and either.run("return window.hostile") is None
 
 
 def test_a_link_to_a_folded_chain_unfolds_it(browser: Any, pages: dict[str, Path]) -> None:

@@ -65,11 +65,14 @@ def test_without_git_the_answer_is_unknown_and_not_no(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert code_state(tmp_path).commit is None
-    assert f"unknown, and noted as such ({tmp_path}: git cannot be asked: fatal: not" in caplog.text
-    with pytest.raises(GitUnknown, match="not a git repository"):
+    assert f"noted as such ({tmp_path}: git cannot be asked: it is no git repository" in caplog.text
+    with pytest.raises(GitUnknown, match="no git repository"):
         tracked_files(tmp_path, "results")
     monkeypatch.setenv("PATH", str(tmp_path))
     assert code_state(tmp_path).commit is None
+    git_folder = tmp_path / ".git"
+    git_folder.mkdir()
+    (git_folder / "HEAD").write_text("ref: refs/heads/main")
     with pytest.raises(GitUnknown, match="No such file or directory: 'git'"):
         tracked_files(tmp_path, "results")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from iic.params.base import Model
 from iic.records.files import Readable
@@ -16,6 +16,7 @@ Level = Literal["failure", "drift", "note"]
 or software than today's; a note, something that a reader should know."""
 
 Kind = Literal[
+    "unreadable",
     "missing",
     "altered",
     "schema",
@@ -125,7 +126,7 @@ class AuditReport(Model):
 
     schema_version: Literal[1] = 1
     scale: str
-    at: datetime
+    at: AwareDatetime
     verdict: Verdict
     exit_status: ExitStatus
     code: Code

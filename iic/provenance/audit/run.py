@@ -7,7 +7,15 @@ from pathlib import Path
 
 from iic.params.runs import Plan
 from iic.provenance import jobs
-from iic.provenance.audit import drift, integrity, orphans, page, plausibility, schema_check
+from iic.provenance.audit import (
+    drift,
+    files,
+    integrity,
+    orphans,
+    page,
+    plausibility,
+    schema_check,
+)
 from iic.provenance.audit.chain import Chain
 from iic.provenance.audit.contradictions import Contradictions
 from iic.provenance.audit.metrics import Metrics
@@ -17,7 +25,7 @@ from iic.provenance.audit.rerun import Repetitions, Request
 from iic.provenance.audit.tree import Tree
 from iic.provenance.environment import code_state
 from iic.provenance.fingerprint import CodeError, fingerprint
-from iic.records.files import write_record
+from iic.records.files import RecordError, write_record
 from iic.records.paths import audit_report, own_audit_report
 
 
@@ -42,6 +50,9 @@ def audit(
     """
     tree = Tree(plan, root)
     code = code_state(root)
+    if unreadable := list(files.check(tree)):
+        nothing = Checked(jobs=0, files=0, cells=0, evaluations=0, tables=0)
+        return conclude(plan.scale.name, datetime.now(UTC), code, nothing, unreadable)
     try:
         own = fingerprint(jobs.audit(plan.scale.name)).value
     except CodeError:
@@ -82,6 +93,8 @@ def verify(plan: Plan, root: Path = Path()) -> list[Finding]:
         The failures.
     """
     tree = Tree(plan, root)
+    if unreadable := list(files.check(tree)):
+        return unreadable
     findings = [*integrity.check(tree), *Chain(tree).check()]
     findings += [*orphans.check(tree), *schema_check.check(tree)]
     return [finding for finding in findings if finding.level == "failure"]
@@ -102,7 +115,28 @@ def write(report: AuditReport, root: Path = Path(), *, to_results: bool = True) 
     Raises:
         RecordError: It cannot be written.
     """
-    path = audit_report(report.scale) if to_results else own_audit_report(report.scale)
+    path = _place(report.scale, to_results)
     page.write_page(report, root / path.with_suffix(".html"))
     write_record(root / path, report)
     return path
+
+
+def discard(scale: str, root: Path = Path(), *, to_results: bool = True) -> None:
+    """Delete the report and the page that `write` would replace.
+
+    Raises:
+        RecordError: They cannot be deleted.
+    """
+    path = root / _place(scale, to_results)
+    for old in (path, path.with_suffix(".html")):
+        try:
+            old.unlink(missing_ok=True)
+        except OSError as error:
+            raise RecordError(
+                f"{old}: an earlier audit is there and cannot be deleted: {error.strerror}; "
+                "delete it, and audit again"
+            ) from error
+
+
+def _place(scale: str, to_results: bool) -> Path:
+    return audit_report(scale) if to_results else own_audit_report(scale)

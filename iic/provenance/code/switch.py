@@ -10,10 +10,12 @@ fingerprint, with a reason that names both. If one training fails, none is chang
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
 import sys
+import tarfile
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +23,7 @@ from pathlib import Path
 
 from iic.params.errors import IICError
 from iic.params.runs import Plan, load_plan
+from iic.provenance import git
 from iic.provenance.accept import accept
 from iic.provenance.code.roots import CodeError, training
 from iic.provenance.fingerprint import train
@@ -48,18 +51,15 @@ def checked_out(commit: str, root: Path = Path()) -> Iterator[Path]:
     Raises:
         NotTheSame: This clone has no such commit.
     """
+    try:
+        name = git.ask(root, "rev-parse", "--verify", "--end-of-options", f"{commit}^{{commit}}")
+        archive = git.read(root, "archive", "--format=tar", name.strip())
+    except git.GitUnknown as error:
+        raise NotTheSame(f"{commit}: {error}") from None
     with tempfile.TemporaryDirectory(prefix="iic-switch-") as folder:
-        tree = Path(folder) / "tree"
-        git = ["git", "-C", str(root), "worktree"]
-        made = subprocess.run(
-            [*git, "add", "--detach", str(tree), commit], capture_output=True, text=True
-        )
-        if made.returncode:
-            raise NotTheSame(f"{commit}: {made.stderr.strip()}")
-        try:
-            yield tree
-        finally:
-            subprocess.run([*git, "remove", "--force", str(tree)], capture_output=True)
+        with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+            tar.extractall(folder, filter="data")
+        yield Path(folder)
 
 
 def fingerprints_then(tree: Path, scale: str) -> dict[str, str]:

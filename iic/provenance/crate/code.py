@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from iic.provenance import git
 from iic.provenance.crate.files import Files
 from iic.provenance.crate.graph import reference
 from iic.provenance.environment import CODE_PATHS
@@ -71,13 +71,6 @@ def _at(root: Path, commit: str | None) -> bytes | None:
     if commit is None:
         return None
     try:
-        done = subprocess.run(
-            ["git", "--no-optional-locks", "show", "--end-of-options", f"{commit}:{LOCK}"],
-            cwd=root,
-            capture_output=True,
-            timeout=30,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
+        return git.read(root, "cat-file", "blob", "--end-of-options", f"{commit}:{LOCK}")
+    except git.GitUnknown:
         return None
-    return done.stdout if done.returncode == 0 else None

@@ -21,6 +21,8 @@ from iic.params.escaping import visible
 from iic.records.sizes import size
 
 TEMPLATES = Path(__file__).with_name("templates")
+LONGEST = 20_000
+"""Characters of one text that a page shows."""
 
 
 def render(template: str, **context: Any) -> bytes:
@@ -38,8 +40,7 @@ def render(template: str, **context: Any) -> bytes:
         # every template is HTML, whatever its name ends in
         autoescape=select_autoescape(default=True, default_for_string=True),
         undefined=StrictUndefined,
-        # nor is what it holds obeyed or hidden, such as a change of the direction of writing
-        finalize=lambda value: visible(value) if type(value) is str else value,
+        finalize=_shown,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
@@ -57,9 +58,9 @@ def render(template: str, **context: Any) -> bytes:
     return page.encode()
 
 
-def data_uri(content: bytes, media_type: str) -> str:
+def data_uri(content: bytes, media_type: str) -> Markup:
     """`content` as an address that holds it, e.g. for an image."""
-    return f"data:{media_type};base64,{base64.b64encode(content).decode()}"
+    return Markup(f"data:{media_type};base64,{base64.b64encode(content).decode()}")
 
 
 def moment(time: datetime) -> str:
@@ -87,6 +88,19 @@ def kind(value: Any) -> str:
     if isinstance(value, list | tuple):
         return "table" if value and all(isinstance(part, Mapping) for part in value) else "list"
     return "text"
+
+
+def _shown(value: Any) -> Any:
+    """A text that no browser chokes on, and of which nothing is obeyed or hidden.
+
+    So a change of the direction of writing is a visible escape. What this package wrote itself,
+    as `Markup`, stays as it is.
+    """
+    if type(value) is not str:
+        return value
+    if len(value) > LONGEST:
+        value = f"{value[:LONGEST]} ... ({len(value):,} characters)"
+    return visible(value)
 
 
 def _policy(style: str, script: str) -> str:
