@@ -19,6 +19,7 @@ import stat
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
+from io import BufferedReader
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO, TypeVar
 
@@ -117,7 +118,7 @@ def _temporary(path: Path) -> tuple[int, Path]:
 
 
 @contextlib.contextmanager
-def regular_file(path: Path) -> Iterator[BinaryIO]:
+def regular_file(path: Path) -> Iterator[BufferedReader]:
     """Open a file to be read; a pipe or a device, which may never end, is refused at once.
 
     Raises:
