@@ -78,7 +78,10 @@ def test_keep_going_leaves_a_table_of_what_was_measured(failed: tuple[Path, Done
     text = (clone / PARTIAL).with_suffix(".md").read_text()
     assert text.splitlines()[0].endswith("(partial: 1 of 2 trainings)")
     (note,) = [line for line in text.splitlines() if "failed: digits/iic seed 0: " in line]
-    assert f"{IN_THE_WAY}: cannot be written: Is a directory" in note and f", see {BROKEN.log})" in note
+    assert (
+        f"{IN_THE_WAY}: cannot be written: Is a directory" in note
+        and f", see {BROKEN.log})" in note
+    )
     letter = note.split("<sup>")[1].split("</sup>")[0]
     rows = [line for line in text.splitlines() if line.startswith("| IIC (lowest")]
     (row,) = [line for line in rows if "`label_free` | `as_published`" in line]
