@@ -24,7 +24,7 @@ def test_the_tests_that_the_page_names_exist_and_those_called_long_are() -> None
 
 def test_every_fault_has_a_test() -> None:
     rows = [line for line in PAGE.splitlines() if line.startswith("| ")][2:]
-    assert len(rows) >= 15
+    assert f"The table has {len(rows)} faults" in PAGE
     for row in rows:
         assert re.search(r"`tests/[\w/]+\.py`", row.rstrip("| ").split(" | ")[-1]), row
 

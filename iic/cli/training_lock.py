@@ -52,12 +52,12 @@ def alone(run_paths: RunPaths, patience: float = PATIENCE) -> Iterator[None]:
         try:
             yield
         finally:
-            # a job that was refused before it began leaves nothing behind
+            # a job that was refused before it began leaves nothing behind, where it can be removed
             left = {file.name for file in path.parent.glob("*")}
             if path.name in left <= {path.name, note_of(path).name}:
-                note_of(path).unlink(missing_ok=True)
-                path.unlink()
                 with contextlib.suppress(OSError):
+                    note_of(path).unlink(missing_ok=True)
+                    path.unlink()
                     os.removedirs(path.parent)
 
 

@@ -34,7 +34,9 @@ TEMPORARY = ".part"
 """How the names of files end that are still being written."""
 
 
-_PLACE: ContextVar[Callable[[Path, Path], object]] = ContextVar("place", default=Path.replace)
+_PLACE: ContextVar[Callable[[Path, Path], object]] = ContextVar(
+    "place", default=lambda temporary, path: temporary.replace(path)
+)
 
 
 class RecordError(IICError):
@@ -69,7 +71,9 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
             f"{path}: cannot be written: {error.strerror or error}; nothing was left half-written"
         ) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        # a disk that has turned read-only keeps it; the next writer clears it away
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
         os.close(lock)
 
 

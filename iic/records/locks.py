@@ -59,8 +59,10 @@ def held(
         note_of(path).write_text(own, encoding="utf-8")
         yield
     finally:
-        if holder(path) == own:
-            note_of(path).unlink(missing_ok=True)
+        # a disk that has turned read-only keeps the note, and hides no error of the block
+        with contextlib.suppress(OSError):
+            if holder(path) == own:
+                note_of(path).unlink(missing_ok=True)
         lock.release()
 
 
