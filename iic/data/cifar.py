@@ -32,11 +32,9 @@ def load(path: Path) -> dict[str, Any]:
             anything else (nothing of it is run); names the file and the remedy.
     """
     try:
-        with path.open("rb") as file:
-            content = file.read(LARGEST + 1)
-        if len(content) > LARGEST:
+        if path.stat().st_size > LARGEST:
             raise _wrong(path, f"has more than the {LARGEST:,} bytes that a file of CIFAR may have")
-        values = parse(content)
+        values = parse(path.read_bytes())
     except Forbidden as error:
         raise _wrong(path, f"no CIFAR file: {quoted(error)}") from None
     except OSError as error:

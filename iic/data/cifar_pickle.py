@@ -28,6 +28,10 @@ KEYS: Final = 100
 """Keys of a dictionary; CIFAR's have five at most."""
 
 
+COMMANDS_AT_MOST: Final = 1_000_000
+"""Commands of a file; CIFAR-100's training set has 200,000."""
+
+
 class Forbidden(ValueError):
     """A pickle asks for something else than CIFAR's files hold."""
 
@@ -65,7 +69,9 @@ def parse(content: bytes) -> Any:
         ValueError: It is cut or no pickle at all.
     """
     machine = _Machine()
-    for operation, argument, place in pickletools.genops(content):
+    for number, (operation, argument, place) in enumerate(pickletools.genops(content)):
+        if number == COMMANDS_AT_MOST:
+            raise Forbidden(f"it has more than {COMMANDS_AT_MOST:,} commands")
         if operation.name == "STOP":
             return _finished(machine.pop())
         command = COMMANDS.get(operation.name)

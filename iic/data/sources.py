@@ -37,7 +37,7 @@ from iic.data.files import (
     store,
     wrong_size,
 )
-from iic.data.unverified import problem_of
+from iic.data.unverified import is_known, problem_of
 from iic.params.datasets import KnownFile
 from iic.params.errors import IICError
 from iic.params.escaping import quoted
@@ -108,6 +108,8 @@ class Server:
 
     def _fetch(self, expected: KnownFile, part: Path, progress: Progress) -> None:
         url = self.prefix + quote(expected.name)
+        if not is_known(expected):
+            discard(part)  # of another source: no checksum would tell that the two do not belong
         furthest, fruitless, restarted = size_of(part), 0, False
         with Session(self.patience.redirects) as session:
             while True:

@@ -40,8 +40,10 @@ def array_items(path: Path, top: float | None = None) -> Listing:
             members = content.zip.infolist()
             check_ratio(sum(member.file_size for member in members), path.stat().st_size)
             arrays = {name: content[name] for name in content.files}
-    except (ValueError, OSError, EOFError) as error:
-        raise OwnDataError(f"{path}: no array file that can be read: {error}") from None
+    except OwnDataError:
+        raise
+    except Exception as error:  # damaged bytes may lead a decoder anywhere
+        raise OwnDataError(f"{path}: no array file that can be read: {quoted(error)}") from None
     images = [name for name, array in arrays.items() if array.ndim in (3, 4)]
     if not images:
         shapes = ", ".join(f"{name} {array.shape}" for name, array in arrays.items())

@@ -12,7 +12,7 @@ import unicodedata
 
 HIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 """Categories of Unicode: control, format (directions, joiners, tags), surrogates, separators."""
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
+FORMULA = ("=", "+", "-", "@", "\t")
 """How a cell begins that a spreadsheet computes."""
 LONGEST = 500
 """Characters of a name or reason that are quoted."""
@@ -36,13 +36,15 @@ def quoted(text: object, longest: int = LONGEST) -> str:
 def cell(text: str) -> str:
     """Text as a cell of a csv file: with an apostrophe before what would be computed.
 
-    Programs that show tables take such a cell as text, and hide the apostrophe.
+    Programs that show tables take such a cell as text, and hide the apostrophe. A carriage return,
+    which for some of them begins another line, is written as two letters.
     """
+    text = text.replace("\r", r"\r")
     return f"'{text}" if text.lstrip("'").startswith(FORMULA) else text
 
 
 def of_cell(text: str) -> str:
-    """The text that `cell` was given."""
+    """The text that `cell` was given, but for carriage returns."""
     return text[1:] if text.startswith("'") and text.lstrip("'").startswith(FORMULA) else text
 
 

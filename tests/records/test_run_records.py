@@ -131,9 +131,12 @@ def test_assignments_that_do_not_fit_are_not_written(
 
 def columns(**changes: object) -> dict[str, object]:
     return {
-        "checkpoint": ["last", "last"], "index": [0, 1], "label": [1, 2], "sub_head_0": [0, 1],
+        "checkpoint": pa.array(["last", "last"]).dictionary_encode(),
+        "index": [0, 1],
+        "label": [1, 2],
+        "sub_head_0": [0, 1],
         **changes,
-    }  # fmt: skip
+    }
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,16 @@
+from __future__ import annotations
+
+import re
+
+from tests.data.standin_helpers import ROOT
+from tests.outside.test_escaping import FORMULAS, TEXTS
+from tests.outside.test_fuzz import FORMATS
+from tests.outside.test_hostile_files import CASES
+from tests.outside.test_hostile_servers import ANSWERS, FOLDERS
+
+
+def test_the_page_counts_what_is_tested() -> None:
+    text = (ROOT / "docs/threat-model.md").read_text(encoding="utf-8")
+    counts = [int(number) for number in re.findall(r"\| (\d+) \| `tests/outside/", text)]
+    tables = (CASES, ANSWERS, FOLDERS, [*TEXTS, *FORMULAS], FORMATS)
+    assert counts == [len(table) for table in tables]
