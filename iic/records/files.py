@@ -137,9 +137,9 @@ def read_record(path: Path, model: type[M]) -> M:
         raise RecordError(f"{path}: missing") from None
     except OSError as error:
         raise RecordError(f"{path}: cannot be read: {error.strerror}") from error
-    _check_schema(path, text, model)
+    ambiguous = _check_schema(path, text, model)
     try:
-        return model.model_validate_json(text)
+        record = model.model_validate_json(text)
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"]) or "(whole file)"
@@ -148,6 +148,9 @@ def read_record(path: Path, model: type[M]) -> M:
             f"{path}: {key}: {first['msg']}: not a {model.__name__} record"
             + (f" as this version of iic knows it{OTHER_VERSION}" if unknown else "")
         ) from None
+    if ambiguous is not None:
+        raise RecordError(f"{path}: {ambiguous}: not a {model.__name__} record")
+    return record
 
 
 OTHER_VERSION = (
@@ -156,15 +159,48 @@ OTHER_VERSION = (
 )
 
 
-def _check_schema(path: Path, text: bytes, model: type[Model]) -> None:
-    """Refuse a record of another schema by its number, before fields that nobody here knows."""
+class AmbiguousJSON(ValueError):
+    """JSON that two readers may understand differently."""
+
+
+def strict_json(text: bytes) -> Any:
+    """The value of a JSON text that has but one meaning.
+
+    Raises:
+        AmbiguousJSON: A key is given twice, or a number is NaN or infinite; names it.
+        ValueError: It is no JSON, or something follows it.
+    """
+    return json.loads(text, object_pairs_hook=_unique, parse_constant=_not_finite)
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise AmbiguousJSON(f"key {twice!r} is given twice")
+    return content
+
+
+def _not_finite(number: str) -> None:
+    raise AmbiguousJSON(f"{number} is no number of JSON")
+
+
+def _check_schema(path: Path, text: bytes, model: type[Model]) -> AmbiguousJSON | None:
+    """Refuse a record of another schema by its number, before fields that nobody here knows.
+
+    Returns:
+        What makes it ambiguous, if anything does.
+    """
     field = model.model_fields.get("schema_version")
     try:
-        content = json.loads(text)
+        content = strict_json(text)
+    except AmbiguousJSON as error:
+        return error
     except (ValueError, RecursionError):
-        return  # the model says what is wrong with it
+        return None  # the model says what is wrong with it
     if field is None or not isinstance(content, dict):
-        return
+        return None
     version = content.get("schema_version", field.default)
     if version != field.default:
         raise RecordError(
@@ -172,6 +208,7 @@ def _check_schema(path: Path, text: bytes, model: type[Model]) -> None:
             f"{field.default!r}: not a {model.__name__} record that it can take for its own"
             f"{OTHER_VERSION}"
         )
+    return None
 
 
 def sha256_bytes(content: bytes) -> str:
