@@ -15,8 +15,8 @@ import typer
 from iic.cli.finding import finding, finding_of_training
 from iic.cli.job import job
 from iic.cli.logs import logged_to
-from iic.cli.threads import library_threads
 from iic.cli.training_lock import alone
+from iic.engine.threads import library_threads
 from iic.params.datasets import UNVERIFIED, find_dataset
 from iic.params.errors import IICError
 from iic.params.runs import Plan, Run, load_plan

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from iic.cli.threads import library_threads
+from iic.engine.threads import library_threads
 from iic.params.escaping import visible
 
 if TYPE_CHECKING:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
@@ -13,11 +12,11 @@ from rich.text import Text
 from iic.cli.logs import logged_to
 from iic.cli.own import audit_model
 from iic.cli.own_clone import require_clone
+from iic.cli.shown_audit import show, verdict
 from iic.params.errors import IICError
 from iic.params.runs import load_plan
 from iic.provenance import jobs
 from iic.provenance.accept import accept as add_acceptance
-from iic.provenance.audit.report import AuditReport, Finding, Reruns
 from iic.provenance.environment import kept_in_git
 from iic.provenance.terminal import Terminal
 from iic.provenance.why import Answer, left_over
@@ -27,20 +26,6 @@ from iic.records import paths
 log = logging.getLogger(__name__)
 
 ScaleOption = Annotated[str, typer.Option(help="One of the files in params/scales/.")]
-
-STYLES = {"failure": "bold red", "drift": "yellow", "note": "dim"}
-VERDICTS = {
-    "verified": ("verified", "bold green"),
-    "drifted": ("verified, with drift", "yellow"),
-    "failed": ("FAILED", "bold red"),
-    "nothing measured": ("nothing measured", "yellow"),
-    "nothing re-run": ("not verified as asked", "yellow"),
-}
-"""Verdict -> how the last line begins, and its style."""
-HINTS = {
-    "nothing measured": "; run the workflow or iic restore first",
-    "nothing re-run": " (the notes above say why)",
-}
 
 SHORT = 10
 """Jobs that were never run are listed one by one up to so many."""
@@ -73,6 +58,15 @@ def audit(
             "--write", help="Write the report into results/SCALE also where git keeps it there."
         ),
     ] = False,
+    infer: Annotated[
+        bool,
+        typer.Option(
+            "--infer", help="Compute predictions and losses again from the weights that are here."
+        ),
+    ] = False,
+    infer_seconds: Annotated[
+        float, typer.Option(min=0, help="Longest time for that, the cheapest runs first.")
+    ] = 180.0,
     rerun: Annotated[
         int, typer.Option(min=0, help="Trainings to repeat and compare with the results.")
     ] = 0,
@@ -106,6 +100,7 @@ def audit(
     if model is not None:
         raise typer.Exit(audit_model(model))
     require_clone()
+    from iic.provenance.audit.inferences import InferenceRequest
     from iic.provenance.audit.rerun import Request
     from iic.provenance.audit.run import audit as examine
     from iic.provenance.audit.run import discard, write
@@ -120,16 +115,21 @@ def audit(
         own = not to_results and kept_in_git(paths.audit_report(scale), measured=measured)
         # an audit that is broken off must not leave the verdict of an earlier one
         discard(scale, to_results=not own)
-        report = examine(plan, rerun=request, report_follows=report_follows)
+        report = examine(
+            plan,
+            rerun=request,
+            infer=InferenceRequest(infer_seconds) if infer else None,
+            report_follows=report_follows,
+        )
         if log_file is not None:
             with log_file.open("a", encoding="utf-8", errors="backslashreplace") as file:
-                _show(report, Terminal(file=file, soft_wrap=True, highlight=False))
-            log.info("%s", _verdict(report))
+                show(report, Terminal(file=file, soft_wrap=True, highlight=False))
+            log.info("%s", verdict(report))
     good = not report.exit_status or (allow_drift and report.verdict == "drifted")
     # a workflow shows the last entry of the log; the rest is of use where something is wrong
     console = Terminal(soft_wrap=True, highlight=False, quiet=good and log_file is not None)
-    _show(report, console)
-    console.print(_verdict(report))
+    show(report, console)
+    console.print(verdict(report))
     if report.verdict != "nothing measured":
         path = write(report, to_results=not own)
         hint = ", since git keeps that of the results (--write replaces it)" if own else ""
@@ -243,56 +243,3 @@ def _answer(console: Terminal, answer: Answer) -> None:
         console.print(Text(f"  {reason}"))
     for line in answer.basis:
         console.print(Text(f"  {line}", style="dim"))
-
-
-def _show(report: AuditReport, console: Terminal) -> None:
-    for finding in report.findings:
-        _finding(console, finding)
-    checked = report.checked
-    console.print(
-        Text(
-            f"{checked.jobs} receipts, {checked.files} files, {checked.cells} cells and series "
-            f"with closed chains, {checked.evaluations} evaluations recomputed, "
-            f"{checked.tables} tables rebuilt"
-        )
-    )
-    if report.reruns is not None:
-        _reruns(report.reruns, console)
-    counts = Counter(finding.level for finding in report.findings)
-    if counts:
-        console.print(Text(", ".join(f"{number} {level}s" for level, number in counts.items())))
-
-
-def _verdict(report: AuditReport) -> Text:
-    words, style = VERDICTS[report.verdict]
-    if not report.checked.cells:
-        style = style.replace("green", "yellow")
-    hint = HINTS.get(report.verdict, "")
-    return Text(f"{report.scale}: {words}: {report.sentence}{hint}", style=style)
-
-
-def _reruns(reruns: Reruns, console: Terminal) -> None:
-    for training in reruns.trainings:
-        style = "green" if training.outcome in ("same bytes", "within tolerance") else "bold red"
-        line = Text(f"re-run of {training.run}/seed{training.seed}: ").append(
-            training.outcome, style=style
-        )
-        line.append(f" ({training.recorded_seconds:.0f} s then, {training.seconds:.0f} s now)")
-        console.print(line)
-        for name, (then, now) in training.accuracies.items() if training.differences else ():
-            console.print(Text(f"  {name}: {then:.2f} % then, {now:.2f} % now", style="dim"))
-    console.print(
-        Text(
-            f"{reruns.compared} of {reruns.asked} re-runs made, of {reruns.possible} possible "
-            f"(--nonce {reruns.nonce})"
-        )
-    )
-
-
-def _finding(console: Terminal, finding: Finding) -> None:
-    head = Text(f"{finding.level} ({finding.kind}) ", style=STYLES[finding.level])
-    console.print(head.append(finding.path, style="bold"))
-    for line in finding.message.splitlines():
-        console.print(Text(f"  {line}"))
-    if finding.remedy and finding.level != "note":
-        console.print(Text(f"  -> {finding.remedy}", style="italic"))

@@ -81,7 +81,7 @@ def start(jobs: int, scale: str) -> None:
         shutil.rmtree(folder)
         return
     listening.listen(128)
-    from iic.cli.threads import LIMITS, VARIABLES
+    from iic.engine.threads import LIMITS, VARIABLES
 
     # what is read there must start no threads, which a fork would lack
     kept = {name: value for name, value in os.environ.items() if name not in LIMITS}

@@ -183,9 +183,9 @@ def read_record(path: Path, model: type[M]) -> M:
         raise RecordError(f"{path}: missing") from None
     except OSError as error:
         raise RecordError(f"{path}: cannot be read: {error.strerror}") from error
-    _check_schema(path, text, model)
+    ambiguous = _check_schema(path, text, model)
     try:
-        return model.model_validate_json(text)
+        record = model.model_validate_json(text)
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"]) or "(whole file)"
@@ -194,6 +194,9 @@ def read_record(path: Path, model: type[M]) -> M:
             f"{path}: {quoted(key)}: {quoted(first['msg'])}: not a {model.__name__} record"
             + (f" as this version of iic knows it{OTHER_VERSION}" if unknown else "")
         ) from None
+    if ambiguous is not None:
+        raise RecordError(f"{path}: {ambiguous}: not a {model.__name__} record")
+    return record
 
 
 OTHER_VERSION = (
@@ -202,17 +205,48 @@ OTHER_VERSION = (
 )
 
 
-def _check_schema(path: Path, text: bytes, model: type[Model]) -> None:
-    """Refuse a record of another schema by its number, before fields that nobody here knows."""
+class AmbiguousJSON(ValueError):
+    """JSON that two readers may understand differently."""
+
+
+def strict_json(text: str | bytes) -> Any:
+    """The value of a JSON text that has but one meaning.
+
+    Raises:
+        AmbiguousJSON: A key is given twice, or a number is NaN or infinite; names it.
+        ValueError: It is no JSON, or something follows it.
+    """
+    return json.loads(text, object_pairs_hook=_unique, parse_constant=_not_finite)
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        counts = Counter(key for key, _ in pairs)
+        twice = next(key for key, count in counts.items() if count > 1)
+        raise AmbiguousJSON(f"the key {quoted(repr(twice), 60)} is given twice")
+    return content
+
+
+def _not_finite(number: str) -> None:
+    raise AmbiguousJSON(f"{number} is no number of JSON")
+
+
+def _check_schema(path: Path, text: bytes, model: type[Model]) -> AmbiguousJSON | None:
+    """Refuse a record of another schema by its number, before fields that nobody here knows.
+
+    Returns:
+        What makes it ambiguous, if anything does.
+    """
     field = model.model_fields.get("schema_version")
     try:
-        content = json.loads(text, object_pairs_hook=once_each)
-    except KeyError as error:
-        raise RecordError(f"{path}: {error.args[0]}: not a {model.__name__} record") from None
+        content = strict_json(text)
+    except AmbiguousJSON as error:
+        return error
     except (ValueError, RecursionError):
-        return  # the model says what is wrong with it
+        return None  # the model says what is wrong with it
     if field is None or not isinstance(content, dict):
-        return
+        return None
     version = content.get("schema_version", field.default)
     if version != field.default:
         raise RecordError(
@@ -220,22 +254,7 @@ def _check_schema(path: Path, text: bytes, model: type[Model]) -> None:
             f"{field.default!r}: not a {model.__name__} record that it can take for its own"
             f"{OTHER_VERSION}"
         )
-
-
-def once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object of which no key is given twice, for `json.loads`.
-
-    Two readers may differ on which of the two values counts.
-
-    Raises:
-        KeyError: One is; the text names it.
-    """
-    content = dict(pairs)
-    if len(content) < len(pairs):
-        counts = Counter(key for key, _ in pairs)
-        twice = next(key for key, count in counts.items() if count > 1)
-        raise KeyError(f"the key {quoted(repr(twice), 60)} is given twice")
-    return content
+    return None
 
 
 def sha256_bytes(content: bytes) -> str:

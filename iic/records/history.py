@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from iic.params.escaping import quoted
-from iic.records.files import RecordError, once_each
+from iic.records.files import RecordError, strict_json
 
 TIME_FIELDS = frozenset({"seconds", "pairs_per_second"})
 
@@ -33,12 +33,12 @@ def read_history(path: Path) -> list[dict[str, Any]]:
     """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
-        entries = [json.loads(line, object_pairs_hook=once_each) for line in lines]
+        entries = [strict_json(line) for line in lines]
     except FileNotFoundError:
         raise RecordError(f"{path}: missing") from None
     except OSError as error:
         raise RecordError(f"{path}: cannot be read: {error.strerror}") from None
-    except (ValueError, KeyError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise RecordError(f"{path}: no JSON lines: {quoted(error)}") from None
     for number, entry in enumerate(entries, start=1):
         if not isinstance(entry, dict) or "epoch" not in entry:

@@ -141,8 +141,8 @@ def state(root: Path) -> Mapping[Path, tuple[int, int]]:
     for part in PARTS:
         top = root / part
         for path in top.rglob("*") if top.is_dir() else [top]:
-            if path.is_file() and "__pycache__" not in path.parts:
-                seen = path.stat()
+            if (path.is_symlink() or path.is_file()) and "__pycache__" not in path.parts:
+                seen = path.lstat()
                 files[path.relative_to(root)] = (seen.st_size, seen.st_mtime_ns)
     return files
 
@@ -155,4 +155,6 @@ def undo(root: Path, original: Path, want: Mapping[Path, tuple[int, int]]) -> No
     for path, seen in want.items():
         if have.get(path) != seen:
             (root / path).parent.mkdir(parents=True, exist_ok=True)
+            # nothing is written through a link
+            (root / path).unlink(missing_ok=True)
             shutil.copy2(original / path, root / path)

@@ -12,15 +12,18 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
+from safetensors.numpy import load_file, save_file
 
 from iic.provenance import fingerprint
 from iic.records.assignments import read_assignments, write_assignments
 from iic.records.counts import read_counts, write_counts
+from iic.records.snapshots import write_probabilities
 from tests.conftest import SCALE
 from tests.provenance.audit_helpers import ARTIFACTS, RESULTS, edit_json, forge, replace, vouch
 from tests.provenance.tampering_cases import IIC, KMEANS, PREPARED, RAW, case, receipt
 
 ASSIGNMENTS, HISTORY = IIC / "assignments.parquet", IIC / "history.jsonl"
+WEIGHTS = ARTIFACTS / "iic/seed0/weights.safetensors"
 POTSDAM = RESULTS / "runs/potsdam3_standin/iic/seed0"
 
 
@@ -192,3 +195,40 @@ def _() -> None:
 def _() -> None:
     (session,) = receipt(IIC / "run.json").sessions
     forge(IIC / "run.json", sessions=[session.model_copy(update={"first_step": 1})])
+
+
+@case("losses of sub-heads permuted", IIC / "run.json", "inference",
+      "losses of last are", "the weights give", part="inference")  # fmt: skip
+def _() -> None:
+    outcome = receipt(IIC / "run.json").outcome
+    for checkpoint in outcome["checkpoints"].values():
+        checkpoint["losses"] = checkpoint["losses"][::-1]
+    forge(IIC / "run.json", outcome=outcome)
+
+
+@case("assignments, probabilities and history forged alike", ASSIGNMENTS, "inference",
+      "clusters at last are not what the weights give", part="inference",
+      also=((ARTIFACTS / "iic/seed0/probabilities.parquet", "inference"),))  # fmt: skip
+def _() -> None:
+    rewrite(ASSIGNMENTS, truth=True)
+    clusters = read_assignments(ASSIGNMENTS)["last"].clusters
+    k = int(receipt(IIC / "run.json").outcome["k_clusters"])
+    write_probabilities(ARTIFACTS / "iic/seed0/probabilities.parquet",
+                        np.eye(k, dtype=np.float16)[clusters])  # fmt: skip
+    vouch(ARTIFACTS / "iic/seed0/probabilities.parquet")
+
+
+@case("weights of another run", IIC / "run.json", "inference", "weights of another network",
+      part="inference")  # fmt: skip
+def _() -> None:
+    shutil.copy(ARTIFACTS / "ae/seed0/weights.safetensors", WEIGHTS)
+    vouch(WEIGHTS)
+
+
+@case("weights that contradict everything", ASSIGNMENTS, "inference", "what the weights give",
+      part="inference")  # fmt: skip
+def _() -> None:
+    weights = load_file(WEIGHTS)
+    save_file({name: np.zeros_like(tensor) if tensor.dtype.kind == "f" else tensor
+               for name, tensor in weights.items()}, WEIGHTS)  # fmt: skip
+    vouch(WEIGHTS)

@@ -6,16 +6,19 @@ Importing this module adds its cases to those of `tampering_cases`.
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 
 from iic.records.files import sha256_file
 from iic.records.receipt import FileRecord
 from tests.provenance.audit_helpers import (
     ARTIFACTS,
+    RESULTS,
     RUNS,
     TABLE,
     edit_json,
     forge,
     replace,
+    vouch,
 )
 from tests.provenance.tampering_cases import (
     FIGURE,
@@ -23,6 +26,9 @@ from tests.provenance.tampering_cases import (
     case,
     receipt,
 )
+
+LOOK_ALIKE = "t\u0430ble_1.csv"
+"""With a Cyrillic letter."""
 
 
 @case("results of a seed that the scale does not have", RUNS / "iic/seed9", "orphan",
@@ -68,3 +74,57 @@ def _() -> None:
 def _() -> None:
     place = FIGURE.with_suffix(".run.json")
     edit_json(place, lambda content: content["code"].update(commit="--output=canary"))
+
+
+@case("a table in a folder of no room", RESULTS / "tabels/table_1.csv", "orphan")
+def _() -> None:
+    (RESULTS / "tabels").mkdir()
+    shutil.copy(TABLE, RESULTS / "tabels/table_1.csv")
+
+
+@case("a hidden file", TABLE.with_name(".table_1.csv"), "orphan", "(hidden)")
+def _() -> None:
+    shutil.copy(TABLE, TABLE.with_name(".table_1.csv"))
+
+
+@case("a name that looks like another", TABLE.with_name(LOOK_ALIKE), "orphan", r"t\u0430ble_1.csv")
+def _() -> None:
+    shutil.copy(TABLE, TABLE.with_name(LOOK_ALIKE))
+
+
+@case("a result that is a link out of the clone", IIC / "history.jsonl", "orphan", "is a link to")
+def _() -> None:
+    content = (IIC / "history.jsonl").read_bytes()
+    outside = Path("..").resolve() / "history.jsonl"
+    outside.write_bytes(content)
+    (IIC / "history.jsonl").unlink()
+    (IIC / "history.jsonl").symlink_to(outside)
+
+
+@case("a folder that is a link", RESULTS / "tables/more", "orphan", "is a link to")
+def _() -> None:
+    (RESULTS / "tables/more").symlink_to(RUNS.resolve())
+
+
+@case("a key of a receipt given twice", IIC / "run.json", "schema", "key 'rule' is given twice")
+def _() -> None:
+    replace(IIC / "run.json", '"rule": "train"', '"rule": "draw",\n  "rule": "train"')
+
+
+@case("a number of a receipt that is none", IIC / "run.json", "schema", "NaN is no number")
+def _() -> None:
+    edit_json(IIC / "run.json", lambda content: content["outcome"].update(steps=float("nan")))
+
+
+@case("something after the end of a receipt", IIC / "run.json", "schema", "trailing characters")
+def _() -> None:
+    path = IIC / "run.json"
+    path.write_text(path.read_text() + "{}")
+
+
+@case(
+    "a key of a history given twice", IIC / "history.jsonl", "schema", "key 'epoch' is given twice"
+)
+def _() -> None:
+    replace(IIC / "history.jsonl", '"epoch": 0', '"epoch": 7, "epoch": 0')
+    vouch(IIC / "history.jsonl")

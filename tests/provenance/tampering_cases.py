@@ -24,7 +24,7 @@ from tests.provenance.audit_helpers import (
     flip,
 )
 
-Part = Literal["files", "metrics", "rebuild", "drift", "cross", "all"]
+Part = Literal["files", "metrics", "rebuild", "drift", "cross", "inference", "all"]
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import random
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 
@@ -19,12 +20,15 @@ from iic.params.runs import load_plan
 from iic.provenance import fingerprint
 from iic.provenance.audit import drift, plausibility
 from iic.provenance.audit.contradictions import Contradictions
+from iic.provenance.audit.inference import infer
+from iic.provenance.audit.inferences import judged
 from iic.provenance.audit.metrics import Metrics
 from iic.provenance.audit.rebuild import Rebuild
 from iic.provenance.audit.report import AuditReport, Finding
 from iic.provenance.audit.run import verify, write
 from iic.provenance.audit.tree import Tree
 from iic.provenance.code import roots
+from iic.provenance.jobs import train
 from iic.records.files import read_record, sha256_file
 from iic.records.paths import audit_report
 from tests.conftest import SCALE
@@ -91,12 +95,20 @@ def _cross() -> Iterable[Finding]:
     return [*Contradictions(tree).check(), *plausibility.check(tree)]
 
 
+def _inference() -> Iterable[Finding]:
+    """Of one run, in this process."""
+    (run, seed) = "digits/iic", 0
+    job = train(SCALE, run, seed)
+    return judged(job, asdict(infer(load_plan(SCALE), run, seed)))
+
+
 LOOK: dict[str, Callable[[], Iterable[Finding]]] = {
     "files": lambda: verify(load_plan(SCALE)),
     "metrics": lambda: Metrics(Tree(load_plan(SCALE))).check(),
     "rebuild": lambda: Rebuild(Tree(load_plan(SCALE))).check(),
     "drift": _drift,
     "cross": _cross,
+    "inference": _inference,
     "all": lambda: failures(examine()),
 }
 
@@ -127,7 +139,8 @@ def test_there_are_many_distinct_cases() -> None:
     assert len({(case.path, case.kinds, case.act) for case in CASES}) == len(CASES) >= FEWEST
     kinds = {kind for case in CASES for kind in case.kinds}
     assert kinds == {
-        "accepted", "altered", "chain", "contradiction", "environment", "implausible", "metrics",
+        "accepted", "altered", "chain", "contradiction", "environment", "implausible", "inference",
+        "metrics",
         "misplaced", "missing", "orphan", "rebuild", "schema", "stale",
     }  # fmt: skip
 

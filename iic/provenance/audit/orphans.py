@@ -2,37 +2,70 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from pathlib import Path
 
+from iic.provenance import jobs
 from iic.provenance.audit.report import Finding
 from iic.provenance.audit.tree import Tree
 from iic.records import paths
 
-ROOMS = ("runs", "artifacts", "tables", "figures")
 TEMPORARY = ".part"
+OF_TOOLS = frozenset({".gitignore", ".snakemake_timestamp"})
+"""Hidden files that DVC and Snakemake write into folders of results."""
+CACHE = Path(".dvc/cache")
+"""Where DVC may let an artifact link to, if its settings say so."""
 
 
 def strangers(tree: Tree) -> list[str]:
     """Files in the results of the scale that no job of its plan makes, relative to the root.
 
-    `iic prune` deletes this very list, so that nothing of it is left for the audit to find.
+    A link to a folder counts as a file. `iic prune` deletes this very list, so that nothing of it
+    is left for the audit to find; partial tables are its own business.
     """
-    expected = {str(path(tree.scale)) for path in (paths.audit_report, paths.audit_page)}
-    for job in tree.jobs:
+    scale = tree.scale
+    report = jobs.report(scale)
+    expected = {str(path(scale)) for path in (paths.audit_report, paths.audit_page)}
+    for job in (*tree.jobs, report):
         expected |= {str(job.receipt), *map(str, job.outputs)}
+    partial = paths.partial_table(scale, "").parent
+    return [
+        name
+        for name in _entries(tree)
+        if name not in expected
+        and Path(name).name not in OF_TOOLS
+        and not Path(name).is_relative_to(partial)
+    ]
+
+
+def _entries(tree: Tree) -> list[str]:
+    """Files, and links to folders, anywhere in the results of the scale."""
     names = []
-    for room in ROOMS:
-        for path in sorted((tree.root / paths.RESULTS / tree.scale / room).rglob("*")):
-            name = path.relative_to(tree.root).as_posix()
-            # hidden files are the tools' own: .gitignore, .snakemake_timestamp, .DS_Store
-            left_over = path.name.endswith(TEMPORARY)
-            if path.is_file() and name not in expected and (left_over or path.name[0] != "."):
-                names.append(name)
-    return names
+    top = tree.root / paths.RESULTS / tree.scale
+    for folder, folders, files in os.walk(top):
+        linked = [name for name in folders if Path(folder, name).is_symlink()]
+        names += [Path(folder, name).relative_to(tree.root).as_posix() for name in files + linked]
+    return sorted(names)
+
+
+def links(tree: Tree) -> Iterator[Finding]:
+    """Results are files of the clone: what they link to may be changed without a trace."""
+    for name in _entries(tree):
+        path = tree.root / name
+        if path.is_symlink() and not path.resolve().is_relative_to((tree.root / CACHE).resolve()):
+            yield Finding(
+                level="failure",
+                kind="orphan",
+                path=name,
+                message=f"is a link to {os.readlink(path)}, and no file of the results",
+                remedy="take the file from git or DVC again, in place of the link",
+            )
 
 
 def check(tree: Tree) -> Iterator[Finding]:
-    """One finding a folder that holds files of no job; a note on partial tables."""
+    """One finding a folder that holds files of no job; links; a note on partial tables."""
+    yield from links(tree)
     partial = paths.partial_table(tree.scale, "").parent
     if (tree.root / partial).is_dir():
         yield Finding(
@@ -47,7 +80,7 @@ def check(tree: Tree) -> Iterator[Finding]:
     for name in strangers(tree):
         folders.setdefault(name.rsplit("/", 1)[0], []).append(name)
     for folder, names in folders.items():
-        listed = ", ".join(name.rsplit("/", 1)[1] for name in names[:4])
+        listed = ", ".join(_shown(name.rsplit("/", 1)[1]) for name in names[:4])
         yield Finding(
             level="failure",
             kind="orphan",
@@ -57,3 +90,10 @@ def check(tree: Tree) -> Iterator[Finding]:
             remedy=f"list them with iic prune --scale {tree.scale}, and delete them with --delete; "
             "or bring back the run, seed, table or figure in params/ that they belong to",
         )
+
+
+def _shown(name: str) -> str:
+    """A name, and what it is made of where a reader may take it for another."""
+    if name.isascii():
+        return f"{name} (hidden)" if name.startswith(".") else name
+    return f"{name} (not all of it ASCII: {name.encode('ascii', 'backslashreplace').decode()})"

@@ -76,6 +76,8 @@ class Checked(Model):
     """Evaluations recomputed from assignments."""
     tables: int = Field(ge=0)
     """Tables rebuilt and compared byte by byte."""
+    inferred: int = Field(0, ge=0)
+    """Runs computed again from their weights; 0 where that was not asked for."""
 
 
 class Rerun(Model):

@@ -18,6 +18,7 @@ from iic.provenance.audit import (
 )
 from iic.provenance.audit.chain import Chain
 from iic.provenance.audit.contradictions import Contradictions
+from iic.provenance.audit.inferences import InferenceRequest, Inferences
 from iic.provenance.audit.metrics import Metrics
 from iic.provenance.audit.rebuild import Rebuild
 from iic.provenance.audit.report import AuditReport, Checked, Finding, conclude
@@ -34,6 +35,7 @@ def audit(
     root: Path = Path(),
     *,
     rerun: Request | None = None,
+    infer: InferenceRequest | None = None,
     report_follows: bool = False,
 ) -> AuditReport:
     """Verify the results of a scale, from the cells of its tables back to the raw data.
@@ -42,6 +44,7 @@ def audit(
         plan: What the scale holds.
         root: Root of the clone; settings are those of the working directory.
         rerun: Trainings to repeat, if any.
+        infer: Whether to compute runs again from their weights, and how long.
         report_follows: Whether the report page is made next, so that it matters not what an
             earlier one shows.
 
@@ -70,6 +73,11 @@ def audit(
     findings += schema_check.unverified(tree)
     findings += drift.environment(tree)
     findings += drift.uncommitted(tree, code)
+    inferred = 0
+    if infer is not None:
+        inferences = Inferences(tree, infer)
+        findings += inferences.check()
+        inferred = inferences.inferred
     reruns = None
     if rerun is not None:
         repetitions = Repetitions(tree, rerun)
@@ -82,6 +90,7 @@ def audit(
         cells=chain.closed,
         evaluations=metrics.recomputed,
         tables=rebuild.rebuilt,
+        inferred=inferred,
     )
     return conclude(plan.scale.name, datetime.now(UTC), code, checked, findings, reruns, own)
 

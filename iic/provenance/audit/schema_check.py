@@ -17,7 +17,7 @@ from iic.provenance.audit.report import Finding
 from iic.provenance.audit.tree import Tree
 from iic.provenance.jobs import Job
 from iic.records import paths
-from iic.records.files import RecordError, read_record
+from iic.records.files import AmbiguousJSON, RecordError, read_record, strict_json
 from iic.records.history_line import HistoryLine
 from iic.records.outcome import TrainOutcome
 from iic.records.prepared import PreparedManifest
@@ -98,8 +98,11 @@ def _history(path: Path) -> None:
     for number, line in enumerate(path.read_bytes().splitlines(), start=1):
         try:
             HistoryLine.model_validate_json(line)
+            strict_json(line)
         except ValidationError as error:
             raise RecordError(f"{path}: line {number}: {_first(error)}") from None
+        except AmbiguousJSON as error:
+            raise RecordError(f"{path}: line {number}: {error}") from None
 
 
 def _first(error: ValidationError) -> str:

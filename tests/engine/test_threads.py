@@ -8,11 +8,11 @@ import sys
 
 import pytest
 
-from iic.cli.threads import LIMITS, VARIABLES, library_threads
+from iic.engine.threads import LIMITS, VARIABLES, library_threads
 from tests.conftest import ROOT
 
 NEIGHBOURS = """
-from iic.cli.threads import library_threads
+from iic.engine.threads import library_threads
 with library_threads(2):
     import numpy
     from sklearn.neighbors import NearestNeighbors

@@ -1,0 +1,271 @@
+"""Predictions computed again from stored weights and prepared data, without a training.
+
+A forger then needs weights that really give these numbers. The method's own ``train`` is called;
+what it hands to the engine is taken instead of trained, so that networks and predictions have no
+second implementation. A method that has nothing for the engine, such as k-means, simply runs again.
+
+This module loads torch: the audit starts it as a process of its own
+(``python -m iic.provenance.audit.inference SCALE RUN SEED ...``), which writes a line of JSON for
+each run.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+
+from iic.data.load import load
+from iic.data.load_maps import load_maps
+from iic.engine.context import Outcome, RunContext
+from iic.engine.device import configure
+from iic.engine.map_context import MapContext
+from iic.engine.task import Task
+from iic.engine.threads import library_threads
+from iic.params.errors import IICError
+from iic.params.runs import Plan, load_plan
+from iic.provenance.audit.kinds import differences_of_kind
+from iic.provenance.environment import environment
+from iic.records.assignments import read_assignments
+from iic.records.counts import read_counts
+from iic.records.files import RecordError, read_record
+from iic.records.maps import read_maps
+from iic.records.outcome import TrainOutcome
+from iic.records.paths import RunPaths
+from iic.records.receipt import Receipt
+from iic.records.snapshots import read_probabilities
+
+SHARE = 0.01
+"""Of images, or pixels, that another kind of machine may put into another cluster."""
+APART = 0.05
+"""Mean difference of probabilities between two kinds of machines."""
+RELATIVE = 0.02
+"""Difference of losses between two kinds of machines."""
+
+
+@dataclass
+class Inferred:
+    """What came of one run."""
+
+    run: str
+    seed: int
+    seconds: float = 0.0
+    other_machine: list[str] = field(default_factory=list)
+    """What differs between the machine of the results and this one."""
+    different: dict[str, str] = field(default_factory=dict)
+    """File -> what it does not have that its weights give."""
+    error: str | None = None
+    """Why nothing could be computed."""
+
+
+class Comparison:
+    """Numbers of the results against those computed again.
+
+    Args:
+        exact: Whether they have to be equal to the last bit.
+    """
+
+    def __init__(self, exact: bool) -> None:
+        self.exact = exact
+        self.different: dict[str, str] = {}
+
+    def clusters(self, path: Path, what: str, then: NDArray[Any], now: NDArray[Any]) -> None:
+        """Clusters (n, h), or counts of pixels (n, h, k, classes)."""
+        if then.shape != now.shape:
+            self._say(path, f"{what} of shape {then.shape}, the weights give {now.shape}")
+            return
+        apart = np.abs(then.astype(np.int64) - now.astype(np.int64))
+        share = float((apart > 0).mean()) if then.ndim == 2 else float(apart.sum() / 2 / then.sum())
+        if share > (0 if self.exact else SHARE):
+            self._say(path, f"{100 * share:.3g} % of {what} are not what the weights give")
+
+    def probabilities(self, path: Path, then: NDArray[Any], now: NDArray[Any]) -> None:
+        """Probabilities of one shape."""
+        if then.shape != now.shape:
+            self._say(path, f"of shape {then.shape}, the weights give {now.shape}")
+            return
+        apart = np.abs(then.astype(np.float32) - now.astype(np.float32))
+        wrong = apart.max(initial=0) > 0 if self.exact else float(apart.mean()) > APART
+        if wrong:
+            self._say(path, f"probabilities are up to {apart.max():.3g} from what the weights give")
+
+    def losses(
+        self, path: Path, what: str, then: tuple[float, ...] | None, now: tuple[float, ...] | None
+    ) -> None:
+        """Selection losses of the sub-heads, or none."""
+        limit = 1e-12 if self.exact else RELATIVE
+        same = (then is None) == (now is None) and len(then or ()) == len(now or ())
+        if not same or not np.allclose(then or (), now or (), rtol=limit, atol=limit):
+            self._say(path, f"losses of {what} are {then}, the weights give {now}")
+
+    def _say(self, path: Path, message: str) -> None:
+        before = self.different.get(str(path))
+        self.different[str(path)] = message if before is None else f"{before}; {message}"
+
+
+def infer(plan: Plan, run: str, seed: int, root: Path = Path()) -> Inferred:
+    """Compute again what a run found out, and compare.
+
+    Args:
+        plan: The scale's plan.
+        run: ``<dataset>/<method>[-<variant>]``.
+        seed: Its seed.
+        root: Root of the clone; code and settings are those of this process.
+    """
+    start, result = time.monotonic(), Inferred(run, seed)
+    paths = RunPaths(plan.scale.name, run, seed)
+    try:
+        receipt = read_record(root / paths.receipt, Receipt)
+        outcome = TrainOutcome.model_validate(receipt.outcome, strict=False)
+        context = _context(plan, paths, root)
+        with library_threads(context.settings.threads):
+            task = _taken(plan.run(run).method, context)
+            now = environment(receipt.environment.threads, root)
+            result.other_machine = differences_of_kind(receipt.environment, now)
+            comparison = Comparison(exact=not result.other_machine)
+            if isinstance(task, Outcome):
+                _repeated(comparison, paths, outcome, task, root)
+            else:
+                _predicted(comparison, paths, outcome, task, root)
+        result.different = comparison.different
+    except (IICError, SafetensorError, OSError, RuntimeError, ValueError, KeyError) as error:
+        # weights, settings and files may be of anybody's making
+        result.error = f"{type(error).__name__}: {' '.join(str(error).split())[:400]}"
+    result.seconds = round(time.monotonic() - start, 2)
+    return result
+
+
+def _context(plan: Plan, paths: RunPaths, root: Path) -> RunContext[Any]:
+    chosen = plan.run(paths.run)
+    entry = plan.datasets[chosen.dataset]
+    given: dict[str, Any] = dict(
+        classes=len(entry.classes),
+        settings=chosen.settings,
+        seed=paths.seed,
+        paths=paths,
+        fingerprint="",
+        root=root,
+        live=False,
+    )
+    if entry.maps is None:
+        return RunContext(data=load(chosen.dataset, root), **given)
+    return MapContext(data=load_maps(chosen.dataset, root), **given)
+
+
+def _taken(method: str, context: RunContext[Any]) -> Task[Any] | Outcome:
+    """The task that a method hands to the engine, untrained; or its outcome where it has none."""
+
+    def take(
+        context: RunContext[Any], build: Callable[[RunContext[Any], torch.device], Task[Any]]
+    ) -> Task[Any]:
+        device = torch.device("cpu")
+        configure(device, context.settings.threads)
+        return build(context, device)
+
+    with patch("iic.engine.run.run", take):
+        taken: Task[Any] | Outcome = importlib.import_module(method).train(context)
+    return taken
+
+
+def _predicted(
+    comparison: Comparison, paths: RunPaths, outcome: TrainOutcome, task: Task[Any], root: Path
+) -> None:
+    """In the order in which a training ends (`iic.engine.finish`)."""
+    weights = load_file(root / paths.weights)
+    written = _written(paths, root, isinstance(task.context, MapContext))
+    _load(task, weights, "last")
+    final = task.predict(probabilities=True)
+    comparison.clusters(paths.assignments, "clusters at last", written["last"], final.clusters)
+    _probabilities(comparison, paths, task, final.probabilities, root)
+    last, best = outcome.checkpoints["last"], outcome.checkpoints.get("best_label")
+    comparison.losses(paths.receipt, "last", last.losses, task.selection_losses())
+    if best is None or best.epoch == last.epoch:
+        return
+    _load(task, weights, "best_label")
+    clusters = task.predict().clusters
+    comparison.clusters(
+        paths.assignments, "clusters at best_label", written["best_label"], clusters
+    )
+    comparison.losses(paths.receipt, "best_label", best.losses, task.selection_losses())
+
+
+def _load(task: Task[Any], weights: dict[str, torch.Tensor], checkpoint: str) -> None:
+    """Put the stored weights of a checkpoint into the network.
+
+    Raises:
+        RecordError: They are of another network.
+    """
+    own = task.network.state_dict()
+    stored = {
+        name.removeprefix(f"{checkpoint}."): tensor
+        for name, tensor in weights.items()
+        if name.startswith(f"{checkpoint}.")
+    }
+    if stored.keys() != task.kept(own).keys():
+        odd = sorted(stored.keys() ^ task.kept(own).keys())
+        raise RecordError(f"weights of another network: {', '.join(odd[:3])} at {checkpoint}")
+    task.network.load_state_dict({**own, **stored})
+
+
+def _written(paths: RunPaths, root: Path, of_maps: bool) -> dict[str, NDArray[Any]]:
+    """Clusters, or counts of pixels, of each checkpoint as they stand in the results."""
+    if of_maps:
+        counts = read_counts(root / paths.assignments)
+        return {name: of_checkpoint.counts for name, of_checkpoint in counts.items()}
+    assignments = read_assignments(root / paths.assignments)
+    return {name: of_checkpoint.clusters for name, of_checkpoint in assignments.items()}
+
+
+def _probabilities(
+    comparison: Comparison,
+    paths: RunPaths,
+    task: Task[Any],
+    found: NDArray[np.float16] | None,
+    root: Path,
+) -> None:
+    path = root / paths.probabilities
+    if found is None or not path.exists():
+        return  # whether it should be there is the business of another check
+    is_map = isinstance(task.context, MapContext)
+    then = read_maps(path).probabilities if is_map else read_probabilities(path)
+    comparison.probabilities(paths.probabilities, then, found.swapaxes(0, 1))
+
+
+def _repeated(
+    comparison: Comparison, paths: RunPaths, outcome: TrainOutcome, again: Outcome, root: Path
+) -> None:
+    """A method without a network, which has run again."""
+    now = again.last.clusters
+    then = _written(paths, root, of_maps=now.ndim > 2)["last"]
+    comparison.clusters(paths.assignments, "clusters", then, now)
+    comparison.losses(paths.receipt, "last", outcome.checkpoints["last"].losses, again.last.losses)
+
+
+def lines(scale: str, names: list[str]) -> Iterator[str]:
+    """A line of JSON for each of some runs.
+
+    Args:
+        scale: Name of the scale.
+        names: Run and seed in turns.
+    """
+    plan = load_plan(scale)
+    for run, seed in zip(names[::2], names[1::2], strict=True):
+        yield json.dumps(asdict(infer(plan, run, int(seed))))
+
+
+def main() -> None:
+    """What ``python -m`` does."""
+    for line in lines(sys.argv[1], sys.argv[2:]):
+        print(line, flush=True)
