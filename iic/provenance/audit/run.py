@@ -13,6 +13,7 @@ from iic.provenance.audit.metrics import Metrics
 from iic.provenance.audit.rebuild import Rebuild
 from iic.provenance.audit.report import AuditReport, Checked, Finding, conclude
 from iic.provenance.audit.rerun import Repetitions, Request
+from iic.provenance.audit.second_opinion import SecondOpinion
 from iic.provenance.audit.tree import Tree
 from iic.provenance.environment import code_state
 from iic.provenance.fingerprint import CodeError, fingerprint
@@ -53,13 +54,14 @@ def audit(
     findings: list[Finding] = list(drift.stale(tree))
     findings += integrity.check(tree)
     chain, metrics, rebuild = Chain(tree), Metrics(tree), Rebuild(tree)
-    for part in (chain, metrics, rebuild):
+    for part in (chain, metrics, SecondOpinion(tree), rebuild):
         findings += part.check()
     findings += orphans.check(tree)
     findings += schema_check.check(tree)
     findings += schema_check.unverified(tree)
     findings += drift.environment(tree)
     findings += drift.uncommitted(tree, code)
+    findings += drift.start_files()
     reruns = None
     if rerun is not None:
         repetitions = Repetitions(tree, rerun)

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from iic.params.errors import IICError
+from iic.provenance import isolated
 from iic.provenance.jobs import Job
 from iic.records import paths
 from iic.records.receipt import Receipt
@@ -91,8 +92,11 @@ def repeat(job: Job, receipt: Receipt, folder: Path, root: Path, most_seconds: f
             if not link.is_symlink():
                 link.symlink_to((root / path).resolve())
     names = job.wildcards
-    command = [sys.executable, "-m", "iic", "train", "--scale", names["scale"]]
-    command += ["--run", names["run"], "--seed", names["seed"]]
+    arguments = ["train", "--scale", names["scale"]]
+    arguments += ["--run", names["run"], "--seed", names["seed"]]
+    command = [sys.executable, "-m", "iic", *arguments]
+    if isolated.active():
+        command = isolated.command(arguments, folder)
     # the package of the clone, which python -m finds in its working directory, and no other
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     start = time.monotonic()
