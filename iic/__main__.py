@@ -16,6 +16,10 @@ if __name__ == "__main__":
         status = served.ask(os.environ[served.VARIABLE])
         if status is not None:
             sys.exit(status)
+    elif sys.argv[1:2] == ["audit"]:
+        from iic.provenance import isolated
+
+        isolated.restart()
     try:
         from iic.cli.app import main
     except ModuleNotFoundError as error:

@@ -19,6 +19,7 @@ from iic.cli import (
     prune,
     recluster,
     report,
+    served,
     status,
     tabulate,
     workflow,
@@ -26,6 +27,7 @@ from iic.cli import (
 from iic.cli.logs import VisibleFormatter
 from iic.cli.own_clone import require_clone, use_own_code
 from iic.params.errors import IICError
+from iic.provenance import isolated
 
 PANELS = {
     "Your own images": ("fit", "predict", "explain", "doctor"),
@@ -100,6 +102,9 @@ def main() -> None:
             stream.reconfigure(errors="backslashreplace")
     try:
         use_own_code()
+        # the jobs of a workflow run in the environment as it is, and their audit is one of them
+        if sys.argv[1:2] == ["audit"] and served.VARIABLE not in os.environ:
+            isolated.restart()
         app(standalone_mode=True)
     except IICError as error:
         if os.environ.get("IIC_TRACEBACK"):

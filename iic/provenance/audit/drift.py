@@ -6,6 +6,7 @@ import platform
 from collections import defaultdict
 from collections.abc import Iterator
 
+from iic.provenance import isolated
 from iic.provenance.audit.report import Finding
 from iic.provenance.audit.tree import Tree
 from iic.provenance.changes import accepts_lock
@@ -126,6 +127,22 @@ def uncommitted(tree: Tree, code: Code) -> Iterator[Finding]:
             path=f"results/{tree.scale}",
             message=f"{len(names)} jobs ran with uncommitted changes (their code is known by its "
             f"hash alone): {_some(names, ', ')}",
+        )
+
+
+def start_files() -> Iterator[Finding]:
+    """What the environment runs whenever a Python of it starts, and this project did not put there.
+
+    An audit by hand does not run it; the jobs that made the results did, if it was there.
+    """
+    for path in isolated.start_files():
+        yield Finding(
+            level="note",
+            kind="environment",
+            path=path,
+            message="every Python of this environment runs it first, so that it can change "
+            "whatever a job does; an audit by hand leaves it out",
+            remedy="see what it does; or make the environment anew: make setup",
         )
 
 

@@ -23,6 +23,7 @@ from iic.provenance.audit.metrics import Metrics
 from iic.provenance.audit.rebuild import Rebuild
 from iic.provenance.audit.report import AuditReport, Checked, Finding, conclude
 from iic.provenance.audit.rerun import Repetitions, Request
+from iic.provenance.audit.second_opinion import SecondOpinion
 from iic.provenance.audit.tree import Tree
 from iic.provenance.environment import code_state
 from iic.provenance.fingerprint import CodeError, fingerprint
@@ -65,7 +66,7 @@ def audit(
     findings: list[Finding] = list(drift.stale(tree))
     findings += integrity.check(tree)
     chain, metrics, rebuild = Chain(tree), Metrics(tree), Rebuild(tree)
-    for part in (chain, metrics, rebuild, Contradictions(tree)):
+    for part in (chain, metrics, SecondOpinion(tree), rebuild, Contradictions(tree)):
         findings += part.check()
     findings += plausibility.check(tree)
     findings += orphans.check(tree)
@@ -73,6 +74,7 @@ def audit(
     findings += schema_check.unverified(tree)
     findings += drift.environment(tree)
     findings += drift.uncommitted(tree, code)
+    findings += drift.start_files()
     inferred = 0
     if infer is not None:
         inferences = Inferences(tree, infer)

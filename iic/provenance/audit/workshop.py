@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from iic.params.errors import IICError
+from iic.provenance import isolated
 from iic.provenance.jobs import Job
 from iic.records import paths
 from iic.records.receipt import Receipt
@@ -110,12 +111,15 @@ def verb(folder: Path, most_seconds: float, *words: str) -> Repeated:
         most_seconds: When to give up.
         *words: The verb with its options.
     """
+    command = [sys.executable, "-m", "iic", *words]
+    if isolated.active():
+        command = isolated.command(words, folder)
     # the package of the clone, which python -m finds in its working directory, and no other
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     start = time.monotonic()
     try:
         done = subprocess.run(
-            [sys.executable, "-m", "iic", *words],
+            command,
             cwd=folder,
             env=environment,
             stdin=subprocess.DEVNULL,
