@@ -76,6 +76,8 @@ class Judge:
             None where its result stands, artifacts or not, and where it has none.
         """
         answer = self._answer(job)
+        if _of_data(job) and self._lacks_receipt(job):
+            return f"{answer.reasons[0]}, though {job.outputs[0]} is there"
         if _stands(answer) or answer.status == "never run":
             return None
         more = len(answer.reasons) - 1
@@ -92,6 +94,20 @@ class Judge:
             return []
         scored = [edge for edge in graph.edges(self._plan, job) if edge.parent.rule == "evaluate"]
         return [path for edge in scored for path in (edge.parent.receipt, *edge.files)]
+
+    def unvouched(self, job: Job) -> list[Path]:
+        """Manifests of data below `job` that lie here without their receipts.
+
+        They are obtained again, which is no reason to do again what stands on them. A job that may
+        run waits for them as for other inputs, so here it has none.
+        """
+        if not (self._answer(job).fresh if _of_data(job) else self.apart_from_data(job)):
+            return []
+        data = filter(_of_data, graph.lineage(self._plan, graph.parents(self._plan, job)))
+        return [above.outputs[0] for above in data if self._lacks_receipt(above)]
+
+    def _lacks_receipt(self, job: Job) -> bool:
+        return self._answer(job).status == "never run" and (self._root / job.outputs[0]).exists()
 
     def _lost(self, job: Job) -> list[str]:
         return lost_artifacts(self._plan, job, self._receipts)

@@ -21,6 +21,7 @@ DATA = (
     "Obtaining the raw files of digits and checking them by size and hash.",
     "Turning the raw files of digits into arrays.",
 )
+RECEIPTS_OF_DATA = ("raw/digits/files.run.json", "prepared/digits/data.run.json")
 EVERYTHING = sorted(
     [*training("digits/kmeans"), *scoring("digits/kmeans"), *writing("table_1"), AUDIT, REPORT]
 )
@@ -61,6 +62,19 @@ def test_a_deleted_receipt_makes_its_job_run_again(tiny_copy: Path) -> None:
     assert planned(tiny_copy, scale="tiny") == [one for one in EVERYTHING if "Training" not in one]
     (tiny_copy / RUN / "run.json").unlink()
     assert planned(tiny_copy, scale="tiny") == EVERYTHING
+
+
+def test_data_without_their_receipts_are_obtained_again_and_train_nothing(tiny_copy: Path) -> None:
+    """Manifests stand for data, so that no rule would miss the receipts; the audit does."""
+    receipts = [tiny_copy / "data" / name for name in RECEIPTS_OF_DATA]
+    receipts[0].unlink()
+    assert planned(tiny_copy, "table_1", scale="tiny") == [DATA[0]]
+    receipts[1].unlink()
+    assert planned(tiny_copy, scale="tiny") == sorted(DATA)
+    snakemake(tiny_copy, "table_1", scale="tiny")
+    assert all(receipt.exists() for receipt in receipts)
+    assert planned(tiny_copy, scale="tiny") == []
+    iic(tiny_copy, "audit", "--scale", "tiny")
 
 
 def test_nothing_is_planned_with_what_is_not_as_its_receipt_says(fresh: Path) -> None:

@@ -35,15 +35,22 @@ def small_inputs(job):
         say_due(job, reason)
     elif JUDGE.settled(job):
         JUDGE.put_in_order(job)
-    unmoved = JUDGE.unmoved_by(job)
+    unmoved = [*JUDGE.unmoved_by(job), *unvouched(job)]
     return needed(job, [path for path in files if path not in unmoved])
 
 
 def large_inputs(job):
     """Its large inputs, for which receipts speak: to be marked as ancient, for their times say
-    nothing. So are small ones that are no reason to run."""
+    nothing. So are small ones that are no reason to run; of those, data without their receipts are
+    needed by all that was made from them."""
     unmoved = JUDGE.unmoved_by(job) if PLANS else []
-    return needed(job, [*graph.large_inputs(PLAN, job), *unmoved])
+    large = needed(job, [*graph.large_inputs(PLAN, job), *unmoved])
+    return [*large, *map(str, unvouched(job))]
+
+
+def unvouched(job):
+    """Data without their receipts, which are made again for a job that stands on them."""
+    return JUDGE.unvouched(job) if PLANS and not forced_by_hand() else []
 
 
 def needed(job, files):
