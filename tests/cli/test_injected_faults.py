@@ -23,6 +23,7 @@ from iic.params.runs import load_plan
 from iic.provenance import jobs
 from iic.provenance.jobs import Job
 from iic.records import paths
+from iic.records.checksums import CHECKPOINT, SUMS
 from iic.records.files import TEMPORARY, read_record, sha256_file
 from iic.records.history import TIME_FIELDS
 from iic.records.receipt import Receipt
@@ -230,6 +231,20 @@ def test_a_disk_that_fails_is_a_clear_error(
     for fault in FAULTS:
         fail(clone, kind, fault, middle, known)
     completed(clone, job, known[job.name], kind)
+    clone.restore(job)
+
+
+def test_a_training_verifies_what_lies_in_scratch(clone: Clone) -> None:
+    job = KINDS["train digits/iic"]
+    expected = clone.contents(job)
+    clone.remove(job)
+    checkpoint = clone.path / paths.RunPaths(SCALE, "digits/iic", 0).scratch / CHECKPOINT
+    checkpoint.parent.mkdir(parents=True)
+    checkpoint.write_bytes(b"not a checkpoint")
+    said, _ = clone.run(job)
+    assert said.status == 0 and f"{CHECKPOINT}: without a checksum in {SUMS}" in said.text
+    assert "the training starts anew" in said.text
+    assert clone.contents(job) == expected
     clone.restore(job)
 
 

@@ -64,15 +64,23 @@ def test_a_deleted_receipt_makes_its_job_run_again(tiny_copy: Path) -> None:
     assert planned(tiny_copy, scale="tiny") == EVERYTHING
 
 
-def test_data_without_their_receipts_are_obtained_again_and_train_nothing(tiny_copy: Path) -> None:
+def test_data_without_their_receipts_are_planned_alone(tiny_copy: Path) -> None:
     """Manifests stand for data, so that no rule would miss the receipts; the audit does."""
-    receipts = [tiny_copy / "data" / name for name in RECEIPTS_OF_DATA]
-    receipts[0].unlink()
-    assert planned(tiny_copy, "table_1", scale="tiny") == [DATA[0]]
-    receipts[1].unlink()
+    for name in RECEIPTS_OF_DATA:
+        (tiny_copy / "data" / name).unlink()
     assert planned(tiny_copy, scale="tiny") == sorted(DATA)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("names", [RECEIPTS_OF_DATA[:1], RECEIPTS_OF_DATA[1:], RECEIPTS_OF_DATA])
+def test_data_without_their_receipts_are_obtained_again(
+    tiny_copy: Path, names: tuple[str, ...]
+) -> None:
+    """Long: each is a run of the workflow and an audit."""
+    for name in names:
+        (tiny_copy / "data" / name).unlink()
     snakemake(tiny_copy, "table_1", scale="tiny")
-    assert all(receipt.exists() for receipt in receipts)
+    assert all((tiny_copy / "data" / name).exists() for name in RECEIPTS_OF_DATA)
     assert planned(tiny_copy, scale="tiny") == []
     iic(tiny_copy, "audit", "--scale", "tiny")
 
