@@ -128,8 +128,10 @@ def run(words: list[str], kind: str | None, at: int) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    from iic.cli.served import read_all
+    from iic.cli.served import VARIABLE, read_all
 
+    # an audit by hand would start a Python of its own, where nobody counts
+    os.environ[VARIABLE] = "as a job of a workflow"
     read_all(sys.argv[1])
     print("ready", flush=True)
     for line in sys.stdin:
