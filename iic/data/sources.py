@@ -7,12 +7,10 @@ Whatever arrives counts only once its size and SHA-256 are the catalogue's.
 from __future__ import annotations
 
 import os
-import stat
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 from urllib.parse import quote
 
 import requests
@@ -41,6 +39,7 @@ from iic.data.unverified import is_known, problem_of
 from iic.params.datasets import KnownFile
 from iic.params.errors import IICError
 from iic.params.escaping import quoted
+from iic.records.files import regular_file
 
 CHUNK = 1 << 15
 """Bytes; what a break in the connection can cost."""
@@ -203,7 +202,7 @@ def copy_checked(source: Path, expected: KnownFile, part: Path, progress: Progre
         DownloadError: `part` cannot be written.
     """
     try:
-        with open_regular(source) as file:
+        with regular_file(source) as file:
             size = os.fstat(file.fileno()).st_size
             page = html_page(file.read(CHUNK))
     except FileNotFoundError as error:
@@ -219,24 +218,6 @@ def copy_checked(source: Path, expected: KnownFile, part: Path, progress: Progre
     if problem := problem_of(part, expected):
         discard(part)
         raise SourceFailure(f"{source}: {problem}")
-
-
-def open_regular(path: Path) -> IO[bytes]:
-    """Open a file to read it; a pipe or a device, which may never end, is refused at once.
-
-    Raises:
-        SourceFailure: It is no regular file.
-        OSError: It cannot be opened.
-    """
-    file = open(path, "rb", opener=_without_waiting)
-    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-        file.close()
-        raise SourceFailure(f"{path}: no regular file")
-    return file
-
-
-def _without_waiting(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def sized(expected: KnownFile, size: int) -> KnownFile:

@@ -6,6 +6,7 @@ process that trains or scores a run half a second; buffers and `numpy.from_dlpac
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from iic.records.files import regular_file
 
 MOST, RATIO, LITTLE = 1 << 31, 200, 1 << 28
 """Bytes that a file may take in memory: at most so many in all, and of more than a little so many
@@ -64,14 +67,16 @@ def read(path: Path) -> pa.Table:
         pa.ArrowException: It is no such file, or takes too much memory.
     """
     try:
-        with pq.ParquetFile(path) as file:
-            size, most = _size(file), min(max(RATIO * path.stat().st_size, LITTLE), MOST)
+        with regular_file(path) as opened, pq.ParquetFile(opened) as file:
+            own = os.fstat(opened.fileno()).st_size
+            size, most = _size(file), min(max(RATIO * own, LITTLE), MOST)
             if size > most:
                 raise pa.ArrowInvalid(
                     f"takes {size:,} bytes of memory, more than the {most:,} that a file of its "
                     "size may take"
                 )
-            return file.read()
+            # one column at a time: a page may unpack to more than the file says of itself
+            return file.read(use_threads=False)
     except (OSError, pa.ArrowException):
         raise
     except Exception as error:  # damaged bytes may lead a decoder anywhere
