@@ -151,13 +151,10 @@ class Past:
         return {name: value for name, value in _rows(text).items() if name in own}
 
     def _catalogue(self, text: str) -> Items:
-        """Checksums and stand-ins among the datasets of the scale."""
+        """Checksums of the scale's datasets; what is a stand-in, their names say."""
         content = yaml.load(text, Loader=yaml.CSafeLoader)
         own = {name: entry for name, entry in content.items() if name in self.tree.plan.datasets}
-        items = {f"the checksum of {name}": value for name, value in known_checksums(own)}
-        for name, entry in own.items():
-            items[f"stand_in of {name}"] = str(bool(entry.get("stand_in", False))).lower()
-        return items
+        return {f"the checksum of {name}": value for name, value in known_checksums(own)}
 
 
 def _scale(text: str) -> Items:
