@@ -141,8 +141,7 @@ def test_there_are_many_distinct_cases() -> None:
     kinds = {kind for case in CASES for kind in case.kinds}
     assert kinds == {
         "accepted", "altered", "chain", "contradiction", "environment", "implausible", "inference",
-        "metrics",
-        "misplaced", "missing", "orphan", "rebuild", "schema", "stale",
+        "metrics", "misplaced", "missing", "orphan", "rebuild", "schema", "stale", "unreadable",
     }  # fmt: skip
 
 
