@@ -19,9 +19,11 @@ import time
 from collections.abc import Callable, Iterable
 
 from iic.params.runs import load_plan
-from iic.provenance.audit import drift, integrity, orphans, schema_check
+from iic.provenance.audit import drift, integrity, orphans, plausibility, schema_check
 from iic.provenance.audit.chain import Chain
+from iic.provenance.audit.contradictions import Contradictions
 from iic.provenance.audit.metrics import Metrics
+from iic.provenance.audit.past import Past
 from iic.provenance.audit.rebuild import Rebuild
 from iic.provenance.audit.report import Finding
 from iic.provenance.audit.tree import Tree
@@ -64,6 +66,9 @@ def parts(scale: str) -> dict[str, float]:
         "schemas of records": lambda: schema_check.check(tree),
         "drift of code and settings": lambda: drift.stale(tree),
         "drift of software": lambda: drift.environment(tree),
+        "contradictions": Contradictions(tree).check,
+        "plausibility": lambda: plausibility.check(tree),
+        "history": Past(tree).check,
     }
     seconds = {}
     for name, check in checks.items():

@@ -92,7 +92,9 @@ def _() -> None:
     shutil.copy(TABLE, TABLE.with_name(LOOK_ALIKE))
 
 
-@case("a result that is a link out of the clone", IIC / "history.jsonl", "orphan", "is a link to")
+@case(
+    "a result that is a link out of the clone", IIC / "history.jsonl", "unreadable", "is a link to"
+)
 def _() -> None:
     content = (IIC / "history.jsonl").read_bytes()
     outside = Path("..").resolve() / "history.jsonl"
@@ -101,7 +103,7 @@ def _() -> None:
     (IIC / "history.jsonl").symlink_to(outside)
 
 
-@case("a folder that is a link", RESULTS / "tables/more", "orphan", "is a link to")
+@case("a folder that is a link", RESULTS / "tables/more", "unreadable", "is a link to")
 def _() -> None:
     (RESULTS / "tables/more").symlink_to(RUNS.resolve())
 

@@ -7,6 +7,7 @@ is caught by what another one left behind.
 from __future__ import annotations
 
 import random
+import re
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -31,7 +32,7 @@ from iic.provenance.code import roots
 from iic.provenance.jobs import train
 from iic.records.files import read_record, sha256_file
 from iic.records.paths import audit_report
-from tests.conftest import SCALE
+from tests.conftest import ROOT, SCALE
 from tests.provenance import consistent_forgeries, drift_cases, forgeries, stranger_cases
 from tests.provenance.audit_helpers import RUNS, examine, failures, flip, named, state, undo
 from tests.provenance.tampering_cases import CASES, RECEIPTS, Case
@@ -140,9 +141,15 @@ def test_there_are_many_distinct_cases() -> None:
     kinds = {kind for case in CASES for kind in case.kinds}
     assert kinds == {
         "accepted", "altered", "chain", "contradiction", "environment", "implausible", "inference",
-        "metrics",
-        "misplaced", "missing", "orphan", "rebuild", "schema", "stale",
+        "metrics", "misplaced", "missing", "orphan", "rebuild", "schema", "stale", "unreadable",
     }  # fmt: skip
+
+
+def test_the_docs_say_how_many_cases_each_witness_catches() -> None:
+    text = (ROOT / "docs/audit.md").read_text(encoding="utf-8")
+    table = dict(re.findall(r"^\| ([a-z ]+) \| (\d+) \|$", text, re.MULTILINE))
+    counts = Counter(case.kinds[0] for case in CASES)
+    assert {kind: int(number) for kind, number in table.items()} == dict(counts)
 
 
 @pytest.mark.parametrize("what", RECEIPTS)

@@ -14,8 +14,6 @@ from iic.records import paths
 TEMPORARY = ".part"
 OF_TOOLS = frozenset({".gitignore", ".snakemake_timestamp"})
 """Hidden files that DVC and Snakemake write into folders of results."""
-CACHE = Path(".dvc/cache")
-"""Where DVC may let an artifact link to, if its settings say so."""
 
 
 def strangers(tree: Tree) -> list[str]:
@@ -49,23 +47,8 @@ def _entries(tree: Tree) -> list[str]:
     return sorted(names)
 
 
-def links(tree: Tree) -> Iterator[Finding]:
-    """Results are files of the clone: what they link to may be changed without a trace."""
-    for name in _entries(tree):
-        path = tree.root / name
-        if path.is_symlink() and not path.resolve().is_relative_to((tree.root / CACHE).resolve()):
-            yield Finding(
-                level="failure",
-                kind="orphan",
-                path=name,
-                message=f"is a link to {os.readlink(path)}, and no file of the results",
-                remedy="take the file from git or DVC again, in place of the link",
-            )
-
-
 def check(tree: Tree) -> Iterator[Finding]:
-    """One finding a folder that holds files of no job; links; a note on partial tables."""
-    yield from links(tree)
+    """One finding a folder that holds files of no job; a note on partial tables."""
     partial = paths.partial_table(tree.scale, "").parent
     if (tree.root / partial).is_dir():
         yield Finding(

@@ -38,12 +38,13 @@ def checksums(root: Path, commit: str = "HEAD") -> dict[str, str] | None:
     """
     try:
         text = git.ask(root, "show", f"{commit}:{CATALOGUE}")
-        return dict(_known(yaml.load(text, Loader=yaml.CSafeLoader)))
+        return dict(known_checksums(yaml.load(text, Loader=yaml.CSafeLoader)))
     except (GitUnknown, yaml.YAMLError, AttributeError, KeyError, TypeError):
         return None
 
 
-def _known(catalogue: dict[str, Any]) -> Iterator[tuple[str, str]]:
+def known_checksums(catalogue: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """``<dataset>/<file>`` and its checksum, of a catalogue's content."""
     for dataset, entry in catalogue.items():
         for file in entry["files"]:
             for kept in file.get("members") or (file,):

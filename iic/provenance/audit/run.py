@@ -20,6 +20,7 @@ from iic.provenance.audit.chain import Chain
 from iic.provenance.audit.contradictions import Contradictions
 from iic.provenance.audit.inferences import InferenceRequest, Inferences
 from iic.provenance.audit.metrics import Metrics
+from iic.provenance.audit.past import Past
 from iic.provenance.audit.rebuild import Rebuild
 from iic.provenance.audit.report import AuditReport, Checked, Finding, conclude
 from iic.provenance.audit.rerun import Repetitions, Request
@@ -66,7 +67,8 @@ def audit(
     findings: list[Finding] = list(drift.stale(tree))
     findings += integrity.check(tree)
     chain, metrics, rebuild = Chain(tree), Metrics(tree), Rebuild(tree)
-    for part in (chain, metrics, SecondOpinion(tree), rebuild, Contradictions(tree)):
+    parts = (chain, metrics, SecondOpinion(tree), rebuild, Contradictions(tree), Past(tree))
+    for part in parts:
         findings += part.check()
     findings += plausibility.check(tree)
     findings += orphans.check(tree)
