@@ -20,6 +20,7 @@ from iic.cli import (
     recluster,
     report,
     served,
+    sign,
     status,
     tabulate,
     workflow,
@@ -33,7 +34,7 @@ PANELS = {
     "Your own images": ("fit", "predict", "explain", "doctor"),
     "Look": ("status", "audit", "why"),
     "Run": ("run", "recluster", "restore", "accept", "prune", "dvc"),
-    "Share": ("cite", "export"),
+    "Share": ("cite", "sign", "export"),
     "Called by the workflow, one verb a rule": (
         "download", "prepare", "train", "evaluate", "tabulate", "draw", "report",
     ),
@@ -57,6 +58,7 @@ provenance.register(app)
 prune.register(app)
 status.register(app)
 cite.register(app)
+sign.register(app)
 export.register(app)
 workflow.register(app)
 recluster.register(app)

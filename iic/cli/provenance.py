@@ -13,6 +13,7 @@ from iic.cli.logs import logged_to
 from iic.cli.own import audit_model
 from iic.cli.own_clone import require_clone
 from iic.cli.shown_audit import show, verdict
+from iic.cli.sign import RequireOption, SignersOption
 from iic.params.errors import IICError
 from iic.params.runs import load_plan
 from iic.provenance import jobs
@@ -85,6 +86,8 @@ def audit(
             "each method; on one machine bytes are compared.",
         ),
     ] = None,
+    signers: SignersOption = None,
+    require_signed: RequireOption = False,
     log_file: Annotated[Path | None, typer.Option("--log", help="File to log to as well.")] = None,
 ) -> None:
     """Verify every number of a scale, from the tables back to the raw data.
@@ -104,6 +107,7 @@ def audit(
     from iic.provenance.audit.rerun import Request
     from iic.provenance.audit.run import audit as examine
     from iic.provenance.audit.run import discard, write
+    from iic.provenance.audit.signed import signers_of
 
     drawn = {} if nonce is None else {"nonce": nonce}
     request = None
@@ -111,14 +115,15 @@ def audit(
         request = Request(rerun, most_seconds=rerun_seconds, tolerance=rerun_tolerance, **drawn)
     with logged_to(log_file):
         plan = load_plan(scale)
-        measured = plan.scale.real
-        own = not to_results and kept_in_git(paths.audit_report(scale), measured=measured)
+        place, measured = paths.audit_report(scale), plan.scale.real
+        own = not to_results and kept_in_git(place, measured=measured)
         # an audit that is broken off must not leave the verdict of an earlier one
         discard(scale, to_results=not own)
         report = examine(
             plan,
             rerun=request,
             infer=InferenceRequest(infer_seconds) if infer else None,
+            signers=signers_of(signers, require_signed),
             report_follows=report_follows,
         )
         if log_file is not None:

@@ -14,6 +14,7 @@ PREPARED = DATA / "prepared"
 RESULTS = Path("results")
 SCRATCH = Path("scratch")
 LOGS = Path("logs")
+SIGNATURES = Path("signatures")
 
 
 def raw_folder(dataset: str) -> Path:
@@ -177,3 +178,13 @@ def audit_page(scale: str) -> Path:
 def report_page(scale: str) -> Path:
     """Everything that a scale shows, in one page; its receipt lies beside it."""
     return RESULTS / scale / "report.html"
+
+
+def statement(scale: str, name: str) -> Path:
+    """What somebody signed of a scale; `name` is the start of its hash."""
+    return SIGNATURES / scale / f"{name}.json"
+
+
+def signature_of(statement: Path) -> Path:
+    """The signature of a statement."""
+    return statement.with_name(f"{statement.name}.sig")

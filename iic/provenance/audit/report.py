@@ -37,6 +37,7 @@ Kind = Literal[
     "implausible",
     "inference",
     "history",
+    "signature",
 ]
 
 ExitStatus = Literal[0, 1, 3]

@@ -15,6 +15,7 @@ from iic.provenance.audit import (
     page,
     plausibility,
     schema_check,
+    signed,
 )
 from iic.provenance.audit.chain import Chain
 from iic.provenance.audit.contradictions import Contradictions
@@ -25,6 +26,7 @@ from iic.provenance.audit.rebuild import Rebuild
 from iic.provenance.audit.report import AuditReport, Checked, Finding, conclude
 from iic.provenance.audit.rerun import Repetitions, Request
 from iic.provenance.audit.second_opinion import SecondOpinion
+from iic.provenance.audit.signed import Signers
 from iic.provenance.audit.tree import Tree
 from iic.provenance.environment import code_state
 from iic.provenance.fingerprint import CodeError, fingerprint
@@ -38,6 +40,7 @@ def audit(
     *,
     rerun: Request | None = None,
     infer: InferenceRequest | None = None,
+    signers: Signers | None = None,
     report_follows: bool = False,
 ) -> AuditReport:
     """Verify the results of a scale, from the cells of its tables back to the raw data.
@@ -47,6 +50,7 @@ def audit(
         root: Root of the clone; settings are those of the working directory.
         rerun: Trainings to repeat, if any.
         infer: Whether to compute runs again from their weights, and how long.
+        signers: Whose signatures count, if they are to be looked at.
         report_follows: Whether the report page is made next, so that it matters not what an
             earlier one shows.
 
@@ -82,6 +86,8 @@ def audit(
         inferences = Inferences(tree, infer)
         findings += inferences.check()
         inferred = inferences.inferred
+    if signers is not None:
+        findings += signed.check(tree, signers)
     reruns = None
     if rerun is not None:
         repetitions = Repetitions(tree, rerun)
