@@ -94,6 +94,9 @@ class _Machine:
             raise ValueError("it takes more than it has put down")
         return self.stack.pop()
 
+    def last(self, count: int) -> list[Any]:
+        return [self.pop() for _ in range(count)][::-1]
+
     def since_mark(self) -> list[Any]:
         for place in range(len(self.stack) - 1, -1, -1):
             if isinstance(self.stack[place], _Mark):
@@ -122,7 +125,7 @@ class _Machine:
             raise Forbidden("it asks for something without a name")
         self.name(module, name)
 
-    def extend(self, items: list[Any]) -> None:
+    def lengthen(self, items: list[Any]) -> None:
         """Append to a list, flat, so that nothing can grow by standing in itself."""
         target = self.pop()
         if not isinstance(target, list):
@@ -212,8 +215,7 @@ def _nothing(machine: _Machine, argument: Any) -> None:
 
 def _tuple_of(count: int) -> Callable[[_Machine, Any], None]:
     def command(machine: _Machine, argument: Any) -> None:
-        items = [machine.pop() for _ in range(count)]
-        machine.push(tuple(reversed(items)))
+        machine.push(tuple(machine.last(count)))
 
     return command
 
@@ -245,9 +247,9 @@ COMMANDS: Final[dict[str, Callable[[_Machine, Any], None]]] = {
     "TUPLE2": _tuple_of(2),
     "TUPLE3": _tuple_of(3),
     "TUPLE": lambda machine, _: machine.push(tuple(machine.since_mark())),
-    "APPEND": lambda machine, _: machine.extend([machine.pop()]),
-    "APPENDS": lambda machine, _: machine.extend(machine.since_mark()),
-    "SETITEM": lambda machine, _: machine.fill([machine.pop(), machine.pop()][::-1]),
+    "APPEND": lambda machine, _: machine.lengthen(machine.last(1)),
+    "APPENDS": lambda machine, _: machine.lengthen(machine.since_mark()),
+    "SETITEM": lambda machine, _: machine.fill(machine.last(2)),
     "SETITEMS": lambda machine, _: machine.fill(machine.since_mark()),
     **dict.fromkeys(("BINPUT", "LONG_BINPUT"), _Machine.remember),
     "MEMOIZE": lambda machine, _: machine.remember(len(machine.memo)),

@@ -107,18 +107,27 @@ def read_yaml(path: Path) -> Any:
         ) from None
     except OSError as error:
         raise SettingsError(str(path), "", f"cannot be read: {error.strerror}") from error
+    return parse_yaml(text, str(path))
+
+
+def parse_yaml(text: str, file: str) -> Any:
+    """What YAML from anywhere says, as `read_yaml` gives it.
+
+    Raises:
+        SettingsError: It is no such YAML; names `file`.
+    """
     try:
         _check_size(text)
         value = yaml.load(text, Loader=_StrictLoader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         where = f"line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        raise SettingsError(str(path), where, f"no valid YAML: {error.problem}") from None
+        raise SettingsError(file, where, f"no valid YAML: {error.problem}") from None
     except Exception as error:
         # the tags of numbers, dates and bytes raise anything where the text does not fit them
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise SettingsError(str(path), "", f"no valid YAML: {reason}") from None
-    _check_plain(value, str(path), ())
+        raise SettingsError(file, "", f"no valid YAML: {reason}") from None
+    _check_plain(value, file, ())
     return value
 
 

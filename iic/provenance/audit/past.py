@@ -13,9 +13,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from iic.params.datasets import CATALOGUE
+from iic.params.errors import SettingsError
+from iic.params.loading import parse_yaml
 from iic.provenance import git
 from iic.provenance.audit.plausibility import CLOCKS
 from iic.provenance.audit.preparation import known_checksums
@@ -121,7 +121,7 @@ class Past:
         """What a file said in a commit with results, and says no more."""
         try:
             today = items((self.root / file).read_text(encoding="utf-8"))
-        except (OSError, ValueError, yaml.YAMLError):
+        except (OSError, ValueError, SettingsError):
             return  # settings that cannot be read stop the audit before this
         before: dict[str, tuple[str, str | None]] = {}
         since = self._log("--format=%h", f"{first}..HEAD", "--", str(file))
@@ -129,7 +129,7 @@ class Past:
         for commit in (first[:7], *reversed(since)):
             try:
                 earlier = items(git.ask(self.root, "show", f"{commit}:{file}"))
-            except (GitUnknown, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError):
+            except (GitUnknown, ValueError, KeyError, TypeError, AttributeError, SettingsError):
                 continue  # it was not there, or in another form
             for key in earlier.keys() | today.keys():
                 skip = key.startswith(SKIPPED)
@@ -152,14 +152,14 @@ class Past:
 
     def _catalogue(self, text: str) -> Items:
         """Checksums of the scale's datasets; what is a stand-in, their names say."""
-        content = yaml.load(text, Loader=yaml.CSafeLoader)
+        content = parse_yaml(text, str(CATALOGUE))
         own = {name: entry for name, entry in content.items() if name in self.tree.plan.datasets}
         return {f"the checksum of {name}": value for name, value in known_checksums(own)}
 
 
 def _scale(text: str) -> Items:
     """Seeds and skipped runs."""
-    content: dict[str, Any] = yaml.load(text, Loader=yaml.CSafeLoader)
+    content: dict[str, Any] = parse_yaml(text, str(SCALES))
     items = {
         f"seed {seed} of {run}": "declared"
         for run, seeds in (content.get("seeds") or {}).items()

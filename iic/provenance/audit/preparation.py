@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from iic.params.datasets import CATALOGUE, UNVERIFIED, Dataset
+from iic.params.errors import SettingsError
+from iic.params.loading import parse_yaml
 from iic.provenance import git
 from iic.provenance.audit.workshop import verb
 from iic.provenance.git import GitUnknown
@@ -38,8 +38,8 @@ def checksums(root: Path, commit: str = "HEAD") -> dict[str, str] | None:
     """
     try:
         text = git.ask(root, "show", f"{commit}:{CATALOGUE}")
-        return dict(known_checksums(yaml.load(text, Loader=yaml.CSafeLoader)))
-    except (GitUnknown, yaml.YAMLError, AttributeError, KeyError, TypeError):
+        return dict(known_checksums(parse_yaml(text, str(CATALOGUE))))
+    except (GitUnknown, SettingsError, AttributeError, KeyError, TypeError):
         return None
 
 
