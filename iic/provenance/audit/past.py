@@ -90,18 +90,20 @@ class Past:
 
     def _gone(self) -> Iterator[Finding]:
         """Runs, tables and figures that were there, and runs that were measured anew."""
-        top = f":(glob){RESULTS / self.tree.scale}"
-        kinds = ("runs/**/run.json", "tables/*.csv", "figures/*.svg")
-        for commit, path in self._touched("A", *(f"{top}/{kind}" for kind in kinds)):
-            if not self.tree.exists(path):
+        for commit, path in self._touched("A"):
+            kind = Path(path).parts[2], Path(path).suffix
+            shown = path.endswith("/run.json") or kind in (("tables", ".csv"), ("figures", ".svg"))
+            if shown and not self.tree.exists(path):
                 yield _finding(path, f"{_called(path)} was measured at {commit} and is gone")
-        for commit, path in self._touched("M", f"{top}/runs/**/assignments.parquet"):
-            yield _finding(path, f"{_called(path)} had other assignments before {commit}")
+        for commit, path in self._touched("M"):
+            if path.endswith("/assignments.parquet"):
+                yield _finding(path, f"{_called(path)} had other assignments before {commit}")
 
-    def _touched(self, how: str, *paths: str) -> Iterator[tuple[str, str]]:
+    def _touched(self, how: str) -> Iterator[tuple[str, str]]:
         """The newest commit in which a file was added or modified, and the file, each once."""
         commit, seen = "", set()
-        for line in self._log(f"--diff-filter={how}", "--name-only", "--format=@%h", "--", *paths):
+        top = str(RESULTS / self.tree.scale)
+        for line in self._log(f"--diff-filter={how}", "--name-only", "--format=@%h", "--", top):
             if line.startswith("@"):
                 commit = line[1:]
             elif line and line not in seen:
