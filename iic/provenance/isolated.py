@@ -35,7 +35,7 @@ class Source(machinery.SourceFileLoader):
         return self.source_to_code(self.get_data(path), path)
 finder = machinery.FileFinder.path_hook((Source, machinery.SOURCE_SUFFIXES))
 def own(path):
-    if path != root and not path.startswith(os.path.join(root, "iic")):
+    if not path.startswith(os.path.join(root, "iic")) and (path != root or root in packages):
         raise ImportError
     return finder(path)
 sys.path_hooks.insert(0, own)
