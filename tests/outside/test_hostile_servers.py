@@ -22,7 +22,7 @@ from iic.params.datasets import Dataset
 from tests.data.conftest import server  # noqa: F401 (a fixture)
 from tests.data.faulty_server import CONTENT, FaultyServer, dataset, file_entry
 
-HASTE = Patience(connect=1, read=0.5, attempts=1, backoff=0.01, redirects=3)
+HASTE = Patience(connect=5, read=10, attempts=1, backoff=0.01, redirects=3)
 KNOWN = file_entry("blob.bin", CONTENT)
 UNKNOWN = {"name": "blob.bin", "unverified": "nobody publishes it", "at_most": 1_000_000}
 
@@ -32,7 +32,9 @@ def answer(*lines: str, status: str = "200 OK", body: bytes = b"x") -> bytes:
 
 
 def to(place: str, status: str = "302 Found") -> bytes:
-    return answer(f"Location: {place}", "Content-Length: 0", status=status, body=b"")
+    return answer(
+        f"Location: {place}", "Content-Length: 0", "Connection: close", status=status, body=b""
+    )
 
 
 LENGTH = f"Content-Length: {len(CONTENT)}"
