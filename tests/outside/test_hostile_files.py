@@ -327,7 +327,9 @@ CASES = {
     "JSON: deep": Case(b"[" * 1_000_000, receipt, "not a Receipt record"),
     "JSON: a long number": Case(b'{"seed": ' + b"9" * 5000 + b"}", receipt, "not a Receipt record"),
     "JSON: escapes in a key": Case(
-        b'{"\\u001b[2J": 1, "\\u001b[2J": 2}', receipt, r"the key '\\x1b\[2J' is given twice"
+        RUN.replace(b'"wildcards": {', b'"wildcards": {"\\u001b[2J": "a", "\\u001b[2J": "b", ', 1),
+        receipt,
+        r"the key '\\x1b\[2J' is given twice",
     ),
     "JSON: escapes in an unknown key": Case(
         RUN.replace(b"{", b'{"\\u001b[2J": 1, ', 1), receipt, r"\\u001b\[2J: Extra inputs"
