@@ -174,7 +174,9 @@ def test_a_file_without_a_published_checksum_is_no_forgery(tree: Path) -> None:
     text = catalogue.read_text()
     start = text.index("sha256: ", text.index("\ndigits:"))
     line = text[start : text.index("\n", start)]
-    catalogue.write_text(text.replace(line, "unverified: nobody publishes it", 1))
+    indent = " " * (start - text.rindex("\n", 0, start) - 1)
+    other = f"unverified: nobody publishes it\n{indent}at_most: 1000000"
+    catalogue.write_text(text.replace(line, other, 1))
     fingerprint.forget()
     report = examine()
     assert [finding for finding in report.findings if finding.level == "failure"] == []
