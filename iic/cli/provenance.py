@@ -23,6 +23,7 @@ from iic.provenance.terminal import Terminal
 from iic.provenance.why import Answer, left_over
 from iic.provenance.why import why as compare
 from iic.records import paths
+from iic.records.files import RecordError
 
 log = logging.getLogger(__name__)
 
@@ -118,7 +119,10 @@ def audit(
         place, measured = paths.audit_report(scale), plan.scale.real
         own = not to_results and kept_in_git(place, measured=measured)
         # an audit that is broken off must not leave the verdict of an earlier one
-        discard(scale, to_results=not own)
+        try:
+            discard(scale, to_results=not own)
+        except RecordError as error:
+            log.warning("%s", error)  # what is found is shown all the same
         report = examine(
             plan,
             rerun=request,
