@@ -20,16 +20,8 @@ TRAINED = 1.0
 """Percentage points by which a network's accuracies may differ between two kinds of machines: last
 bits decide in which local optimum a training ends. Declared, whatever a receipt says of its own
 spread."""
-BY_METHOD = {
-    "iic.methods.kmeans": 0.5,
-    "iic.methods.kmeans_colours": 0.5,
-    "iic.methods.spectral": 0.5,
-    "iic.methods.sift": 0.5,
-    "iic.methods.frozen_features": 0.5,
-    "iic.methods.iic.random_network": 0.5,
-    "iic.methods.iic.random_maps": 0.5,
-}
-"""Those of methods, or families, that train none."""
+UNTRAINED = 0.5
+"""Those of a run that takes no optimiser step."""
 DEVIATIONS = 2.0
 """Standard deviations of the chance error."""
 
@@ -98,14 +90,6 @@ def nearest(name: str, then: float, now: Evaluation) -> float:
     heads = now.checkpoints[selection.checkpoint].sub_heads
     found = [head.acc for head in heads if head.acc is not None]
     return min(found, key=lambda accuracy: abs(accuracy - then), default=selection.acc)
-
-
-def declared(method: str) -> float:
-    """Percentage points for a method, by its module."""
-    for name, points in BY_METHOD.items():
-        if method == name or method.startswith(f"{name}."):
-            return points
-    return TRAINED
 
 
 def with_chance(points: float, accuracy: float, images: int) -> float:

@@ -111,7 +111,7 @@ class Reruns(Model):
     """Trainings that are thought to take longer were left out."""
     tolerance: float | None
     """Percentage points of accuracy between different machines, as the auditor gave them; null
-    where those declared for each method hold."""
+    where those declared hold, for runs with steps and without."""
     possible: int = Field(ge=0)
     """Trainings that the sample was drawn from."""
     impossible: dict[str, int] = {}

@@ -20,12 +20,14 @@ from pathlib import Path
 
 from iic.evaluate.matching import EvaluationError
 from iic.evaluate.run import evaluate_run
+from iic.params.operations import committed
 from iic.provenance.audit.candidates import obstacle
 from iic.provenance.audit.comparison import (
+    TRAINED,
+    UNTRAINED,
     Difference,
     accuracies,
     compare,
-    declared,
     nearest,
     with_chance,
 )
@@ -230,7 +232,9 @@ class Repetitions:
             return result, [self._note(f"{told}. There are no accuracies to compare")]
         points = self.request.tolerance
         if points is None:
-            points = declared(self.tree.plan.run(result.run).method)
+            run = self.tree.plan.run(result.run)
+            cost = run.settings.cost(self.tree.plan.datasets[run.dataset], committed)
+            points = UNTRAINED if cost is not None and not cost.training else TRAINED
         compared, beyond = [], []
         for name, (then, _) in result.accuracies.items():
             now = nearest(name, then, scores[1])
