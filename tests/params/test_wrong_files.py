@@ -54,6 +54,7 @@ from tests.params.params_helpers import (
     some,
     write,
 )
+from tests.quick import first_quick
 
 MODELS = (
     Scale, experiments.Table, experiments.Row, experiments.Column, experiments.Displays,
@@ -68,6 +69,20 @@ IIC, RANDOM, KMEANS = row_of("iic"), row_of("random"), row_of("kmeans")
 LAPTOP = "scales/laptop.yaml"
 ON_MNIST: Place = ("rows", IIC, "datasets", "mnist")
 HERE = f"rows.{IIC}.datasets.mnist"
+
+OF_EACH_FORM = (TABLE, MINI, "datasets.yaml", "figures.yaml")
+"""A file of each model; what is long tries all files."""
+VALUES = first_quick(
+    [(file, most) for most, files in ((30, OF_EACH_FORM), (200, FILES)) for file in files],
+    quick=len(OF_EACH_FORM),
+)
+"""File, and how many places of it are tried."""
+SLIPS = first_quick(
+    # the first ones once
+    dict.fromkeys((file, turn) for turn in (0, 1) for file in (*OF_EACH_FORM, *FILES)),
+    quick=len(OF_EACH_FORM),
+)
+"""File, and which of two series of slips."""
 
 WHOLE_FILES = {
     "empty": (b"", "the file is empty|holds no datasets"),
@@ -324,8 +339,7 @@ def _outcome(params: Path, scale: str) -> bool:
     return False
 
 
-@pytest.mark.parametrize("most", [20, pytest.param(200, marks=pytest.mark.long)])
-@pytest.mark.parametrize("file", FILES)
+@pytest.mark.parametrize(("file", "most"), VALUES)
 def test_any_value_anywhere_is_taken_or_refused_clearly(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str, most: int
 ) -> None:
@@ -362,8 +376,7 @@ def _with(letter: str) -> Callable[[str, int], str]:
     return lambda text, at: text[:at] + letter + text[at:]
 
 
-@pytest.mark.parametrize("turn", [0, pytest.param(1, marks=pytest.mark.long)])
-@pytest.mark.parametrize("file", FILES)
+@pytest.mark.parametrize(("file", "turn"), SLIPS)
 def test_any_slip_of_the_keyboard_is_taken_or_refused_clearly(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str, turn: int
 ) -> None:

@@ -100,17 +100,19 @@ def test_rules_write_where_the_records_say(clean: Path) -> None:
 
 @pytest.mark.parametrize(
     ("config", "parts"),
-    [
-        (
-            "scale=nope",
-            ["--config", "scale", "'nope'", "gpu, laptop, laptop_cifar10, mini, paper, smoke"],
-        ),
-        (
-            "scael=mini",
-            ["--config", "'scael'", "mirror, scale, strict_env", "did you mean: scale?"],
-        ),
-        ("strict_env=banana", ["--config", "strict_env", "'banana'", "true or false"]),
-    ],
+    first_quick(
+        [
+            (
+                "scale=nope",
+                ["--config", "scale", "'nope'", "gpu, laptop, laptop_cifar10, mini, paper, smoke"],
+            ),
+            (
+                "scael=mini",
+                ["--config", "'scael'", "mirror, scale, strict_env", "did you mean: scale?"],
+            ),
+            ("strict_env=banana", ["--config", "strict_env", "'banana'", "true or false"]),
+        ]
+    ),
 )
 def test_a_wrong_configuration_is_one_clear_message(
     clean: Path, config: str, parts: list[str]
@@ -123,14 +125,17 @@ def test_a_wrong_configuration_is_one_clear_message(
 
 @pytest.mark.parametrize(
     ("target", "part"),
-    [
-        ("table_9", "did you mean: table_4, table_3, table_2?"),
-        ("figure", "did you mean: figures, "),
-        ("mnist/iic", "scales that have it: gpu, laptop, paper"),
-        ("digits/kmean", "did you mean: digits/kmeans, "),
-        ("digits/kmeans/seed7", "seeds that it lists for digits/kmeans: 0\n"),
-        ("results/smoke/tables/table_99.csv", "or the path of a file that the workflow makes"),
-    ],
+    first_quick(
+        [
+            ("table_9", "did you mean: table_4, table_3, table_2?"),
+            ("figure", "did you mean: figures, "),
+            ("mnist/iic", "scales that have it: gpu, laptop, paper"),
+            ("digits/kmean", "did you mean: digits/kmeans, "),
+            ("digits/kmeans/seed7", "seeds that it lists for digits/kmeans: 0\n"),
+            ("results/smoke/tables/table_99.csv", "or the path of a file that the workflow makes"),
+        ],
+        quick=2,
+    ),
 )
 def test_a_wrong_target_is_one_clear_message(clean: Path, target: str, part: str) -> None:
     said = snakemake(clean, "--dry-run", target, scale="smoke", expect=1).said

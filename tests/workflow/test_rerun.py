@@ -94,6 +94,7 @@ def test_an_edit_of_what_publishes_trains_nothing(
     assert planned(smoke_copy, scale="smoke") == sorted(expected)
 
 
+@pytest.mark.long  # it plans smoke twice
 def test_an_edit_of_the_page_makes_the_page_alone(smoke_copy: Path) -> None:
     change(smoke_copy / "iic/publish/report/curves.py", "curve_views")
     append(smoke_copy / "docs/fidelity.md", "\n### Another difference\n\nOf no setting.\n")

@@ -96,8 +96,10 @@ LOSSES = {"doersch": 0.7, "isola": 0.93}
 """Share of the loss by chance that training at scale mini falls below."""
 
 
-@pytest.mark.parametrize("answers", first_quick(["true", "random"]))
-@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize(
+    ("name", "answers"),
+    first_quick([(name, answers) for answers in ("true", "random") for name in LOSSES]),
+)
 def test_at_mini_the_loss_falls_below_chance(tmp_path: Path, name: str, answers: str) -> None:
     data = "cocostuff3_standin"
     write_raw(CATALOGUE[data], tmp_path / "data/raw" / data)
