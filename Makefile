@@ -67,7 +67,7 @@ test-long: setup $(CRATE_READY) ## All tests, the slow ones included
 test-slurm: setup ## Trainings through a real Slurm, preempted too (root; installs Debian's packages)
 	python -m pytest tests/slurm/checks.py
 
-bench: setup ## Measure training beside the plain formulation, in turns (5 minutes)
+bench: setup ## Measure training beside the plain formulation, in turns (10 to 20 minutes)
 	python -m benchmarks.bench
 
 check: setup ## Style, types, layers and generated files, without the tests
