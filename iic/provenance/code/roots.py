@@ -23,6 +23,7 @@ SOURCE = Path(__file__).resolve().parents[3]
 BOOKKEEPING = {
     "iic.cli.job": "checks what a job reads, and writes its receipt",
     "iic.cli.logs": "shows what a job says",
+    "iic.params.escaping": "makes text fit to be shown",
     "iic.records.checksums": "verifies what an unfinished run has left",
     "iic.records.files": "reads and writes files, each whole or not at all, and hashes them",
     "iic.records.paths": "says where files lie",
