@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -75,9 +76,11 @@ def smoke(finished_tree: Path) -> Plan:
 
 
 @pytest.fixture(scope="module")
-def opened(finished_tree: Path) -> dict[str, set[str]]:
-    """What every figure opens at scale smoke."""
-    return watched(finished_tree, SCALE, *FIGURES)
+def opened(finished_tree: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
+    """What every figure opens at scale smoke, in a tree that no other worker opens files of."""
+    tree = tmp_path_factory.mktemp("watched") / "clone"
+    shutil.copytree(finished_tree, tree, copy_function=os.link, symlinks=True)
+    return watched(tree, SCALE, *FIGURES)
 
 
 @pytest.fixture(scope="module")
