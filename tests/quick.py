@@ -15,8 +15,7 @@ def first_quick(cases: Iterable[Any], quick: int = 1) -> list[Any]:
         cases: Values, the most telling first.
         quick: How many are quick tests; the others are long.
     """
-    first, *others = cases
-    values = [first, *others]
+    values = list(cases)
     return values[:quick] + [
         pytest.param(*(value if isinstance(value, tuple) else (value,)), marks=pytest.mark.long)
         for value in values[quick:]

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.text import Text
 
 from iic.params.runs import load_plan
+from iic.provenance.terminal import Terminal
 
 SignersOption = Annotated[
     Path | None,
@@ -53,6 +53,6 @@ def sign(
     what = statement(audit(plan), signed_files(Tree(plan)))
     path = sign_statement(what, key)
     verdict = what.predicate.verdict
-    Console(soft_wrap=True, highlight=False).print(
+    Terminal(soft_wrap=True, highlight=False).print(
         Text(f"{scale}: {len(what.subject)} files signed ({verdict}): {path} and {path}.sig")
     )
