@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from iic.params.datasets import Dataset
@@ -92,10 +91,8 @@ def disagreements(
         OSError: The parquet file cannot be read.
         LookupError, ValueError, TypeError, pa.ArrowException: Either is not of its format.
     """
-    with pq.ParquetFile(assignments) as file:
-        table = file.read()
-    # thousands of words are slow to compare
-    numbers, names = _numbered(table["checkpoint"])
+    table = arrow.read(assignments)
+    numbers, names = arrow.words(table["checkpoint"])
     indices = arrow.values(table["index"])
     stops = list(accumulate(dataset.splits.values()))
     places = {
@@ -131,14 +128,6 @@ def disagreements(
             keys = [key for key in ("acc", "nmi", "ari") if chosen[0][key] is not None]
             means = {key: math.fsum(one[key] for one in chosen) / len(chosen) for key in keys}
             yield from _different(selection, means, f"{name}: ")
-
-
-def _numbered(column: pa.ChunkedArray) -> tuple[NDArray[Any], list[str]]:
-    """Words as indices into a list of them."""
-    flat = column.combine_chunks()
-    if not isinstance(flat, pa.DictionaryArray):
-        flat = flat.dictionary_encode()
-    return arrow.values(flat.indices), flat.dictionary.to_pylist()
 
 
 def scores(mapped: Counts, scored: Counts, matching: str, *, pairs: bool) -> dict[str, float]:
