@@ -59,6 +59,7 @@ class Work:
     outcome: dict[str, Any] = field(default_factory=dict)
     """What was found out beyond the files; JSON."""
     sessions: list[Session] = field(default_factory=list)
+    trajectory: list[float] = field(default_factory=list)
     outputs: list[Path] = field(default_factory=list)
 
     def output(self, *paths: Path) -> None:
@@ -157,6 +158,7 @@ def job(
             peak_memory_bytes=_peak_memory(),
         ),
         sessions=work.sessions,
+        trajectory=work.trajectory,
         outcome=work.outcome,
     )
     _write(receipt.sealed(), confirmed(before, receipt, root), receipt_path, root)

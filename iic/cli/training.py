@@ -117,6 +117,7 @@ def _tell(outcome: Outcome, classes: int, work: Work) -> None:
     work.precision = outcome.precision
     work.deterministic = outcome.deterministic
     work.sessions = outcome.sessions
+    work.trajectory = outcome.trajectory
     work.outcome = TrainOutcome(
         k_clusters=outcome.k,
         k_classes=classes,

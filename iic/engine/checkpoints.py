@@ -47,6 +47,8 @@ class TrainingState:
     sessions: list[dict[str, Any]] = field(default_factory=list)
     stopped: bool = False
     """Whether the task has ended the training before its last epoch."""
+    trajectory: list[torch.Tensor] = field(default_factory=list)
+    """Losses of the first steps, scalars, on the device until a checkpoint is read."""
 
 
 def save(folder: Path, fingerprint: str, settings: dict[str, Any], state: TrainingState) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +18,13 @@ from iic.records.paths import RunPaths
 from iic.records.receipt import Session
 
 if TYPE_CHECKING:
+    import torch
+
     from iic.data.load import PreparedData
+    from iic.engine.task import Task
+
+    Build: TypeAlias = Callable[["RunContext[Any]", torch.device], Task[Any]]
+    Engine: TypeAlias = Callable[["RunContext[Any]", Build], "Outcome"]
 
 S = TypeVar("S", bound=MethodSettings)
 Clusters = npt.NDArray[np.integer]
@@ -45,6 +52,8 @@ class RunContext(Generic[S]):
         fingerprint: Fingerprint of code, settings and data; a checkpoint of another is refused.
         root: Root of the clone.
         live: Whether to draw a progress bar; None draws one where stderr is a terminal.
+        engine: What trains the method's task; None for `iic.engine.run.run` itself. The audit
+            puts stored weights into the task instead, or ends after its first steps.
     """
 
     data: PreparedData
@@ -55,6 +64,7 @@ class RunContext(Generic[S]):
     fingerprint: str
     root: Path = Path()
     live: bool | None = None
+    engine: Engine | None = None
 
     @cached_property
     def protocol(self) -> Protocol:
@@ -102,6 +112,8 @@ class Outcome:
         probabilities: Cluster probabilities of these images at `last`, (n, h, k) float16, or None.
         snapshots: Step -> probabilities (n, h, k) float16.
         steps: Optimiser steps done.
+        trajectory: Mean loss of the sub-heads at each of the first steps
+            (`iic.engine.loop.TRAJECTORY_STEPS`).
     """
 
     last: Checkpoint
@@ -115,3 +127,4 @@ class Outcome:
     probabilities: npt.NDArray[np.float16] | None = None
     snapshots: dict[int, npt.NDArray[np.float16]] = field(default_factory=dict)
     steps: int = 0
+    trajectory: list[float] = field(default_factory=list)

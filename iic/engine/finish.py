@@ -51,6 +51,7 @@ def finish(
         probabilities=final.probabilities,
         snapshots=snapshots.read(state.steps),
         steps=state.steps,
+        trajectory=[float(loss) for loss in state.trajectory],
     )
 
 

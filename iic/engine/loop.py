@@ -34,6 +34,8 @@ log = logging.getLogger(__name__)
 
 CHECK_EVERY = 50
 """Steps between looks at the loss: each look makes a GPU wait."""
+TRAJECTORY_STEPS = 20
+"""First steps whose losses the receipt keeps, so that an audit can repeat them alone."""
 
 
 class Loop:
@@ -119,7 +121,7 @@ class Loop:
             head = passes[state.position]
             batches = task.order(state.epoch, state.position)
             while state.step < len(batches) and state.steps < self.total_steps:
-                self._step(head, batches[state.step])
+                self.step(head, batches[state.step])
                 if self.interrupt.name is not None:
                     self._stop()
                 if time.monotonic() - self.saved_at > self.schedule.checkpoint_seconds:
@@ -132,20 +134,19 @@ class Loop:
         self._close_epoch(list(passes[: state.position]))
         self._save()
 
-    def _step(self, head: str, indices: torch.Tensor) -> None:
+    def step(self, head: str, indices: torch.Tensor) -> None:
+        """Take the next step of a pass, on a batch of `Task.order`."""
         state, task = self.state, self.task
         place = (state.epoch, state.position, state.step)
         # networks with dropout and the like draw from the global generator
         torch.manual_seed(derive(task.seed, "step", *place))
-        losses = task.loss(head, indices, generator(task.device, task.seed, "pairs", *place))
-        loss = losses.mean()
-        # zeros, not None: the released code keeps a head's Adam moments decaying, and so moving
-        # its weights, while the other head is trained
-        self.optimiser.zero_grad(set_to_none=False)
         self._set_rates()
-        loss.backward()  # type: ignore[no-untyped-call]
-        self.optimiser.step()
-        self.loss_sum += loss.detach()
+        draw = generator(task.device, task.seed, "pairs", *place)
+        loss = descend(task, self.optimiser, head, indices, draw)
+        self.loss_sum += loss
+        # a checkpoint of before there was a trajectory has none to go on with
+        if len(state.trajectory) == state.steps < TRAJECTORY_STEPS:
+            state.trajectory.append(loss)
         state.step += 1
         state.steps += 1
         state.epoch_pairs += task.examples(indices)
@@ -257,6 +258,27 @@ class Loop:
         # a parameter that was ever trained has had a gradient since, if only of zeros
         for parameter in self.optimiser.state:
             parameter.grad = torch.zeros_like(parameter)
+
+
+def descend(
+    task: Task[Any],
+    optimiser: torch.optim.Optimizer,
+    head: str,
+    indices: torch.Tensor,
+    draw: torch.Generator,
+) -> torch.Tensor:
+    """One optimiser step on a batch; the arguments are those of `Task.loss`.
+
+    Returns:
+        The mean loss of the sub-heads before the step, without gradient, on the device.
+    """
+    loss = task.loss(head, indices, draw).mean()
+    # zeros, not None: the released code keeps a head's Adam moments decaying, and so moving its
+    # weights, while the other head is trained
+    optimiser.zero_grad(set_to_none=False)
+    loss.backward()  # type: ignore[no-untyped-call]
+    optimiser.step()
+    return loss.detach()
 
 
 def _device_name(device: torch.device) -> str:

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
-import torch
+from typing import TYPE_CHECKING, Any
 
 from iic.engine.context import Outcome, RunContext
 from iic.engine.device import configure, leased_device
 from iic.engine.loop import Loop
-from iic.engine.task import Task
+
+if TYPE_CHECKING:
+    from iic.engine.context import Build
 
 
-def run(
-    context: RunContext[Any], build: Callable[[RunContext[Any], torch.device], Task[Any]]
-) -> Outcome:
+def run(context: RunContext[Any], build: Build) -> Outcome:
     """Train to the end, or go on from the run's checkpoint.
 
     Args:
-        context: The run: data, seed, paths, fingerprint and the method's settings.
+        context: The run: data, seed, paths, fingerprint and the method's settings. Where it has
+            an engine of its own, that one decides what is done.
         build: Makes the task of the run on a device: a class of tasks, or what calls one.
 
     Raises:
@@ -28,6 +26,8 @@ def run(
         NonFiniteLoss: The loss was NaN or infinite; the last checkpoint is left.
         Interrupted: SIGTERM or SIGINT came; a checkpoint of this very step is left.
     """
+    if context.engine is not None:
+        return context.engine(context, build)
     settings = context.settings
     with leased_device(settings.gpu) as device:
         deterministic = configure(device, settings.threads)

@@ -18,6 +18,7 @@ from iic.data.in_memory import in_memory
 from iic.data.load import PreparedData
 from iic.engine.context import Outcome, RunContext
 from iic.engine.device import configure, leased_device
+from iic.engine.loop import descend
 from iic.engine.seeding import generator
 from iic.engine.task import Task
 from iic.methods.iic.settings import TOGETHER
@@ -109,11 +110,7 @@ def step_seconds(context: RunContext[Any], build: Build) -> float:
         for step in range(PROBED_STEPS + 1):
             begin = time.perf_counter()
             draw = generator(device, context.seed, "probe", step)
-            loss = task.loss(TOGETHER, batches[step % len(batches)], draw).mean()
-            optimiser.zero_grad(set_to_none=False)
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimiser.step()
-            float(loss.detach())
+            float(descend(task, optimiser, TOGETHER, batches[step % len(batches)], draw))
             times.append(time.perf_counter() - begin)
     return float(np.median(times[1:]))  # the first one has to prepare the layers
 

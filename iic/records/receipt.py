@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, AwareDatetime, Field
+from pydantic import AfterValidator, AwareDatetime, Field, FiniteFloat
 
 from iic.params.base import Model
 from iic.records.files import Readable, sha256_json
@@ -158,6 +158,9 @@ class Receipt(Model):
     """True when the numbers come from stand-in data and not from what the paper used."""
     timing: Timing
     sessions: list[Session] = Field(default_factory=list)
+    trajectory: list[FiniteFloat] = Field(default_factory=list)
+    """Mean loss of the sub-heads at each of a training's first 20 optimiser steps, to the last
+    bit; empty without steps, and in receipts from before it was kept."""
     outcome: dict[str, Any] = Field(default_factory=dict)
     """What the job found out beyond its files, e.g. the sub-heads' losses at each checkpoint."""
     acceptances: list[Acceptance] = Field(default_factory=list)

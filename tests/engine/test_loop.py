@@ -15,6 +15,7 @@ from iic.augment.grey import GreyPipeline
 from iic.engine import checkpoints
 from iic.engine.checkpoints import CheckpointError
 from iic.engine.context import Interrupted, NonFiniteLoss, Outcome
+from iic.engine.loop import TRAJECTORY_STEPS
 from iic.methods.iic.method import train
 from iic.methods.iic.task import ClusteringTask
 from iic.records.history import TIME_FIELDS
@@ -33,6 +34,7 @@ def same(one: Outcome, other: Outcome) -> None:
         assert mine.losses == theirs.losses
         np.testing.assert_array_equal(mine.clusters, theirs.clusters)
     assert untimed(one) == untimed(other)
+    assert one.trajectory == other.trajectory
     assert one.probabilities is not None and other.probabilities is not None
     assert one.probabilities.tobytes() == other.probabilities.tobytes()
 
@@ -83,6 +85,30 @@ def test_interrupted_and_resumed_gives_the_same_bytes(
         (0, after),
         (after, resumed.steps),
     ]
+
+
+def test_the_first_losses_are_kept_to_the_last_bit(undisturbed: tuple[str, Outcome]) -> None:
+    _, outcome = undisturbed
+    assert len(outcome.trajectory) == TRAJECTORY_STEPS < outcome.steps
+    passes = np.array(outcome.trajectory).reshape(-1, 5)
+    losses = [loss for entry in outcome.history for loss in entry["loss"] or ()]  # type: ignore[attr-defined]
+    assert (passes.sum(axis=1) / 5).tolist() == losses[: len(passes)]
+
+
+def test_a_checkpoint_without_the_first_losses_gives_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, undisturbed: tuple[str, Outcome]
+) -> None:
+    order, expected = undisturbed
+    run = context(tmp_path, pairs={"order": order})
+    with monkeypatch.context() as patch:
+        signal_after(patch, 3, signal.SIGTERM)
+        with pytest.raises(Interrupted):
+            train(run)
+    path = tmp_path / run.paths.scratch / checkpoints.NAME
+    content = torch.load(path, weights_only=True)
+    assert [float(loss) for loss in content["state"].pop("trajectory")] == expected.trajectory[:3]
+    torch.save(content, path)
+    assert train(run).trajectory == []
 
 
 def signal_after(patch: pytest.MonkeyPatch, steps: int, number: signal.Signals) -> None:

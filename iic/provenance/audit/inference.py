@@ -1,8 +1,9 @@
 """Predictions computed again from stored weights and prepared data, without a training.
 
-A forger then needs weights that really give these numbers. The method's own ``train`` is called;
-what it hands to the engine is taken instead of trained, so that networks and predictions have no
-second implementation. A method that has nothing for the engine, such as k-means, simply runs again.
+A forger then needs weights that really give these numbers. The method's own ``train`` is called
+with an engine that predicts instead of training (`RunContext.engine`), so that networks and
+predictions have no second implementation. A method without use for an engine, such as k-means,
+simply runs again.
 
 This module loads torch: the audit starts it as a process of its own
 (``python -m iic.provenance.audit.inference SCALE RUN SEED ...``), which writes a line of JSON for
@@ -15,11 +16,10 @@ import importlib
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
-from unittest.mock import patch
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -29,7 +29,7 @@ from safetensors.torch import load_file
 
 from iic.data.load import load
 from iic.data.load_maps import load_maps
-from iic.engine.context import Outcome, RunContext
+from iic.engine.context import Checkpoint, Outcome, RunContext
 from iic.engine.device import configure
 from iic.engine.map_context import MapContext
 from iic.engine.task import Task
@@ -46,6 +46,9 @@ from iic.records.outcome import TrainOutcome
 from iic.records.paths import RunPaths
 from iic.records.receipt import Receipt
 from iic.records.snapshots import read_probabilities
+
+if TYPE_CHECKING:
+    from iic.engine.context import Build, Engine
 
 SHARE = 0.01
 """Of images, or pixels, that another kind of machine may put into another cluster."""
@@ -129,16 +132,13 @@ def infer(plan: Plan, run: str, seed: int, root: Path = Path()) -> Inferred:
     try:
         receipt = read_record(root / paths.receipt, Receipt)
         outcome = TrainOutcome.model_validate(receipt.outcome, strict=False)
-        context = _context(plan, paths, root)
+        context = _context(plan, paths, root, _from_weights(paths, outcome, root))
         with library_threads(context.settings.threads):
-            task = _taken(plan.run(run).method, context)
+            again = importlib.import_module(plan.run(run).method).train(context)
             now = environment(receipt.environment.threads, root)
             result.other_machine = differences_of_kind(receipt.environment, now)
             comparison = Comparison(exact=not result.other_machine)
-            if isinstance(task, Outcome):
-                _repeated(comparison, paths, outcome, task, root)
-            else:
-                _predicted(comparison, paths, outcome, task, root)
+            _compare(comparison, paths, outcome, again, root)
         result.different = comparison.different
     except (IICError, SafetensorError, OSError, RuntimeError, ValueError, KeyError) as error:
         # weights, settings and files may be of anybody's making
@@ -147,7 +147,7 @@ def infer(plan: Plan, run: str, seed: int, root: Path = Path()) -> Inferred:
     return result
 
 
-def _context(plan: Plan, paths: RunPaths, root: Path) -> RunContext[Any]:
+def _context(plan: Plan, paths: RunPaths, root: Path, engine: Engine) -> RunContext[Any]:
     chosen = plan.run(paths.run)
     entry = plan.datasets[chosen.dataset]
     given: dict[str, Any] = dict(
@@ -158,47 +158,33 @@ def _context(plan: Plan, paths: RunPaths, root: Path) -> RunContext[Any]:
         fingerprint="",
         root=root,
         live=False,
+        engine=engine,
     )
     if entry.maps is None:
         return RunContext(data=load(chosen.dataset, root), **given)
     return MapContext(data=load_maps(chosen.dataset, root), **given)
 
 
-def _taken(method: str, context: RunContext[Any]) -> Task[Any] | Outcome:
-    """The task that a method hands to the engine, untrained; or its outcome where it has none."""
+def _from_weights(paths: RunPaths, outcome: TrainOutcome, root: Path) -> Engine:
+    """An engine that predicts with the stored weights, in the order in which a training ends."""
 
-    def take(
-        context: RunContext[Any], build: Callable[[RunContext[Any], torch.device], Task[Any]]
-    ) -> Task[Any]:
+    def predicted(context: RunContext[Any], build: Build) -> Outcome:
         device = torch.device("cpu")
         configure(device, context.settings.threads)
-        return build(context, device)
+        task = build(context, device)
+        weights = load_file(root / paths.weights)
+        _load(task, weights, "last")
+        final = task.predict(probabilities=True)
+        epoch = outcome.checkpoints["last"].epoch
+        last, best = Checkpoint(epoch, final.clusters, task.selection_losses()), None
+        written = outcome.checkpoints.get("best_label")
+        if written is not None and written.epoch != epoch:
+            _load(task, weights, "best_label")
+            clusters = task.predict().clusters
+            best = Checkpoint(written.epoch, clusters, task.selection_losses())
+        return Outcome(last, task.k, best, probabilities=final.probabilities)
 
-    with patch("iic.engine.run.run", take):
-        taken: Task[Any] | Outcome = importlib.import_module(method).train(context)
-    return taken
-
-
-def _predicted(
-    comparison: Comparison, paths: RunPaths, outcome: TrainOutcome, task: Task[Any], root: Path
-) -> None:
-    """In the order in which a training ends (`iic.engine.finish`)."""
-    weights = load_file(root / paths.weights)
-    written = _written(paths, root, isinstance(task.context, MapContext))
-    _load(task, weights, "last")
-    final = task.predict(probabilities=True)
-    comparison.clusters(paths.assignments, "clusters at last", written["last"], final.clusters)
-    _probabilities(comparison, paths, task, final.probabilities, root)
-    last, best = outcome.checkpoints["last"], outcome.checkpoints.get("best_label")
-    comparison.losses(paths.receipt, "last", last.losses, task.selection_losses())
-    if best is None or best.epoch == last.epoch:
-        return
-    _load(task, weights, "best_label")
-    clusters = task.predict().clusters
-    comparison.clusters(
-        paths.assignments, "clusters at best_label", written["best_label"], clusters
-    )
-    comparison.losses(paths.receipt, "best_label", best.losses, task.selection_losses())
+    return predicted
 
 
 def _load(task: Task[Any], weights: dict[str, torch.Tensor], checkpoint: str) -> None:
@@ -228,29 +214,24 @@ def _written(paths: RunPaths, root: Path, of_maps: bool) -> dict[str, NDArray[An
     return {name: of_checkpoint.clusters for name, of_checkpoint in assignments.items()}
 
 
-def _probabilities(
-    comparison: Comparison,
-    paths: RunPaths,
-    task: Task[Any],
-    found: NDArray[np.float16] | None,
-    root: Path,
-) -> None:
-    path = root / paths.probabilities
-    if found is None or not path.exists():
-        return  # whether it should be there is the business of another check
-    is_map = isinstance(task.context, MapContext)
-    then = read_maps(path).probabilities if is_map else read_probabilities(path)
-    comparison.probabilities(paths.probabilities, then, found.swapaxes(0, 1))
-
-
-def _repeated(
+def _compare(
     comparison: Comparison, paths: RunPaths, outcome: TrainOutcome, again: Outcome, root: Path
 ) -> None:
-    """A method without a network, which has run again."""
-    now = again.last.clusters
-    then = _written(paths, root, of_maps=now.ndim > 2)["last"]
-    comparison.clusters(paths.assignments, "clusters", then, now)
-    comparison.losses(paths.receipt, "last", outcome.checkpoints["last"].losses, again.last.losses)
+    """What stands in the results, and what came of their weights or of the method itself."""
+    of_maps = again.last.clusters.ndim > 2
+    written = _written(paths, root, of_maps)
+    for name, checkpoint in (("last", again.last), ("best_label", again.best_label)):
+        if checkpoint is None:
+            continue
+        what = f"clusters at {name}"
+        comparison.clusters(paths.assignments, what, written[name], checkpoint.clusters)
+        losses = outcome.checkpoints[name].losses
+        comparison.losses(paths.receipt, name, losses, checkpoint.losses)
+    path = root / paths.probabilities
+    # whether it should be there is the business of another check
+    if again.probabilities is not None and path.exists():
+        then = read_maps(path).probabilities if of_maps else read_probabilities(path)
+        comparison.probabilities(paths.probabilities, then, again.probabilities.swapaxes(0, 1))
 
 
 def lines(scale: str, names: list[str]) -> Iterator[str]:
