@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from iic.networks.heads import SubHeads
+from iic.networks.heads import WEIGHT_STD, SubHeads
 from iic.networks.parted_batchnorm import part_batchnorm
 from iic.networks.resnet import ResNetTrunk
 from iic.networks.two_head import ClusteringNetwork
@@ -39,6 +39,7 @@ def build(
     heads: Mapping[str, int],
     sub_heads: int,
     precise_heads: bool = True,
+    deviation: float = WEIGHT_STD,
 ) -> ClusteringNetwork:
     """A freshly initialised network on the CPU.
 
@@ -50,6 +51,7 @@ def build(
         heads: Name of each head and its number of clusters k, e.g. ``{"A": 70, "B": 10}``.
         sub_heads: Number h of sub-heads of every head.
         precise_heads: Whether heads are float32 under autocast too.
+        deviation: Standard deviation of the heads' initial weights.
 
     Raises:
         ValueError: No heads, a k below 2, or no sub-heads.
@@ -62,6 +64,9 @@ def build(
     trunk = build_trunk(settings)
     return ClusteringNetwork(
         trunk,
-        {name: SubHeads(trunk.out_features, sub_heads, heads[name]) for name in sorted(heads)},
+        {
+            name: SubHeads(trunk.out_features, sub_heads, heads[name], deviation)
+            for name in sorted(heads)
+        },
         precise_heads,
     )

@@ -17,14 +17,17 @@ class SubHeads(nn.Module):
         features: Length of a feature vector.
         sub_heads: Number h of sub-heads.
         k: Clusters of each sub-head.
+        deviation: Standard deviation of the initial weights.
     """
 
-    def __init__(self, features: int, sub_heads: int, k: int) -> None:
+    def __init__(
+        self, features: int, sub_heads: int, k: int, deviation: float = WEIGHT_STD
+    ) -> None:
         super().__init__()
         self.sub_heads = sub_heads
         self.k = k
         self.linear = nn.Linear(features, sub_heads * k)
-        nn.init.normal_(self.linear.weight, mean=0.0, std=WEIGHT_STD)
+        nn.init.normal_(self.linear.weight, mean=0.0, std=deviation)
         nn.init.zeros_(self.linear.bias)
 
     def forward(self, features: Tensor) -> Tensor:

@@ -38,6 +38,17 @@ def test_sub_heads_start_different_with_the_given_spread() -> None:
     assert len({tuple(row) for row in weight.flatten(1)[:, :3].tolist()}) == 5
 
 
+def test_heads_start_as_spread_out_as_asked() -> None:
+    """The trunk starts the same, and the heads' draws are the same ones, only larger."""
+    torch.manual_seed(0)
+    released = build(SMALL, {"A": 50, "B": 10}, sub_heads=3).state_dict()
+    torch.manual_seed(0)
+    wider = build(SMALL, {"A": 50, "B": 10}, sub_heads=3, deviation=0.1).state_dict()
+    for name, value in released.items():
+        factor = 10 if name.startswith("heads.") else 1
+        torch.testing.assert_close(wider[name], factor * value, rtol=1e-5, atol=0)
+
+
 def test_each_head_has_its_own_clusters_on_shared_features() -> None:
     torch.manual_seed(0)
     network = build(SMALL, {"A": 14, "B": 4}, sub_heads=3)

@@ -38,6 +38,9 @@ class ClusteringSettings(HeadedSettings):
     pairs: PairSettings = PairSettings()
     sub_heads: int = Field(5, ge=1)
     """h: independently initialised sub-heads of each head."""
+    initial_deviation: float = Field(0.01, gt=0)
+    """Standard deviation of the heads' initial weights. With the released code's 0.01 all sub-heads
+    begin near the uniform distribution, and stay there for long (docs/performance.md)."""
     compute: ComputeSettings = ComputeSettings()
 
     @property

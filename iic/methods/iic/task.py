@@ -33,7 +33,8 @@ class ClusteringTask(PairTask[ClusteringNetwork], AugmentedTask[ClusteringNetwor
         """Trunk and heads."""
         clusters = {name: head.k for name, head in self.settings.heads.items()}
         own = self.settings
-        return build(own.network, clusters, own.sub_heads, own.compute.heads_precision == "float32")
+        precise = own.compute.heads_precision == "float32"
+        return build(own.network, clusters, own.sub_heads, precise, own.initial_deviation)
 
     def loss(self, head: str, indices: Tensor, draw: torch.Generator) -> Tensor:
         """Loss of every sub-head on one batch of pairs, (h,); of both heads the weighted sum.
