@@ -23,6 +23,8 @@ MOST, RATIO, LITTLE = 1 << 31, 200, 1 << 28
 times its own. Scale ``paper`` keeps 1.4 GB at most, in files a tenth as large."""
 LONGEST = 100
 """Letters of a word that rows have in common."""
+DAMAGED = (OSError, pa.ArrowException, AttributeError, LookupError, TypeError, ValueError)
+"""What reading the columns of a damaged file may raise."""
 
 KINDS = {
     "int8": pa.int8(),

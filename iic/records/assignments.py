@@ -133,7 +133,7 @@ def read_assignments(path: Path) -> dict[str, Assignments]:
         )
     except FileNotFoundError:
         raise RecordError(f"{path}: missing") from None
-    except (OSError, pa.ArrowException, LookupError, TypeError, ValueError) as error:
+    except arrow.DAMAGED as error:
         raise RecordError(f"{path}: no assignments: {error}") from None
     result: dict[str, Assignments] = {}
     for code in dict.fromkeys(codes.tolist()):

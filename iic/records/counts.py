@@ -97,14 +97,7 @@ def read_counts(path: Path) -> dict[str, Counts]:
         counts = np.stack([flat.reshape(table.num_rows, *shape) for flat in per_head], axis=1)
     except FileNotFoundError:
         raise RecordError(f"{path}: missing") from None
-    except (
-        OSError,
-        pa.ArrowException,
-        AttributeError,
-        LookupError,
-        TypeError,
-        ValueError,
-    ) as error:
+    except arrow.DAMAGED as error:
         raise RecordError(f"{path}: no counts of pixels: {error}") from None
     if counts.size and counts.min() < 0:
         raise RecordError(f"{path}: a count is negative")

@@ -75,12 +75,5 @@ def read_maps(path: Path) -> KeptMaps:
         return KeptMaps(indices, values.reshape(heads, number, *shape))
     except FileNotFoundError:
         raise RecordError(f"{path}: missing") from None
-    except (
-        OSError,
-        pa.ArrowException,
-        AttributeError,
-        LookupError,
-        TypeError,
-        ValueError,
-    ) as error:
+    except arrow.DAMAGED as error:
         raise RecordError(f"{path}: no maps of probabilities: {error}") from None

@@ -116,12 +116,5 @@ def _read(path: Path) -> dict[int, npt.NDArray[np.float32]]:
         }
     except FileNotFoundError:
         raise RecordError(f"{path}: missing") from None
-    except (
-        OSError,
-        pa.ArrowException,
-        LookupError,
-        TypeError,
-        AttributeError,
-        ValueError,
-    ) as error:
+    except arrow.DAMAGED as error:
         raise RecordError(f"{path}: no probabilities: {error}") from None
