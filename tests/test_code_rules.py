@@ -18,7 +18,7 @@ BY_NAME = {
     "iic/cli/training.py": "a run's method, which is a root",
     "iic/cli/tabulate.py": "a listing's module, which is a root",
     "iic/cli/workflow.py": "looks whether Snakemake is there",
-    "iic/provenance/audit/inference.py": "a run's method, which is a root",
+    "iic/provenance/audit/contexts.py": "a run's method, which is a root",
     "iic/provenance/remote.py": "looks whether DVC is there",
     "iic/data/prepare.py": "a dataset's reader, which is a root",
     "iic/data/prepare_maps.py": "a dataset's reader, which is a root",

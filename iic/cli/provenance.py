@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.text import Text
@@ -61,14 +61,20 @@ def audit(
         ),
     ] = False,
     infer: Annotated[
-        bool,
+        bool | None,
         typer.Option(
-            "--infer", help="Compute predictions and losses again from the weights that are here."
+            "--infer/--no-infer",
+            help="Compute predictions and losses again from the weights. By default where weights "
+            "and prepared data are here; with --infer it is a failure if none are.",
+            show_default=False,
         ),
-    ] = False,
+    ] = None,
     infer_seconds: Annotated[
         float, typer.Option(min=0, help="Longest time for that, the cheapest runs first.")
-    ] = 180.0,
+    ] = 60.0,
+    redraw: Annotated[
+        bool, typer.Option("--redraw", help="Draw figures and the report page again, and compare.")
+    ] = False,
     rerun: Annotated[
         int, typer.Option(min=0, help="Trainings to repeat and compare with the results.")
     ] = 0,
@@ -78,6 +84,14 @@ def audit(
     rerun_seconds: Annotated[
         float, typer.Option(min=0, help="Longest training, in estimated seconds, to choose.")
     ] = 60.0,
+    steps: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=20,
+            help="With --rerun: repeat so many first steps instead, of trainings of any length.",
+        ),
+    ] = None,
     rerun_tolerance: Annotated[
         float | None,
         typer.Option(
@@ -110,10 +124,14 @@ def audit(
     from iic.provenance.audit.run import discard, write
     from iic.provenance.audit.signed import signers_of
 
-    drawn = {} if nonce is None else {"nonce": nonce}
+    drawn: dict[str, Any] = {} if nonce is None else {"nonce": nonce}
     request = None
     if rerun:
-        request = Request(rerun, most_seconds=rerun_seconds, tolerance=rerun_tolerance, **drawn)
+        request = Request(
+            rerun, most_seconds=rerun_seconds, tolerance=rerun_tolerance, steps=steps, **drawn
+        )
+    elif steps is not None:
+        raise IICError("--steps says how much of a training is repeated: give --rerun N too")
     with logged_to(log_file):
         plan = load_plan(scale)
         place, measured = paths.audit_report(scale), plan.scale.real
@@ -126,9 +144,10 @@ def audit(
         report = examine(
             plan,
             rerun=request,
-            infer=InferenceRequest(infer_seconds) if infer else None,
+            infer=None if infer is False else InferenceRequest(infer_seconds, bool(infer)),
             signers=signers_of(signers, require_signed),
             report_follows=report_follows,
+            redraw=redraw,
         )
         if log_file is not None:
             with log_file.open("a", encoding="utf-8", errors="backslashreplace") as file:

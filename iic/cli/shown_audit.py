@@ -35,6 +35,8 @@ def show(report: AuditReport, console: Console) -> None:
             f"with closed chains, {checked.evaluations} evaluations recomputed, "
             f"{checked.tables} tables rebuilt"
             + (f", {checked.inferred} runs computed from their weights" if checked.inferred else "")
+            + (f", {checked.drawn} figures and pages drawn again" if checked.drawn else "")
+            + (f", {checked.marked} parts of README and docs" if checked.marked else "")
         )
     )
     if report.reruns is not None:
@@ -56,7 +58,8 @@ def verdict(report: AuditReport) -> Text:
 def _reruns(reruns: Reruns, console: Console) -> None:
     for training in reruns.trainings:
         style = "green" if training.outcome in ("same bytes", "within tolerance") else "bold red"
-        line = Text(f"re-run of {training.run}/seed{training.seed}: ").append(
+        steps = f"the first {training.steps} steps of " if training.steps else ""
+        line = Text(f"re-run of {steps}{training.run}/seed{training.seed}: ").append(
             training.outcome, style=style
         )
         line.append(f" ({training.recorded_seconds:.0f} s then, {training.seconds:.0f} s now)")

@@ -27,7 +27,7 @@ NEEDED = ("numpy", "pydantic", "typer")
 """Packages without which nothing runs."""
 START = """
 import importlib.machinery as machinery, os, sys
-root, number, name = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+root, number, module = sys.argv[1], int(sys.argv[2]), sys.argv[3]
 packages, arguments = sys.argv[4 : 4 + number], sys.argv[4 + number :]
 class Source(machinery.SourceFileLoader):
     def get_code(self, fullname):
@@ -40,9 +40,9 @@ def own(path):
     return finder(path)
 sys.path_hooks.insert(0, own)
 sys.path += [*packages, root]
-sys.argv = [name, *arguments]
-from iic.cli.app import main
-main()
+sys.argv = ["iic", *arguments]
+import importlib
+importlib.import_module(module).main()
 """
 """The clone comes last, so that no file in its root stands for a package."""
 
@@ -52,17 +52,41 @@ def active() -> bool:
     return bool(sys.flags.isolated and sys.flags.no_site and sys.pycache_prefix)
 
 
-def command(arguments: Sequence[str], source: Path = SOURCE) -> list[str]:
+def command(
+    arguments: Sequence[str], source: Path = SOURCE, module: str = "iic.cli.app"
+) -> list[str]:
     """The command line of ``iic`` in such a process.
 
     Args:
         arguments: Those of ``iic``.
         source: Folder that holds the package.
+        module: Whose ``main`` is called.
     """
     packages = package_folders()
     flags = ["-I", "-S", "-X", f"pycache_prefix={bytecode()}"]
-    head = [sys.executable, *flags, "-c", START, str(source), str(len(packages)), "iic"]
+    head = [sys.executable, *flags, "-c", START, str(source), str(len(packages)), module]
     return [*head, *packages, *arguments]
+
+
+def another(
+    module: str, arguments: Sequence[str], folder: Path, source: Path | None = None
+) -> tuple[list[str], dict[str, str]]:
+    """The command line and variables of a process that is as clean as this one.
+
+    Args:
+        module: Whose ``main`` it calls.
+        arguments: What that finds in ``sys.argv``.
+        folder: Where it is started.
+        source: Folder that holds the package; `folder` by default.
+    """
+    # the package of that folder, which Python finds in its working directory, and no other
+    variables = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    if active():
+        return command(arguments, source or folder, module), variables
+    if source is not None and source.resolve() != folder.resolve():
+        variables["PYTHONPATH"] = str(source)
+    start = f"from {module} import main; main()"
+    return [sys.executable, "-c", start, *arguments], variables
 
 
 def restart() -> None:

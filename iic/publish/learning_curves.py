@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from iic.params.errors import SettingsError
 
+LOGS = "params/published/learning_curves.csv"
 COLUMNS = ("run", "model", "epoch", "best", "mean", "source")
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, AwareDatetime, Field, FiniteFloat
+from pydantic import AfterValidator, AwareDatetime, Field
 
 from iic.params.base import Model
 from iic.records.files import Readable, sha256_json
@@ -158,7 +158,7 @@ class Receipt(Model):
     """True when the numbers come from stand-in data and not from what the paper used."""
     timing: Timing
     sessions: list[Session] = Field(default_factory=list)
-    trajectory: list[FiniteFloat] = Field(default_factory=list)
+    trajectory: list[float] = Field(default_factory=list)
     """Mean loss of the sub-heads at each of a training's first 20 optimiser steps, to the last
     bit; empty without steps, and in receipts from before it was kept."""
     outcome: dict[str, Any] = Field(default_factory=dict)

@@ -286,7 +286,7 @@ def test_a_figure_names_everything_that_it_is_drawn_from(tree: Path) -> None:
 
 def test_exit_status_and_report_of_the_command_line(tree: Path) -> None:
     def call(*arguments: str) -> tuple[int, str]:
-        done = CliRunner().invoke(app, ["audit", "--scale", SCALE, *arguments])
+        done = CliRunner().invoke(app, ["audit", "--scale", SCALE, "--no-infer", *arguments])
         return done.exit_code, done.stdout
 
     path = Path(f"results/{SCALE}/audit.json")
@@ -348,11 +348,11 @@ def test_looking_changes_no_file_that_git_keeps(
 
 @pytest.mark.long
 def test_allowed_drift_does_not_mean_that_the_report_page_follows(tree: Path) -> None:
-    for verb in ("audit", "report"):
-        CliRunner().invoke(app, [verb, "--scale", SCALE])
+    for words in (["audit", "--no-infer"], ["report"]):
+        CliRunner().invoke(app, [*words, "--scale", SCALE])
     with Path("requirements.lock").open("a") as file:
         file.write("# edited\n")
-    command = ["audit", "--scale", SCALE, "--allow-drift"]
+    command = ["audit", "--scale", SCALE, "--allow-drift", "--no-infer"]
     outdated = "the page shows earlier results"
     assert outdated in CliRunner().invoke(app, command).stdout
     assert outdated not in CliRunner().invoke(app, [*command, "--report-follows"]).stdout
@@ -365,7 +365,7 @@ def test_an_audit_that_cannot_be_written_has_been_shown(
         raise RecordError("audit.json: cannot be written: Read-only file system")
 
     monkeypatch.setattr("iic.provenance.audit.run.write", refuse)
-    done = CliRunner().invoke(app, ["audit", "--scale", SCALE])
+    done = CliRunner().invoke(app, ["audit", "--scale", SCALE, "--no-infer"])
     assert done.exit_code != 0 and "verified: every number" in done.stdout
 
 

@@ -6,7 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from iic.cli.app import app
 from iic.params.runs import load_plan
 from iic.provenance.audit.inference import infer
 from iic.provenance.audit.inferences import InferenceRequest, Inferences
@@ -56,12 +58,38 @@ def test_where_nothing_was_computed_nothing_is_verified(
     tree: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     only(monkeypatch, "digits/iic/seed0")
-    inferences = Inferences(Tree(load_plan(SCALE)), InferenceRequest(most_seconds=0.0))
-    findings = list(inferences.check())
-    assert inferences.inferred == 0
-    assert {finding.level for finding in findings} == {"failure"}
+    for required, level in ((True, "failure"), (False, "note")):
+        inferences = Inferences(Tree(load_plan(SCALE)), InferenceRequest(0.0, required))
+        findings = list(inferences.check())
+        assert inferences.inferred == 0
+        assert {finding.level for finding in findings} == {level}
     said = [finding.message for finding in findings if "digits/iic/seed0" in finding.message]
     assert len(said) == 1 and "0 s are over (--infer-seconds)" in said[0]
+
+
+@pytest.mark.parametrize(
+    ("words", "asked"),
+    [
+        ((), InferenceRequest(60.0, required=False)),
+        (("--infer", "--infer-seconds", "9"), InferenceRequest(9.0, required=True)),
+        (("--no-infer",), None),
+    ],
+)
+def test_the_command_line_infers_unless_told_not_to(
+    laptop: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    words: tuple[str, ...],
+    asked: InferenceRequest | None,
+) -> None:
+    heard: list[object] = []
+
+    def examine(plan: object, **options: object) -> None:
+        heard.append(options["infer"])
+        raise InterruptedError
+
+    monkeypatch.setattr("iic.provenance.audit.run.audit", examine)
+    CliRunner().invoke(app, ["audit", "--scale", "laptop", *words])
+    assert heard == [asked]
 
 
 def test_the_audit_itself_imports_no_torch() -> None:

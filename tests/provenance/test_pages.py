@@ -62,7 +62,7 @@ def audited(finished_tree: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
         patch.chdir(clone)
         patch.setattr(roots, "SOURCE", clone)
         fingerprint.forget()
-        call("audit")
+        call("audit", "--no-infer")
         call("report")
         fingerprint.forget()
     return clone
@@ -216,7 +216,7 @@ def test_a_page_that_is_not_what_was_written_fails_the_audit(
 @pytest.mark.long
 def test_the_next_page_after_a_bad_one_is_good_again(reported: Path) -> None:
     PAGE.write_bytes(PAGE.read_bytes().replace(b"cells measured", b"cells Measured", 1))
-    call("audit", status=1)
+    call("audit", "--no-infer", status=1)
     assert "Failed." in parse(AUDIT.read_bytes()).only("header").text
     call("report")
     assert "Audit: verified." in parse(PAGE.read_bytes()).only("header").text
@@ -244,7 +244,7 @@ def test_a_page_with_another_verdict_than_this_audits_is_noted(reported: Path) -
 
 def test_the_audit_writes_a_page_that_says_what_its_json_says(reported: Path) -> None:
     TABLE.write_bytes(TABLE.read_bytes() + b"x")
-    call("audit", status=1)
+    call("audit", "--no-infer", status=1)
     report = read_record(paths.audit_report(SCALE), AuditReport)
     shown = parse(AUDIT.read_bytes())
     assert "Failed." in shown.only("header").text

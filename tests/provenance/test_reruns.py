@@ -358,7 +358,7 @@ def test_gpus_are_those_that_torch_sees() -> None:
 
 def test_an_audit_that_repeated_nothing_does_not_look_clean(tree: Path) -> None:
     shutil.rmtree("data/raw")
-    done = CliRunner().invoke(app, ["audit", "--scale", SCALE, "--rerun", "3"])
+    done = CliRunner().invoke(app, ["audit", "--scale", SCALE, "--no-infer", "--rerun", "3"])
     assert done.exit_code == 1
     assert "0 of 3 re-runs made, of 0 possible" in done.stdout
     assert "no training could be repeated" in done.stdout and "verified:" not in done.stdout
@@ -408,7 +408,7 @@ def test_the_command_line_shows_what_was_repeated(
 ) -> None:
     only(monkeypatch, ONE)
     done = CliRunner().invoke(
-        app, ["audit", "--scale", SCALE, "--rerun", "1", "--nonce", "of today"]
+        app, ["audit", "--scale", SCALE, "--no-infer", "--rerun", "1", "--nonce", "of today"]
     )
     assert done.exit_code == 0, done.stdout
     assert "re-run of digits/kmeans/seed0: same bytes" in done.stdout

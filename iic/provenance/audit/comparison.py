@@ -60,10 +60,18 @@ def compare(then: Receipt, now: Receipt, root: Path, folder: Path) -> Iterator[D
             yield Difference(output.path, message)
     for path in wrote.keys() - {output.path for output in then.outputs}:
         yield Difference(path, "was written now, and not then")
+    receipt = next(iter(wrote)).rsplit("/", 1)[0] + "/run.json"
+    if then.trajectory and then.trajectory != now.trajectory:
+        yield Difference(receipt, "other losses of the first steps")
     changed = list(differences(then.outcome, now.outcome))
     if changed:
-        receipt = next(iter(wrote)).rsplit("/", 1)[0] + "/run.json"
         yield Difference(receipt, "outcome: " + "; ".join(_renamed(changed)))
+
+
+def recorded_seconds(receipt: Receipt) -> float:
+    """What a training took, in all its sessions, by its receipt."""
+    sessions = sum((session.end - session.start).total_seconds() for session in receipt.sessions)
+    return max(receipt.timing.seconds, sessions)
 
 
 def accuracies(then: Evaluation, now: Evaluation) -> dict[str, tuple[float, float]]:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
+from iic.provenance.audit.beginnings import contradictions
 from iic.provenance.audit.report import Finding
 from iic.provenance.audit.tree import Tree
 from iic.provenance.audit.truth import Labels, Pixels
@@ -67,6 +68,8 @@ class Contradictions:
             if run is None:
                 continue  # said by the checks of integrity and of schemas
             yield from self._history(run, job)
+            for wrong in contradictions(receipt, run.outcome.steps, run.history):
+                yield _contradiction(str(job.receipt), wrong)
             try:
                 yield from self._clusters(run)
             except (RecordError, IndexError):

@@ -12,7 +12,6 @@ each run.
 
 from __future__ import annotations
 
-import importlib
 import json
 import sys
 import time
@@ -27,15 +26,13 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from iic.data.load import load
-from iic.data.load_maps import load_maps
 from iic.engine.context import Checkpoint, Outcome, RunContext
 from iic.engine.device import configure
-from iic.engine.map_context import MapContext
 from iic.engine.task import Task
 from iic.engine.threads import library_threads
 from iic.params.errors import IICError
 from iic.params.runs import Plan, load_plan
+from iic.provenance.audit.contexts import train_with
 from iic.provenance.audit.kinds import differences_of_kind
 from iic.provenance.environment import environment
 from iic.records.assignments import read_assignments
@@ -132,13 +129,15 @@ def infer(plan: Plan, run: str, seed: int, root: Path = Path()) -> Inferred:
     try:
         receipt = read_record(root / paths.receipt, Receipt)
         outcome = TrainOutcome.model_validate(receipt.outcome, strict=False)
-        context = _context(plan, paths, root, _from_weights(paths, outcome, root))
-        with library_threads(context.settings.threads):
-            again = importlib.import_module(plan.run(run).method).train(context)
+        again = train_with(_from_weights(paths, outcome, root), plan, paths, root)
+        settings = plan.run(run).settings
+        with library_threads(settings.threads):
             now = environment(receipt.environment.threads, root)
-            result.other_machine = differences_of_kind(receipt.environment, now)
-            comparison = Comparison(exact=not result.other_machine)
-            _compare(comparison, paths, outcome, again, root)
+        result.other_machine = differences_of_kind(receipt.environment, now)
+        if settings.gpu:
+            result.other_machine.append("the training ran on a GPU, and this on the CPU")
+        comparison = Comparison(exact=not result.other_machine)
+        _compare(comparison, paths, outcome, again, root)
         result.different = comparison.different
     except (IICError, SafetensorError, OSError, RuntimeError, ValueError, KeyError) as error:
         # weights, settings and files may be of anybody's making
@@ -147,31 +146,17 @@ def infer(plan: Plan, run: str, seed: int, root: Path = Path()) -> Inferred:
     return result
 
 
-def _context(plan: Plan, paths: RunPaths, root: Path, engine: Engine) -> RunContext[Any]:
-    chosen = plan.run(paths.run)
-    entry = plan.datasets[chosen.dataset]
-    given: dict[str, Any] = dict(
-        classes=len(entry.classes),
-        settings=chosen.settings,
-        seed=paths.seed,
-        paths=paths,
-        fingerprint="",
-        root=root,
-        live=False,
-        engine=engine,
-    )
-    if entry.maps is None:
-        return RunContext(data=load(chosen.dataset, root), **given)
-    return MapContext(data=load_maps(chosen.dataset, root), **given)
-
-
 def _from_weights(paths: RunPaths, outcome: TrainOutcome, root: Path) -> Engine:
     """An engine that predicts with the stored weights, in the order in which a training ends."""
 
     def predicted(context: RunContext[Any], build: Build) -> Outcome:
         device = torch.device("cpu")
         configure(device, context.settings.threads)
+        # what is compiled for a GPU needs a compiler here, and gains nothing in one pass
         task = build(context, device)
+        task.compute = task.compute.model_copy(
+            update={"compile": task.compute.compile and not context.settings.gpu}
+        )
         weights = load_file(root / paths.weights)
         _load(task, weights, "last")
         final = task.predict(probabilities=True)

@@ -8,20 +8,20 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from iic.params.operations import NotCounted, committed
+from iic.provenance import isolated
 from iic.provenance.audit.report import Finding
 from iic.provenance.audit.tree import Tree
 from iic.provenance.jobs import Job
-from iic.records.paths import RESULTS, RunPaths, prepared_manifest
+from iic.records.paths import DATA, RESULTS, RunPaths, prepared_manifest
 from iic.records.receipt import Receipt
 
-SCRIPT = "from iic.provenance.audit.inference import main; main()"
+MODULE = "iic.provenance.audit.inference"
 NAMED = 4
 """Runs that a note names one by one."""
 
@@ -30,8 +30,10 @@ NAMED = 4
 class InferenceRequest:
     """What is asked for."""
 
-    most_seconds: float = 180.0
+    most_seconds: float = 60.0
     """Of all runs together; the cheapest come first."""
+    required: bool = False
+    """Whether it is a failure if not one run could be computed."""
 
 
 class Inferences:
@@ -69,7 +71,7 @@ class Inferences:
         for reason, names in self._left.items():
             more = f", and {len(names) - NAMED} more" if len(names) > NAMED else ""
             yield Finding(
-                level="note" if self.inferred else "failure",
+                level="failure" if self.request.required and not self.inferred else "note",
                 kind="inference",
                 path=str(RESULTS / self.tree.scale),
                 message=f"{len(names)} runs were not computed again from their weights: {reason}: "
@@ -83,6 +85,9 @@ class Inferences:
         dataset = self.tree.plan.run(job.wildcards["run"]).dataset
         if not self.tree.exists(str(prepared_manifest(dataset))):
             return f"the data of {dataset} are not here (iic restore)"
+        base = [read.path for read in receipt.inputs if not read.path.startswith(f"{DATA}/")]
+        if not all(map(self.tree.exists, base)):
+            return "the weights that they start from are not here (iic restore)"
         names = job.wildcards
         weights = str(RunPaths(names["scale"], names["run"], int(names["seed"])).weights)
         named = any(output.path == weights for output in receipt.outputs)
@@ -102,11 +107,15 @@ class Inferences:
     def _start(self, ordered: list[Job]) -> tuple[list[dict[str, Any]], str]:
         """What the process found, and its last words where it ended before its time."""
         words = [word for job in ordered for word in (job.wildcards["run"], job.wildcards["seed"])]
-        command = [sys.executable, "-c", SCRIPT, self.tree.scale, *words]
+        # the audit's own code and not the clone's, should they not be the same
+        command, variables = isolated.another(
+            MODULE, [self.tree.scale, *words], self.tree.root, isolated.SOURCE
+        )
         try:
             done = subprocess.run(
                 command,
                 cwd=self.tree.root,
+                env=variables,
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 timeout=self.request.most_seconds,

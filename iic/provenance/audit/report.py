@@ -79,6 +79,10 @@ class Checked(Model):
     """Tables rebuilt and compared byte by byte."""
     inferred: int = Field(0, ge=0)
     """Runs computed again from their weights; 0 where that was not asked for."""
+    drawn: int = Field(0, ge=0)
+    """Figures and pages drawn again; 0 where that was not asked for."""
+    marked: int = Field(0, ge=0)
+    """Parts of README and docs that quote numbers and were written again."""
 
 
 class Rerun(Model):
@@ -86,6 +90,8 @@ class Rerun(Model):
 
     run: str
     seed: int
+    steps: int | None = None
+    """First steps that were repeated; null for all of them."""
     outcome: Outcome
     other_machine: list[str] = []
     """What differs between the machine of the results and this one; where nothing does, the bytes

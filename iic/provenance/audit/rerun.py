@@ -10,6 +10,7 @@ same bytes. On another kind bytes may differ, and accuracies have to lie within 
 from __future__ import annotations
 
 import logging
+import math
 import random
 import secrets
 from collections import defaultdict
@@ -21,6 +22,7 @@ from pathlib import Path
 from iic.evaluate.matching import EvaluationError
 from iic.evaluate.run import evaluate_run
 from iic.params.operations import committed
+from iic.provenance.audit.beginnings import repeat_beginning
 from iic.provenance.audit.candidates import obstacle
 from iic.provenance.audit.comparison import (
     TRAINED,
@@ -29,6 +31,7 @@ from iic.provenance.audit.comparison import (
     accuracies,
     compare,
     nearest,
+    recorded_seconds,
     with_chance,
 )
 from iic.provenance.audit.kinds import differences_of_kind
@@ -64,6 +67,8 @@ class Request:
     """Trainings that are thought to take longer are left out of it."""
     tolerance: float | None = None
     """Percentage points of accuracy between different machines; None for those declared."""
+    steps: int | None = None
+    """First steps to repeat, whatever a whole training takes; None for whole trainings."""
 
 
 class Repetitions:
@@ -121,59 +126,74 @@ class Repetitions:
 
     def _obstacle(self, job: Job, receipt: Receipt) -> str | None:
         """Why a training cannot be repeated; None where it can."""
-        return obstacle(self.tree, job, receipt, self.request.most_seconds, lambda: self._gpus)
+        most = self.request.most_seconds
+        if self.request.steps is not None:
+            most = math.inf
+            if not receipt.trajectory:
+                return "their receipts have no losses of first steps"
+        return obstacle(self.tree, job, receipt, most, lambda: self._gpus)
 
     @cached_property
     def _gpus(self) -> int:
         return gpus()
 
     def _one(self, job: Job, receipt: Receipt, data: Preparations) -> Iterator[Finding]:
-        recorded = recorded_seconds(receipt)
-        log.info("repeating %s, which took %.0f s by its receipt", job.name, recorded)
+        took = recorded_seconds(receipt)
+        log.info("repeating %s, which took %.0f s by its receipt", job.name, took)
         run = self.tree.plan.run(job.wildcards["run"])
         wrong = data.make(run.dataset, self.tree.plan.datasets[run.dataset])
         wrong = wrong or data.differs(receipt)
         if wrong is not None:
             yield _failure(str(job.receipt), f"{job.name}: {wrong}")
             return
+        repeated = self._entire if self.request.steps is None else self._beginning
         with workshop(self.tree.root, data.folder / DATA) as folder:
-            thought = seconds_estimated(self.tree.plan, run) or 0.0
-            patience = max(LEAST_SECONDS, PATIENCE * thought)
-            done = repeat(job, receipt, folder, self.tree.root, patience)
-            result = Rerun(
-                run=job.wildcards["run"],
-                seed=int(job.wildcards["seed"]),
-                outcome="not compared",
-                recorded_seconds=recorded,
-                seconds=round(done.seconds, 3),
-            )
-            if done.timed_out:
-                why = f"given up after {done.seconds:.0f} s, {thought:.0f} s were thought enough"
-                result = result.model_copy(update={"differences": [why]})
-                yield self._note(f"the re-run of {job.name} was {why}")
-            elif done.error is not None:
-                result = result.model_copy(
-                    update={"outcome": "failed", "differences": [done.error]}
-                )
-                yield _failure(
-                    str(job.receipt), f"{job.name} cannot be trained again: {done.error}"
-                )
-            else:
-                again = read_record(folder / job.receipt, Receipt)
-                different = list(compare(receipt, again, self.tree.root, folder))
-                other = differences_of_kind(receipt.environment, again.environment)
-                if not again.deterministic:
-                    other.append("the training was not deterministic")
-                result = result.model_copy(
-                    update={
-                        "other_machine": other,
-                        "differences": [f"{path}: {message}" for path, message in different],
-                    }
-                )
-                scores = self._scores(job, folder)
-                result, findings = self._judged(job, result, different, scores)
-                yield from findings
+            result, findings = repeated(job, receipt, folder)
+        yield from findings
         self._trainings.append(result)
+
+    def _beginning(self, job: Job, receipt: Receipt, folder: Path) -> tuple[Rerun, list[Finding]]:
+        steps = self.request.steps
+        assert steps is not None
+        result = repeat_beginning(job, receipt, folder, self.tree.root, steps, LEAST_SECONDS)
+        told = f"{job.name}: {'; '.join(result.differences)}"
+        if result.other_machine:
+            told += f" (on another kind of machine: {'; '.join(result.other_machine)})"
+        if result.outcome == "not compared":
+            return result, [self._note(told)]
+        return result, [_failure(str(job.receipt), told)] if result.differences else []
+
+    def _entire(self, job: Job, receipt: Receipt, folder: Path) -> tuple[Rerun, list[Finding]]:
+        thought = seconds_estimated(self.tree.plan, self.tree.plan.run(job.wildcards["run"])) or 0.0
+        patience = max(LEAST_SECONDS, PATIENCE * thought)
+        done = repeat(job, receipt, folder, self.tree.root, patience)
+        result = Rerun(
+            run=job.wildcards["run"],
+            seed=int(job.wildcards["seed"]),
+            outcome="not compared",
+            recorded_seconds=recorded_seconds(receipt),
+            seconds=round(done.seconds, 3),
+        )
+        if done.timed_out:
+            why = f"given up after {done.seconds:.0f} s, {thought:.0f} s were thought enough"
+            note = self._note(f"the re-run of {job.name} was {why}")
+            return result.model_copy(update={"differences": [why]}), [note]
+        if done.error is not None:
+            failed = _failure(str(job.receipt), f"{job.name} cannot be trained again: {done.error}")
+            update = {"outcome": "failed", "differences": [done.error]}
+            return result.model_copy(update=update), [failed]
+        again = read_record(folder / job.receipt, Receipt)
+        different = list(compare(receipt, again, self.tree.root, folder))
+        other = differences_of_kind(receipt.environment, again.environment)
+        if not again.deterministic:
+            other.append("the training was not deterministic")
+        result = result.model_copy(
+            update={
+                "other_machine": other,
+                "differences": [f"{path}: {message}" for path, message in different],
+            }
+        )
+        return self._judged(job, result, different, self._scores(job, folder))
 
     def _scores(self, job: Job, folder: Path) -> tuple[Evaluation, Evaluation] | None:
         """Evaluation in the results and of the repetition; None where there is none to compare."""
@@ -264,12 +284,6 @@ class Repetitions:
     def _note(self, message: str) -> Finding:
         path = str(RESULTS / self.tree.scale)
         return Finding(level="note", kind="rerun", path=path, message=message)
-
-
-def recorded_seconds(receipt: Receipt) -> float:
-    """What a training took, in all its sessions, by its receipt."""
-    sessions = sum((session.end - session.start).total_seconds() for session in receipt.sessions)
-    return max(receipt.timing.seconds, sessions)
 
 
 def _failure(path: str, message: str) -> Finding:

@@ -20,9 +20,11 @@ from iic.provenance.audit import (
 from iic.provenance.audit.chain import Chain
 from iic.provenance.audit.contradictions import Contradictions
 from iic.provenance.audit.inferences import InferenceRequest, Inferences
+from iic.provenance.audit.marks import Marks
 from iic.provenance.audit.metrics import Metrics
 from iic.provenance.audit.past import Past
 from iic.provenance.audit.rebuild import Rebuild
+from iic.provenance.audit.redraw import Redraw
 from iic.provenance.audit.report import AuditReport, Checked, Finding, conclude
 from iic.provenance.audit.rerun import Repetitions, Request
 from iic.provenance.audit.second_opinion import SecondOpinion
@@ -42,6 +44,7 @@ def audit(
     infer: InferenceRequest | None = None,
     signers: Signers | None = None,
     report_follows: bool = False,
+    redraw: bool = False,
 ) -> AuditReport:
     """Verify the results of a scale, from the cells of its tables back to the raw data.
 
@@ -53,6 +56,7 @@ def audit(
         signers: Whose signatures count, if they are to be looked at.
         report_follows: Whether the report page is made next, so that it matters not what an
             earlier one shows.
+        redraw: Whether to draw figures and the report page again.
 
     Raises:
         SettingsError: The settings are wrong, so nothing can be compared with them.
@@ -81,6 +85,11 @@ def audit(
     findings += drift.environment(tree)
     findings += drift.uncommitted(tree, code)
     findings += drift.start_files()
+    marks = Marks(tree)
+    findings += marks.check(follows=report_follows)
+    drawings = Redraw(tree)
+    if redraw:
+        findings += drawings.check()
     inferred = 0
     if infer is not None:
         inferences = Inferences(tree, infer)
@@ -101,6 +110,8 @@ def audit(
         evaluations=metrics.recomputed,
         tables=rebuild.rebuilt,
         inferred=inferred,
+        drawn=drawings.drawn,
+        marked=marks.written,
     )
     return conclude(plan.scale.name, datetime.now(UTC), code, checked, findings, reruns, own)
 

@@ -7,7 +7,6 @@ it, so that the results which are audited are not touched; it is deleted in the 
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
 import subprocess
 import sys
@@ -90,17 +89,27 @@ def repeat(job: Job, receipt: Receipt, folder: Path, root: Path, most_seconds: f
         root: Root of the clone.
         most_seconds: When to give up.
     """
+    link_base(receipt, folder, root)
+    names = job.wildcards
+    run = ("--run", names["run"], "--seed", names["seed"])
+    return verb(folder, most_seconds, "train", "--scale", names["scale"], *run)
+
+
+def link_base(receipt: Receipt, folder: Path, root: Path) -> None:
+    """Link to what a training read of another run: weights and receipt. Data are there as a whole.
+
+    Args:
+        receipt: The training's.
+        folder: The workshop.
+        root: Root of the clone.
+    """
     above = [read.path for read in receipt.inputs] + [parent.path for parent in receipt.parents]
     for path in above:
-        # a base run's weights and receipt; data are there as a whole
         if path.startswith(f"{paths.RESULTS}/"):
             link = folder / path
             link.parent.mkdir(parents=True, exist_ok=True)
             if not link.is_symlink():
                 link.symlink_to((root / path).resolve())
-    names = job.wildcards
-    run = ("--run", names["run"], "--seed", names["seed"])
-    return verb(folder, most_seconds, "train", "--scale", names["scale"], *run)
 
 
 def verb(folder: Path, most_seconds: float, *words: str) -> Repeated:
@@ -111,17 +120,13 @@ def verb(folder: Path, most_seconds: float, *words: str) -> Repeated:
         most_seconds: When to give up.
         *words: The verb with its options.
     """
-    command = [sys.executable, "-m", "iic", *words]
-    if isolated.active():
-        command = isolated.command(words, folder)
-    # the package of the clone, which python -m finds in its working directory, and no other
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    command, variables = isolated.another("iic.cli.app", words, folder)
     start = time.monotonic()
     try:
         done = subprocess.run(
             command,
             cwd=folder,
-            env=environment,
+            env=variables,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -30,14 +30,13 @@ from iic.publish.figures.style import (
     colour,
     stand_in_note,
 )
-from iic.publish.learning_curves import LoggedEpoch, read_learning_curves
+from iic.publish.learning_curves import LOGS, LoggedEpoch, read_learning_curves
 from iic.records.evaluation import Evaluation
 from iic.records.files import read_record
 from iic.records.history import read_history
 from iic.records.paths import RunPaths
 from iic.records.sources import SeedSource, Series, Sources
 
-LOGS = "params/published/learning_curves.csv"
 ROW_HEIGHT = 2.3
 FEW_EPOCHS = 12
 HEADS = {"B": "main head", "A": "overclustering head"}
