@@ -11,6 +11,7 @@ import typer
 from typer.models import CommandInfo
 
 from iic.cli import (
+    audit,
     cite,
     export,
     jobs,
@@ -54,6 +55,7 @@ app = typer.Typer(
 jobs.register(app)
 tabulate.register(app)
 report.register(app)
+audit.register(app)
 provenance.register(app)
 prune.register(app)
 status.register(app)

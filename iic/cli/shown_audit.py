@@ -37,6 +37,7 @@ def show(report: AuditReport, console: Console) -> None:
             + (f", {checked.inferred} runs computed from their weights" if checked.inferred else "")
             + (f", {checked.drawn} figures and pages drawn again" if checked.drawn else "")
             + (f", {checked.marked} parts of README and docs" if checked.marked else "")
+            + (f", {checked.packages} files of packages" if checked.packages else "")
         )
     )
     if report.reruns is not None:

@@ -68,17 +68,22 @@ def read(root: Path, *arguments: str, given: bytes = b"") -> bytes:
         return _run(root, [*COMMAND, *arguments], given, {k: str(v) for k, v in places.items()})
 
 
-def committed(root: Path, *paths: str) -> dict[str, tuple[str, str]]:
-    """Files of the last commit below `paths`: path -> its mode and the hash of its content.
+def committed(root: Path, *paths: str, commit: str = "HEAD") -> dict[str, tuple[str, str]]:
+    """Files of a commit below `paths`: path -> its mode and the hash of its content.
 
     The commit and the trees that say so are hashed here, so that they are those of its name.
+
+    Args:
+        root: Root of the clone.
+        paths: Files or folders; all of the commit if there are none.
+        commit: Name of the commit, by default the last one.
 
     Raises:
         GitUnknown: As `ask`; or an object is not what its name says.
     """
-    commit = ask(root, "rev-parse", "--verify", "HEAD^{commit}").strip()
-    top = ask(root, "rev-parse", "--verify", "HEAD^{tree}").strip()
-    listed = ask(root, "ls-tree", "-r", "-t", "-z", "--full-tree", "HEAD", "--", *paths)
+    commit = commit_of(root, commit)
+    top = ask(root, "rev-parse", "--verify", f"{commit}^{{tree}}").strip()
+    listed = ask(root, "ls-tree", "-r", "-t", "-z", "--full-tree", commit, "--", *paths)
     entries: dict[str, tuple[str, str]] = {}
     trees = [commit, top]
     for line in filter(None, listed.split("\0")):
@@ -87,8 +92,55 @@ def committed(root: Path, *paths: str) -> dict[str, tuple[str, str]]:
             trees.append(name)
         else:
             entries[path] = mode, name
-    _prove(root, trees)
+    for _ in _proved(root, trees):
+        pass
     return entries
+
+
+def commit_of(root: Path, name: str) -> str:
+    """The hash of the commit that a branch, a tag or a part of a hash names.
+
+    Raises:
+        GitUnknown: There is none; or as `ask`.
+    """
+    words = ("rev-parse", "--verify", "--end-of-options", f"{name}^{{commit}}")
+    return ask(root, *words).strip().splitlines()[-1]
+
+
+def extract(root: Path, commit: str, folder: Path) -> None:
+    """Write the files of a commit into an empty folder, as a worktree with the clone's history.
+
+    Nothing is written in the clone. Attributes and filters have no say: each file is the object
+    that the commit names, and has its hash.
+
+    Args:
+        root: Root of the clone.
+        commit: Hash of the commit.
+        folder: Where the files go.
+
+    Raises:
+        GitUnknown: As `committed`; or a file of the commit would lie elsewhere than in `folder`.
+    """
+    entries = committed(root, commit=commit)
+    modes = {path: mode for path, (mode, _) in entries.items() if mode != SUBMODULE}
+    contents = _proved(root, [entries[path][1] for path in modes])
+    links = {}
+    for (path, mode), content in zip(modes.items(), contents, strict=True):
+        if {"", ".", "..", ".git"} & set(path.lower().split("/")):
+            raise GitUnknown(f"{root.resolve()}: commit {commit[:12]} has a file {path!r}")
+        if mode == LINK:
+            links[folder / path] = content
+            continue
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(content)
+    for place, target in links.items():  # last, so that nothing is written through one
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.symlink_to(os.fsdecode(target))
+    own = _git_folder(root)
+    shared = own / _text(own / "commondir") if (own / "commondir").is_file() else own
+    (folder / ".git").mkdir()
+    (folder / ".git/HEAD").write_text(f"{commit}\n", encoding="utf-8")
+    (folder / ".git/commondir").write_text(f"{shared.resolve()}\n", encoding="utf-8")
 
 
 def differing(root: Path, *paths: str) -> list[str]:
@@ -138,8 +190,8 @@ def _present(root: Path, paths: tuple[str, ...]) -> Iterator[str]:
                     yield os.path.relpath(os.path.join(folder, name), root)
 
 
-def _prove(root: Path, names: list[str]) -> None:
-    """See that each object has the hash that is its name."""
+def _proved(root: Path, names: list[str]) -> Iterator[bytes]:
+    """Content of each object, which has the hash that is its name."""
     rest = read(root, "cat-file", "--batch", given="".join(f"{name}\n" for name in names).encode())
     for name in names:
         head, _, rest = rest.partition(b"\n")
@@ -152,6 +204,7 @@ def _prove(root: Path, names: list[str]) -> None:
                 f"{root.resolve()}: git cannot be asked: object {name} is not what its name says: "
                 "take the clone anew"
             )
+        yield rest[:size]
         rest = rest[size + 1 :]
 
 

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import re
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pandas import isna
+from pandas import DataFrame, isna
 
 from iic.params.runs import PARAMS, Plan, load_plan
 from iic.publish.frames import cells
@@ -138,7 +138,7 @@ def photographs(root: Path) -> str:
         "|---|---|---:|---:|",
         *(
             f"| {row.row} | `{row.selection}` | {_value(row)} | {_spread(row.ours_std_heads)} |"
-            for row in rows.itertuples()
+            for row in _records(rows)
         ),
         "",
         f"Accuracy in percent, seed {run.seeds[0]}. IIC: {run.note}. Mean loss of the passes of "
@@ -148,6 +148,11 @@ def photographs(root: Path) -> str:
         f"{_machine(PHOTOGRAPHS, root)}",
     ]
     return "\n".join(lines)
+
+
+def _records(rows: DataFrame) -> Iterator[Any]:
+    """Rows with a column for each attribute."""
+    return rows.itertuples()
 
 
 def _losses(epoch: dict[str, Any]) -> str:
@@ -184,11 +189,12 @@ def _machine(scale: str, root: Path) -> str:
         machine = f"{own.cpu}, {own.cpu_count} cores, torch {own.packages['torch']}"
         machines.setdefault(machine, []).append(receipt)
     said = []
-    for machine, own in machines.items():
-        days = dict.fromkeys(f"{receipt.timing.end:%Y-%m-%d}" for receipt in own)
-        seconds = sum(receipt.timing.seconds for receipt in own)
+    for machine, made in machines.items():
+        days = dict.fromkeys(f"{receipt.timing.end:%Y-%m-%d}" for receipt in made)
+        seconds = sum(receipt.timing.seconds for receipt in made)
         said.append(
-            f"on {' and '.join(days)}, {machine}: {len(own)} trainings of {seconds:,.0f} s together"
+            f"on {' and '.join(days)}, {machine}: {len(made)} trainings of {seconds:,.0f} s "
+            "together"
         )
     return f"Measured {'; '.join(said)}."
 

@@ -40,7 +40,7 @@ class Metrics:
             except RecordError as error:
                 yield Finding(level="failure", kind="schema", path=path, message=str(error))
                 continue
-            changed, _ = self.tree.drift(job, receipt)
+            changed = self.tree.differs(job, receipt)
             try:
                 chosen = self.tree.plan.run(names["run"])
                 dataset = self.tree.plan.datasets[chosen.dataset]

@@ -29,8 +29,7 @@ class Rebuild:
         """Files of tables that are not what the evaluations and published numbers give."""
         for job, receipt in self.tree.present:
             if job.rule == "tabulate":
-                changed, _ = self.tree.drift(job, receipt)
-                yield from self._table(job, bool(changed))
+                yield from self._table(job, self.tree.differs(job, receipt))
 
     def _table(self, job: Job, stale: bool) -> Iterator[Finding]:
         name, scale = job.wildcards["name"], job.wildcards["scale"]

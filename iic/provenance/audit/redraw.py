@@ -111,7 +111,7 @@ class Redraw:
         return Finding(level="note", kind="rebuild", path=str(job.receipt), message=message)
 
     def _wrong(self, job: Job, receipt: Receipt, path: str, message: str) -> Finding:
-        changed, _ = self.tree.drift(job, receipt)
+        changed = self.tree.differs(job, receipt)
         why = " (its code, definition or published numbers have changed since)" if changed else ""
         name = job.wildcards.get("name", path)
         return Finding(

@@ -83,6 +83,8 @@ class Checked(Model):
     """Figures and pages drawn again; 0 where that was not asked for."""
     marked: int = Field(0, ge=0)
     """Parts of README and docs that quote numbers and were written again."""
+    packages: int = Field(0, ge=0)
+    """Files of installed packages that were compared with their wheels' lists."""
 
 
 class Rerun(Model):

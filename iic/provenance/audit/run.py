@@ -22,6 +22,7 @@ from iic.provenance.audit.contradictions import Contradictions
 from iic.provenance.audit.inferences import InferenceRequest, Inferences
 from iic.provenance.audit.marks import Marks
 from iic.provenance.audit.metrics import Metrics
+from iic.provenance.audit.packages import Packages
 from iic.provenance.audit.past import Past
 from iic.provenance.audit.rebuild import Rebuild
 from iic.provenance.audit.redraw import Redraw
@@ -45,6 +46,8 @@ def audit(
     signers: Signers | None = None,
     report_follows: bool = False,
     redraw: bool = False,
+    own_code: bool = False,
+    packages: Packages | None = None,
 ) -> AuditReport:
     """Verify the results of a scale, from the cells of its tables back to the raw data.
 
@@ -57,11 +60,14 @@ def audit(
         report_follows: Whether the report page is made next, so that it matters not what an
             earlier one shows.
         redraw: Whether to draw figures and the report page again.
+        own_code: Whether results are compared with the code that lies in `root`, though another
+            one does the audit.
+        packages: The installed packages, if they are to be looked at.
 
     Raises:
         SettingsError: The settings are wrong, so nothing can be compared with them.
     """
-    tree = Tree(plan, root)
+    tree = Tree(plan, root, root.resolve() if own_code else None)
     code = code_state(root)
     if unreadable := list(files.check(tree)):
         nothing = Checked(jobs=0, files=0, cells=0, evaluations=0, tables=0)
@@ -85,8 +91,10 @@ def audit(
     findings += drift.environment(tree)
     findings += drift.uncommitted(tree, code)
     findings += drift.start_files()
+    if packages is not None:
+        findings += packages.check()
     marks = Marks(tree)
-    findings += marks.check(follows=report_follows)
+    findings += marks.check(follows=report_follows or own_code)
     drawings = Redraw(tree)
     if redraw:
         findings += drawings.check()
@@ -112,6 +120,7 @@ def audit(
         inferred=inferred,
         drawn=drawings.drawn,
         marked=marks.written,
+        packages=0 if packages is None else packages.compared,
     )
     return conclude(plan.scale.name, datetime.now(UTC), code, checked, findings, reruns, own)
 

@@ -9,6 +9,7 @@ from iic.params.runs import Plan
 from iic.provenance import fingerprint
 from iic.provenance.absent import lost_artifacts
 from iic.provenance.changes import Change, acceptance_of, changes, changes_since
+from iic.provenance.code import roots
 from iic.provenance.jobs import Job, all_jobs
 from iic.records.files import sha256_file
 from iic.records.links import Receipts
@@ -21,11 +22,14 @@ class Tree:
     Args:
         plan: What the scale holds.
         root: Root of the clone.
+        source: Folder with the code that the results are said to be of, if that is not the code
+            which runs.
     """
 
-    def __init__(self, plan: Plan, root: Path = Path()) -> None:
+    def __init__(self, plan: Plan, root: Path = Path(), source: Path | None = None) -> None:
         self.plan = plan
         self.root = root
+        self.source = source
         self.jobs = list(all_jobs(plan))
         self.receipts = Receipts(root)
         self._hashes: dict[str, str | None] = {}
@@ -95,8 +99,17 @@ class Tree:
     def current(self, job: Job) -> Fingerprint:
         """The fingerprint of `job` with the code and settings as they are now."""
         if job.name not in self._current:
-            self._current[job.name] = fingerprint.fingerprint(job)
+            with roots.code_in(self.source):
+                self._current[job.name] = fingerprint.fingerprint(job)
         return self._current[job.name]
+
+    def differs(self, job: Job, receipt: Receipt) -> bool:
+        """Whether code or settings are others than those of the job; so may be what they give."""
+        if self.drift(job, receipt)[0]:
+            return True
+        return self.source is not None and bool(
+            changes(self.current(job), fingerprint.fingerprint(job))
+        )
 
     def drift(self, job: Job, receipt: Receipt) -> tuple[list[Change], Acceptance | None]:
         """What changed since the job ran, and the receipt's acceptance of it, proper or not."""

@@ -8,7 +8,9 @@ settings above all, count by value; of their classes, the methods that the job u
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
 
@@ -19,6 +21,7 @@ from iic.provenance.code.modules import CodeError as UnreadableCode
 
 SOURCE = Path(__file__).resolve().parents[3]
 """Folder that holds the package: the root of the clone where it is installed as editable."""
+_elsewhere: ContextVar[Path | None] = ContextVar("elsewhere", default=None)
 
 BOOKKEEPING = {
     "iic.cli.job": "checks what a job reads, and writes its receipt",
@@ -113,15 +116,25 @@ def report(methods: Iterable[str]) -> Identity:
     return _display(roots, methods)
 
 
+@contextmanager
+def code_in(folder: Path | None) -> Iterator[None]:
+    """Inside, identities are those of the code in another folder; None changes nothing."""
+    token = _elsewhere.set(folder)
+    try:
+        yield
+    finally:
+        _elsewhere.reset(token)
+
+
 def forget() -> None:
     """Read all files anew from now on, in a process that has seen them change."""
     _code.cache_clear()
-    _identity.cache_clear()
+    _identity_in.cache_clear()
 
 
 def _defines(module: str, name: str, source: Path | None) -> bool:
     try:
-        defined = _code(source or SOURCE).module(module)
+        defined = _code(source or _elsewhere.get() or SOURCE).module(module)
     except UnreadableCode as error:
         raise CodeError(str(error)) from None
     return defined is not None and name in defined.definitions
@@ -132,12 +145,16 @@ def _display(roots: tuple[str, ...], methods: Iterable[str]) -> Identity:
     return _identity(roots, (*settings, *PLAN))
 
 
-@cache
 def _identity(
     roots: tuple[str, ...], given: tuple[str, ...], source: Path | None = None
 ) -> Identity:
+    return _identity_in(roots, given, source or _elsewhere.get() or SOURCE)
+
+
+@cache
+def _identity_in(roots: tuple[str, ...], given: tuple[str, ...], source: Path) -> Identity:
     try:
-        return _code(source or SOURCE).identity(roots, given)
+        return _code(source).identity(roots, given)
     except UnreadableCode as error:
         raise CodeError(str(error)) from None
 
