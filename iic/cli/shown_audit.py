@@ -7,7 +7,7 @@ from collections import Counter
 from rich.console import Console
 from rich.text import Text
 
-from iic.provenance.audit.report import AuditReport, Finding, Reruns
+from iic.provenance.audit.report import COUNTED, AuditReport, Finding, Reruns
 
 STYLES = {"failure": "bold red", "drift": "yellow", "note": "dim"}
 VERDICTS = {
@@ -28,18 +28,8 @@ def show(report: AuditReport, console: Console) -> None:
     """Findings, and how much was looked at."""
     for finding in report.findings:
         _finding(console, finding)
-    checked = report.checked
-    console.print(
-        Text(
-            f"{checked.jobs} receipts, {checked.files} files, {checked.cells} cells and series "
-            f"with closed chains, {checked.evaluations} evaluations recomputed, "
-            f"{checked.tables} tables rebuilt"
-            + (f", {checked.inferred} runs computed from their weights" if checked.inferred else "")
-            + (f", {checked.drawn} figures and pages drawn again" if checked.drawn else "")
-            + (f", {checked.marked} parts of README and docs" if checked.marked else "")
-            + (f", {checked.packages} files of packages" if checked.packages else "")
-        )
-    )
+    checked = report.checked.model_dump(exclude_defaults=True)
+    console.print(Text(", ".join(f"{number} {COUNTED[what]}" for what, number in checked.items())))
     if report.reruns is not None:
         _reruns(report.reruns, console)
     counts = Counter(finding.level for finding in report.findings)

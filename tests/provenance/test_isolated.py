@@ -30,7 +30,7 @@ from iic.records.paths import RunPaths
 from tests.conftest import ROOT, clone_to
 
 HONEST, FORGED = "Verify every number of a scale", "VERIFIED ALREADY, ALWAYS"
-VERBS = "iic/cli/provenance.py"
+VERBS = "iic/cli/audit.py"
 
 
 @pytest.fixture(scope="module")

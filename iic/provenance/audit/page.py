@@ -7,7 +7,7 @@ from pathlib import Path
 
 from iic.provenance import jobs
 from iic.provenance.audit import integrity
-from iic.provenance.audit.report import AuditReport, Finding, Verdict, conclude
+from iic.provenance.audit.report import COUNTED, AuditReport, Finding, Verdict, conclude
 from iic.provenance.audit.tree import Tree
 from iic.publish.pages.audit_view import AuditView, FindingView, Tone
 from iic.publish.pages.render import render
@@ -18,13 +18,6 @@ TONES: dict[Verdict, Tone] = {
     "verified": "good", "drifted": "warn", "failed": "bad", "nothing measured": "warn",
     "nothing re-run": "warn",
 }  # fmt: skip
-COUNTED = {
-    "jobs": "receipts",
-    "files": "files hashed",
-    "cells": "cells and series with closed chains",
-    "evaluations": "evaluations recomputed",
-    "tables": "tables rebuilt",
-}
 SHOWN = {"schema_version", "scale", "at", "verdict", "exit_status", "code", "checked", "findings"}
 """Fields that have a place of their own; any other is shown below them."""
 
@@ -42,8 +35,8 @@ def view(report: AuditReport) -> AuditView:
         commit=report.code.commit,
         dirty=report.code.dirty,
         checked={
-            COUNTED.get(name, name.replace("_", " ")): number
-            for name, number in content["checked"].items()
+            COUNTED[name]: number
+            for name, number in report.checked.model_dump(exclude_defaults=True).items()
         },
         findings=tuple(
             FindingView(finding.level, finding.kind, finding.path, finding.message, finding.remedy)

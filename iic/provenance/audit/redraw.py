@@ -51,10 +51,10 @@ class Redraw:
         for job, receipt in self.tree.present:
             if job.rule == "draw":
                 yield from self._figure(job, receipt)
-        job = jobs.report(self.tree.scale)
-        receipt = self.tree.receipt(str(job.receipt))
-        if receipt is not None:
-            yield from self._page(job, receipt)
+        page = jobs.report(self.tree.scale)
+        made = self.tree.receipt(str(page.receipt))
+        if made is not None:
+            yield from self._page(page, made)
 
     def _figure(self, job: Job, receipt: Receipt) -> Iterator[Finding]:
         from iic.publish.figures.saving import render

@@ -87,6 +87,20 @@ class Checked(Model):
     """Files of installed packages that were compared with their wheels' lists."""
 
 
+COUNTED = {
+    "jobs": "receipts",
+    "files": "files hashed",
+    "cells": "cells and series with closed chains",
+    "evaluations": "evaluations recomputed",
+    "tables": "tables rebuilt",
+    "inferred": "runs computed from their weights",
+    "drawn": "figures and pages drawn again",
+    "marked": "parts of README and docs",
+    "packages": "files of packages",
+}
+"""What was counted -> how it is said; what nobody asked for is not shown."""
+
+
 class Rerun(Model):
     """One training that was repeated."""
 

@@ -76,10 +76,17 @@ def audit(
         own = fingerprint(jobs.audit(plan.scale.name)).value
     except CodeError:
         own = None  # it is drift, and said below
-    # code is read before torch is loaded: what lives by then is not collected at the end of the
-    # process, and torch's compiler complains of that
+    # code is read, and packages are loaded, before torch is: what lives by then is not collected at
+    # the end of the process, and torch's compiler complains of that
     findings: list[Finding] = list(drift.stale(tree))
     findings += integrity.check(tree)
+    marks = Marks(tree)
+    findings += marks.check(follows=report_follows or own_code)
+    drawings = Redraw(tree)
+    if redraw:
+        findings += drawings.check()
+    if packages is not None:
+        findings += packages.check()
     chain, metrics, rebuild = Chain(tree), Metrics(tree), Rebuild(tree)
     parts = (chain, metrics, SecondOpinion(tree), rebuild, Contradictions(tree), Past(tree))
     for part in parts:
@@ -91,13 +98,6 @@ def audit(
     findings += drift.environment(tree)
     findings += drift.uncommitted(tree, code)
     findings += drift.start_files()
-    if packages is not None:
-        findings += packages.check()
-    marks = Marks(tree)
-    findings += marks.check(follows=report_follows or own_code)
-    drawings = Redraw(tree)
-    if redraw:
-        findings += drawings.check()
     inferred = 0
     if infer is not None:
         inferences = Inferences(tree, infer)
