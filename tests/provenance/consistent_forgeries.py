@@ -139,6 +139,19 @@ def _() -> None:
     forge(IIC / "run.json", outcome=outcome)
 
 
+@case("losses of the first steps forged", IIC / "run.json", "contradiction",
+      "its losses of the first steps have mean", part="cross")  # fmt: skip
+def _() -> None:
+    losses = receipt(IIC / "run.json").trajectory
+    forge(IIC / "run.json", trajectory=[loss / 2 for loss in losses])
+
+
+@case("losses of the first steps left out in part", IIC / "run.json", "contradiction",
+      "it has losses of 1 first steps of", part="cross")  # fmt: skip
+def _() -> None:
+    forge(IIC / "run.json", trajectory=receipt(IIC / "run.json").trajectory[:1])
+
+
 @case("a stand-in called real data", POTSDAM / "run.json", "implausible",
       "says that it is of real", part="cross")  # fmt: skip
 def _() -> None:
