@@ -68,7 +68,7 @@ ALLOWED = {
     ("iic/provenance/code/switch.py", "tarfile.open"): "what git archive made of a commit",
     ("iic/provenance/code/switch.py", "extractall"): 'a commit, by the filter "data"',
     ("iic/provenance/isolated.py", "os.execv"): "the same verb in a Python that runs nothing else",
-    ("iic/provenance/audit/inference.py", "importlib.import_module"): NAMED,
+    ("iic/provenance/audit/contexts.py", "importlib.import_module"): NAMED,
     ("iic/records/snapshots.py", "numpy.load"): "own arrays, allow_pickle=False",
     ("iic/data/potsdam_archive.py", "scipy.io.loadmat"): "Matlab's format, which holds no code",
     ("iic/data/potsdam_archive.py", "tarfile.open"): READS,

@@ -107,7 +107,7 @@ def commit_of(root: Path, name: str) -> str:
     return ask(root, *words).strip().splitlines()[-1]
 
 
-def extract(root: Path, commit: str, folder: Path) -> None:
+def write_files(root: Path, commit: str, folder: Path) -> None:
     """Write the files of a commit into an empty folder, as a worktree with the clone's history.
 
     Nothing is written in the clone. Attributes and filters have no say: each file is the object

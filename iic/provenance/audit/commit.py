@@ -28,6 +28,6 @@ def checked_out(name: str, root: Path = Path()) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="iic-audit-") as top:
         folder = Path(top) / "commit"
         folder.mkdir()
-        git.extract(root, commit, folder)
+        git.write_files(root, commit, folder)
         with contextlib.chdir(folder):
             yield folder
