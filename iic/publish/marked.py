@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from pandas import DataFrame, isna
 
-from iic.params.runs import PARAMS, Plan, load_plan
+from iic.params.runs import PARAMS, Plan, Run, load_plan
 from iic.publish.frames import cells
 from iic.publish.learning_curves import LOGS, read_learning_curves
 from iic.records.files import read_record
@@ -94,7 +94,8 @@ def reference(root: Path) -> str:
             *map(_reference_line, rows.itertuples()),
             "",
             f"Accuracy in percent, seed {run.seeds[0]}, of the fast recipe seeds "
-            f"{', '.join(map(str, fast.seeds))}; IIC: {run.note}. {_machine(REFERENCE, root)}",
+            f"{', '.join(map(str, _measured_seeds(fast, root)))}; IIC: {run.note}. "
+            f"{_machine(REFERENCE, root)}",
         ]
     )
 
@@ -155,6 +156,12 @@ def _records(rows: DataFrame) -> Iterator[Any]:
     return rows.itertuples()
 
 
+def _measured_seeds(run: Run, root: Path) -> list[int]:
+    """Seeds that have a receipt; others may be declared."""
+    receipts = {seed: RunPaths(run.scale, run.id, seed).receipt for seed in run.seeds}
+    return [seed for seed, receipt in receipts.items() if (root / receipt).exists()]
+
+
 def _losses(epoch: dict[str, Any]) -> str:
     return " and ".join(f"{value:.3f}" for value in epoch["loss"])
 
@@ -181,7 +188,7 @@ def _machine(scale: str, root: Path) -> str:
     receipts = [
         read_record(root / RunPaths(scale, run.id, seed).receipt, Receipt)
         for run in load_plan(scale, root / PARAMS).runs.values()
-        for seed in run.seeds
+        for seed in _measured_seeds(run, root)
     ]
     machines: dict[str, list[Receipt]] = {}
     for receipt in sorted(receipts, key=lambda receipt: receipt.timing.end):
