@@ -17,7 +17,7 @@ from iic.params.operations import Count, NetworkPass
 from iic.params.splits import FOLD_SHARE, UNLABELLED, image_count, split_problems
 from iic.params.training import ComputeSettings, OptimiserSettings, ScheduleSettings
 
-Penalty = Annotated[float, Field(gt=0)]
+Penalties = Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(strict=False, min_length=1)]
 
 
 class LabelledSettings(MethodSettings):
@@ -91,7 +91,7 @@ class MachineSettings(Model):
     each class against all others (LinearSVC, squared hinge)."""
     gamma: Literal["scale", "auto"] = "scale"
     """Of the radial kernel: 1 / (numbers of a feature), for `scale` divided by their variance."""
-    penalties: Annotated[tuple[Penalty, ...], Field(strict=False, min_length=1)] = (1.0,)
+    penalties: Penalties = (1.0,)
     """C. Of several, that of the best accuracy by cross-validation on the labelled images."""
     parts: int = Field(5, ge=2)
     """Parts of the cross-validation."""

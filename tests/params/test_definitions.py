@@ -164,6 +164,7 @@ def test_each_fold_is_a_run_of_its_own(params: Path) -> None:
     folds = [run for run in plan.table_runs("table_3") if "-fold" in run.name]
     # how all labels are trained on, and what training starts from
     methods = {
+        "exemplar": (None, "stl10/exemplar-features"),
         "what_where": (None, None),
         "scattering": ("stl10/scattering", None),
         "finetune": ("stl10/finetune", "stl10/iic_star-features"),

@@ -16,7 +16,7 @@ those of the paper's run had is unknown.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from iic.methods.adc.network_settings import ADCNetworkSettings
 from iic.params.augmentation import AugmentationSettings
@@ -31,6 +31,12 @@ if TYPE_CHECKING:
     from iic.engine.context import Outcome, RunContext
 
 
+class ReleasedMachineSettings(MachineSettings):
+    """scikit-learn's defaults in 2018."""
+
+    gamma: Literal["scale", "auto"] = "auto"
+
+
 class Settings(FixedFeatureSettings):
     """Settings of a machine on ADC's embeddings; network and crop are those of the ADC run."""
 
@@ -38,7 +44,7 @@ class Settings(FixedFeatureSettings):
     embedder: ADCNetworkSettings
     augmentation: AugmentationSettings
     """Of which only the crop counts: images are not transformed."""
-    machine: MachineSettings = MachineSettings(gamma="auto")
+    machine: ReleasedMachineSettings = ReleasedMachineSettings()
 
     def cost(self, dataset: Dataset, count: Count) -> Cost:
         """Operations of all embeddings."""

@@ -21,7 +21,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from iic.methods.wide_residual.settings import NesterovSettings, WideResidualSettings
+from iic.methods.wide_residual.settings import (
+    NesterovOptimiserSettings,
+    WideResidualSettings,
+)
 
 if TYPE_CHECKING:
     from iic.engine.context import Outcome, RunContext
@@ -33,9 +36,7 @@ class Settings(WideResidualSettings):
     shift: int = 12
     surroundings: Literal["black", "mirrored"] = "black"
     square: int = 32
-    optimiser: NesterovSettings = NesterovSettings(
-        learning_rate=0.1, momentum=0.9, weight_decay=5e-4, nesterov=True
-    )
+    optimiser: NesterovOptimiserSettings = NesterovOptimiserSettings()
 
 
 def train(context: RunContext[Settings]) -> Outcome:

@@ -21,7 +21,9 @@ REACH = 2
 """Copies of the map, on each side, from which a filter is wrapped around."""
 
 
-def gaussian(size: int, deviation: float, slant: float, angle: float, wave: float) -> NDArray:
+def gaussian(
+    size: int, deviation: float, slant: float, angle: float, wave: float
+) -> NDArray[np.complex128]:
     """A Gaussian on a torus of `size` x `size`, times exp(i wave u), centred at (0, 0), complex128.
 
     Args:
@@ -37,15 +39,15 @@ def gaussian(size: int, deviation: float, slant: float, angle: float, wave: floa
     across = math.cos(angle) * second - math.sin(angle) * first
     values = np.exp(-(along**2 + (slant * across) ** 2) / (2 * deviation**2) + 1j * wave * along)
     copies = 2 * REACH + 1
-    wrapped: NDArray = values.reshape(copies, size, copies, size).sum(axis=(0, 2))
+    wrapped: NDArray[np.complex128] = values.reshape(copies, size, copies, size).sum(axis=(0, 2))
     return wrapped * slant / (2 * math.pi * deviation**2)
 
 
-def wavelet(size: int, scale: int, angle: float, slant: float) -> NDArray:
+def wavelet(size: int, scale: int, angle: float, slant: float) -> NDArray[np.complex128]:
     """A Morlet wavelet, whose sum is 0, (size, size) complex128."""
     deviation, wave = 0.8 * 2**scale, 3 * math.pi / 4 / 2**scale
     waves, envelope = (gaussian(size, deviation, slant, angle, each) for each in (wave, 0.0))
-    balanced: NDArray = waves - envelope * (waves.sum() / envelope.sum())
+    balanced: NDArray[np.complex128] = waves - envelope * (waves.sum() / envelope.sum())
     return balanced
 
 
@@ -107,6 +109,9 @@ class Scattering(nn.Module):
 
     def _averaged(self, spectra: Tensor) -> Tensor:
         """Averages at every 2^J-th pixel of the image, from Fourier transforms (..., S, S)."""
-        blocks = (spectra * self.average).unflatten(-1, (self.step, -1))
-        folded = blocks.unflatten(-3, (self.step, -1)).mean(dim=(-4, -2))
-        return torch.fft.ifft2(folded).real[..., 1:-1, 1:-1]
+        width = spectra.shape[-1] // self.step
+        blocks = (spectra * self.average).reshape(
+            *spectra.shape[:-2], self.step, width, self.step, width
+        )
+        maps: Tensor = torch.fft.ifft2(blocks.mean(dim=(-4, -2))).real[..., 1:-1, 1:-1]
+        return maps

@@ -23,7 +23,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from iic.methods.wide_residual.settings import NesterovSettings, WideResidualSettings
+from iic.methods.wide_residual.settings import WideResidualSettings
 
 if TYPE_CHECKING:
     from iic.engine.context import Outcome, RunContext
@@ -35,9 +35,6 @@ class Settings(WideResidualSettings):
     shift: int = 8
     surroundings: Literal["black", "mirrored"] = "mirrored"
     batch_images: int = 32
-    optimiser: NesterovSettings = NesterovSettings(
-        learning_rate=0.1, momentum=0.9, weight_decay=5e-4
-    )
 
 
 def train(context: RunContext[Settings]) -> Outcome:

@@ -17,10 +17,19 @@ from iic.params.operations import Count, NetworkPass
 from iic.params.optimisers import MomentumSettings
 
 
-class NesterovSettings(MomentumSettings):
-    """SGD with momentum, perhaps Nesterov's."""
+class PlainOptimiserSettings(MomentumSettings):
+    """SGD with momentum; the defaults are those of both sources."""
 
+    learning_rate: float = Field(0.1, gt=0)
+    weight_decay: float = Field(5e-4, ge=0)
     nesterov: bool = False
+    """Whether momentum is Nesterov's."""
+
+
+class NesterovOptimiserSettings(PlainOptimiserSettings):
+    """The same with Nesterov's momentum."""
+
+    nesterov: bool = True
 
 
 class WideResidualSettings(ClassifierSettings):
@@ -35,7 +44,7 @@ class WideResidualSettings(ClassifierSettings):
     """How often an image is mirrored left to right in training."""
     square: int = Field(0, ge=0)
     """Side in pixels of the square that is cut out in training; 0 for none."""
-    optimiser: NesterovSettings
+    optimiser: PlainOptimiserSettings = PlainOptimiserSettings()
 
     def cost(self, dataset: Dataset, count: Count) -> Cost:
         """Operations of one training; Fourier transforms are not counted."""
