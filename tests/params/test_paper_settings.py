@@ -311,7 +311,7 @@ def test_transforms_of_dac_and_adc(paper: Plan) -> None:
 
 
 def test_classifiers_of_table_3(paper: Plan) -> None:
-    """docs/spec/baselines.md, from #cutout to #exemplar-cnn."""
+    """docs/spec/baselines.md#cutout, #scattering-hybrid, #deep-infomax and #exemplar-cnn."""
     cut = settings_of(paper, "stl10/cutout", cutout.Settings)
     hybrid = settings_of(paper, "stl10/scattering", scattering.Settings)
     both = (cut, hybrid)
