@@ -20,7 +20,7 @@ from iic.params.training import ScheduleSettings
 
 __all__ = ["Run", "merged", "resolve"]
 
-NETWORKS = ("network", "encoder")
+NETWORKS = ("network", "encoder", "embedder")
 """What settings of methods call what they train."""
 
 

@@ -162,21 +162,25 @@ def test_a_table_by_shares_of_labels_shows_the_rows_datasets(params: Path) -> No
 def test_each_fold_is_a_run_of_its_own(params: Path) -> None:
     plan = planned(params, "paper")
     folds = [run for run in plan.table_runs("table_3") if "-fold" in run.name]
-    methods = ("what_where", "finetune")
+    # how all labels are trained on, and what training starts from
+    methods = {
+        "exemplar": (None, "stl10/exemplar-features"),
+        "what_where": (None, None),
+        "scattering": ("stl10/scattering", None),
+        "finetune": ("stl10/finetune", "stl10/iic_star-features"),
+    }
     assert [run.id for run in folds] == [
         f"stl10/{name}-fold{fold}" for name in methods for fold in range(10)
     ]
-    what_where, finetune = folds[:10], folds[10:]
-    whole_split = plan.run("stl10/finetune").settings_json
-    assert whole_split["fold"] is None
-    for fold, run in enumerate(finetune):
-        assert run.settings_json == {**whole_split, "fold": fold}
-        assert plan.base_of(run) == plan.run("stl10/iic_star-features")
-    # it is trained on folds alone, and from its own first weights
-    first = what_where[0].settings_json
-    for fold, run in enumerate(what_where):
-        assert run.settings_json == {**first, "fold": fold}
-        assert plan.base_of(run) is None
+    for position, (all_labels, base) in enumerate(methods.values()):
+        of_method = folds[10 * position : 10 * position + 10]
+        shared = of_method[0].settings_json
+        if all_labels is not None:
+            shared = plan.run(all_labels).settings_json
+            assert shared["fold"] is None
+        for fold, run in enumerate(of_method):
+            assert run.settings_json == {**shared, "fold": fold}
+            assert plan.base_of(run) == (None if base is None else plan.run(base))
 
 
 def test_like_takes_over_a_run_of_another_file(params: Path) -> None:

@@ -13,11 +13,16 @@ from typing import Any, NamedTuple
 import pytest
 
 from iic.methods import kmeans
+from iic.methods.adc import machine as adc_machine
+from iic.methods.deep_infomax import method as deep_infomax
+from iic.methods.exemplar import machine as exemplar_machine
+from iic.methods.exemplar import method as exemplar
 from iic.methods.finetune import method as finetune
 from iic.methods.iic import method as iic
 from iic.methods.iic import random_network
 from iic.methods.iic import star as iic_star
 from iic.methods.spectral import method as spectral
+from iic.methods.wide_residual import cutout, scattering
 from iic.params.runs import Plan, load_plan
 from iic.params.splits import image_count
 
@@ -291,7 +296,8 @@ def test_transforms_of_dac_and_adc(paper: Plan) -> None:
         for run in paper.runs.values()
         if getattr(getattr(run.settings, "augmentation", None), "kind", "") == "warp"
     }
-    assert warped == {*released, "stl10/dac-all_samples", "cifar10/dac-all_samples"}
+    same_crop = {"stl10/dac-all_samples", "cifar10/dac-all_samples", "stl10/adc_machine"}
+    assert warped == {*released, *same_crop}
     for name, values in released.items():
         g: Any = getattr(paper.run(name).settings, "augmentation", None)
         colour = not name.startswith("mnist")
@@ -302,6 +308,48 @@ def test_transforms_of_dac_and_adc(paper: Plan) -> None:
         assert (g.affine.probability, g.affine.shear_degrees) == (1.0, 0.0)
         assert g.flip_probability == (0.5 if colour else 0.0)
         assert bool(g.hue) == (colour and name.endswith("adc"))
+
+
+def test_classifiers_of_table_3(paper: Plan) -> None:
+    """docs/spec/baselines.md#cutout, #scattering-hybrid, #deep-infomax and #exemplar-cnn."""
+    cut = settings_of(paper, "stl10/cutout", cutout.Settings)
+    hybrid = settings_of(paper, "stl10/scattering", scattering.Settings)
+    both = (cut, hybrid)
+    assert [(one.batch_images, one.shift, one.square) for one in both] == [
+        (128, 12, 32),
+        (32, 8, 0),
+    ]
+    assert [one.surroundings for one in both] == ["black", "mirrored"]
+    for one, epochs, milestones, nesterov in (
+        (cut, 1000, (300, 400, 600, 800), True),
+        (hybrid, 5000, (1500, 2000, 3000, 4000), False),
+    ):
+        rate = one.schedule.learning_rate
+        assert (one.schedule.epochs, rate.milestones, rate.decay) == (epochs, milestones, 0.2)
+        own = one.optimiser
+        assert (own.learning_rate, own.momentum, own.weight_decay) == (0.1, 0.9, 5e-4)
+        assert own.nesterov == nesterov and one.flip_probability == 0.5
+    network = cut.classifier
+    assert (network.stem, network.widths, network.blocks) == (16, (128, 256, 512), 2)
+    network = hybrid.classifier
+    assert (network.stem, network.widths, network.blocks) == (256, (256, 512), 2)
+    assert network.scattering is not None and network.scattering.coefficients == 81
+    adc = settings_of(paper, "stl10/adc_machine", adc_machine.Settings)
+    assert (adc.machine.kernel, adc.machine.gamma, adc.machine.penalties) == ("rbf", "auto", (1.0,))
+    dim = settings_of(paper, "stl10/deep_infomax-features", deep_infomax.Settings)
+    assert (dim.batch_images, dim.units, dim.optimiser.learning_rate) == (64, 2048, 1e-4)
+    assert dim.encoder.channels == (96, 192, 384, 384, 192)
+    patches = settings_of(paper, "stl10/exemplar-features", exemplar.Settings)
+    steps_of_all = 83 * patches.exemplars * patches.copies // patches.batch_images
+    assert steps_of_all == pytest.approx(1.56e6, rel=0.003)
+    first = patches.schedule.learning_rate.milestones[0]
+    assert first * 16_000 * 150 // 128 == 1_200_000
+    own = patches.optimiser
+    assert (own.learning_rate, own.momentum, own.weight_decay) == (0.01, 0.9, 0.004)
+    last = own.learning_rate * patches.schedule.learning_rate.factor(0, 82, 1)
+    assert last == pytest.approx(1e-4, rel=0.01)
+    machine = settings_of(paper, "stl10/exemplar-fold3", exemplar_machine.Settings).machine
+    assert (machine.kernel, machine.standardised, len(machine.penalties)) == ("linear", True, 7)
 
 
 def test_finetuning(paper: Plan) -> None:

@@ -32,7 +32,7 @@ from iic.params.fit import fit_problems
 from iic.params.method import MethodSettings, Problem
 from iic.params.networks import NetworkSettings
 from iic.params.operations import Count, NetworkPass
-from iic.params.splits import image_count, split_problems
+from iic.params.splits import FOLD_SHARE, image_count, split_problems
 from iic.params.training import ComputeSettings, OptimiserSettings, ScheduleSettings
 
 if TYPE_CHECKING:
@@ -40,9 +40,6 @@ if TYPE_CHECKING:
 
 CROPS = 10
 """Forward passes of a test image where logits are averaged over ten crops."""
-FOLD_SHARE = 0.2
-"""Part of the labelled images in a predefined fold: 1,000 of 5,000 in STL10, the one that has any;
-the catalogue does not say."""
 
 
 class Settings(MethodSettings):

@@ -1,0 +1,1 @@
+"""Wide residual networks that learn from labels: with cutout, or on scattering coefficients."""
