@@ -23,7 +23,7 @@ ModelArgument = Annotated[Path, typer.Argument(help="Folder that `iic fit` wrote
 
 def register(app: typer.Typer) -> None:
     """Add the verbs of this module."""
-    for verb in (fit, predict, explain, doctor):
+    for verb in (fit, predict, explain, import_released, doctor):
         app.command()(verb)
 
 
@@ -155,6 +155,31 @@ def _explained(model: OwnModel, labels: str | None) -> None:
     log.info("%s", model.folder / REPORT)
     if any(finding.level == "bad" for finding in said):
         raise typer.Exit(NO_STABLE_CLUSTERING)
+
+
+def import_released(
+    file: Annotated[Path, typer.Argument(help="Weights: a state dict that torch.save wrote.")],
+    images: Annotated[
+        Path, typer.Argument(help="Images like those of the training; whatever `iic fit` takes.")
+    ],
+    arch: Annotated[str, typer.Option(help="Name in the released code: net5g or net6c.")],
+    out: Annotated[Path, typer.Option(help="Folder of the model, which must not be there yet.")],
+    size: Annotated[int | None, typer.Option(help="Working size of images in pixels.")] = None,
+    crop: Annotated[int | None, typer.Option(help="Side of the central crop in pixels.")] = None,
+    input_size: Annotated[
+        int | None, typer.Option(help="Side of net5g's input: 32, 64 or 96; 32 by default.")
+    ] = None,
+) -> None:
+    """Make a model of weights of the authors' release; nothing is trained.
+
+    Images say which sub-head has the lowest loss, and give BatchNorm its statistics where the
+    release kept none (MNIST, CIFAR10).
+    """
+    from iic.own.importing import import_released as run
+    from iic.own.released import architecture_of
+
+    sizes = {"side": size, "input_size": input_size, "crop": crop}
+    _explained(run(images, file, architecture_of(arch), out, **sizes), None)
 
 
 def doctor() -> None:

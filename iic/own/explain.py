@@ -72,7 +72,10 @@ def explain(model: OwnModel, labels: str | None = None) -> list[Finding]:
     k, receipt = model.config.k, model.receipt
     clusters = table["cluster"].to_numpy()
     found = findings(clusters, k, receipt.stability, table["rival"].to_numpy(), receipt.distinct)
-    found += length_findings(min(seed.steps for seed in receipt.seeds))
+    if receipt.request.released is None:
+        found += length_findings(min(seed.steps for seed in receipt.seeds))
+    else:
+        found.append(Finding("warn", "The weights were imported: nothing was trained here."))
     said: list[Scores] = []
     counts: dict[str, Any] | None = None
     if labels is not None:

@@ -55,7 +55,7 @@ def fit(request: FitRequest, out: Path, live: bool | None = None) -> OwnModel:
         Interrupted: A signal came; the same call goes on.
     """
     _check_request(request)
-    finished = _check_out(request, out)
+    finished = check_out(request, out)
     if finished is not None:
         return finished
     work = out / files.WORK
@@ -84,8 +84,12 @@ def _check_request(request: FitRequest) -> None:
         raise OwnDataError(f"--minutes {request.minutes:g}: no time to train\n  allowed: above 0")
 
 
-def _check_out(request: FitRequest, out: Path) -> OwnModel | None:
-    """The model that the same request has made already; None where there is work to do."""
+def check_out(request: FitRequest, out: Path) -> OwnModel | None:
+    """The model that the same request has made already; None where there is work to do.
+
+    Raises:
+        ModelError: `out` lies among the images, or holds something else.
+    """
     if Path(request.source).resolve() in (out.resolve(), *out.resolve().parents):
         raise ModelError(f"{out}: lies among the images, and would be read with them")
     remedy = "\n  remedy: another --out, or delete it"

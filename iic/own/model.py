@@ -64,6 +64,18 @@ class ModelConfig(Model):
     settings: Settings | VectorSettings
 
 
+class ReleasedWeights(Model):
+    """A file of the authors' release that a model was made from."""
+
+    path: str
+    architecture: Literal["net5g", "net6c"]
+    sha256: str
+    input_size: int | None = None
+    """Side of the network's input in pixels, where the weights do not tell."""
+    crop: int | None = None
+    """Side of the central crop in pixels, if not that of the release's commands."""
+
+
 class FitRequest(Model):
     """The arguments of a fit: the same ones go on with it, others are refused."""
 
@@ -76,6 +88,8 @@ class FitRequest(Model):
     """Path of a settings file."""
     features: str | None = None
     """Path of a file of features, which are clustered in place of pixels."""
+    released: ReleasedWeights | None = None
+    """Weights that were imported in place of a training."""
 
 
 class SeedSummary(Model):
