@@ -41,6 +41,10 @@ def fit(
         Path | None,
         typer.Option(help=".npy, .parquet or .safetensors: a row an image, in place of pixels."),
     ] = None,
+    backbone: Annotated[
+        str | None, typer.Option(help="Model of torchvision that makes features: resnet50, ...")
+    ] = None,
+    weights: Annotated[Path | None, typer.Option(help="Its weights, a local file.")] = None,
     size: Annotated[int | None, typer.Option(help="Working size in pixels.")] = None,
     grey: Annotated[
         bool | None, typer.Option("--grey/--colour", help="In place of looking at the images.")
@@ -86,6 +90,7 @@ def fit(
         "wishes": wishes,
         "settings": None if settings is None else str(settings.resolve()),
         "features": None if features is None else str(features.resolve()),
+        "backbone": _backbone(backbone, weights),
     }
     request = validate(FitRequest, content, "command line")
     if len(ks) == 1:
@@ -97,12 +102,29 @@ def fit(
         raise typer.Exit(NO_STABLE_CLUSTERING)
 
 
+def _backbone(name: str | None, weights: Path | None) -> dict[str, object] | None:
+    from iic.own.backbones import backbone_of
+    from iic.own.errors import OwnDataError
+
+    if name is None and weights is None:
+        return None
+    if name is None or weights is None:
+        raise OwnDataError(
+            "--backbone NAME and --weights FILE need each other: nothing is fetched\n"
+            "  remedy: the file of weights that torchvision names for this model"
+        )
+    return backbone_of(name, weights).model_dump(mode="json")
+
+
 def predict(
     model: ModelArgument,
     folder: Annotated[Path, typer.Argument(help="Whatever `iic fit` takes, or a single image.")],
     out: Annotated[Path, typer.Option(help="Table to write, .csv or .parquet.")],
     features: Annotated[
         Path | None, typer.Option(help="Features of the images, for a model of features.")
+    ] = None,
+    weights: Annotated[
+        Path | None, typer.Option(help="Of the model's backbone, if moved since the fit.")
     ] = None,
     sub_heads: Annotated[bool, typer.Option("--sub-heads", help="Their clusters too.")] = False,
     assign_into: Annotated[
@@ -121,7 +143,12 @@ def predict(
     opened = OwnModel(model)
     with library_threads(opened.config.settings.threads), bar("images") as progress:
         said = room.predict(
-            opened, folder, features=features, sub_heads=sub_heads, progress=progress
+            opened,
+            folder,
+            features=features,
+            weights=weights,
+            sub_heads=sub_heads,
+            progress=progress,
         )
     write_table(out, said.table)
     if said.skipped:

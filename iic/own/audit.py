@@ -87,6 +87,9 @@ def _data(model: OwnModel, progress: Progress | None) -> list[AuditFinding]:
             return [AuditFinding("note", f"{features}: not here: predictions were not verified")]
         if sha256_file(Path(features)) != receipt.features_sha256:
             return [AuditFinding("drift", f"{features}: other features than at the fit")]
+    backbone = receipt.request.backbone
+    if backbone is not None and not Path(backbone.path).exists():
+        return [AuditFinding("note", f"{backbone.path}: not here: predictions were not verified")]
     found = [AuditFinding("verified", f"{len(kept):,} images have the contents of the receipt")]
     return [*found, _predictions(model, source, progress)]
 

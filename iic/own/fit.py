@@ -16,6 +16,7 @@ from filelock import FileLock, Timeout
 
 from iic.data.load import PreparedData
 from iic.own import model as files
+from iic.own.backbones import computed
 from iic.own.bars import bar
 from iic.own.choice import (
     Choice,
@@ -39,6 +40,8 @@ from iic.provenance.machine import usable_processors
 from iic.records.files import RecordError, read_record, sha256_json, write_record
 
 log = logging.getLogger(__name__)
+
+METHOD = "iic.methods.iic.method"
 
 
 def fit(request: FitRequest, out: Path, live: bool | None = None) -> OwnModel:
@@ -82,6 +85,8 @@ def _check_request(request: FitRequest) -> None:
         raise OwnDataError(f"--k {request.k}: nothing would be told apart\n  allowed: 2 or more")
     if not request.minutes > 0:
         raise OwnDataError(f"--minutes {request.minutes:g}: no time to train\n  allowed: above 0")
+    if request.features is not None and request.backbone is not None:
+        raise OwnDataError("--features and --backbone exclude each other: leave one out")
 
 
 def check_out(request: FitRequest, out: Path) -> OwnModel | None:
@@ -122,7 +127,7 @@ def _fit(request: FitRequest, out: Path, work: Path, live: bool | None) -> OwnMo
     with _timed(seconds, "reading"):
         images, fixed, grey_taken = _images(request, work, live)
         _check_count(request, images)
-        kind = _kind(request, images)
+        kind = _kind(request, images, work, live)
     measured: dict[str, float] = {}
     data = prepared(kind.points)
     if (out / files.CHOICE).exists():
@@ -133,7 +138,7 @@ def _fit(request: FitRequest, out: Path, work: Path, live: bool | None) -> OwnMo
         with _timed(seconds, "measuring"):
             settings = kind.choose(request.k, request.wishes, usable_processors())
             choice = Choice(
-                method="iic.own.vectors" if request.features else "iic.methods.iic.method",
+                method="iic.own.vectors" if isinstance(kind, FeatureKind) else METHOD,
                 side=images.pixels.shape[2],
                 channels=images.pixels.shape[1],
                 seeds=tuple(range(request.wishes.seeds or 2)),
@@ -159,10 +164,17 @@ def _fit(request: FitRequest, out: Path, work: Path, live: bool | None) -> OwnMo
     )
 
 
-def _kind(request: FitRequest, images: Images) -> Kind:
+def _kind(request: FitRequest, images: Images, work: Path, live: bool | None) -> Kind:
+    source = Path(request.source)
+    if request.backbone is not None:
+        items = {item.name: item for item in listing(source, images.top).items}
+        kept = [items[name] for name in images.names]
+        with bar("features", live) as progress:
+            folder = work / "features"
+            rows = computed(request.backbone, kept, images.digests, folder, progress)
+        return FeatureKind(rows)
     if request.features is None:
         return ImageKind(images.pixels)
-    source = Path(request.source)
     features = read_features(Path(request.features), listing(source), source)
     return FeatureKind(np.stack([features[name] for name in images.names]))
 
@@ -218,7 +230,7 @@ def _measured(
     """The choice with the faster precision and as many epochs as fit into the time."""
     steps: dict[str, float] = {}
     options: dict[str, Any] = {}
-    asked = "float32" if request.features else request.wishes.precision
+    asked = "float32" if isinstance(kind, FeatureKind) else request.wishes.precision
     for precision in (asked,) if asked else ("float32", "bfloat16"):
         compute = choice.settings.compute.model_copy(update={"precision": precision})
         options[precision] = choice.settings.model_copy(update={"compute": compute})

@@ -15,6 +15,7 @@ from pydantic import Field
 from safetensors import SafetensorError
 from safetensors.numpy import load
 
+from iic.methods.frozen_features.settings import ModelFile
 from iic.methods.iic.method import Settings
 from iic.own.answers import Answers, answers
 from iic.own.choice import Wishes
@@ -62,6 +63,8 @@ class ModelConfig(Model):
     alignment: tuple[tuple[int, ...], ...]
     """For each sub-head and its cluster the reported sub-head's."""
     settings: Settings | VectorSettings
+    backbone: ModelFile | None = None
+    """What makes the features, if a pretrained model does."""
 
 
 class ReleasedWeights(Model):
@@ -88,6 +91,8 @@ class FitRequest(Model):
     """Path of a settings file."""
     features: str | None = None
     """Path of a file of features, which are clustered in place of pixels."""
+    backbone: ModelFile | None = None
+    """A pretrained model whose features are clustered in place of pixels."""
     released: ReleasedWeights | None = None
     """Weights that were imported in place of a training."""
 
@@ -202,8 +207,8 @@ class OwnModel:
 
     @property
     def takes_features(self) -> bool:
-        """Whether it was fitted on features, and not on pixels."""
-        return isinstance(self.config.settings, VectorSettings)
+        """Whether it was fitted on features that a user has, and not on pixels."""
+        return isinstance(self.config.settings, VectorSettings) and self.config.backbone is None
 
     def answers(self, points: NDArray[Any]) -> Answers:
         """What the model says of images (n, C, S, S), or of features (n, d)."""

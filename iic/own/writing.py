@@ -86,6 +86,7 @@ def write_model(
         sub_head=run.sub_head,
         alignment=tuple(tuple(map(int, own)) for own in aligned),
         settings=settings,
+        backbone=request.backbone,
     )
     write_record(out / files.CONFIG, config)
     measured = stability(by_seed, float(said.agreement.mean()))
