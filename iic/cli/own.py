@@ -61,8 +61,16 @@ def fit(
     precision: Annotated[str | None, typer.Option(help="float32 or bfloat16.")] = None,
     seeds: Annotated[int | None, typer.Option(help="Trainings; 2 by default.")] = None,
     threads: Annotated[int | None, typer.Option(help="All by default.")] = None,
+    umap: Annotated[
+        bool, typer.Option("--umap", help="Silhouettes in the space of UMAP too (an extra).")
+    ] = False,
+    log_to: Annotated[
+        tuple[str, Path] | None,
+        typer.Option("--log", help="`tensorboard DIR`: losses as they come (an extra)."),
+    ] = None,
 ) -> None:
     """Cluster images of your own: a folder in, a model out. The same call goes on where it was."""
+    from iic.own.boards import board
     from iic.own.fit import fit as run
     from iic.own.k_range import fit_range, parse
     from iic.own.model import FitRequest
@@ -91,12 +99,14 @@ def fit(
         "settings": None if settings is None else str(settings.resolve()),
         "features": None if features is None else str(features.resolve()),
         "backbone": _backbone(backbone, weights),
+        "umap": umap,
     }
     request = validate(FitRequest, content, "command line")
-    if len(ks) == 1:
-        _explained(run(request, out), None)
-        return
-    said = fit_range(request, ks, out)
+    with board(*(log_to or (None, None))):
+        if len(ks) == 1:
+            _explained(run(request, out), None)
+            return
+        said = fit_range(request, ks, out)
     log.info("%s", said.text)
     if said.k is None:
         raise typer.Exit(NO_STABLE_CLUSTERING)
@@ -205,8 +215,9 @@ def import_released(
     from iic.own.importing import import_released as run
     from iic.own.released import architecture_of
 
-    sizes = {"side": size, "input_size": input_size, "crop": crop}
-    _explained(run(images, file, architecture_of(arch), out, **sizes), None)
+    architecture = architecture_of(arch)
+    model = run(images, file, architecture, out, side=size, input_size=input_size, crop=crop)
+    _explained(model, None)
 
 
 def doctor() -> None:

@@ -15,6 +15,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from iic.data.load import PreparedData
+from iic.engine.context import RunContext
 from iic.own import model as files
 from iic.own.backbones import computed
 from iic.own.bars import bar
@@ -28,13 +29,16 @@ from iic.own.choice import (
     working_side,
 )
 from iic.own.errors import ModelError, OwnDataError
+from iic.own.extras import extra
 from iic.own.features import read_features
+from iic.own.halves import Context, halves_agree
 from iic.own.kinds import FeatureKind, ImageKind, Kind
 from iic.own.model import FitRequest, OwnModel
+from iic.own.near_copies import write_near_copies
 from iic.own.reading import ColourFound, Images, Scan, collect, scan
+from iic.own.saying import choice_in_words
 from iic.own.sources import listing
-from iic.own.training import Trained, context_of, prepared, step_seconds, trained
-from iic.own.vectors import VectorSettings
+from iic.own.training import context_of, prepared, step_seconds, trained
 from iic.own.writing import write_model
 from iic.provenance.machine import usable_processors
 from iic.records.files import RecordError, read_record, sha256_json, write_record
@@ -87,6 +91,9 @@ def _check_request(request: FitRequest) -> None:
         raise OwnDataError(f"--minutes {request.minutes:g}: no time to train\n  allowed: above 0")
     if request.features is not None and request.backbone is not None:
         raise OwnDataError("--features and --backbone exclude each other: leave one out")
+    if request.umap:
+        with extra("umap"):
+            import umap  # noqa: F401
 
 
 def check_out(request: FitRequest, out: Path) -> OwnModel | None:
@@ -148,9 +155,19 @@ def _fit(request: FitRequest, out: Path, work: Path, live: bool | None) -> OwnMo
     check(choice, len(kind.points), str(out / files.CHOICE))
     if not (out / files.CHOICE).exists():
         save_choice(out / files.CHOICE, choice)
-    log.info("%s", said(choice, images))
+    log.info("%s", choice_in_words(choice, images))
+    near = write_near_copies(work / files.NEAR_COPIES, images.names, images.pixels)
+    if near:
+        log.info("%d images are nearly the same as another one", near)
+    context = _contexts(images, live)
+    halves = None
     with _timed(seconds, "training"):
-        runs = _train(choice, images, kind, data, work, live)
+        runs = [
+            trained(context(data, choice.settings, seed, work), work, kind.train)
+            for seed in choice.seeds
+        ]
+        if request.halves and len(kind.points) >= 2 * request.k:
+            halves = halves_agree(choice, request.wishes, kind, work, context)
     return write_model(
         out,
         request,
@@ -158,6 +175,7 @@ def _fit(request: FitRequest, out: Path, work: Path, live: bool | None) -> OwnMo
         images,
         kind,
         runs,
+        halves=halves,
         seconds=seconds,
         steps=measured,
         grey_taken=grey_taken,
@@ -239,48 +257,22 @@ def _measured(
     fastest = min(steps, key=lambda precision: steps[precision])
     settings = options[fastest]
     if request.wishes.epochs is None:
-        budget = 60 * request.minutes / len(choice.seeds)
+        # each half takes half the steps
+        budget = 60 * request.minutes / (len(choice.seeds) + request.halves)
         settings = with_time(settings, len(data.images), steps[fastest], budget)
     return choice.model_copy(update={"settings": settings}), steps
 
 
-def _train(
-    choice: Choice, images: Images, kind: Kind, data: PreparedData, work: Path, live: bool | None
-) -> list[Trained]:
-    settings = choice.settings.model_dump(mode="json")
-    runs = []
-    for seed in choice.seeds:
+def _contexts(images: Images, live: bool | None) -> Context:
+    """What makes the run of some data, settings and seed, known by all of these."""
+
+    def context(data: PreparedData, settings: Any, seed: int, folder: Path) -> RunContext[Any]:
         points = data.manifest.images.sha256
-        parts = [metadata.version("iic"), images.digest, points, settings, seed]
-        context = context_of(data, choice.settings, seed, work, sha256_json(parts), live)
-        runs.append(trained(context, work, kind.train))
-    return runs
+        own = settings.model_dump(mode="json")
+        parts = [metadata.version("iic"), images.digest, points, own, seed]
+        return context_of(data, settings, seed, folder, sha256_json(parts), live)
 
-
-def said(choice: Choice, images: Images) -> str:
-    """What was chosen, in words."""
-    own = choice.settings
-    if isinstance(own, VectorSettings):
-        return (
-            f"{len(images.names):,} images ({images.copies:,} copies, {len(images.skipped):,} "
-            f"files skipped), {own.dimensions} features of each\n{own.head_b.k} clusters; layers "
-            f"of {own.hidden}, {own.sub_heads} sub-heads; {own.schedule.epochs} epochs for each of "
-            f"{len(choice.seeds)} seeds, {own.threads} threads"
-        )
-    transforms = own.augmentation
-    colour = "grey" if choice.channels == 1 else "colour"
-    if transforms.kind == "colour":
-        colour += ", seen as Sobel gradients" if transforms.sobel else ", seen as RGB and grey"
-    schedule = own.schedule
-    length = f"{schedule.max_steps} steps" if schedule.max_steps else f"{schedule.epochs} epochs"
-    return (
-        f"{len(images.names):,} images ({images.copies:,} copies, {len(images.skipped):,} files "
-        f"skipped), {choice.side} x {choice.side} pixels, {colour}\n"
-        f"{own.head_b.k} clusters; network B at width {own.network.width:g}, {own.sub_heads} "
-        f"sub-heads; {own.pairs.batch_images} images and {own.pairs.repeats} transforms of each a "
-        f"batch; learning rate {own.optimiser.learning_rate:g}; {own.compute.precision}\n"
-        f"{length} for each of {len(choice.seeds)} seeds, {own.threads} threads"
-    )
+    return context
 
 
 @contextlib.contextmanager

@@ -22,7 +22,6 @@ from iic.own.fit import check_out
 from iic.own.frozen import Frozen
 from iic.own.kinds import ImageKind, Tensors
 from iic.own.model import CHOICE, WORK, FitRequest, OwnModel, ReleasedWeights
-from iic.own.network import TrainedNetwork
 from iic.own.reading import Images, collect, scan
 from iic.own.released import Architecture, Released, read_released
 from iic.own.sources import listing
@@ -46,10 +45,9 @@ class ReleasedKind(ImageKind):
 
     tracked: bool = False
 
-    def network(self, settings: Settings, weights: Tensors) -> TrainedNetwork:
+    def network(self, settings: Settings, weights: Tensors) -> Frozen:
         """With its own statistics, or with those of all images where it kept none."""
-        own = Frozen(settings, weights) if self.tracked else super().network(settings, weights)
-        return own
+        return Frozen(settings, weights) if self.tracked else super().network(settings, weights)
 
 
 def import_released(
@@ -108,7 +106,9 @@ def import_released(
         with bar("images read", live) as progress:
             images = collect(scanned, side, channels, work / "images.npy", progress=progress)
         settings = _settings(released, transforms, len(images.names))
-        choice = Choice(side=side, channels=channels, seeds=(0,), settings=settings)
+        choice = Choice(
+            side=side, channels=1 if channels == 1 else 3, seeds=(0,), settings=settings
+        )
         check(choice, len(images.names), str(weights))
         run = _compared(released, settings, images, work)
         save_choice(out / CHOICE, choice)
@@ -138,11 +138,11 @@ def _transforms(
     network = released.network(input_size)
     usual_side, usual_crop = WORKING.get(network.input_size, (network.input_size,) * 2)
     side, own_crop = side or usual_side, crop or usual_crop
-    sizes = {"crop": own_crop, "input_size": network.input_size}
+    sizes: dict[str, Any] = {"crop": own_crop, "input_size": network.input_size}
     if network.in_channels == 1:
-        crops = tuple(round(own_crop * share) for share in (0.8, 1, 1.2))
-        return GreyAugmentation(**sizes, crops=tuple(min(side, own) for own in crops)), side
-    kinds: dict[int, Any] = {
+        crops = tuple(min(side, round(own_crop * share)) for share in (0.8, 1, 1.2))
+        return GreyAugmentation(**sizes, crops=crops), side
+    kinds: dict[int, dict[str, Any]] = {
         2: {"channels": "grey", "sobel": True},
         5: {"channels": "rgb+grey", "sobel": True},
         4: {"channels": "rgb+grey", "sobel": False},

@@ -33,12 +33,13 @@ CARD = "README.md"
 CHOICE = "settings.yaml"
 ASSIGNMENTS = "assignments.csv"
 SKIPPED = "skipped.csv"
+NEAR_COPIES = "near_copies.csv"
 EXAMPLES = "examples.npz"
 RECEIPT = "fit.json"
 REPORT = "report.html"
 WORK = ".fit"
 """Folder of a fit under way: its images, checkpoints and finished trainings."""
-HASHED = (WEIGHTS, CONFIG, CARD, CHOICE, ASSIGNMENTS, SKIPPED, EXAMPLES)
+HASHED = (WEIGHTS, CONFIG, CARD, CHOICE, ASSIGNMENTS, SKIPPED, NEAR_COPIES, EXAMPLES)
 """Files whose content the receipt keeps by hash."""
 
 
@@ -93,6 +94,10 @@ class FitRequest(Model):
     """Path of a file of features, which are clustered in place of pixels."""
     backbone: ModelFile | None = None
     """A pretrained model whose features are clustered in place of pixels."""
+    halves: bool = False
+    """Whether each half of the images is trained on besides, to see what another sample gives."""
+    umap: bool = False
+    """Whether silhouettes are taken in the space of UMAP too."""
     released: ReleasedWeights | None = None
     """Weights that were imported in place of a training."""
 
@@ -118,6 +123,9 @@ class Stability(Model):
     """The same for each two seeds."""
     shuffled: float | None
     """The largest among pairs of seeds whose images were shuffled: what chance gives."""
+    halves: float | None = None
+    """Adjusted Rand index, on all images, of trainings on either half of them; null if not asked
+    for."""
     agreement: float
     """Mean agreement of sub-heads."""
 
@@ -146,7 +154,8 @@ class FitReceipt(Model):
     step_seconds: dict[str, float]
     """Measured seconds of a step by precision; empty where nothing was measured."""
     silhouettes: dict[str, float]
-    """Of IIC's and the rival's clusters in the space of the principal components, -1 to 1."""
+    """Of IIC's and the rival's clusters in the space of the principal components, -1 to 1; and, if
+    asked for, of IIC's in that of UMAP."""
     rival: str
     """What the column `rival` of the assignments is."""
     files: dict[str, str]

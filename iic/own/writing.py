@@ -17,14 +17,17 @@ from iic.own.choice import Choice
 from iic.own.findings import stability
 from iic.own.kinds import Kind
 from iic.own.model import FitReceipt, FitRequest, ModelConfig, OwnModel, SeedSummary
+from iic.own.near_copies import write_near_copies
 from iic.own.reading import Images, write_skipped
-from iic.own.rivals import examples, silhouette, write_examples
+from iic.own.rivals import examples, reduced_by_umap, silhouette, write_examples
 from iic.own.training import Trained
 from iic.provenance.environment import code_state, environment
 from iic.records.files import sha256_file, sha256_json, write_bytes, write_record, write_text
 
 log = logging.getLogger(__name__)
 
+BY_UMAP = "IIC, by UMAP"
+"""Which silhouette is that in the space of UMAP."""
 CLONE = Path(__file__).resolve().parents[2]
 
 
@@ -36,6 +39,7 @@ def write_model(
     kind: Kind,
     runs: list[Trained],
     *,
+    halves: float | None = None,
     seconds: dict[str, float],
     steps: dict[str, float],
     grey_taken: bool,
@@ -49,6 +53,7 @@ def write_model(
         images: All images.
         kind: What was trained on.
         runs: A finished training for each seed.
+        halves: How far trainings on either half of the images agree, if that was asked.
         seconds: What took how long; the finishing is added.
         steps: Measured seconds of a step by precision.
         grey_taken: Whether coloured images were turned grey.
@@ -72,6 +77,7 @@ def write_model(
     table["rival"] = matched(rival, said.clusters, k)[rival]
     write_table(out / files.ASSIGNMENTS, table.sort_values("path", kind="stable"))
     write_skipped(out / files.SKIPPED, images.skipped)
+    write_near_copies(out / files.NEAR_COPIES, images.names, images.pixels)
     # rows of the table, which is in the order of paths
     place = np.argsort(np.argsort(np.array(images.names, dtype=object), kind="stable"))
     write_examples(out / files.EXAMPLES, examples(said, probabilities, k), images.pixels, place)
@@ -90,6 +96,13 @@ def write_model(
     )
     write_record(out / files.CONFIG, config)
     measured = stability(by_seed, float(said.agreement.mean()))
+    measured = measured.model_copy(update={"halves": halves})
+    silhouettes = {
+        "IIC": silhouette(kind.points, said.clusters),
+        kind.rival: silhouette(kind.points, rival),
+    }
+    if request.umap:
+        silhouettes[BY_UMAP] = silhouette(kind.points, said.clusters, reduced_by_umap)
     seconds["finishing"] = round(time.monotonic() - begin, 2)
     receipt = FitReceipt(
         request=request,
@@ -104,10 +117,7 @@ def write_model(
         stability=measured,
         seconds=seconds,
         step_seconds=steps,
-        silhouettes={
-            "IIC": silhouette(kind.points, said.clusters),
-            kind.rival: silhouette(kind.points, rival),
-        },
+        silhouettes=silhouettes,
         rival=kind.rival,
         files={},
         environment=environment(settings.threads, CLONE),
