@@ -26,7 +26,7 @@ BANDS = 4
 MOST_ALIKE = 300
 """A band that more images share says nothing of them: it is that of an empty margin, say."""
 LEVELS, SHARE = 2.0, 1 / 8
-"""Images of like hashes are near-copies up to a difference (root mean square) of so many grey levels
+"""Images of like hashes are near-copies up to a difference (root mean square) of so many levels
 and this share of their contrast: strokes of another hand differ by more, compression by less."""
 CHUNK = 4096
 
