@@ -71,13 +71,10 @@ class FrozenBackbone:
         """
         return in_channels(decode(item.read(), self.file.input_size), 3)
 
-    def rows(self, pixels: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+    def rows(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Features of images (3, S, S), (n, d)."""
         with torch.inference_mode():
-            rows: NDArray[np.float32] = rows_of(
-                self.model, torch.from_numpy(np.stack(pixels)), self.file
-            )
-        return rows
+            return rows_of(self.model, torch.from_numpy(pixels), self.file)
 
 
 def computed(
@@ -108,7 +105,7 @@ def computed(
         path = folder / f"{name}.npy"
         if not path.exists():
             try:
-                rows = backbone.rows([backbone.pixels(item) for item in part])
+                rows = backbone.rows(np.stack([backbone.pixels(item) for item in part]))
             except Unreadable as reason:
                 raise OwnDataError(f"an image of {part[0].name} and on: {reason}") from None
             with atomic_file(path) as target:

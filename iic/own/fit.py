@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from filelock import FileLock, Timeout
@@ -45,7 +45,7 @@ from iic.records.files import RecordError, read_record, sha256_json, write_recor
 
 log = logging.getLogger(__name__)
 
-METHOD = "iic.methods.iic.method"
+METHOD: Final = "iic.methods.iic.method"
 
 
 def fit(request: FitRequest, out: Path, live: bool | None = None) -> OwnModel:
