@@ -34,6 +34,9 @@ def fit(
     k: Annotated[str, typer.Option(help="Clusters: 10; 2..30 to compare; auto for 2..12.")],
     out: Annotated[Path, typer.Option(help="Folder of the model, which must not be there yet.")],
     minutes: Annotated[float, typer.Option(help="Time to train, for all seeds.")] = 5.0,
+    task: Annotated[
+        str, typer.Option(help="`group`: a cluster an image; `segment`: a cluster a pixel.")
+    ] = "group",
     settings: Annotated[
         Path | None, typer.Option(help="A settings.yaml of another fit, in place of choosing.")
     ] = None,
@@ -93,6 +96,7 @@ def fit(
     ks = parse(k)
     content = {
         "source": str(folder.resolve()),
+        "task": task,
         "k": ks[0],
         "minutes": minutes,
         "wishes": wishes,
@@ -129,7 +133,9 @@ def _backbone(name: str | None, weights: Path | None) -> dict[str, object] | Non
 def predict(
     model: ModelArgument,
     folder: Annotated[Path, typer.Argument(help="Whatever `iic fit` takes, or a single image.")],
-    out: Annotated[Path, typer.Option(help="Table to write, .csv or .parquet.")],
+    out: Annotated[
+        Path, typer.Option(help="Table, .csv or .parquet; of a segmentation a new folder.")
+    ],
     features: Annotated[
         Path | None, typer.Option(help="Features of the images, for a model of features.")
     ] = None,
@@ -149,8 +155,11 @@ def predict(
     from iic.own.model import OwnModel
     from iic.own.reading import write_skipped
 
-    check_table_path(out)
     opened = OwnModel(model)
+    if opened.segments:
+        _predict_maps(opened, folder, out)
+        return
+    check_table_path(out)
     with library_threads(opened.config.settings.threads), bar("images") as progress:
         said = room.predict(
             opened,
@@ -168,6 +177,19 @@ def predict(
     if assign_into is not None:
         room.assign_into(assign_into, folder, said.table, copy=copy)
     log.info("%s", room.said_of(said.table, opened.config.k))
+
+
+def _predict_maps(model: OwnModel, folder: Path, out: Path) -> None:
+    from iic.own.answers import write_table
+    from iic.own.bars import bar
+    from iic.own.map_predict import TABLE, predict_maps
+    from iic.own.reading import write_skipped
+
+    with library_threads(model.config.settings.threads), bar("images") as progress:
+        said = predict_maps(model, folder, out, progress)
+    write_table(out / TABLE, said.table)
+    write_skipped(out / "skipped.csv", said.skipped)
+    log.info("%s: labels and overlays of %d images", out, len(said.table))
 
 
 def explain(

@@ -11,7 +11,7 @@ library_name: iic
 tags: [clustering, unsupervised, image-clustering]
 ---
 
-# {k} clusters of {images} images
+# {k} clusters of {what}{images} images
 
 Invariant Information Clustering (Ji, Henriques and Vedaldi, ICCV 2019), {made}
 
@@ -69,6 +69,7 @@ def card(config: ModelConfig, receipt: FitReceipt) -> str:
     return CARD.format(
         k=config.k,
         images=f"{receipt.images:,}",
+        what="pixels of " if receipt.request.task == "segment" else "",
         made=made,
         rows="\n".join(f"| {name} | {text} |" for name, text in rows.items()),
     )

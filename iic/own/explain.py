@@ -17,6 +17,7 @@ from iic.own import model as files
 from iic.own.errors import ModelError
 from iic.own.findings import Finding, findings
 from iic.own.labels import Scores, confusion, labels_of, scores
+from iic.own.map_page import explain_maps
 from iic.own.model import FitReceipt, OwnModel
 from iic.own.near_copies import read_near_copies
 from iic.own.rivals import KINDS, read_examples
@@ -72,6 +73,8 @@ def explain(model: OwnModel, labels: str | None = None) -> list[Finding]:
         ModelError: Files of the model are missing.
     """
     table = read_assignments(model)
+    if model.segments:
+        return explain_maps(model, table, read_skipped(model), labels)
     k, receipt = model.config.k, model.receipt
     clusters = table["cluster"].to_numpy()
     found = findings(clusters, k, receipt.stability, table["rival"].to_numpy(), receipt.distinct)

@@ -33,10 +33,12 @@ from iic.own.extras import extra
 from iic.own.features import read_features
 from iic.own.halves import Context, halves_agree
 from iic.own.kinds import FeatureKind, ImageKind, Kind
+from iic.own.map_training import map_side
 from iic.own.model import FitRequest, OwnModel
 from iic.own.near_copies import write_near_copies
 from iic.own.reading import ColourFound, Images, Scan, collect, scan
 from iic.own.saying import choice_in_words
+from iic.own.segment import check_map_request, fit_maps
 from iic.own.sources import listing
 from iic.own.training import context_of, prepared, step_seconds, trained
 from iic.own.writing import write_model
@@ -91,6 +93,8 @@ def _check_request(request: FitRequest) -> None:
         raise OwnDataError(f"--minutes {request.minutes:g}: no time to train\n  allowed: above 0")
     if request.features is not None and request.backbone is not None:
         raise OwnDataError("--features and --backbone exclude each other: leave one out")
+    if request.task == "segment":
+        check_map_request(request)
     if request.umap:
         with extra("umap"):
             import umap  # noqa: F401
@@ -133,7 +137,10 @@ def _fit(request: FitRequest, out: Path, work: Path, live: bool | None) -> OwnMo
     seconds: dict[str, float] = {}
     with _timed(seconds, "reading"):
         images, fixed, grey_taken = _images(request, work, live)
-        _check_count(request, images)
+    if request.task == "segment":
+        return fit_maps(request, out, images, work, seconds, live)
+    _check_count(request, images)
+    with _timed(seconds, "features"):
         kind = _kind(request, images, work, live)
     measured: dict[str, float] = {}
     data = prepared(kind.points)
@@ -212,6 +219,9 @@ def _images(
             )
     with bar("images looked at", live) as progress:
         scanned = scan(listing(Path(request.source)), progress)
+    if request.task == "segment":
+        side = map_side(scanned.side, wishes)
+        return _collected(scanned, side, 3, work, False, live), None, False
     channels = fixed.channels if fixed else wishes.channels or (3 if scanned.has_colour() else 1)
     grey_taken = channels == 1 and (fixed is not None or wishes.channels == 1)
     for attempt in (channels, 3):

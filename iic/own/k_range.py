@@ -98,6 +98,8 @@ def fit_range(
     """
     if request.settings is not None:
         raise OwnDataError("--settings says which k: leave it out, or give that one k")
+    if request.task == "segment":
+        raise OwnDataError("--task segment: several k are not compared\n  remedy: give one")
     seeds = max(2, request.wishes.seeds or SEEDS)
     wishes = request.wishes.model_copy(update={"seeds": seeds})
     minutes = request.minutes / len(ks)

@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,17 +17,20 @@ from safetensors import SafetensorError
 from safetensors.numpy import load
 
 from iic.methods.frozen_features.settings import ModelFile
+from iic.methods.iic.maps import Settings as MapSettings
 from iic.methods.iic.method import Settings
 from iic.own.answers import Answers, answers
 from iic.own.choice import Wishes
 from iic.own.errors import ModelError
 from iic.own.kinds import loaded
+from iic.own.map_network import MapNetwork
 from iic.own.network import TrainedNetwork
 from iic.own.vectors import VectorSettings
 from iic.params.base import Model
 from iic.records.files import RecordError, read_record, sha256_file, sha256_json
 from iic.records.receipt import Code, Environment, Session
 
+N = TypeVar("N", TrainedNetwork, MapNetwork)
 WEIGHTS = "model.safetensors"
 CONFIG = "config.json"
 CARD = "README.md"
@@ -63,7 +67,7 @@ class ModelConfig(Model):
     """The reported one."""
     alignment: tuple[tuple[int, ...], ...]
     """For each sub-head and its cluster the reported sub-head's."""
-    settings: Settings | VectorSettings
+    settings: Settings | VectorSettings | MapSettings
     backbone: ModelFile | None = None
     """What makes the features, if a pretrained model does."""
 
@@ -84,6 +88,8 @@ class FitRequest(Model):
     """The arguments of a fit: the same ones go on with it, others are refused."""
 
     source: str
+    task: Literal["group", "segment"] = "group"
+    """Whether images get clusters, or pixels."""
     k: int
     minutes: float
     """For all trainings together."""
@@ -207,12 +213,35 @@ class OwnModel:
         Raises:
             ModelError: The weights are missing, cut, or of another network.
         """
+        settings = self.config.settings
+        if isinstance(settings, MapSettings):
+            raise ModelError(f"{self.folder}: segments images, and gives pixels clusters")
+        return self._built(lambda tensors: loaded(settings, tensors))
+
+    @cached_property
+    def map_network(self) -> MapNetwork:
+        """The network of a segmentation.
+
+        Raises:
+            ModelError: As for `network`; or the model groups images.
+        """
+        settings = self.config.settings
+        if not isinstance(settings, MapSettings):
+            raise ModelError(f"{self.folder}: groups images, and does not segment them")
+        return self._built(lambda tensors: MapNetwork(settings, tensors))
+
+    def _built(self, build: Callable[[dict[str, NDArray[Any]]], N]) -> N:
         path = self.folder / WEIGHTS
         try:
-            return loaded(self.config.settings, load(path.read_bytes()))
+            return build(load(path.read_bytes()))
         except (OSError, SafetensorError, RuntimeError) as error:
             reason = str(error).splitlines()[0]
             raise ModelError(f"{path}: not the weights of this model: {reason}") from None
+
+    @property
+    def segments(self) -> bool:
+        """Whether it gives clusters to pixels."""
+        return isinstance(self.config.settings, MapSettings)
 
     @property
     def takes_features(self) -> bool:

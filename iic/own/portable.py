@@ -17,6 +17,7 @@ from iic.methods.iic.pair_task import REPORTED
 from iic.own.errors import ModelError
 from iic.own.extras import extra
 from iic.own.model import OwnModel
+from iic.own.vectors import VectorSettings
 from iic.records.files import write_bytes
 
 SAMPLES = 2
@@ -130,6 +131,8 @@ def _traced(model: OwnModel) -> tuple[nn.Module, Tensor, tuple[dict[int, Any]]]:
         module = PortableImages(model, settings)
         shape: tuple[int, ...] = (config.channels, config.side, config.side)
     else:
-        module, shape = PortableFeatures(model), (settings.dimensions,)
+        module = PortableFeatures(model)  # refuses a segmentation
+        assert isinstance(settings, VectorSettings)
+        shape = (settings.dimensions,)
     sizes = ({0: torch.export.Dim("rows", min=1)},)
     return module.eval(), torch.zeros(SAMPLES, *shape), sizes

@@ -6,8 +6,10 @@ import logging
 import time
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from safetensors.numpy import save
 
 from iic.own import model as files
@@ -76,12 +78,10 @@ def write_model(
             table[f"seed_{own.record.seed}"] = matched(clusters, said.clusters, k)[clusters]
     table["rival"] = matched(rival, said.clusters, k)[rival]
     write_table(out / files.ASSIGNMENTS, table.sort_values("path", kind="stable"))
-    write_skipped(out / files.SKIPPED, images.skipped)
-    write_near_copies(out / files.NEAR_COPIES, images.names, images.pixels)
+    write_listings(out, images)
     # rows of the table, which is in the order of paths
     place = np.argsort(np.argsort(np.array(images.names, dtype=object), kind="stable"))
     write_examples(out / files.EXAMPLES, examples(said, probabilities, k), images.pixels, place)
-    write_bytes(out / files.WEIGHTS, save(network.tensors))
     config = ModelConfig(
         version=metadata.version("iic"),
         k=k,
@@ -94,7 +94,6 @@ def write_model(
         settings=settings,
         backbone=request.backbone,
     )
-    write_record(out / files.CONFIG, config)
     measured = stability(by_seed, float(said.agreement.mean()))
     measured = measured.model_copy(update={"halves": halves})
     silhouettes = {
@@ -113,7 +112,7 @@ def write_model(
         features_sha256=None if request.features is None else sha256_file(Path(request.features)),
         choice_sha256=sha256_json(choice.model_dump(mode="json")),
         reported=run.record.seed,
-        seeds=tuple(_summary(own) for own in runs),
+        seeds=tuple(seed_summary(own) for own in runs),
         stability=measured,
         seconds=seconds,
         step_seconds=steps,
@@ -123,6 +122,21 @@ def write_model(
         environment=environment(settings.threads, CLONE),
         code=code_state(CLONE),
     )
+    return finished(out, config, receipt, network.tensors)
+
+
+def write_listings(out: Path, images: Images) -> None:
+    """Write what was not read, and which images are nearly the same."""
+    write_skipped(out / files.SKIPPED, images.skipped)
+    write_near_copies(out / files.NEAR_COPIES, images.names, images.pixels)
+
+
+def finished(
+    out: Path, config: ModelConfig, receipt: FitReceipt, tensors: dict[str, NDArray[Any]]
+) -> OwnModel:
+    """Write weights, config and card; at last the receipt, with the hashes of all files."""
+    write_bytes(out / files.WEIGHTS, save(tensors))
+    write_record(out / files.CONFIG, config)
     write_text(out / files.CARD, card(config, receipt))
     digests = {name: sha256_file(out / name) for name in files.HASHED}
     receipt = receipt.model_copy(update={"files": digests})
@@ -130,7 +144,8 @@ def write_model(
     return OwnModel(out)
 
 
-def _summary(run: Trained) -> SeedSummary:
+def seed_summary(run: Trained) -> SeedSummary:
+    """What the receipt keeps of a training."""
     record = run.record
     return SeedSummary(
         seed=record.seed,
