@@ -87,7 +87,7 @@ format: setup ## Bring all code into the project's style
 
 lock: setup ## Resolve the newest versions into the lock files
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-		--no-annotate --all-extras --output-file requirements.lock pyproject.toml
+		--no-annotate --extra workflow --extra dev --output-file requirements.lock pyproject.toml
 	echo "uv" | uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-annotate --output-file requirements-uv.lock -
 	printf 'roc-validator\nruncrate\n' | uv pip compile --quiet --universal --python-version 3.11 \

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import gzip
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from benchmarks import own_images
 from benchmarks.plain import PlainTraining, loss_of_maps, loss_of_sub_head
+from iic.evaluate.metrics import ari
 from iic.objective.clustering import clustering_loss
 from iic.objective.segmentation import segmentation_loss
 from iic.params.augmentation import ColourAugmentation
 from tests.engine import tiny
+from tests.own.pictures import shapes
 
 
 @pytest.mark.parametrize("lam", [1.0, 1.3])
@@ -57,3 +62,26 @@ def test_the_plain_form_sees_the_pairs_that_ours_sees() -> None:
 def test_benchmarks_start(name: str) -> None:
     command = [sys.executable, "-m", f"benchmarks.{name}", "--help"]
     subprocess.run(command, check=True, capture_output=True)
+
+
+def test_methods_on_own_images_are_compared_on_the_same_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images, labels = shapes(60, kinds=3)
+    head = bytes([0, 0, 8, 3]) + np.array(images.shape, ">u4").tobytes()
+    (tmp_path / "images").write_bytes(head + images.tobytes())
+    content = bytes([0, 0, 8, 1]) + np.array([60], ">u4").tobytes() + labels.astype("u1").tobytes()
+    (tmp_path / "labels.gz").write_bytes(gzip.compress(content))
+    read = [own_images.idx_array(tmp_path / name) for name in ("images", "labels.gz")]
+    assert np.array_equal(read[0], images) and np.array_equal(read[1], labels)
+    own_images.written(tmp_path / "folder", *read)
+    work = tmp_path / "work"
+    work.mkdir()
+    listed = own_images.read(tmp_path / "folder", work)
+    assert sorted(listed.labels) == sorted(map(str, labels))  # type: ignore[type-var]
+    own_images.worker("kmeans", work / "pixels.npy", 3, work / "kmeans.npy")
+    truth = np.array(listed.labels).astype(np.int64)
+    assert ari(np.load(work / "kmeans.npy"), truth) > 30
+    monkeypatch.setattr(own_images, "find_spec", lambda name: None)
+    assert own_images.rival_clusters("dec", work, 3, 1) == "ClustPy is not installed"
+    assert own_images.row("dec", "not done", 1.0) == "| dec | not done | | | | |"

@@ -32,7 +32,7 @@ from iic.params.errors import IICError
 from iic.provenance import isolated
 
 PANELS = {
-    "Your own images": ("fit", "predict", "explain", "doctor"),
+    "Your own images": ("fit", "predict", "explain", "import-released", "doctor"),
     "Look": ("status", "audit", "why"),
     "Run": ("run", "recluster", "restore", "accept", "prune", "dvc"),
     "Share": ("cite", "sign", "export"),
@@ -79,7 +79,7 @@ def _group() -> None:
 
 def _name(command: CommandInfo) -> str:
     assert command.callback is not None
-    return command.name or command.callback.__name__
+    return command.name or command.callback.__name__.replace("_", "-")
 
 
 _group()

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from iic.cli.own import ModelArgument
 from iic.cli.own_clone import require_clone
 from iic.params.errors import IICError
 
@@ -20,7 +21,7 @@ def register(app: typer.Typer) -> None:
 
 @export.callback()
 def _setup(context: typer.Context) -> None:
-    if context.invoked_subcommand != "model":
+    if context.invoked_subcommand not in ("onnx", "torch"):
         require_clone()
 
 
@@ -111,13 +112,29 @@ def rocrate(
         typer.echo(f"NOT VERIFIED: {done.failures} checks failed, and the crate says so")
 
 
-@export.command()
-def model(
-    folder: Annotated[Path, typer.Argument(help="Folder that `iic fit` wrote.")],
-    out: Annotated[Path, typer.Option(help="File in .pt2, for torch.export.load.")],
+@export.command("torch")
+def torch_program(
+    model: ModelArgument,
+    out: Annotated[Path | None, typer.Option(help="MODEL/model.pt2 if not given.")] = None,
 ) -> None:
-    """Write a model of your own as a program of torch, which opens without this package."""
+    """Write a model of your own for `torch.export.load`, which opens it without this package."""
     from iic.own.model import OwnModel
-    from iic.own.portable import export_model
+    from iic.own.portable import export_torch
 
-    export_model(OwnModel(folder), out)
+    path = out or model / "model.pt2"
+    export_torch(OwnModel(model), path)
+    typer.echo(path)
+
+
+@export.command()
+def onnx(
+    model: ModelArgument,
+    out: Annotated[Path | None, typer.Option(help="MODEL/model.onnx if not given.")] = None,
+) -> None:
+    """Write a model of your own as ONNX, which other programs and languages run."""
+    from iic.own.model import OwnModel
+    from iic.own.portable import export_onnx
+
+    path = out or model / "model.onnx"
+    export_onnx(OwnModel(model), path)
+    typer.echo(path)

@@ -23,7 +23,7 @@ ModelArgument = Annotated[Path, typer.Argument(help="Folder that `iic fit` wrote
 
 def register(app: typer.Typer) -> None:
     """Add the verbs of this module."""
-    for verb in (fit, predict, explain, doctor):
+    for verb in (fit, predict, explain, import_released, doctor):
         app.command()(verb)
 
 
@@ -34,6 +34,9 @@ def fit(
     k: Annotated[str, typer.Option(help="Clusters: 10; 2..30 to compare; auto for 2..12.")],
     out: Annotated[Path, typer.Option(help="Folder of the model, which must not be there yet.")],
     minutes: Annotated[float, typer.Option(help="Time to train, for all seeds.")] = 5.0,
+    task: Annotated[
+        str, typer.Option(help="`group`: a cluster an image; `segment`: a cluster a pixel.")
+    ] = "group",
     settings: Annotated[
         Path | None, typer.Option(help="A settings.yaml of another fit, in place of choosing.")
     ] = None,
@@ -41,6 +44,10 @@ def fit(
         Path | None,
         typer.Option(help=".npy, .parquet or .safetensors: a row an image, in place of pixels."),
     ] = None,
+    backbone: Annotated[
+        str | None, typer.Option(help="Model of torchvision that makes features: resnet50, ...")
+    ] = None,
+    weights: Annotated[Path | None, typer.Option(help="Its weights, a local file.")] = None,
     size: Annotated[int | None, typer.Option(help="Working size in pixels.")] = None,
     grey: Annotated[
         bool | None, typer.Option("--grey/--colour", help="In place of looking at the images.")
@@ -57,8 +64,16 @@ def fit(
     precision: Annotated[str | None, typer.Option(help="float32 or bfloat16.")] = None,
     seeds: Annotated[int | None, typer.Option(help="Trainings; 2 by default.")] = None,
     threads: Annotated[int | None, typer.Option(help="All by default.")] = None,
+    umap: Annotated[
+        bool, typer.Option("--umap", help="Silhouettes in the space of UMAP too (an extra).")
+    ] = False,
+    log_to: Annotated[
+        tuple[str, Path] | None,
+        typer.Option("--log", help="`tensorboard DIR`: losses as they come (an extra)."),
+    ] = None,
 ) -> None:
     """Cluster images of your own: a folder in, a model out. The same call goes on where it was."""
+    from iic.own.boards import board
     from iic.own.fit import fit as run
     from iic.own.k_range import fit_range, parse
     from iic.own.model import FitRequest
@@ -81,28 +96,51 @@ def fit(
     ks = parse(k)
     content = {
         "source": str(folder.resolve()),
+        "task": task,
         "k": ks[0],
         "minutes": minutes,
         "wishes": wishes,
         "settings": None if settings is None else str(settings.resolve()),
         "features": None if features is None else str(features.resolve()),
+        "backbone": _backbone(backbone, weights),
+        "umap": umap,
     }
     request = validate(FitRequest, content, "command line")
-    if len(ks) == 1:
-        _explained(run(request, out), None)
-        return
-    said = fit_range(request, ks, out)
+    with board(*(log_to or (None, None))):
+        if len(ks) == 1:
+            _explained(run(request, out), None)
+            return
+        said = fit_range(request, ks, out)
     log.info("%s", said.text)
     if said.k is None:
         raise typer.Exit(NO_STABLE_CLUSTERING)
 
 
+def _backbone(name: str | None, weights: Path | None) -> dict[str, object] | None:
+    from iic.own.backbones import backbone_of
+    from iic.own.errors import OwnDataError
+
+    if name is None and weights is None:
+        return None
+    if name is None or weights is None:
+        raise OwnDataError(
+            "--backbone NAME and --weights FILE need each other: nothing is fetched\n"
+            "  remedy: the file of weights that torchvision names for this model"
+        )
+    return backbone_of(name, weights).model_dump(mode="json")
+
+
 def predict(
     model: ModelArgument,
     folder: Annotated[Path, typer.Argument(help="Whatever `iic fit` takes, or a single image.")],
-    out: Annotated[Path, typer.Option(help="Table to write, .csv or .parquet.")],
+    out: Annotated[
+        Path, typer.Option(help="Table, .csv or .parquet; of a segmentation a new folder.")
+    ],
     features: Annotated[
         Path | None, typer.Option(help="Features of the images, for a model of features.")
+    ] = None,
+    weights: Annotated[
+        Path | None, typer.Option(help="Of the model's backbone, if moved since the fit.")
     ] = None,
     sub_heads: Annotated[bool, typer.Option("--sub-heads", help="Their clusters too.")] = False,
     assign_into: Annotated[
@@ -117,11 +155,19 @@ def predict(
     from iic.own.model import OwnModel
     from iic.own.reading import write_skipped
 
-    check_table_path(out)
     opened = OwnModel(model)
+    if opened.segments:
+        _predict_maps(opened, folder, out)
+        return
+    check_table_path(out)
     with library_threads(opened.config.settings.threads), bar("images") as progress:
         said = room.predict(
-            opened, folder, features=features, sub_heads=sub_heads, progress=progress
+            opened,
+            folder,
+            features=features,
+            weights=weights,
+            sub_heads=sub_heads,
+            progress=progress,
         )
     write_table(out, said.table)
     if said.skipped:
@@ -131,6 +177,19 @@ def predict(
     if assign_into is not None:
         room.assign_into(assign_into, folder, said.table, copy=copy)
     log.info("%s", room.said_of(said.table, opened.config.k))
+
+
+def _predict_maps(model: OwnModel, folder: Path, out: Path) -> None:
+    from iic.own.answers import write_table
+    from iic.own.bars import bar
+    from iic.own.map_predict import TABLE, predict_maps
+    from iic.own.reading import write_skipped
+
+    with library_threads(model.config.settings.threads), bar("images") as progress:
+        said = predict_maps(model, folder, out, progress)
+    write_table(out / TABLE, said.table)
+    write_skipped(out / "skipped.csv", said.skipped)
+    log.info("%s: labels and overlays of %d images", out, len(said.table))
 
 
 def explain(
@@ -155,6 +214,32 @@ def _explained(model: OwnModel, labels: str | None) -> None:
     log.info("%s", model.folder / REPORT)
     if any(finding.level == "bad" for finding in said):
         raise typer.Exit(NO_STABLE_CLUSTERING)
+
+
+def import_released(
+    file: Annotated[Path, typer.Argument(help="Weights: a state dict that torch.save wrote.")],
+    images: Annotated[
+        Path, typer.Argument(help="Images like those of the training; whatever `iic fit` takes.")
+    ],
+    arch: Annotated[str, typer.Option(help="Name in the released code: net5g or net6c.")],
+    out: Annotated[Path, typer.Option(help="Folder of the model, which must not be there yet.")],
+    size: Annotated[int | None, typer.Option(help="Working size of images in pixels.")] = None,
+    crop: Annotated[int | None, typer.Option(help="Side of the central crop in pixels.")] = None,
+    input_size: Annotated[
+        int | None, typer.Option(help="Side of net5g's input: 32, 64 or 96; 32 by default.")
+    ] = None,
+) -> None:
+    """Make a model of weights of the authors' release; nothing is trained.
+
+    Images say which sub-head has the lowest loss, and give BatchNorm its statistics where the
+    release kept none (MNIST, CIFAR10).
+    """
+    from iic.own.importing import import_released as run
+    from iic.own.released import architecture_of
+
+    architecture = architecture_of(arch)
+    model = run(images, file, architecture, out, side=size, input_size=input_size, crop=crop)
+    _explained(model, None)
 
 
 def doctor() -> None:

@@ -50,16 +50,17 @@ def in_memory(
             for (name, size), stop in zip(sizes.items(), stops, strict=True)
         ),
         images=ImagesRecord(
-            path="images.npy", shape=(count, channels, height, width), **_content(images)
+            path="images.npy", shape=(count, channels, height, width), **content_record(images)
         ),
         labels=None
         if labels is None
-        else LabelsRecord(path="labels.npy", shape=(len(labels),), **_content(labels)),
+        else LabelsRecord(path="labels.npy", shape=(len(labels),), **content_record(labels)),
         folds=folds,
     )
     return PreparedData(images, labels, manifest)
 
 
-def _content(array: NDArray[Any]) -> dict[str, Any]:
+def content_record(array: NDArray[Any]) -> dict[str, Any]:
+    """Checksum and size of an array's bytes, as records of files have them."""
     digest = hashlib.sha256(np.ascontiguousarray(array).data).hexdigest()
     return {"sha256": digest, "size": array.nbytes}

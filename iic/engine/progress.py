@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Callable
+from contextvars import ContextVar
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 
 from rich.console import Console
 from rich.progress import (
@@ -18,6 +20,10 @@ from rich.progress import (
 )
 
 log = logging.getLogger(__name__)
+
+Watcher: TypeAlias = Callable[[str, dict[str, Any]], None]
+WATCHER: ContextVar[Watcher | None] = ContextVar("watcher", default=None)
+"""Told of each epoch besides: the run's name, and the epoch's line of the history."""
 
 
 class RunProgress:
@@ -70,6 +76,9 @@ class RunProgress:
 
     def epoch(self, entry: dict[str, Any], epochs: int) -> None:
         """An epoch is done; `entry` is its line of the history."""
+        watcher = WATCHER.get()
+        if watcher is not None:
+            watcher(self._name, entry)
         parts = [f"epoch {entry['epoch']}/{epochs}"]
         if entry["loss"]:
             parts.append("loss " + " ".join(f"{value:.4f}" for value in entry["loss"]))

@@ -6,10 +6,13 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
+import pandas as pd
 
-from iic.own.choice import load_choice
+from iic.own.choice import Choice, load_choice
 from iic.own.errors import OwnDataError
 from iic.own.explain import read_assignments
+from iic.own.map_predict import areas_again
+from iic.own.map_training import MapChoice, load_map_choice
 from iic.own.model import ASSIGNMENTS, CHOICE, CONFIG, OwnModel
 from iic.own.predict import predict
 from iic.own.reading import Progress, scan
@@ -55,7 +58,8 @@ def status(found: list[AuditFinding]) -> int:
 
 
 def _settings(model: OwnModel) -> AuditFinding:
-    choice = load_choice(model.folder / CHOICE)
+    read = load_map_choice if model.segments else load_choice
+    choice: Choice | MapChoice = read(model.folder / CHOICE)
     if sha256_json(choice.model_dump(mode="json")) != model.receipt.choice_sha256:
         return AuditFinding("failure", f"{CHOICE}: not the settings of the receipt")
     if choice.settings != model.config.settings:
@@ -87,6 +91,9 @@ def _data(model: OwnModel, progress: Progress | None) -> list[AuditFinding]:
             return [AuditFinding("note", f"{features}: not here: predictions were not verified")]
         if sha256_file(Path(features)) != receipt.features_sha256:
             return [AuditFinding("drift", f"{features}: other features than at the fit")]
+    backbone = receipt.request.backbone
+    if backbone is not None and not Path(backbone.path).exists():
+        return [AuditFinding("note", f"{backbone.path}: not here: predictions were not verified")]
     found = [AuditFinding("verified", f"{len(kept):,} images have the contents of the receipt")]
     return [*found, _predictions(model, source, progress)]
 
@@ -94,6 +101,10 @@ def _data(model: OwnModel, progress: Progress | None) -> list[AuditFinding]:
 def _predictions(model: OwnModel, source: Path, progress: Progress | None) -> AuditFinding:
     before = read_assignments(model).set_index("path")
     try:
+        if model.segments:
+            now = areas_again(model, source, list(before.index)).set_index("path")
+            areas = [name for name in now if name != "path"]
+            return _repeated(now[areas], before.loc[now.index, areas], 0)
         path = model.receipt.request.features
         features = None if path is None else Path(path)
         said = predict(model, source, features=features, progress=progress)
@@ -104,7 +115,12 @@ def _predictions(model: OwnModel, source: Path, progress: Progress | None) -> Au
     sure = before["probability"] > 0.5 + TOLERANCE
     moved = int((now["cluster"] != before["cluster"])[sure].sum())
     columns = ["probability", "entropy"]
-    difference = float(np.abs(now[columns].to_numpy() - before[columns].to_numpy()).max())
+    return _repeated(now[columns], before[columns], moved)
+
+
+def _repeated(now: pd.DataFrame, before: pd.DataFrame, moved: int) -> AuditFinding:
+    """Whether numbers are those of before, and so many images have moved."""
+    difference = float(np.abs(now.to_numpy() - before.to_numpy()).max())
     if moved or difference > TOLERANCE:
         text = f"{ASSIGNMENTS}: {moved:,} images move to another cluster when predicted anew"
         return AuditFinding("failure", f"{text}; probabilities differ by up to {difference:.2g}")

@@ -11,10 +11,9 @@ library_name: iic
 tags: [clustering, unsupervised, image-clustering]
 ---
 
-# {k} clusters of {images} images
+# {k} clusters of {what}{images} images
 
-Invariant Information Clustering (Ji, Henriques and Vedaldi, ICCV 2019), trained without labels by
-`iic fit` {version}.
+Invariant Information Clustering (Ji, Henriques and Vedaldi, ICCV 2019), {made}
 
 | | |
 |---|---|
@@ -60,9 +59,17 @@ def card(config: ModelConfig, receipt: FitReceipt) -> str:
         "mutual information": f"{information:.3f} of at most {math.log(config.k):.3f} nats",
         "stability": f"{between}; sub-heads agree on {measured.agreement:.1%} of the images",
     }
+    made = f"trained without labels by\n`iic fit` {config.version}."
+    released = receipt.request.released
+    if released is not None:
+        made = (
+            f"weights of the authors' release:\n{released.architecture}, read from a file with "
+            f"sha256 `{released.sha256}` by `iic import-released`."
+        )
     return CARD.format(
         k=config.k,
         images=f"{receipt.images:,}",
-        version=config.version,
+        what="pixels of " if receipt.request.task == "segment" else "",
+        made=made,
         rows="\n".join(f"| {name} | {text} |" for name, text in rows.items()),
     )

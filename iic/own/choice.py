@@ -12,6 +12,7 @@ from typing import Literal, TypeVar
 import yaml
 from pydantic import Field
 
+from iic.methods.iic.maps import Settings as MapSettings
 from iic.methods.iic.method import Settings
 from iic.own.errors import OwnDataError
 from iic.own.vectors import VectorSettings
@@ -49,7 +50,7 @@ MOST_EPOCHS = 1000
 WARM_UP = 20
 FINISHING_EPOCHS = 1.0
 """Time after the last step in epochs: predictions, losses of sub-heads, BatchNorm's statistics."""
-S = TypeVar("S", Settings, VectorSettings)
+S = TypeVar("S", Settings, VectorSettings, MapSettings)
 
 
 class Choice(Model):
@@ -229,7 +230,7 @@ def with_time(settings: S, count: int, step: float, seconds: float) -> S:
         step: Seconds of one step.
         seconds: For one training, from the first step to the model.
     """
-    steps_an_epoch = math.ceil(count / settings.pairs.batch_images)
+    steps_an_epoch = math.ceil(count / settings.pairs.batch_images) * len(settings.turns(0))
     finishing = min(FINISHING_EPOCHS * steps_an_epoch * step, 0.4 * seconds)
     steps = max(1, int((seconds - finishing) / step))
     epochs = steps / steps_an_epoch
@@ -274,7 +275,7 @@ def check(choice: Choice, count: int, name: str) -> None:
         raise OwnDataError(f"{name}: settings.{problem.key}: {problem.message}{allowed}")
 
 
-def save_choice(path: Path, choice: Choice) -> None:
+def save_choice(path: Path, choice: Model) -> None:
     """Write a settings file."""
     text = yaml.safe_dump(choice.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
     write_text(path, "# for `iic fit --settings`; `method` and `settings` as in params/\n" + text)

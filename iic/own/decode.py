@@ -83,6 +83,23 @@ def decode(content: bytes | NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
     return pixels[None] if pixels.ndim == 2 else np.moveaxis(pixels, 2, 0)
 
 
+def upright(content: bytes | NDArray[np.uint8]) -> Image.Image:
+    """An image as it is to be seen, at its own size, RGB.
+
+    Args:
+        content: Bytes of a file, or pixels (H, W, C).
+
+    Raises:
+        Unreadable: It is no image, is cut, or is too large.
+    """
+    if not isinstance(content, bytes):
+        image = Image.fromarray(content[..., 0] if content.shape[2] == 1 else content)
+    else:
+        with _opened(content) as image:
+            image = _decoded(image, max(image.size))
+    return image.convert("RGB")
+
+
 def coloured(pixels: NDArray[np.uint8]) -> bool:
     """Whether an image (C, H, W) has colour, and not grey written as RGB."""
     if len(pixels) == 1:

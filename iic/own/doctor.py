@@ -17,6 +17,14 @@ from iic.provenance.machine import usable_processors
 
 MEMORY = 4 << 30
 DISK = 5 << 30
+PACKAGES = {
+    "snakemake": "the workflow",
+    "dvc": "results of others",
+    "onnx": "iic export onnx",
+    "tensorboard": "iic fit --log tensorboard",
+    "umap-learn": "iic fit --umap",
+}
+"""Packages of extras, and what they are for."""
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "firefox", "chrome")
 
 
@@ -40,7 +48,7 @@ def doctor(folder: Path) -> list[Check]:
         checks += _torch()
     except ImportError as error:
         checks.append(Check("fails", "torch", str(error), "pip install torch torchvision"))
-    for name, use in (("snakemake", "the workflow"), ("dvc", "results of others")):
+    for name, use in PACKAGES.items():
         checks.append(_package(name, use))
     checks.append(_program("git", ("git",), "commits in receipts"))
     checks.append(_program("browser", BROWSERS, "tests of pages"))

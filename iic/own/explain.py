@@ -17,7 +17,9 @@ from iic.own import model as files
 from iic.own.errors import ModelError
 from iic.own.findings import Finding, findings
 from iic.own.labels import Scores, confusion, labels_of, scores
+from iic.own.map_page import explain_maps
 from iic.own.model import FitReceipt, OwnModel
+from iic.own.near_copies import read_near_copies
 from iic.own.rivals import KINDS, read_examples
 from iic.params.escaping import of_cell
 from iic.publish.pages.render import data_uri, render
@@ -36,6 +38,8 @@ FEWEST_STEPS = 100
 """A training with fewer has hardly begun: its clusters say little of the images."""
 CHART = (560, 180)
 """Units of a drawing, in which the points of a curve are placed."""
+MOST_GROUPS = 20
+"""Groups of near-copies on the page; the file has all."""
 NUMBERS = ("probability", "entropy", "agreement")
 
 
@@ -69,10 +73,17 @@ def explain(model: OwnModel, labels: str | None = None) -> list[Finding]:
         ModelError: Files of the model are missing.
     """
     table = read_assignments(model)
+    if model.segments:
+        return explain_maps(model, table, read_skipped(model), labels)
     k, receipt = model.config.k, model.receipt
     clusters = table["cluster"].to_numpy()
     found = findings(clusters, k, receipt.stability, table["rival"].to_numpy(), receipt.distinct)
-    found += length_findings(min(seed.steps for seed in receipt.seeds))
+    near = read_near_copies(model.folder / files.NEAR_COPIES)
+    found += near_findings(near, receipt.images - receipt.distinct)
+    if receipt.request.released is None:
+        found += length_findings(min(seed.steps for seed in receipt.seeds))
+    else:
+        found.append(Finding("warn", "The weights were imported: nothing was trained here."))
     said: list[Scores] = []
     counts: dict[str, Any] | None = None
     if labels is not None:
@@ -96,6 +107,8 @@ def explain(model: OwnModel, labels: str | None = None) -> list[Finding]:
         chart=CHART,
         most=math.log(k),
         skipped=read_skipped(model),
+        near=near[:MOST_GROUPS],
+        near_groups=len(near),
     )
     write_bytes(model.folder / files.REPORT, page)
     return found
@@ -118,6 +131,15 @@ def read_skipped(model: OwnModel) -> list[tuple[str, str]]:
         (of_cell(path), of_cell(reason))
         for path, reason in zip(table["path"], table["reason"], strict=True)
     ]
+
+
+def near_findings(groups: list[list[str]], copies: int) -> list[Finding]:
+    """What is to be said of images that are nearly the same, besides `copies` to the last byte."""
+    near = sum(len(group) - 1 for group in groups) - copies
+    if near <= 0:
+        return []
+    text = f"{near:,} images are nearly the same as another one (near_copies.csv)."
+    return [Finding("warn", text)]
 
 
 def length_findings(steps: int) -> list[Finding]:

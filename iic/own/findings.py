@@ -84,7 +84,7 @@ def findings(
     found = _collapse(sizes, k)
     if not any(finding.level == "bad" for finding in found):
         # where all images are in one cluster, so are shuffled ones, and an index says nothing
-        found.insert(0, _stability(measured))
+        found.insert(0, stability_finding(measured))
     largest, rivals = sizes[0] / count, np.bincount(rival).max() / count
     if largest * k > UNEVEN:
         found.append(
@@ -110,7 +110,8 @@ def findings(
     return found
 
 
-def _stability(measured: Stability) -> Finding:
+def stability_finding(measured: Stability) -> Finding:
+    """What is to be said of how far seeds agree."""
     if measured.ari is None:
         return Finding("warn", "One seed only: whether another finds the same was not asked.")
     text = (

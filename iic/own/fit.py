@@ -9,13 +9,15 @@ import time
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from filelock import FileLock, Timeout
 
 from iic.data.load import PreparedData
+from iic.engine.context import RunContext
 from iic.own import model as files
+from iic.own.backbones import computed
 from iic.own.bars import bar
 from iic.own.choice import (
     Choice,
@@ -27,18 +29,25 @@ from iic.own.choice import (
     working_side,
 )
 from iic.own.errors import ModelError, OwnDataError
+from iic.own.extras import extra
 from iic.own.features import read_features
+from iic.own.halves import Context, halves_agree
 from iic.own.kinds import FeatureKind, ImageKind, Kind
+from iic.own.map_training import map_side
 from iic.own.model import FitRequest, OwnModel
+from iic.own.near_copies import write_near_copies
 from iic.own.reading import ColourFound, Images, Scan, collect, scan
+from iic.own.saying import choice_in_words
+from iic.own.segment import check_map_request, fit_maps
 from iic.own.sources import listing
-from iic.own.training import Trained, context_of, prepared, step_seconds, trained
-from iic.own.vectors import VectorSettings
+from iic.own.training import context_of, prepared, step_seconds, trained
 from iic.own.writing import write_model
 from iic.provenance.machine import usable_processors
 from iic.records.files import RecordError, read_record, sha256_json, write_record
 
 log = logging.getLogger(__name__)
+
+METHOD: Final = "iic.methods.iic.method"
 
 
 def fit(request: FitRequest, out: Path, live: bool | None = None) -> OwnModel:
@@ -55,7 +64,7 @@ def fit(request: FitRequest, out: Path, live: bool | None = None) -> OwnModel:
         Interrupted: A signal came; the same call goes on.
     """
     _check_request(request)
-    finished = _check_out(request, out)
+    finished = check_out(request, out)
     if finished is not None:
         return finished
     work = out / files.WORK
@@ -82,10 +91,21 @@ def _check_request(request: FitRequest) -> None:
         raise OwnDataError(f"--k {request.k}: nothing would be told apart\n  allowed: 2 or more")
     if not request.minutes > 0:
         raise OwnDataError(f"--minutes {request.minutes:g}: no time to train\n  allowed: above 0")
+    if request.features is not None and request.backbone is not None:
+        raise OwnDataError("--features and --backbone exclude each other: leave one out")
+    if request.task == "segment":
+        check_map_request(request)
+    if request.umap:
+        with extra("umap"):
+            import umap  # noqa: F401
 
 
-def _check_out(request: FitRequest, out: Path) -> OwnModel | None:
-    """The model that the same request has made already; None where there is work to do."""
+def check_out(request: FitRequest, out: Path) -> OwnModel | None:
+    """The model that the same request has made already; None where there is work to do.
+
+    Raises:
+        ModelError: `out` lies among the images, or holds something else.
+    """
     if Path(request.source).resolve() in (out.resolve(), *out.resolve().parents):
         raise ModelError(f"{out}: lies among the images, and would be read with them")
     remedy = "\n  remedy: another --out, or delete it"
@@ -117,8 +137,11 @@ def _fit(request: FitRequest, out: Path, work: Path, live: bool | None) -> OwnMo
     seconds: dict[str, float] = {}
     with _timed(seconds, "reading"):
         images, fixed, grey_taken = _images(request, work, live)
-        _check_count(request, images)
-        kind = _kind(request, images)
+    if request.task == "segment":
+        return fit_maps(request, out, images, work, seconds, live)
+    _check_count(request, images)
+    with _timed(seconds, "features"):
+        kind = _kind(request, images, work, live)
     measured: dict[str, float] = {}
     data = prepared(kind.points)
     if (out / files.CHOICE).exists():
@@ -129,7 +152,7 @@ def _fit(request: FitRequest, out: Path, work: Path, live: bool | None) -> OwnMo
         with _timed(seconds, "measuring"):
             settings = kind.choose(request.k, request.wishes, usable_processors())
             choice = Choice(
-                method="iic.own.vectors" if request.features else "iic.methods.iic.method",
+                method="iic.own.vectors" if isinstance(kind, FeatureKind) else METHOD,
                 side=images.pixels.shape[2],
                 channels=images.pixels.shape[1],
                 seeds=tuple(range(request.wishes.seeds or 2)),
@@ -139,9 +162,19 @@ def _fit(request: FitRequest, out: Path, work: Path, live: bool | None) -> OwnMo
     check(choice, len(kind.points), str(out / files.CHOICE))
     if not (out / files.CHOICE).exists():
         save_choice(out / files.CHOICE, choice)
-    log.info("%s", said(choice, images))
+    log.info("%s", choice_in_words(choice, images))
+    near = write_near_copies(work / files.NEAR_COPIES, images.names, images.pixels)
+    if near:
+        log.info("%d images are nearly the same as another one", near)
+    context = _contexts(images, live)
+    halves = None
     with _timed(seconds, "training"):
-        runs = _train(choice, images, kind, data, work, live)
+        runs = [
+            trained(context(data, choice.settings, seed, work), work, kind.train)
+            for seed in choice.seeds
+        ]
+        if request.halves and len(kind.points) >= 2 * request.k:
+            halves = halves_agree(choice, request.wishes, kind, work, context)
     return write_model(
         out,
         request,
@@ -149,16 +182,24 @@ def _fit(request: FitRequest, out: Path, work: Path, live: bool | None) -> OwnMo
         images,
         kind,
         runs,
+        halves=halves,
         seconds=seconds,
         steps=measured,
         grey_taken=grey_taken,
     )
 
 
-def _kind(request: FitRequest, images: Images) -> Kind:
+def _kind(request: FitRequest, images: Images, work: Path, live: bool | None) -> Kind:
+    source = Path(request.source)
+    if request.backbone is not None:
+        items = {item.name: item for item in listing(source, images.top).items}
+        kept = [items[name] for name in images.names]
+        with bar("features", live) as progress:
+            folder = work / "features"
+            rows = computed(request.backbone, kept, images.digests, folder, progress)
+        return FeatureKind(rows)
     if request.features is None:
         return ImageKind(images.pixels)
-    source = Path(request.source)
     features = read_features(Path(request.features), listing(source), source)
     return FeatureKind(np.stack([features[name] for name in images.names]))
 
@@ -178,6 +219,9 @@ def _images(
             )
     with bar("images looked at", live) as progress:
         scanned = scan(listing(Path(request.source)), progress)
+    if request.task == "segment":
+        side = map_side(scanned.side, wishes)
+        return _collected(scanned, side, 3, work, False, live), None, False
     channels = fixed.channels if fixed else wishes.channels or (3 if scanned.has_colour() else 1)
     grey_taken = channels == 1 and (fixed is not None or wishes.channels == 1)
     for attempt in (channels, 3):
@@ -214,7 +258,7 @@ def _measured(
     """The choice with the faster precision and as many epochs as fit into the time."""
     steps: dict[str, float] = {}
     options: dict[str, Any] = {}
-    asked = "float32" if request.features else request.wishes.precision
+    asked = "float32" if isinstance(kind, FeatureKind) else request.wishes.precision
     for precision in (asked,) if asked else ("float32", "bfloat16"):
         compute = choice.settings.compute.model_copy(update={"precision": precision})
         options[precision] = choice.settings.model_copy(update={"compute": compute})
@@ -223,48 +267,22 @@ def _measured(
     fastest = min(steps, key=lambda precision: steps[precision])
     settings = options[fastest]
     if request.wishes.epochs is None:
-        budget = 60 * request.minutes / len(choice.seeds)
+        # each half takes half the steps
+        budget = 60 * request.minutes / (len(choice.seeds) + request.halves)
         settings = with_time(settings, len(data.images), steps[fastest], budget)
     return choice.model_copy(update={"settings": settings}), steps
 
 
-def _train(
-    choice: Choice, images: Images, kind: Kind, data: PreparedData, work: Path, live: bool | None
-) -> list[Trained]:
-    settings = choice.settings.model_dump(mode="json")
-    runs = []
-    for seed in choice.seeds:
+def _contexts(images: Images, live: bool | None) -> Context:
+    """What makes the run of some data, settings and seed, known by all of these."""
+
+    def context(data: PreparedData, settings: Any, seed: int, folder: Path) -> RunContext[Any]:
         points = data.manifest.images.sha256
-        parts = [metadata.version("iic"), images.digest, points, settings, seed]
-        context = context_of(data, choice.settings, seed, work, sha256_json(parts), live)
-        runs.append(trained(context, work, kind.train))
-    return runs
+        own = settings.model_dump(mode="json")
+        parts = [metadata.version("iic"), images.digest, points, own, seed]
+        return context_of(data, settings, seed, folder, sha256_json(parts), live)
 
-
-def said(choice: Choice, images: Images) -> str:
-    """What was chosen, in words."""
-    own = choice.settings
-    if isinstance(own, VectorSettings):
-        return (
-            f"{len(images.names):,} images ({images.copies:,} copies, {len(images.skipped):,} "
-            f"files skipped), {own.dimensions} features of each\n{own.head_b.k} clusters; layers "
-            f"of {own.hidden}, {own.sub_heads} sub-heads; {own.schedule.epochs} epochs for each of "
-            f"{len(choice.seeds)} seeds, {own.threads} threads"
-        )
-    transforms = own.augmentation
-    colour = "grey" if choice.channels == 1 else "colour"
-    if transforms.kind == "colour":
-        colour += ", seen as Sobel gradients" if transforms.sobel else ", seen as RGB and grey"
-    schedule = own.schedule
-    length = f"{schedule.max_steps} steps" if schedule.max_steps else f"{schedule.epochs} epochs"
-    return (
-        f"{len(images.names):,} images ({images.copies:,} copies, {len(images.skipped):,} files "
-        f"skipped), {choice.side} x {choice.side} pixels, {colour}\n"
-        f"{own.head_b.k} clusters; network B at width {own.network.width:g}, {own.sub_heads} "
-        f"sub-heads; {own.pairs.batch_images} images and {own.pairs.repeats} transforms of each a "
-        f"batch; learning rate {own.optimiser.learning_rate:g}; {own.compute.precision}\n"
-        f"{length} for each of {len(choice.seeds)} seeds, {own.threads} threads"
-    )
+    return context
 
 
 @contextlib.contextmanager

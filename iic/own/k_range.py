@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +17,7 @@ from iic.own.explain import explain, read_assignments
 from iic.own.findings import LEAST_STABILITY
 from iic.own.fit import fit
 from iic.own.model import FitRequest, OwnModel
+from iic.own.writing import BY_UMAP
 
 log = logging.getLogger(__name__)
 
@@ -40,10 +42,12 @@ class Candidate(NamedTuple):
 
     k: int
     stability: float
-    """Mean adjusted Rand index between seeds."""
+    """Mean adjusted Rand index between seeds, and between trainings on either half."""
     lowest: float
-    """The least of any two seeds."""
+    """The least of them."""
     highest: float
+    halves: float
+    """Between trainings on either half of the images; NaN where they were too few."""
     shuffled: float
     """The most that shuffled images give."""
     agreement: float
@@ -54,6 +58,8 @@ class Candidate(NamedTuple):
     """Of k-means' clusters there."""
     filled: int
     """Clusters that hold images."""
+    umap_silhouette: float = math.nan
+    """Of IIC's clusters in the space of UMAP, if that was asked for."""
 
 
 def parse(text: str) -> range:
@@ -92,13 +98,16 @@ def fit_range(
     """
     if request.settings is not None:
         raise OwnDataError("--settings says which k: leave it out, or give that one k")
+    if request.task == "segment":
+        raise OwnDataError("--task segment: several k are not compared\n  remedy: give one")
     seeds = max(2, request.wishes.seeds or SEEDS)
     wishes = request.wishes.model_copy(update={"seeds": seeds})
     minutes = request.minutes / len(ks)
     candidates: list[Candidate] = []
     # the largest first: if there are too few images, that is found before any training
     for k in sorted(ks, reverse=True):
-        own = request.model_copy(update={"k": k, "minutes": minutes, "wishes": wishes})
+        changes = {"k": k, "minutes": minutes, "wishes": wishes, "halves": True}
+        own = request.model_copy(update=changes)
         model = fit(own, folder_of(out, k), live)
         explain(model)
         candidates.insert(0, candidate(model))
@@ -116,23 +125,28 @@ def candidate(model: OwnModel) -> Candidate:
     """What a finished fit says of its k."""
     receipt = model.receipt
     measured, rival = receipt.stability, receipt.silhouettes[receipt.rival]
+    halves = math.nan if measured.halves is None else measured.halves
+    scores = [*measured.pairs, *([] if measured.halves is None else [halves])] or [0.0]
     return Candidate(
         model.config.k,
-        measured.ari or 0.0,
-        min(measured.pairs, default=0.0),
-        max(measured.pairs, default=0.0),
+        sum(scores) / len(scores),
+        min(scores),
+        max(scores),
+        halves,
         measured.shuffled or 0.0,
         measured.agreement,
         receipt.silhouettes["IIC"],
         rival,
         read_assignments(model)["cluster"].nunique(),
+        receipt.silhouettes.get(BY_UMAP, math.nan),
     )
 
 
 def line(own: Candidate) -> str:
     """One k in a line."""
     return (
-        f"k {own.k:2}: stability {own.stability:.2f} ({own.lowest:.2f} to {own.highest:.2f}), "
+        f"k {own.k:2}: stability {own.stability:.2f} ({own.lowest:.2f} to {own.highest:.2f}; "
+        f"halves {own.halves:.2f}), "
         f"sub-heads {own.agreement:.2f}, silhouette {own.silhouette:.2f} (k-means "
         f"{own.rival_silhouette:.2f}), {own.filled} clusters filled"
     )
@@ -148,11 +162,15 @@ def recommendation(candidates: Sequence[Candidate]) -> Recommendation:
     by_silhouette = max(candidates, key=lambda own: own.silhouette).k
     by_rival = max(candidates, key=lambda own: own.rival_silhouette).k
     rivals = f"By silhouette k {by_silhouette} (of k-means' clusters k {by_rival})."
+    mapped = [own for own in candidates if not math.isnan(own.umap_silhouette)]
+    if mapped:
+        by_umap = max(mapped, key=lambda own: own.umap_silhouette).k
+        rivals += f" In the space of UMAP k {by_umap}."
     if not full:
         return Recommendation(None, f"No single k: each leaves clusters empty. {rivals}")
     best = max(full, key=lambda own: own.stability)
     if best.stability <= max(best.shuffled, LEAST_STABILITY):
-        return Recommendation(None, f"No single k: none is stable over seeds. {rivals}")
+        return Recommendation(None, f"No single k: none is stable over seeds and halves. {rivals}")
     equal = [own.k for own in full if own.highest >= best.lowest]
     if len(equal) > max(1, len(candidates) // 2):
         names = ", ".join(map(str, equal))
@@ -160,5 +178,5 @@ def recommendation(candidates: Sequence[Candidate]) -> Recommendation:
         return Recommendation(None, text)
     also = [str(k) for k in equal if k != best.k]
     others = f", not told apart from {', '.join(also)}" if also else ""
-    text = f"k {best.k} is the most stable, {best.stability:.2f} over seeds{others}. {rivals}"
-    return Recommendation(best.k, text)
+    text = f"k {best.k} is the most stable, {best.stability:.2f} over seeds and halves{others}."
+    return Recommendation(best.k, f"{text} {rivals}")

@@ -44,6 +44,9 @@ class Kind(Protocol):
     def points(self) -> NDArray[Any]:
         """What is clustered: images (n, C, S, S) or features (n, d)."""
 
+    def part(self, rows: slice) -> Kind:
+        """Some of the points."""
+
     def choose(self, k: int, wishes: Wishes, threads: int) -> Any:
         """Settings, but for precision and length."""
 
@@ -66,6 +69,10 @@ class ImageKind:
 
     points: NDArray[np.uint8]
     rival: str = "k-means on pixels"
+
+    def part(self, rows: slice) -> ImageKind:
+        """Some of the images."""
+        return ImageKind(self.points[rows])
 
     def choose(self, k: int, wishes: Wishes, threads: int) -> Settings:
         """The fast recipe."""
@@ -95,6 +102,10 @@ class FeatureKind:
 
     points: NDArray[np.float32]
     rival: str = "k-means on the same features"
+
+    def part(self, rows: slice) -> FeatureKind:
+        """Some of the features."""
+        return FeatureKind(np.ascontiguousarray(self.points[rows]))
 
     @cached_property
     def pairs(self) -> Pairs:

@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,29 +16,34 @@ from pydantic import Field
 from safetensors import SafetensorError
 from safetensors.numpy import load
 
+from iic.methods.frozen_features.settings import ModelFile
+from iic.methods.iic.maps import Settings as MapSettings
 from iic.methods.iic.method import Settings
 from iic.own.answers import Answers, answers
 from iic.own.choice import Wishes
 from iic.own.errors import ModelError
 from iic.own.kinds import loaded
+from iic.own.map_network import MapNetwork
 from iic.own.network import TrainedNetwork
 from iic.own.vectors import VectorSettings
 from iic.params.base import Model
 from iic.records.files import RecordError, read_record, sha256_file, sha256_json
 from iic.records.receipt import Code, Environment, Session
 
+N = TypeVar("N", TrainedNetwork, MapNetwork)
 WEIGHTS = "model.safetensors"
 CONFIG = "config.json"
 CARD = "README.md"
 CHOICE = "settings.yaml"
 ASSIGNMENTS = "assignments.csv"
 SKIPPED = "skipped.csv"
+NEAR_COPIES = "near_copies.csv"
 EXAMPLES = "examples.npz"
 RECEIPT = "fit.json"
 REPORT = "report.html"
 WORK = ".fit"
 """Folder of a fit under way: its images, checkpoints and finished trainings."""
-HASHED = (WEIGHTS, CONFIG, CARD, CHOICE, ASSIGNMENTS, SKIPPED, EXAMPLES)
+HASHED = (WEIGHTS, CONFIG, CARD, CHOICE, ASSIGNMENTS, SKIPPED, NEAR_COPIES, EXAMPLES)
 """Files whose content the receipt keeps by hash."""
 
 
@@ -61,13 +67,29 @@ class ModelConfig(Model):
     """The reported one."""
     alignment: tuple[tuple[int, ...], ...]
     """For each sub-head and its cluster the reported sub-head's."""
-    settings: Settings | VectorSettings
+    settings: Settings | VectorSettings | MapSettings
+    backbone: ModelFile | None = None
+    """What makes the features, if a pretrained model does."""
+
+
+class ReleasedWeights(Model):
+    """A file of the authors' release that a model was made from."""
+
+    path: str
+    architecture: Literal["net5g", "net6c"]
+    sha256: str
+    input_size: int | None = None
+    """Side of the network's input in pixels, where the weights do not tell."""
+    crop: int | None = None
+    """Side of the central crop in pixels, if not that of the release's commands."""
 
 
 class FitRequest(Model):
     """The arguments of a fit: the same ones go on with it, others are refused."""
 
     source: str
+    task: Literal["group", "segment"] = "group"
+    """Whether images get clusters, or pixels."""
     k: int
     minutes: float
     """For all trainings together."""
@@ -76,6 +98,14 @@ class FitRequest(Model):
     """Path of a settings file."""
     features: str | None = None
     """Path of a file of features, which are clustered in place of pixels."""
+    backbone: ModelFile | None = None
+    """A pretrained model whose features are clustered in place of pixels."""
+    halves: bool = False
+    """Whether each half of the images is trained on besides, to see what another sample gives."""
+    umap: bool = False
+    """Whether silhouettes are taken in the space of UMAP too."""
+    released: ReleasedWeights | None = None
+    """Weights that were imported in place of a training."""
 
 
 class SeedSummary(Model):
@@ -99,6 +129,9 @@ class Stability(Model):
     """The same for each two seeds."""
     shuffled: float | None
     """The largest among pairs of seeds whose images were shuffled: what chance gives."""
+    halves: float | None = None
+    """Adjusted Rand index, on all images, of trainings on either half of them; null if not asked
+    for."""
     agreement: float
     """Mean agreement of sub-heads."""
 
@@ -127,7 +160,8 @@ class FitReceipt(Model):
     step_seconds: dict[str, float]
     """Measured seconds of a step by precision; empty where nothing was measured."""
     silhouettes: dict[str, float]
-    """Of IIC's and the rival's clusters in the space of the principal components, -1 to 1."""
+    """Of IIC's and the rival's clusters in the space of the principal components, -1 to 1; and, if
+    asked for, of IIC's in that of UMAP."""
     rival: str
     """What the column `rival` of the assignments is."""
     files: dict[str, str]
@@ -179,17 +213,40 @@ class OwnModel:
         Raises:
             ModelError: The weights are missing, cut, or of another network.
         """
+        settings = self.config.settings
+        if isinstance(settings, MapSettings):
+            raise ModelError(f"{self.folder}: segments images, and gives pixels clusters")
+        return self._built(lambda tensors: loaded(settings, tensors))
+
+    @cached_property
+    def map_network(self) -> MapNetwork:
+        """The network of a segmentation.
+
+        Raises:
+            ModelError: As for `network`; or the model groups images.
+        """
+        settings = self.config.settings
+        if not isinstance(settings, MapSettings):
+            raise ModelError(f"{self.folder}: groups images, and does not segment them")
+        return self._built(lambda tensors: MapNetwork(settings, tensors))
+
+    def _built(self, build: Callable[[dict[str, NDArray[Any]]], N]) -> N:
         path = self.folder / WEIGHTS
         try:
-            return loaded(self.config.settings, load(path.read_bytes()))
+            return build(load(path.read_bytes()))
         except (OSError, SafetensorError, RuntimeError) as error:
             reason = str(error).splitlines()[0]
             raise ModelError(f"{path}: not the weights of this model: {reason}") from None
 
     @property
+    def segments(self) -> bool:
+        """Whether it gives clusters to pixels."""
+        return isinstance(self.config.settings, MapSettings)
+
+    @property
     def takes_features(self) -> bool:
-        """Whether it was fitted on features, and not on pixels."""
-        return isinstance(self.config.settings, VectorSettings)
+        """Whether it was fitted on features that a user has, and not on pixels."""
+        return isinstance(self.config.settings, VectorSettings) and self.config.backbone is None
 
     def answers(self, points: NDArray[Any]) -> Answers:
         """What the model says of images (n, C, S, S), or of features (n, d)."""

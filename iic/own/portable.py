@@ -1,9 +1,10 @@
-"""A model as one program of torch, which opens where this package is not installed."""
+"""A model as one program of torch or ONNX, which opens where this package is not installed."""
 
 from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +15,9 @@ from iic.augment.sobel import sobel
 from iic.methods.iic.method import Settings
 from iic.methods.iic.pair_task import REPORTED
 from iic.own.errors import ModelError
+from iic.own.extras import extra
 from iic.own.model import OwnModel
+from iic.own.vectors import VectorSettings
 from iic.records.files import write_bytes
 
 SAMPLES = 2
@@ -68,8 +71,8 @@ def _network(model: OwnModel) -> nn.Module:
     return model.network.network
 
 
-def export_model(model: OwnModel, path: Path) -> None:
-    """Write the program; `torch.export.load` reads it.
+def export_torch(model: OwnModel, path: Path) -> None:
+    """Write a program that `torch.export.load` reads.
 
     Args:
         model: A finished model.
@@ -78,20 +81,58 @@ def export_model(model: OwnModel, path: Path) -> None:
     Raises:
         ModelError: The file's name ends otherwise.
     """
-    if path.suffix != ".pt2":
-        raise ModelError(f"{path}: a program of torch.export\n  allowed: a name in .pt2")
+    _check_name(path, ".pt2")
+    module, example, sizes = _traced(model)
+    program = torch.export.export(module, (example,), dynamic_shapes=sizes)
+    buffer = io.BytesIO()
+    torch.export.save(program, buffer)
+    write_bytes(path, buffer.getvalue())
+
+
+def export_onnx(model: OwnModel, path: Path) -> None:
+    """Write a graph of ONNX: input ``points``, output ``probabilities``, of any number of rows.
+
+    Args:
+        model: A finished model.
+        path: A file in .onnx.
+
+    Raises:
+        ModelError: The file's name ends otherwise.
+        MissingExtra: The packages of the extra ``onnx`` are not installed.
+    """
+    _check_name(path, ".onnx")
+    with extra("onnx"):
+        import onnx  # noqa: F401
+        import onnxscript  # noqa: F401
+    module, example, sizes = _traced(model)
+    program = torch.onnx.export(
+        module,
+        (example,),
+        dynamo=True,
+        dynamic_shapes=sizes,
+        input_names=["points"],
+        output_names=["probabilities"],
+        verbose=False,
+    )
+    assert program is not None
+    write_bytes(path, program.model_proto.SerializeToString())
+
+
+def _check_name(path: Path, suffix: str) -> None:
+    if path.suffix != suffix:
+        raise ModelError(f"{path}: no name of such a file\n  allowed: a name in {suffix}")
+
+
+def _traced(model: OwnModel) -> tuple[nn.Module, Tensor, tuple[dict[int, Any]]]:
+    """The module, an example of its input, and which of the input's sizes may change."""
     config, settings = model.config, model.config.settings
     module: nn.Module
     if isinstance(settings, Settings):
         module = PortableImages(model, settings)
         shape: tuple[int, ...] = (config.channels, config.side, config.side)
     else:
-        module, shape = PortableFeatures(model), (settings.dimensions,)
-    program = torch.export.export(
-        module.eval(),
-        (torch.zeros(SAMPLES, *shape),),
-        dynamic_shapes=({0: torch.export.Dim("images", min=1)},),
-    )
-    buffer = io.BytesIO()
-    torch.export.save(program, buffer)
-    write_bytes(path, buffer.getvalue())
+        module = PortableFeatures(model)  # refuses a segmentation
+        assert isinstance(settings, VectorSettings)
+        shape = (settings.dimensions,)
+    sizes = ({0: torch.export.Dim("rows", min=1)},)
+    return module.eval(), torch.zeros(SAMPLES, *shape), sizes

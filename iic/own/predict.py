@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from iic.own import backbones
 from iic.own.answers import table_of
+from iic.own.backbones import FrozenBackbone
 from iic.own.decode import coloured, decode, in_channels
 from iic.own.errors import OwnDataError, Unreadable
 from iic.own.features import read_features
@@ -23,6 +27,7 @@ from iic.own.sources import listing
 from iic.own.vectors import VectorSettings
 
 BATCH = 500
+Reader: TypeAlias = Callable[[Item], NDArray[np.uint8]]
 OTHER_CHANNELS = "has colour, but the model was fitted on grey images"
 
 
@@ -44,6 +49,7 @@ def predict(
     source: Path,
     *,
     features: Path | None = None,
+    weights: Path | None = None,
     sub_heads: bool = False,
     progress: Progress | None = None,
 ) -> Predicted:
@@ -53,6 +59,7 @@ def predict(
         model: The model.
         source: Whatever `iic fit` takes.
         features: File of their features, for a model that was fitted on such.
+        weights: Of its backbone, if they lie elsewhere than at the fit.
         sub_heads: Whether the table has the cluster by each sub-head too.
         progress: Told of images done.
 
@@ -63,21 +70,29 @@ def predict(
     listed = listing(source, model.config.top)
     if model.takes_features or features is not None:
         return _of_features(model, listed, source, features, sub_heads)
-    return predict_listing(model, listed, sub_heads=sub_heads, progress=progress)
+    return predict_listing(model, listed, weights=weights, sub_heads=sub_heads, progress=progress)
 
 
 def predict_listing(
     model: OwnModel,
     listed: Listing,
     *,
+    weights: Path | None = None,
     sub_heads: bool = False,
     progress: Progress | None = None,
 ) -> Predicted:
     """As `predict`, for images that are listed already."""
     skipped = list(listed.skipped)
     tables = []
-    for names, pixels in _batches(model, listed.items, skipped, progress):
-        tables.append(table_of(names, model.answers(pixels), sub_heads))
+    backbone = None
+    read: Reader = partial(pixels_of, model)
+    if model.config.backbone is not None:
+        backbone = FrozenBackbone(model.config.backbone, weights)
+        read = backbone.pixels
+    size = BATCH if backbone is None else backbones.BATCH
+    for names, pixels in _batches(read, listed.items, size, skipped, progress):
+        points = pixels if backbone is None else backbone.rows(pixels)
+        tables.append(table_of(names, model.answers(points), sub_heads))
     if not tables:
         reasons = sorted({one.reason for one in skipped})
         raise OwnDataError(f"no image that the model can take: {'; '.join(reasons[:3])}")
@@ -119,16 +134,20 @@ def pixels_of(model: OwnModel, item: Item) -> NDArray[np.uint8]:
 
 
 def _batches(
-    model: OwnModel, items: list[Item], skipped: list[Skipped], progress: Progress | None
+    read: Reader,
+    items: list[Item],
+    size: int,
+    skipped: list[Skipped],
+    progress: Progress | None,
 ) -> Iterator[tuple[list[str], NDArray[np.uint8]]]:
     names, images = [], []
     for number, item in enumerate(items):
         try:
-            images.append(pixels_of(model, item))
+            images.append(read(item))
             names.append(item.name)
         except Unreadable as reason:
             skipped.append(Skipped(item.name, str(reason)))
-        if images and (len(images) == BATCH or number + 1 == len(items)):
+        if images and (len(images) == size or number + 1 == len(items)):
             yield names, np.stack(images)
             names, images = [], []
         if progress:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from iic.engine.clustering.kmeans import kmeans
 from iic.engine.clustering.streamed import nearest
 from iic.own.answers import Answers
+from iic.own.extras import extra
 from iic.records.files import atomic_file
 
 MOST_POINTS = 20_000
@@ -37,14 +39,44 @@ def kmeans_on_points(
     return np.concatenate(parts)
 
 
-def silhouette(points: NDArray[np.generic], clusters: NDArray[np.int64]) -> float:
-    """Mean silhouette of clusters in the space of the principal components; 0 for one cluster.
+def reduced_by_components(points: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Points (n, d) in the space of their principal components, (n, c)."""
+    from sklearn.decomposition import PCA
+
+    components = min(COMPONENTS, *points.shape)
+    reduced: NDArray[np.float32] = PCA(components, svd_solver="full", random_state=0).fit_transform(
+        points
+    )
+    return reduced
+
+
+def reduced_by_umap(points: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Points (n, d) in the plane of UMAP, (n, 2).
+
+    Raises:
+        MissingExtra: It is not installed.
+    """
+    with extra("umap"):
+        from umap import UMAP
+    neighbours = min(15, len(points) - 1)
+    reduced: NDArray[np.float32] = UMAP(
+        n_neighbors=neighbours, init="random", random_state=0, n_jobs=1
+    ).fit_transform(points)
+    return reduced
+
+
+def silhouette(
+    points: NDArray[np.generic],
+    clusters: NDArray[np.int64],
+    reduce: Callable[[NDArray[np.float32]], NDArray[np.float32]] = reduced_by_components,
+) -> float:
+    """Mean silhouette of clusters in a space of few dimensions; 0 for one cluster.
 
     Args:
         points: (n, ...).
         clusters: (n,).
+        reduce: Gives that space.
     """
-    from sklearn.decomposition import PCA
     from sklearn.metrics import silhouette_score
 
     step = -(-len(points) // MOST_COMPARED)
@@ -52,9 +84,7 @@ def silhouette(points: NDArray[np.generic], clusters: NDArray[np.int64]) -> floa
     own = clusters[::step]
     if not 1 < len(np.unique(own)) < len(own):
         return 0.0
-    components = min(COMPONENTS, *sample.shape)
-    reduced = PCA(components, svd_solver="full", random_state=0).fit_transform(sample)
-    return float(silhouette_score(reduced, own))
+    return float(silhouette_score(reduce(sample), own))
 
 
 def examples(

@@ -97,8 +97,8 @@ def context_of(
     return RunContext(data, 0, settings, seed, paths, fingerprint, folder, live)
 
 
-def step_seconds(context: RunContext[Any], build: Build) -> float:
-    """Seconds of one training step, measured on the run's own images and layers."""
+def step_seconds(context: RunContext[Any], build: Build, head: str = TOGETHER) -> float:
+    """Seconds of one training step of a head, measured on the run's own images and layers."""
     settings = context.settings
     with torch_as_before(), leased_device(settings.gpu) as device:
         configure(device, settings.threads)
@@ -110,7 +110,7 @@ def step_seconds(context: RunContext[Any], build: Build) -> float:
         for step in range(PROBED_STEPS + 1):
             begin = time.perf_counter()
             draw = generator(device, context.seed, "probe", step)
-            float(descend(task, optimiser, TOGETHER, batches[step % len(batches)], draw))
+            float(descend(task, optimiser, head, batches[step % len(batches)], draw))
             times.append(time.perf_counter() - begin)
     return float(np.median(times[1:]))  # the first one has to prepare the layers
 

@@ -6,8 +6,10 @@ import logging
 import time
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from safetensors.numpy import save
 
 from iic.own import model as files
@@ -17,14 +19,17 @@ from iic.own.choice import Choice
 from iic.own.findings import stability
 from iic.own.kinds import Kind
 from iic.own.model import FitReceipt, FitRequest, ModelConfig, OwnModel, SeedSummary
+from iic.own.near_copies import write_near_copies
 from iic.own.reading import Images, write_skipped
-from iic.own.rivals import examples, silhouette, write_examples
+from iic.own.rivals import examples, reduced_by_umap, silhouette, write_examples
 from iic.own.training import Trained
 from iic.provenance.environment import code_state, environment
 from iic.records.files import sha256_file, sha256_json, write_bytes, write_record, write_text
 
 log = logging.getLogger(__name__)
 
+BY_UMAP = "IIC, by UMAP"
+"""Which silhouette is that in the space of UMAP."""
 CLONE = Path(__file__).resolve().parents[2]
 
 
@@ -36,6 +41,7 @@ def write_model(
     kind: Kind,
     runs: list[Trained],
     *,
+    halves: float | None = None,
     seconds: dict[str, float],
     steps: dict[str, float],
     grey_taken: bool,
@@ -49,6 +55,7 @@ def write_model(
         images: All images.
         kind: What was trained on.
         runs: A finished training for each seed.
+        halves: How far trainings on either half of the images agree, if that was asked.
         seconds: What took how long; the finishing is added.
         steps: Measured seconds of a step by precision.
         grey_taken: Whether coloured images were turned grey.
@@ -71,11 +78,10 @@ def write_model(
             table[f"seed_{own.record.seed}"] = matched(clusters, said.clusters, k)[clusters]
     table["rival"] = matched(rival, said.clusters, k)[rival]
     write_table(out / files.ASSIGNMENTS, table.sort_values("path", kind="stable"))
-    write_skipped(out / files.SKIPPED, images.skipped)
+    write_listings(out, images)
     # rows of the table, which is in the order of paths
     place = np.argsort(np.argsort(np.array(images.names, dtype=object), kind="stable"))
     write_examples(out / files.EXAMPLES, examples(said, probabilities, k), images.pixels, place)
-    write_bytes(out / files.WEIGHTS, save(network.tensors))
     config = ModelConfig(
         version=metadata.version("iic"),
         k=k,
@@ -86,9 +92,16 @@ def write_model(
         sub_head=run.sub_head,
         alignment=tuple(tuple(map(int, own)) for own in aligned),
         settings=settings,
+        backbone=request.backbone,
     )
-    write_record(out / files.CONFIG, config)
     measured = stability(by_seed, float(said.agreement.mean()))
+    measured = measured.model_copy(update={"halves": halves})
+    silhouettes = {
+        "IIC": silhouette(kind.points, said.clusters),
+        kind.rival: silhouette(kind.points, rival),
+    }
+    if request.umap:
+        silhouettes[BY_UMAP] = silhouette(kind.points, said.clusters, reduced_by_umap)
     seconds["finishing"] = round(time.monotonic() - begin, 2)
     receipt = FitReceipt(
         request=request,
@@ -99,19 +112,31 @@ def write_model(
         features_sha256=None if request.features is None else sha256_file(Path(request.features)),
         choice_sha256=sha256_json(choice.model_dump(mode="json")),
         reported=run.record.seed,
-        seeds=tuple(_summary(own) for own in runs),
+        seeds=tuple(seed_summary(own) for own in runs),
         stability=measured,
         seconds=seconds,
         step_seconds=steps,
-        silhouettes={
-            "IIC": silhouette(kind.points, said.clusters),
-            kind.rival: silhouette(kind.points, rival),
-        },
+        silhouettes=silhouettes,
         rival=kind.rival,
         files={},
         environment=environment(settings.threads, CLONE),
         code=code_state(CLONE),
     )
+    return finished(out, config, receipt, network.tensors)
+
+
+def write_listings(out: Path, images: Images) -> None:
+    """Write what was not read, and which images are nearly the same."""
+    write_skipped(out / files.SKIPPED, images.skipped)
+    write_near_copies(out / files.NEAR_COPIES, images.names, images.pixels)
+
+
+def finished(
+    out: Path, config: ModelConfig, receipt: FitReceipt, tensors: dict[str, NDArray[Any]]
+) -> OwnModel:
+    """Write weights, config and card; at last the receipt, with the hashes of all files."""
+    write_bytes(out / files.WEIGHTS, save(tensors))
+    write_record(out / files.CONFIG, config)
     write_text(out / files.CARD, card(config, receipt))
     digests = {name: sha256_file(out / name) for name in files.HASHED}
     receipt = receipt.model_copy(update={"files": digests})
@@ -119,7 +144,8 @@ def write_model(
     return OwnModel(out)
 
 
-def _summary(run: Trained) -> SeedSummary:
+def seed_summary(run: Trained) -> SeedSummary:
+    """What the receipt keeps of a training."""
     record = run.record
     return SeedSummary(
         seed=record.seed,

@@ -53,7 +53,7 @@ def test_two_kinds_of_images_are_told_apart(model: OwnModel) -> None:
 def test_the_folder_of_a_model(model: OwnModel, images: Path) -> None:
     assert {path.name for path in model.folder.iterdir()} == {
         "model.safetensors", "config.json", "README.md", "settings.yaml", "assignments.csv",
-        "skipped.csv", "examples.npz", "fit.json",
+        "skipped.csv", "near_copies.csv", "examples.npz", "fit.json",
     }  # fmt: skip
     assert model.changed_files() == []
     receipt = model.receipt

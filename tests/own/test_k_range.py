@@ -19,7 +19,7 @@ FEATURES = Wishes(epochs=60, threads=1, sub_heads=4)
 
 
 def of(k: int, low: float, high: float, filled: int | None = None, **changes: float) -> Candidate:
-    own = Candidate(k, (low + high) / 2, low, high, 0.02, 0.9, 0.1 * k, 0.05, filled or k)
+    own = Candidate(k, (low + high) / 2, low, high, low, 0.02, 0.9, 0.1 * k, 0.05, filled or k)
     return own._replace(**changes)
 
 
@@ -37,25 +37,26 @@ def test_what_may_not_be_asked(text: str) -> None:
 
 
 def test_each_k_is_fitted_and_the_true_one_recommended(tmp_path: Path) -> None:
-    source = folder(tmp_path / "images", 60, kinds=3)
+    source = folder(tmp_path / "images", 90, kinds=3)
     draw = np.random.default_rng(0)
-    labels = np.repeat(np.arange(3), 20)
-    np.save(tmp_path / "a.npy", 10 * np.eye(3, 6)[labels] + draw.normal(size=(60, 6)))
+    labels = np.repeat(np.arange(3), 30)
+    np.save(tmp_path / "a.npy", 10 * np.eye(3, 6)[labels] + draw.normal(size=(90, 6)))
     request = FitRequest(
         source=str(source), k=2, minutes=3, wishes=FEATURES, features=str(tmp_path / "a.npy")
     )
-    said = fit_range(request, range(2, 5), tmp_path / "models", live=False)
+    said = fit_range(request, range(2, 4), tmp_path / "models", live=False)
     assert "By silhouette k 3 (of k-means' clusters k 3)" in said.text
     table = pd.read_csv(tmp_path / "models" / "k.csv")
-    assert list(table["k"]) == [2, 3, 4]
+    assert list(table["k"]) == [2, 3]
     assert table["stability"].idxmax() == 1 and table["stability"][1] > 0.99
     model = OwnModel(tmp_path / "models" / "k03")
     assert candidate(model).filled == 3 and len(model.receipt.stability.pairs) == 3
+    assert model.receipt.stability.halves > 0.99 and table["halves"][1] > 0.99
     assert (model.folder / "report.html").exists()
-    again = fit_range(request, range(2, 5), tmp_path / "models", live=False)
+    again = fit_range(request, range(2, 4), tmp_path / "models", live=False)
     assert again == said
-    with pytest.raises(OwnDataError, match="60 different images cannot fill 61"):
-        fit_range(request, range(2, 62), tmp_path / "other", live=False)
+    with pytest.raises(OwnDataError, match="90 different images cannot fill 91"):
+        fit_range(request, range(2, 92), tmp_path / "other", live=False)
     assert not list((tmp_path / "other").rglob("*"))
 
 

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from iic.augment.batch import unit_range
@@ -84,28 +84,49 @@ def _stored(file: FeatureFile, context: RunContext[Any]) -> NDArray[np.float32]:
 
 def _computed(context: RunContext[Any], file: ModelFile) -> NDArray[np.float32]:
     """What the model says of the evaluated images, each resized whole, (n, d)."""
-    from torchvision.transforms.v2.functional import normalize
-
     path, key = _checked(file, context.root, "weights")
     with leased_device(context.settings.gpu) as device:
         configure(device, context.settings.threads)
-        model = _model(file, path, key).to(device).eval()
+        model = frozen_model(file, path, key).to(device).eval()
         rows = []
         with torch.no_grad():
             for part in np.array_split(
                 context.protocol.images, -(-len(context.protocol.images) // file.batch)
             ):
                 images = torch.from_numpy(np.array(context.data.images[part])).to(device)
-                pixels = interpolate(
-                    unit_range(images), [file.input_size] * 2, mode="bilinear", antialias=True
-                )
-                normalised = normalize(pixels, [*file.mean], [*file.deviation])
-                rows.append(model(normalised).flatten(1).float().cpu().numpy())
+                rows.append(rows_of(model, images, file))
         return np.concatenate(rows)
 
 
-def _model(file: ModelFile, path: Path, key: str) -> nn.Module:
-    """The model with its weights, without the layers that follow the features."""
+def rows_of(model: nn.Module, images: Tensor, file: ModelFile) -> NDArray[np.float32]:
+    """What a model says of images, resized to its input and normalised, (n, d).
+
+    Args:
+        model: `frozen_model`.
+        images: (n, 3, H, W) uint8, on the model's device.
+        file: Size of the input, mean and deviation.
+    """
+    from torchvision.transforms.v2.functional import normalize
+
+    side = [file.input_size] * 2
+    pixels = interpolate(unit_range(images), side, mode="bilinear", antialias=True)
+    normalised = normalize(pixels, [*file.mean], [*file.deviation])
+    rows: NDArray[np.float32] = model(normalised).flatten(1).float().cpu().numpy()
+    return rows
+
+
+def frozen_model(file: ModelFile, path: Path, key: str) -> nn.Module:
+    """A torchvision model with its weights, without the layers that follow the features.
+
+    Args:
+        file: Name of the model.
+        path: Its weights, a state dict in .pth or .safetensors.
+        key: What to call the setting in errors.
+
+    Raises:
+        RecordError: The file cannot be read.
+        IICError: There is no such model, or the weights are another one's.
+    """
     from torchvision import models
     from torchvision.models import get_model, list_models
 

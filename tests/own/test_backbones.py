@@ -1,0 +1,112 @@
+"""Features by a model of torchvision from a local file, and clusters of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from torchvision.models import get_model
+from torchvision.transforms.v2.functional import normalize
+from typer.testing import CliRunner
+
+from iic.cli.app import app
+from iic.own import backbones
+from iic.own.audit import audit
+from iic.own.backbones import backbone_of, computed
+from iic.own.choice import Wishes
+from iic.own.decode import decode
+from iic.own.errors import OwnDataError
+from iic.own.fit import fit
+from iic.own.model import FitRequest
+from iic.own.predict import predict
+from iic.own.sources import listing
+from iic.params.errors import IICError
+from tests.own.pictures import folder
+from tests.quick import first_quick
+
+WIDTHS = {"resnet18": 512, "convnext_tiny": 768, "vit_b_32": 768}
+
+
+def weights(path: Path, name: str) -> Path:
+    """Random ones, as torchvision's files hold them."""
+    torch.manual_seed(0)
+    torch.save(get_model(name, weights=None).state_dict(), path / "weights.pth")
+    return path / "weights.pth"
+
+
+@pytest.mark.parametrize("name", first_quick(WIDTHS))
+def test_a_model_of_a_backbones_features(tmp_path: Path, name: str) -> None:
+    source = folder(tmp_path / "images", 12)
+    (source / "notes.txt").write_text("no image")
+    file = weights(tmp_path, name)
+    backbone = backbone_of(name, file).model_copy(update={"input_size": 64})
+    if name == "vit_b_32":  # which takes one size only
+        backbone = backbone_of(name, file)
+    wishes = Wishes(epochs=20, threads=1, sub_heads=2, seeds=1)
+    request = FitRequest(source=str(source), k=2, minutes=1, wishes=wishes, backbone=backbone)
+    model = fit(request, tmp_path / "model", live=False)
+    assert model.config.settings.dimensions == WIDTHS[name]
+    fitted = pd.read_csv(model.folder / "assignments.csv").set_index("path")
+    said = predict(model, source)
+    assert [one.name for one in said.skipped] == ["notes.txt"]
+    together = said.table.set_index("path")
+    assert (together["cluster"] == fitted["cluster"]).all()
+    assert np.allclose(together["probability"], fitted["probability"], atol=1e-5)
+    alone = predict(model, source / together.index[5]).table.iloc[0]
+    assert alone["probability"] == pytest.approx(together["probability"].iloc[5], abs=1e-5)
+    assert [one.level for one in audit(model)] == ["verified"] * 4
+    file.rename(tmp_path / "moved.pth")
+    assert [one.level for one in audit(model)][-1] == "note"
+    with pytest.raises(OwnDataError, match="cannot be read"):
+        predict(model, source)
+    again = predict(model, source, weights=tmp_path / "moved.pth").table
+    assert again.equals(said.table)
+    with pytest.raises(OwnDataError, match="others than at the fit"):
+        predict(model, source, weights=source / "notes.txt")
+
+
+def test_rows_are_the_models_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = folder(tmp_path / "images", 5)
+    file = weights(tmp_path, "resnet18")
+    backbone = backbone_of("resnet18", file).model_copy(update={"input_size": 64})
+    items = listing(source).items
+    monkeypatch.setattr(backbones, "BATCH", 2)
+    digests = [item.name for item in items]
+    rows = computed(backbone, items, digests, tmp_path / "parts")
+    model = get_model("resnet18", weights=None)
+    model.load_state_dict(torch.load(file, weights_only=True))
+    model.fc = torch.nn.Identity()
+    pixels = np.stack([np.repeat(decode(item.read(), 64), 3, axis=0) for item in items])
+    x = normalize(torch.from_numpy(pixels) / 255, [*backbone.mean], [*backbone.deviation])
+    with torch.no_grad():
+        expected = model.eval()(x).numpy()
+    assert np.allclose(rows, expected, atol=1e-4)
+    parts = sorted((tmp_path / "parts").iterdir())
+    assert len(parts) == 3
+    monkeypatch.setattr(backbones.FrozenBackbone, "rows", None)  # nothing is computed again
+    assert np.array_equal(computed(backbone, items, digests, tmp_path / "parts"), rows)
+
+
+def test_what_is_refused(tmp_path: Path) -> None:
+    source = folder(tmp_path / "images", 5)
+    (tmp_path / "weights.pth").write_bytes(b"none")
+    base = ["fit", str(source), "--k", "2", "--out", str(tmp_path / "model"), "--minutes", "1"]
+    file = str(tmp_path / "weights.pth")
+    np.save(tmp_path / "a.npy", np.zeros((5, 2)))
+    cases = [
+        (["--backbone", "resnet18"], "need each other"),
+        (["--backbone", "resnet18", "--weights", str(tmp_path / "none")], "cannot be read"),
+        (["--backbone", "resnet18", "--weights", file], "no weights"),
+        (["--backbone", "dinov2", "--weights", file], "no image model 'dinov2'"),
+        (
+            ["--backbone", "vit_b_16", "--weights", file, "--features", str(tmp_path / "a.npy")],
+            "exclude each other",
+        ),
+    ]
+    for options, reason in cases:
+        said = CliRunner().invoke(app, [*base, *options])
+        assert isinstance(said.exception, IICError) and reason in str(said.exception)
+    assert not (tmp_path / "model").exists()
