@@ -38,7 +38,10 @@ BATCH = 350
 """Distinct images in a batch."""
 VECTOR_BATCH = 1000
 """Distinct vectors in a batch."""
-SUB_HEADS = 10
+SUB_HEADS = 20
+VECTOR_SUB_HEADS = 10
+INITIAL_DEVIATION = 0.1
+"""Of the heads' weights."""
 LEARNING_RATE = 4e-3
 COSINE_FROM = 0.4
 """Share of the steps after which the learning rate falls to zero."""
@@ -111,6 +114,7 @@ def choose(count: int, side: int, channels: int, k: int, wishes: Wishes, threads
     images = _batch(count, wishes.batch or BATCH)
     return Settings(
         sub_heads=wishes.sub_heads or SUB_HEADS,
+        initial_deviation=INITIAL_DEVIATION,
         heads_trained="together",
         network=NetworkSettings(
             family="B",
@@ -148,7 +152,7 @@ def choose_vectors(
     """
     return VectorSettings(
         dimensions=dimensions,
-        sub_heads=wishes.sub_heads or SUB_HEADS,
+        sub_heads=wishes.sub_heads or VECTOR_SUB_HEADS,
         head_a=_auxiliary(k, count),
         head_b=HeadSettings(k=k),
         pairs=_pairs(_batch(count, wishes.batch or VECTOR_BATCH), wishes),
