@@ -52,13 +52,16 @@ class LabelledTask(ImageTask[N]):
     def load(self, network: N, *parts: str) -> N:
         """The network, these parts of it with the weights of the run that it starts from.
 
-        The settings name that run, `start_from`, and which `checkpoint` of it.
+        The settings name that run, `start_from`, and which `checkpoint` of it; without a run the
+        network stays as it is.
 
         Raises:
             IICError: That run's weights are of another network.
             RecordError: They are absent or damaged.
         """
         settings, paths = self.settings, self.context.paths
+        if settings.start_from is None:
+            return network
         dataset = paths.run.split("/")[0]
         base = RunPaths(paths.scale, f"{dataset}/{settings.start_from}", self.seed)
         load_parts(network, parts, self.context.root / base.weights, settings.checkpoint)

@@ -15,6 +15,7 @@ from iic.data.load_maps import load_maps
 from iic.engine.context import RunContext
 from iic.engine.map_context import MapContext
 from iic.engine.task import Task
+from iic.params.classifiers import FixedFeatureSettings
 from iic.params.runs import Run, load_plan
 from iic.records.paths import RunPaths
 from tests.conftest import clone_to, run_in
@@ -22,9 +23,13 @@ from tests.engine.fake_cuda import CUDA, CudaGenerator, fake_cuda
 
 PLAN = load_plan("smoke")
 TRAINED = {
-    run.method: run for run in reversed(PLAN.runs.values()) if hasattr(run.settings, "compute")
+    run.method: run
+    for run in reversed(PLAN.runs.values())
+    if hasattr(run.settings, "compute") and not isinstance(run.settings, FixedFeatureSettings)
 }
 """Module of a method -> its first run."""
+FOUND_BEFORE = ("scale", "standard", "places", "colours")
+"""What tasks find in the images before the first step, and keep."""
 PREPARE = """
 import sys
 from iic.cli.app import app
@@ -72,6 +77,14 @@ def task_of(
     return tasks[0]
 
 
+def on_cuda(found: Any) -> Any:
+    """A number, or tensors, those on the device."""
+    if not isinstance(found, tuple):
+        return found
+    moved = [tensor.to(CUDA) for tensor in found]
+    return type(found)(*moved) if hasattr(found, "_fields") else tuple(moved)
+
+
 @pytest.mark.parametrize("method", list(TRAINED))
 def test_a_step_stays_on_the_gpu(
     method: str, prepared: Path, monkeypatch: pytest.MonkeyPatch
@@ -82,8 +95,9 @@ def test_a_step_stays_on_the_gpu(
     host.begin_epoch(0, host.optimiser())
     with fake_cuda():
         task = task_of(run, prepared, CUDA, monkeypatch)
-        if "scale" in vars(host):
-            task.scale = host.scale  # type: ignore[attr-defined]
+        for name in FOUND_BEFORE:
+            if name in vars(host):
+                setattr(task, name, on_cuda(getattr(host, name)))
         optimiser = task.optimiser()
         for group in optimiser.param_groups:
             group["fused"] = False  # fake tensors know no fused kernel of SGD

@@ -37,8 +37,9 @@ if TYPE_CHECKING:
 class Settings(ClassifierSettings):
     """Settings of the classifier; the encoder is that of the run that it starts from."""
 
-    start_from: str = Field(pattern=RUN)
-    """Run of the same dataset and seed whose convolutions this one starts from."""
+    start_from: str | None = Field(None, pattern=RUN)
+    """Run of the same dataset and seed whose convolutions this one starts from; null for random
+    ones."""
     checkpoint: Literal["best_label", "last"] = "last"
     """Which of that run's two checkpoints."""
     encoder: DIMEncoderSettings
@@ -50,7 +51,7 @@ class Settings(ClassifierSettings):
     optimiser: OptimiserSettings = OptimiserSettings(learning_rate=1e-4)
 
     @property
-    def base(self) -> str:
+    def base(self) -> str | None:
         """Run of the same dataset and seed whose weights this one starts from."""
         return self.start_from
 

@@ -58,6 +58,10 @@ class ExemplarTask(FeatureTask[ExemplarNetwork]):
         found = palette(self.context.data.images[self.training.numpy()])
         return Palette(*(numbers.to(self.device) for numbers in found))
 
+    def begin_epoch(self, epoch: int, optimiser: torch.optim.Optimizer) -> None:
+        """Find places and colours before the first step: that is done on the host."""
+        _ = self.places, self.colours
+
     def training_images(self, head: str) -> Tensor:
         """Classes of an epoch, each as often as it is transformed, (exemplars copies,)."""
         return torch.arange(self.settings.exemplars).repeat(self.settings.copies)

@@ -53,6 +53,10 @@ class WideResidualTask(ClassifierTask[WideResidualNetwork]):
         )
         return mean, deviation
 
+    def begin_epoch(self, epoch: int, optimiser: torch.optim.Optimizer) -> None:
+        """Find mean and deviation before the first step, which waits for them."""
+        _ = self.standard
+
     def transformed(self, indices: Tensor, draw: torch.Generator) -> Tensor:
         """Shifted, mirrored, standardised images, each perhaps with a square of 0."""
         settings = self.settings
