@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from PIL import Image
 
 from iic.own import model as files
@@ -15,6 +16,7 @@ from iic.own.errors import OwnDataError
 from iic.own.findings import Finding, stability_finding, stable
 from iic.own.map_network import label_image, overlay, palette
 from iic.own.model import OwnModel
+from iic.own.rivals import read_examples
 from iic.publish.pages.render import data_uri, render
 from iic.records.files import write_bytes
 
@@ -57,8 +59,8 @@ def explain_maps(
     k, receipt = model.config.k, model.receipt
     areas = np.array([table[f"area_{number}"].mean() for number in range(k)])
     found = map_findings(model, areas)
-    with np.load(model.folder / files.EXAMPLES, allow_pickle=False) as content:
-        examples = list(zip(content["pixels"], content["maps"], strict=True))
+    examples = read_examples(model.folder / files.EXAMPLES)
+    shown = zip(examples["pixels"], examples["maps"], strict=True)
     page = render(
         "own_maps.html.j2",
         title=Path(receipt.request.source).name,
@@ -70,14 +72,14 @@ def explain_maps(
             Cluster(number, _swatch(number, k), f"{100 * area:.1f}")
             for number, area in enumerate(areas)
         ],
-        pairs=[_pair(pixels, clusters, k) for pixels, clusters in examples],
+        pairs=[_pair(pixels, clusters, k) for pixels, clusters in shown],
         skipped=skipped,
     )
     write_bytes(model.folder / files.REPORT, page)
     return found
 
 
-def map_findings(model: OwnModel, areas: np.ndarray) -> list[Finding]:
+def map_findings(model: OwnModel, areas: NDArray[np.float64]) -> list[Finding]:
     """What is to be said of a segmentation; any of level ``bad`` means that it is not stable.
 
     Args:
@@ -97,7 +99,7 @@ def map_findings(model: OwnModel, areas: np.ndarray) -> list[Finding]:
     return found
 
 
-def _pair(pixels: np.ndarray, clusters: np.ndarray, k: int) -> tuple[str, str]:
+def _pair(pixels: NDArray[Any], clusters: NDArray[Any], k: int) -> tuple[str, str]:
     """An image and the same with its clusters, as addresses."""
     image = Image.fromarray(np.moveaxis(pixels, 0, 2))
     image = image.resize((SCALE * image.width, SCALE * image.height), Image.Resampling.NEAREST)

@@ -141,6 +141,9 @@ def write_examples(
 
 
 def read_examples(path: Path) -> dict[str, NDArray[np.generic]]:
-    """What `write_examples` wrote: ``rows``, ``pixels``, and of each kind places in them."""
+    """What `write_examples` wrote: ``rows``, ``pixels``, and of each kind places in them.
+
+    Of a segmentation: ``pixels`` and ``maps``.
+    """
     with np.load(path, allow_pickle=False) as content:
         return {name: content[name] for name in content.files}

@@ -107,7 +107,7 @@ def test_the_doctor_looks_and_says(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     checks = {check.name: check for check in doctor(tmp_path)}
     assert set(checks) == {
         "Python", "threads", "memory", "disk", "torch", "bfloat16", "GPU", "snakemake", "dvc",
-        "git", "browser",
+        "onnx", "tensorboard", "umap-learn", "git", "browser",
     }  # fmt: skip
     assert healthy(list(checks.values())) and "float32" in checks["bfloat16"].text
     monkeypatch.setenv("PATH", str(tmp_path))
