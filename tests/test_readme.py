@@ -31,7 +31,7 @@ def generator(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("part", ["workflow", "reference", "curve", "photographs"])
+@pytest.mark.parametrize("part", ["workflow", "reference", "fast", "curve", "photographs"])
 def test_generated_parts_are_what_the_workflow_and_results_in_git_say(
     generator: ModuleType, part: str
 ) -> None:
