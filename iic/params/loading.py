@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import yaml
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from iic.params.base import Model
 from iic.params.errors import SettingsError
@@ -160,8 +161,27 @@ def _check_plain(value: Any, file: str, path: tuple[str, ...]) -> None:
         )
 
 
+def _filled(model: type[BaseModel], value: Any) -> Any:
+    """`value` with what a model's own default for a block sets, where the block is given in part.
+
+    pydantic alone would take what is left out from the block's class: ``optimiser: {learning_rate:
+    0.1}`` would take a method's weight decay away.
+    """
+    if not isinstance(value, Mapping):
+        return value
+    filled = dict(value)
+    for name in filled.keys() & model.model_fields.keys():
+        default = model.model_fields[name].default
+        if isinstance(default, BaseModel) and isinstance(value[name], Mapping):
+            kept = default.model_dump(mode="json", exclude_unset=True)
+            filled[name] = kept | _filled(type(default), value[name])
+    return filled
+
+
 def validate(model: type[M], value: Any, file: str, key: str = "") -> M:
     """`value` as a `model`.
+
+    What a block leaves out is as in the model's own default for that block.
 
     Args:
         model: The settings model.
@@ -176,6 +196,7 @@ def validate(model: type[M], value: Any, file: str, key: str = "") -> M:
         raise SettingsError(file, "", "the file is empty", allowed=keys_of(model))
     try:
         # strict JSON mode takes lists for tuples, and nothing looser
-        return model.model_validate_json(json.dumps(value, allow_nan=True, default=str))
+        given = json.dumps(_filled(model, value), allow_nan=True, default=str)
+        return model.model_validate_json(given)
     except ValidationError as error:
         raise explained(error, model, value, file, key) from None

@@ -7,10 +7,19 @@ from typing import Any
 
 import pytest
 
+from iic.params.base import Model
+from iic.params.loading import validate
+from iic.params.optimisers import MomentumSettings
 from iic.params.runs import load_plan, scale_names
 from tests.params.params_helpers import change, copy_of, error_of, only_mnist, parsed, planned
 
 GPU = "scales/gpu.yaml"
+
+
+class Block(Model):
+    """A method's settings with defaults of their own for a block."""
+
+    optimiser: MomentumSettings = MomentumSettings(learning_rate=0.05, weight_decay=0.1)
 
 
 @pytest.fixture
@@ -188,3 +197,13 @@ def test_a_run_has_no_seeds_that_its_base_has_not(params: Path) -> None:
     assert "has seeds [2], but stl10/iic_star-features, from which it starts, has [0, 1]" in str(
         error_of(params, "gpu")
     )
+
+
+def test_a_block_given_in_part_keeps_the_methods_own_defaults() -> None:
+    """pydantic alone would take the weight decay from `MomentumSettings`, which has none."""
+    given = {"learning_rate": 0.5}
+    optimiser = validate(Block, {"optimiser": given}, "file").optimiser
+    assert (optimiser.learning_rate, optimiser.weight_decay, optimiser.momentum) == (0.5, 0.1, 0.9)
+    assert validate(Block, {"optimiser": {"weight_decay": 0}}, "file").optimiser.weight_decay == 0
+    plan = load_plan("mini").run("digits/gan")
+    assert plan.settings.model_dump()["optimiser"]["beta1"] == 0.5

@@ -30,7 +30,7 @@ def plan(*runs: str) -> Plan:
         runs=("mnist/iic", "mnist/iic-fast"),
         seeds="all",
     )
-    return make_plan(figures={"sub_heads": figure}, runs=dict.fromkeys(runs, tuple(SEEDS)))
+    return make_plan(figures={"sub_head_odds": figure}, runs=dict.fromkeys(runs, tuple(SEEDS)))
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def test_what_is_picked_is_the_mean_over_all_choices(heads: list[tuple[int, floa
 
 
 def test_panels_show_every_sub_head_and_what_more_of_them_are_worth(root: Path) -> None:
-    drawn = draw(plan("mnist/iic"), "sub_heads", root)
+    drawn = draw(plan("mnist/iic"), "sub_head_odds", root)
     left, right = drawn.figure.axes
     assert left.get_title(loc="left") == "mnist/iic: 2 trainings of 3 sub-heads"
     points = [np.asarray(dots.get_offsets()) for dots in left.collections]
@@ -64,18 +64,18 @@ def test_panels_show_every_sub_head_and_what_more_of_them_are_worth(root: Path) 
     np.testing.assert_allclose(mean, (first + second) / 2)
     assert [series.name for series in drawn.sources.series] == ["mnist/iic"]
     assert [source.seed for source in drawn.sources.series[0].seeds] == [0, 1]
-    assert render(plan("mnist/iic"), "sub_heads", root).svg
+    assert render(plan("mnist/iic"), "sub_head_odds", root).svg
 
 
 def test_a_run_without_losses_is_refused(root: Path) -> None:
     path = root / RunPaths("tiny", "mnist/iic", 1).evaluation
     content = read_record(path, Evaluation).model_dump(mode="json")
-    content["checkpoints"]["last"]["sub_heads"][2]["loss"] = None
+    content["checkpoints"]["last"]["sub_head_odds"][2]["loss"] = None
     write_record(path, Evaluation.model_validate(content, strict=False))
     with pytest.raises(FigureError, match=r"seed1/evaluation.json.*sub_heads\.2\.loss: null"):
-        draw(plan("mnist/iic"), "sub_heads", root)
+        draw(plan("mnist/iic"), "sub_head_odds", root)
 
 
 def test_a_scale_without_the_runs_is_refused(root: Path) -> None:
     with pytest.raises(FigureError, match="scale tiny has no run mnist/iic, mnist/iic-fast"):
-        draw(plan("mnist/kmeans"), "sub_heads", root)
+        draw(plan("mnist/kmeans"), "sub_head_odds", root)
