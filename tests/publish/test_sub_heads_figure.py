@@ -70,7 +70,7 @@ def test_panels_show_every_sub_head_and_what_more_of_them_are_worth(root: Path) 
 def test_a_run_without_losses_is_refused(root: Path) -> None:
     path = root / RunPaths("tiny", "mnist/iic", 1).evaluation
     content = read_record(path, Evaluation).model_dump(mode="json")
-    content["checkpoints"]["last"]["sub_head_odds"][2]["loss"] = None
+    content["checkpoints"]["last"]["sub_heads"][2]["loss"] = None
     write_record(path, Evaluation.model_validate(content, strict=False))
     with pytest.raises(FigureError, match=r"seed1/evaluation.json.*sub_heads\.2\.loss: null"):
         draw(plan("mnist/iic"), "sub_head_odds", root)
