@@ -140,7 +140,7 @@ def test_scores_of_a_patched_evaluation_are_seen_by_the_second_opinion(
     """As if `iic.evaluate` had been changed, and all that is computed from it made anew."""
     from iic.evaluate.run import evaluate_run
 
-    plan, run_id = load_plan("laptop"), "mnist/kmeans"
+    plan, run_id = load_plan("laptop"), "mnist/vae"
     chosen = plan.run(run_id)
     files = RunPaths("laptop", run_id, 0)
     monkeypatch.setattr(f"iic.evaluate.selection.{name}", _all_right)

@@ -54,7 +54,7 @@ def test_a_number_edited_by_hand_is_a_failure(laptop: Path) -> None:
     for page in {part.page for part in PARTS.values()}:
         page.parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / page, page)
-    assert found() == ([], 2)
+    assert found() == ([], sum(part.scale == "laptop" for part in PARTS.values()))
     text = README.read_text(encoding="utf-8")
     number = text.split("| K-means | ")[1].split("**")[1]
     README.write_text(text.replace(f"**{number}**", "**99.99**", 1), encoding="utf-8")
