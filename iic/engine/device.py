@@ -15,6 +15,7 @@ import torch
 from filelock import FileLock, Timeout
 from torch import Tensor, nn
 
+from iic.engine.denormals import flushed
 from iic.params.errors import IICError
 from iic.params.training import ComputeSettings
 
@@ -81,8 +82,29 @@ def _first_free(locks: Sequence[FileLock]) -> int:
         time.sleep(POLL_SECONDS)
 
 
-def configure(device: torch.device, threads: int) -> bool:
-    """Set threads and determinism; returns whether the same seed gives the same bytes."""
+@contextlib.contextmanager
+def configured(
+    device: torch.device, threads: int, compute: ComputeSettings | None = None
+) -> Iterator[bool]:
+    """Threads, determinism and denormal floats of the block; yields whether bytes are repeatable.
+
+    Args:
+        device: Where the block computes.
+        threads: CPU threads.
+        compute: Says what becomes of denormal floats; None keeps them.
+    """
+    before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    flush = compute is not None and compute.denormals == "flushed" and device.type == "cpu"
+    try:
+        deterministic = _configure(device, threads)
+        with flushed(flush):
+            yield deterministic
+    finally:
+        torch.set_num_threads(before[0])
+        torch.use_deterministic_algorithms(before[1])
+
+
+def _configure(device: torch.device, threads: int) -> bool:
     torch.set_num_threads(threads)
     if device.type == "cpu":
         torch.use_deterministic_algorithms(True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from iic.engine.context import Outcome, RunContext
-from iic.engine.device import configure, leased_device
+from iic.engine.device import configured, leased_device
 from iic.engine.loop import Loop
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ def run(context: RunContext[Any], build: Build) -> Outcome:
     if context.engine is not None:
         return context.engine(context, build)
     settings = context.settings
-    with leased_device(settings.gpu) as device:
-        deterministic = configure(device, settings.threads)
+    with (
+        leased_device(settings.gpu) as device,
+        configured(device, settings.threads, settings.compute) as deterministic,
+    ):
         return Loop(build(context, device), deterministic).run()

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClusterMixin, TransformerMixin
 from sklearn.metrics import adjusted_rand_score
@@ -22,7 +23,7 @@ from iic.own.frozen import freeze
 from iic.own.inputs import image_listing, is_images, pixels_like
 from iic.own.kinds import loaded
 from iic.own.reading import scan
-from iic.own.training import context_of, prepared, torch_as_before
+from iic.own.training import context_of, prepared
 from iic.own.vectors import (
     Maker,
     Pairs,
@@ -166,7 +167,7 @@ class IIC(ClusterMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
         chosen = choose(len(pixels), self.side_, channels, self.n_clusters, wishes, self._threads())
         settings = chosen.model_copy(update=self._length(len(pixels), chosen))
         tensors = self._train(settings, pixels)
-        with torch_as_before():
+        with torch.random.fork_rng(devices=[]):
             frozen = freeze(settings, tensors, pixels)
             self.settings_, self.tensors_ = settings, frozen.tensors
             self.n_features_out_ = frozen.features(pixels[:1]).shape[1]
@@ -224,7 +225,7 @@ class IIC(ClusterMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
         seed = self.random_state
         if not isinstance(seed, int):
             seed = int(check_random_state(seed).randint(2**31 - 1))
-        with tempfile.TemporaryDirectory() as folder, torch_as_before():
+        with tempfile.TemporaryDirectory() as folder, torch.random.fork_rng(devices=[]):
             context: Any = context_of(prepared(points), settings, seed, Path(folder), "", False)
             outcome = train(context) if pairs is None else train_vectors(context, pairs)
         assert outcome.tensors is not None and outcome.last.losses is not None

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from iic.engine.device import configure, leased_device
+from iic.engine.device import configured, leased_device
 from iic.methods.iic.method import Settings
 from iic.methods.iic.task import ClusteringTask
 from iic.own.bars import bar
@@ -25,7 +25,7 @@ from iic.own.model import CHOICE, WORK, FitRequest, OwnModel, ReleasedWeights
 from iic.own.reading import Images, collect, scan
 from iic.own.released import Architecture, Released, read_released
 from iic.own.sources import listing
-from iic.own.training import SeedRecord, Trained, context_of, prepared, torch_as_before
+from iic.own.training import SeedRecord, Trained, context_of, prepared
 from iic.own.writing import write_model
 from iic.params.augmentation import AugmentationSettings, ColourAugmentation, GreyAugmentation
 from iic.params.training import HeadSettings, PairSettings, ScheduleSettings
@@ -174,8 +174,11 @@ def _compared(released: Released, settings: Settings, images: Images, work: Path
     import torch
 
     context = context_of(prepared(images.pixels), settings, 0, work, "", False)
-    with torch_as_before(), leased_device(settings.gpu) as device:
-        configure(device, settings.threads)
+    with (
+        torch.random.fork_rng(devices=[]),
+        leased_device(settings.gpu) as device,
+        configured(device, settings.threads, settings.compute),
+    ):
         task = ClusteringTask(context, device)
         state = {name: torch.from_numpy(np.array(own)) for name, own in released.tensors.items()}
         task.network.load_state_dict(state)

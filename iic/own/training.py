@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 from iic.data.in_memory import in_memory
 from iic.data.load import PreparedData
 from iic.engine.context import Outcome, RunContext
-from iic.engine.device import configure, leased_device
+from iic.engine.device import configured, leased_device
 from iic.engine.loop import descend
 from iic.engine.seeding import generator
 from iic.engine.task import Task
@@ -65,19 +64,6 @@ class Trained:
         return int(np.argmin(self.record.losses))
 
 
-@contextmanager
-def torch_as_before() -> Iterator[None]:
-    """Give back torch's threads, determinism and random state, which a training sets."""
-    threads = torch.get_num_threads()
-    deterministic = torch.are_deterministic_algorithms_enabled()
-    try:
-        with torch.random.fork_rng(devices=[]):
-            yield
-    finally:
-        torch.set_num_threads(threads)
-        torch.use_deterministic_algorithms(deterministic)
-
-
 def prepared(points: NDArray[Any]) -> PreparedData:
     """Images (n, C, S, S), or features (n, d), as a training takes them, without labels."""
     # the engine counts rows; features themselves come to the task by other ways
@@ -100,8 +86,11 @@ def context_of(
 def step_seconds(context: RunContext[Any], build: Build, head: str = TOGETHER) -> float:
     """Seconds of one training step of a head, measured on the run's own images and layers."""
     settings = context.settings
-    with torch_as_before(), leased_device(settings.gpu) as device:
-        configure(device, settings.threads)
+    with (
+        torch.random.fork_rng(devices=[]),
+        leased_device(settings.gpu) as device,
+        configured(device, settings.threads, settings.compute),
+    ):
         task = build(context, device)
         task.network.train()
         optimiser = task.optimiser()
@@ -131,7 +120,7 @@ def trained(context: RunContext[Any], folder: Path, train: Train) -> Trained:
         tensors = load(tensor_file.read_bytes())
         clusters = tensors.pop("clusters")
         return Trained(read_record(record_file, SeedRecord), tensors, clusters)
-    with torch_as_before(), guarded(context.root / context.paths.scratch):
+    with torch.random.fork_rng(devices=[]), guarded(context.root / context.paths.scratch):
         outcome = train(context)
     assert outcome.tensors is not None and outcome.last.losses is not None
     tensors = {name.removeprefix("last."): array for name, array in outcome.tensors.items()}

@@ -138,3 +138,6 @@ class ComputeSettings(Model):
     channels_last: bool = False
     compile: bool = False
     """Use ``torch.compile``; pays off on a GPU for long runs."""
+    denormals: Literal["flushed", "kept"] = "flushed"
+    """What a CPU does with floats below 1.2e-38: `flushed`, they become zeros; or `kept`, which
+    makes late steps up to five times as slow. A GPU keeps them."""

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from iic.augment.batch import unit_range
-from iic.engine.device import configure, leased_device
+from iic.engine.device import configured, leased_device
 from iic.params.errors import IICError
 from iic.records.files import RecordError, sha256_file
 
@@ -85,8 +85,8 @@ def _stored(file: FeatureFile, context: RunContext[Any]) -> NDArray[np.float32]:
 def _computed(context: RunContext[Any], file: ModelFile) -> NDArray[np.float32]:
     """What the model says of the evaluated images, each resized whole, (n, d)."""
     path, key = _checked(file, context.root, "weights")
-    with leased_device(context.settings.gpu) as device:
-        configure(device, context.settings.threads)
+    settings = context.settings
+    with leased_device(settings.gpu) as device, configured(device, settings.threads):
         model = frozen_model(file, path, key).to(device).eval()
         rows = []
         with torch.no_grad():

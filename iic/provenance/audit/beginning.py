@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from iic.engine.context import Outcome, RunContext
-from iic.engine.device import configure, leased_device
+from iic.engine.device import configured, leased_device
 from iic.engine.loop import Loop
 from iic.engine.task import Task
 from iic.engine.threads import library_threads
@@ -76,8 +76,11 @@ class FirstSteps:
         Raises:
             Enough: Always, except where the whole training has fewer steps.
         """
-        with leased_device(context.settings.gpu) as device:
-            deterministic = configure(device, context.settings.threads)
+        settings = context.settings
+        with (
+            leased_device(settings.gpu) as device,
+            configured(device, settings.threads, settings.compute) as deterministic,
+        ):
             return Beginning(build(context, device), deterministic, self.most).run()
 
 

@@ -27,7 +27,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from iic.engine.context import Checkpoint, Outcome, RunContext
-from iic.engine.device import configure
+from iic.engine.device import configured
 from iic.engine.task import Task
 from iic.engine.threads import library_threads
 from iic.params.errors import IICError
@@ -150,26 +150,29 @@ def _from_weights(paths: RunPaths, outcome: TrainOutcome, root: Path) -> Engine:
     """An engine that predicts with the stored weights, in the order in which a training ends."""
 
     def predicted(context: RunContext[Any], build: Build) -> Outcome:
-        device = torch.device("cpu")
-        configure(device, context.settings.threads)
-        # what is compiled for a GPU needs a compiler here, and gains nothing in one pass
-        task = build(context, device)
-        task.compute = task.compute.model_copy(
-            update={"compile": task.compute.compile and not context.settings.gpu}
-        )
-        weights = load_file(root / paths.weights)
-        _load(task, weights, "last")
-        final = task.predict(probabilities=True)
-        epoch = outcome.checkpoints["last"].epoch
-        last, best = Checkpoint(epoch, final.clusters, task.selection_losses()), None
-        written = outcome.checkpoints.get("best_label")
-        if written is not None and written.epoch != epoch:
-            _load(task, weights, "best_label")
-            clusters = task.predict().clusters
-            best = Checkpoint(written.epoch, clusters, task.selection_losses())
-        return Outcome(last, task.k, best, probabilities=final.probabilities)
+        device, settings = torch.device("cpu"), context.settings
+        with configured(device, settings.threads, settings.compute):
+            task = build(context, device)
+            # what is compiled for a GPU needs a compiler here, and gains nothing in one pass
+            task.compute = task.compute.model_copy(
+                update={"compile": task.compute.compile and not settings.gpu}
+            )
+            return _outcome(task, load_file(root / paths.weights), outcome)
 
     return predicted
+
+
+def _outcome(task: Task[Any], weights: dict[str, torch.Tensor], written: TrainOutcome) -> Outcome:
+    _load(task, weights, "last")
+    final = task.predict(probabilities=True)
+    epoch = written.checkpoints["last"].epoch
+    last, best = Checkpoint(epoch, final.clusters, task.selection_losses()), None
+    best_label = written.checkpoints.get("best_label")
+    if best_label is not None and best_label.epoch != epoch:
+        _load(task, weights, "best_label")
+        clusters = task.predict().clusters
+        best = Checkpoint(best_label.epoch, clusters, task.selection_losses())
+    return Outcome(last, task.k, best, probabilities=final.probabilities)
 
 
 def _load(task: Task[Any], weights: dict[str, torch.Tensor], checkpoint: str) -> None:
