@@ -137,7 +137,7 @@ def load_predictions(plan: Plan, name: str, root: Path) -> Predictions:
     last = assignments["last"]
     probabilities = _probabilities(paths, root, head, last, mapping)
     data = load(run.dataset, root)
-    labels = _labels(paths, last, data)
+    labels = true_classes(paths, last, data)
     scored = np.flatnonzero(
         np.isin(last.indices, data.indices(run.settings.evaluation.test)) & (labels >= 0)
     )
@@ -187,7 +187,12 @@ def _probabilities(
     return of_head
 
 
-def _labels(paths: RunPaths, assignments: Assignments, data: PreparedData) -> Ints:
+def true_classes(paths: RunPaths, assignments: Assignments, data: PreparedData) -> Ints:
+    """Classes of the images that a run assigned, (n,), as the dataset has them.
+
+    Raises:
+        FigureError: There are none, or the run's are of other data.
+    """
     if data.labels is None or assignments.labels is None:
         raise FigureError(f"{paths.assignments}: label: null, so no prediction is right or wrong")
     inside = assignments.indices[-1] < len(data.labels)
