@@ -13,20 +13,18 @@ from typing import Any, NamedTuple
 
 from pandas import DataFrame, isna
 
-from iic.params.runs import PARAMS, Plan, Run, load_plan
+from iic.params.runs import PARAMS, Plan, load_plan
+from iic.publish.fast_recipe import REFERENCE, errors, fast, measured_seeds
 from iic.publish.frames import cells
 from iic.publish.learning_curves import LOGS, read_learning_curves
-from iic.records.evaluation import Evaluation
 from iic.records.files import read_record
 from iic.records.history import read_history
 from iic.records.paths import RunPaths
 from iic.records.receipt import Receipt
 
-SCALE, REFERENCE, PHOTOGRAPHS = "mini", "laptop", "laptop_cifar10"
+SCALE, PHOTOGRAPHS = "mini", "laptop_cifar10"
 SETTINGS = {"as_published": "published", "corrected": "corrected", "own": "own"}
 """Fidelity -> its word here, since the column beside it has a selection named as_published."""
-UPPER = 95
-"""Percent that tells the sub-heads of the upper heap from all others."""
 HEADS = "| method | model picked (selection) | settings (fidelity) |"
 
 
@@ -132,45 +130,6 @@ def curve(root: Path) -> str:
     )
 
 
-def fast(root: Path) -> str:
-    """Sub-heads of the fast recipe at scale laptop, seed by seed."""
-    run = load_plan(REFERENCE, root / PARAMS).run("mnist/iic-fast")
-    lines, shares, picked = [], [], []
-    for seed in _measured_seeds(run, root):
-        paths = RunPaths(REFERENCE, run.id, seed)
-        evaluation = read_record(root / paths.evaluation, Evaluation)
-        accuracies = [scores.acc or 0.0 for scores in evaluation.checkpoints["last"].sub_heads]
-        selection = evaluation.selections["label_free"]
-        assert selection is not None
-        assert selection.acc is not None
-        above = sum(accuracy > UPPER for accuracy in accuracies)
-        shares.append(100 * above / len(accuracies))
-        picked.append(selection.acc)
-        minutes = read_record(root / paths.receipt, Receipt).timing.seconds / 60
-        lines.append(
-            f"| {seed} | **{selection.acc:.2f}** | {max(accuracies):.2f} | "
-            f"{statistics.fmean(accuracies):.2f} | {above} of {len(accuracies)} | {minutes:.0f} |"
-        )
-    return "\n".join(
-        [
-            "| seed | sub-head of lowest loss | best by labels | mean over sub-heads | "
-            f"sub-heads above {UPPER} % | minutes |",
-            "|---:|---:|---:|---:|---:|---:|",
-            *lines,
-            "",
-            f"Accuracy in percent, n = {len(lines)} seeds. By lowest loss, without labels: "
-            f"{_mean(picked)}; above {UPPER} % in {sum(each > UPPER for each in picked)} of "
-            f"{len(picked)}. Share of sub-heads above {UPPER} %: {_mean(shares)} (mean ± standard "
-            "deviation over seeds). Minutes are of one thread, beside other work.",
-        ]
-    )
-
-
-def _mean(values: list[float]) -> str:
-    spread = f" ± {statistics.stdev(values):.2f}" if len(values) > 1 else ""
-    return f"{statistics.fmean(values):.2f}{spread} %"
-
-
 def photographs(root: Path) -> str:
     """What scale laptop_cifar10 measured: it compares with no number of the paper."""
     rows = cells(PHOTOGRAPHS, root).query("table == 'table_1' and status == 'measured'")
@@ -197,12 +156,6 @@ def photographs(root: Path) -> str:
 def _records(rows: DataFrame) -> Iterator[Any]:
     """Rows with a column for each attribute."""
     return rows.itertuples()
-
-
-def _measured_seeds(run: Run, root: Path) -> list[int]:
-    """Seeds that have a receipt; others may be declared."""
-    receipts = {seed: RunPaths(run.scale, run.id, seed).receipt for seed in run.seeds}
-    return [seed for seed, receipt in receipts.items() if (root / receipt).exists()]
 
 
 def _losses(epoch: dict[str, Any]) -> str:
@@ -232,7 +185,7 @@ def _machine(scale: str, root: Path) -> str:
     receipts = [
         read_record(root / RunPaths(scale, run.id, seed).receipt, Receipt)
         for run in load_plan(scale, root / PARAMS).runs.values()
-        for seed in _measured_seeds(run, root)
+        for seed in measured_seeds(run, root)
     ]
     machines: dict[str, list[Receipt]] = {}
     for receipt in sorted(receipts, key=lambda receipt: receipt.timing.end):
@@ -267,6 +220,7 @@ def _marks(name: str) -> re.Pattern[str]:
 
 PARTS = {
     "reference": Part(Path("README.md"), REFERENCE, reference),
+    "errors": Part(Path("docs/findings.md"), REFERENCE, errors),
     "fast": Part(Path("docs/performance.md"), REFERENCE, fast),
     "curve": Part(Path("docs/mini.md"), REFERENCE, curve),
     "photographs": Part(Path("docs/mini.md"), PHOTOGRAPHS, photographs),

@@ -6,15 +6,15 @@ rest of the accuracy is not noise, and the images say what it is.
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from iic.data.load import PreparedData, load
 from iic.params.runs import Plan, Run
+from iic.publish.confusions import Errors, hardest
 from iic.publish.evidence import evaluation_source, training_source
 from iic.publish.figures.chosen import check_accuracy, chosen, no_run, runs_of
 from iic.publish.figures.predictions import DRAW, true_classes
@@ -37,39 +37,16 @@ NAMES = 1.95
 TITLE = 0.26
 
 
-@dataclass(frozen=True)
-class Errors:
-    """One training: the sub-head of lowest loss at its last epoch.
-
-    Args:
-        run: The run.
-        seed: Its seed.
-        indices: Positions of the n images that are scored, in the dataset.
-        labels: Their classes, (n,).
-        predicted: The classes of their clusters, (n,).
-        accuracy: In percent.
-        sources: What all this was read from.
-    """
+class Training(NamedTuple):
+    """One training: the sub-head of lowest loss at its last epoch."""
 
     run: Run
     seed: int
     indices: NDArray[np.int64]
-    labels: NDArray[np.int64]
-    predicted: NDArray[np.int64]
-    accuracy: float
+    """Positions of the n images that are scored, in the dataset."""
+    errors: Errors
     sources: list[SeedSource]
-
-    @property
-    def wrong(self) -> NDArray[np.bool_]:
-        """Whether the class is another than the true one, (n,)."""
-        wrong: NDArray[np.bool_] = self.labels != self.predicted
-        return wrong
-
-    def confusions(self) -> list[tuple[tuple[int, int], int]]:
-        """(true class, class it was taken for) and how many images, the most frequent first."""
-        wrong = self.wrong
-        pairs = zip(self.labels[wrong].tolist(), self.predicted[wrong].tolist(), strict=True)
-        return Counter(pairs).most_common()
+    """What all this was read from."""
 
 
 def draw(plan: Plan, name: str, root: Path) -> Drawn:
@@ -92,8 +69,13 @@ def draw(plan: Plan, name: str, root: Path) -> Drawn:
         )
     (dataset,) = datasets
     data = load(dataset, root)
-    trainings = [_errors(run, seed, data, root) for run in runs for seed in run.seeds]
-    confused = hardest(trainings)
+    trainings = [_training(run, seed, data, root) for run in runs for seed in run.seeds]
+    confused = hardest([training.errors for training in trainings])
+    if confused is None:
+        raise FigureError(
+            f"{name}: nothing is taken for something else, so nothing is to show\n"
+            f"  remedy: take {name} out of figures in params/scales/{plan.scale.name}.yaml"
+        )
     lines, names = len(trainings) * LINE, plan.datasets[dataset].classes
     side = (TEXT_WIDTH - 2 * MARGIN) / COLUMNS
     sheet = Sheet(TEXT_WIDTH, HEADING + lines + 2 * (TITLE + ROWS * side) + 2 * MARGIN)
@@ -119,20 +101,7 @@ def draw(plan: Plan, name: str, root: Path) -> Drawn:
     return Drawn(sheet.figure, Sources(scale=plan.scale.name, name=name, series=series))
 
 
-def hardest(trainings: list[Errors]) -> int:
-    """The class with the most errors, over all trainings.
-
-    Raises:
-        FigureError: There is no error.
-    """
-    counts = Counter(label for own in trainings for label in own.labels[own.wrong].tolist())
-    if not counts:
-        raise FigureError("confusions: nothing was taken for something else, so nothing is to show")
-    most: int = min(counts, key=lambda label: (-counts[label], label))
-    return most
-
-
-def _errors(run: Run, seed: int, data: PreparedData, root: Path) -> Errors:
+def _training(run: Run, seed: int, data: PreparedData, root: Path) -> Training:
     paths = RunPaths(run.scale, run.id, seed)
     of = chosen(read_record(root / paths.evaluation, Evaluation), paths)
     last = read_assignments(root / paths.assignments)["last"]
@@ -140,30 +109,21 @@ def _errors(run: Run, seed: int, data: PreparedData, root: Path) -> Errors:
     tested = np.isin(last.indices, data.indices(run.settings.evaluation.test))
     scored = np.flatnonzero(tested & (labels >= 0))
     predicted = of.mapping[last.clusters[scored, of.head]]
-    errors = Errors(
-        run=run,
-        seed=seed,
-        indices=last.indices[scored],
-        labels=labels[scored],
-        predicted=predicted,
-        accuracy=100.0 * float(np.mean(predicted == labels[scored])),
-        sources=[
-            training_source(paths, paths.assignments, root),
-            evaluation_source(paths, root),
-        ],
-    )
+    errors = Errors(labels[scored], predicted)
     check_accuracy(errors.accuracy, of, paths)
-    return errors
+    sources = [training_source(paths, paths.assignments, root), evaluation_source(paths, root)]
+    return Training(run, seed, last.indices[scored], errors, sources)
 
 
-def _bars(sheet: Sheet, training: Errors, names: tuple[str, ...], y: float) -> None:
+def _bars(sheet: Sheet, training: Training, names: tuple[str, ...], y: float) -> None:
     """One line: all errors of a training, and the part of each of the largest confusions."""
-    total = int(training.wrong.sum())
+    errors = training.errors
+    total = int(errors.wrong.sum())
     method = training.run.id.split("/")[1]
-    text = f"{method}, seed {training.seed}: {training.accuracy:.2f} %, {total:,} errors"
+    text = f"{method}, seed {training.seed}: {errors.accuracy:.2f} %, {total:,} errors"
     sheet.text(MARGIN, y + LINE / 2, text, width=NAMES, va="center", size=7)
     x, width = MARGIN + NAMES, TEXT_WIDTH - 2 * MARGIN - NAMES
-    for place, ((label, given), count) in enumerate(training.confusions()[:SHOWN]):
+    for place, ((label, given), count) in enumerate(errors.confusions()[:SHOWN]):
         part = width * count / total
         sheet.rectangle(
             Box(x, y + 0.02, part, LINE - 0.04), facecolor=WRONG, alpha=0.75 - 0.2 * place, lw=0
@@ -178,10 +138,10 @@ def _bars(sheet: Sheet, training: Errors, names: tuple[str, ...], y: float) -> N
     )
 
 
-def _in_all(trainings: list[Errors], label: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _in_all(trainings: list[Training], label: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Positions of a class's images that all take for something else, and that none does."""
-    wrong = np.sum([own.wrong for own in trainings], axis=0)
-    of_class = trainings[0].labels == label
+    wrong = np.sum([training.errors.wrong for training in trainings], axis=0)
+    of_class = trainings[0].errors.labels == label
     indices = trainings[0].indices
     return indices[of_class & (wrong == len(trainings))], indices[of_class & (wrong == 0)]
 
