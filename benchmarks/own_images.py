@@ -1,131 +1,147 @@
 """Own images: `iic fit` against k-means, spectral clustering and DEC, on one folder, in one time.
 
-Each method gets the same minutes and the same threads, in a process of its own; one that is not
-done then is ended, and its row says so. The rivals cluster the pixels that `iic fit` reads, at its
-working size. Labels are the names of the subfolders, and only score.
+Each method has one thread, a process of its own, and the same minutes of processor time: others may
+use the machine, and by the clock the minutes of one method would be worth more than another's.
+`iic fit` turns its minutes into epochs by a measured step; here the clock of that measurement is
+the processor's. Reading files and the answers for all images come on top of its minutes; a rival
+begins with the pixels that `iic fit` has read, at its working size. A rival that is not done in
+time is ended, and its row says so. Labels are the names of the subfolders, and only score.
 
-- IIC: `iic fit` as it comes, the minutes for all of its seeds.
-- k-means: scikit-learn, 10 restarts.
-- spectral clustering: scikit-learn, affinity by 10 nearest neighbours.
-- DEC: ClustPy's, as it comes, where ClustPy is installed (it is no dependency of this project).
+Folders of real images are written first, a png for each image in a subfolder for each label: all of
+MNIST, CIFAR10 (2,000, drawn once), scikit-learn's digits. They come from data that are prepared in
+this clone (`iic download`, `iic prepare`).
 
-Run: python -m benchmarks.own_images --folder DIR [--minutes 5] [--k N] [--methods ...] [--out FILE]
-     [--idx IMAGES LABELS | --digits]
-With `--idx` (MNIST's files, gzipped or not) or `--digits` (scikit-learn's) DIR is written first, a
-png for each image in a subfolder for each label; what is there already is left as it is.
+ClustPy is no dependency of this project. benchmarks/clustpy_crosscheck.py says how it is installed.
+
+Run: OMP_NUM_THREADS=1 python -m benchmarks.own_images --data mnist [--minutes 5] [--methods ...]
+     [--clustpy PYTHON]
+  or the same with --folder DIR [--k N]
+     python -m benchmarks.own_images --page
+Results are added to benchmarks/own_images.json, a method of a folder in place of its last one.
+`--page` writes them into docs/own_images.md.
 """
 
 from __future__ import annotations
 
 import argparse
-import gzip
+import datetime
 import json
+import os
+import resource
+import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from importlib.util import find_spec
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from iic.data.load import load
 from iic.own.choice import Wishes, working_side
 from iic.own.explain import read_assignments
+from iic.own.findings import stable
 from iic.own.fit import fit
 from iic.own.labels import Labels, Scores, scores
-from iic.own.model import FitRequest
+from iic.own.model import FitRequest, OwnModel
 from iic.own.reading import Images, collect, scan
 from iic.own.sources import listing
+from iic.provenance.environment import environment
+from iic.publish.marked import replaced
+from iic.records.files import write_text
 
-METHODS = ("iic", "kmeans", "spectral", "dec")
-HEADER = """| method | ACC one-to-one | purity | NMI | ARI | seconds |
-|---|---:|---:|---:|---:|---:|"""
-
-
-def idx_array(path: Path) -> NDArray[np.uint8]:
-    content = gzip.open(path).read() if path.suffix == ".gz" else path.read_bytes()
-    dimensions = content[3]
-    shape = np.frombuffer(content, ">u4", dimensions, 4).tolist()
-    return np.frombuffer(content, np.uint8, offset=4 + 4 * dimensions).reshape(shape)
-
-
-def written(folder: Path, images: NDArray[np.uint8], labels: NDArray[Any], first: int = 0) -> None:
-    """A png for each image, in a subfolder for each label."""
-    for index, (image, label) in enumerate(zip(images, labels, strict=True), start=first):
-        path = folder / str(label) / f"{index:05d}.png"
-        if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(image).save(path)
+RESULTS = Path("benchmarks/own_images.json")
+PAGE = Path("docs/own_images.md")
+PHOTOGRAPHS = 2000
+DATA = ("mnist", "cifar10", "digits")
+METHODS = {
+    "iic": "`iic fit`",
+    "kmeans": "k-means (scikit-learn)",
+    "spectral": "spectral clustering (scikit-learn)",
+    "dec": "DEC (ClustPy)",
+}
+GIBIBYTES = 10
+"""Memory that a rival may have."""
 
 
-def digits(folder: Path) -> None:
-    from sklearn.datasets import load_digits
+class Outcome(NamedTuple):
+    """What a method gave.
 
-    data = load_digits()
-    images = np.rint(data.images * (255 / 16)).astype(np.uint8).repeat(2, 1).repeat(2, 2)
-    written(folder, images, data.target)
+    Args:
+        clusters: Of each image, in the order of the pixels; None where there are none.
+        note: Why there are none, or what is to be known.
+    """
 
-
-def rival(method: str, points: NDArray[np.float32], k: int) -> NDArray[np.int64]:
-    if method == "kmeans":
-        from sklearn.cluster import KMeans
-
-        return KMeans(k, n_init=10, random_state=0).fit_predict(points).astype(np.int64)
-    if method == "spectral":
-        from sklearn.cluster import SpectralClustering
-
-        own = SpectralClustering(
-            k, affinity="nearest_neighbors", n_neighbors=10, random_state=0, n_jobs=-1
-        )
-        return own.fit_predict(points).astype(np.int64)
-    from clustpy.deep import DEC
-
-    return DEC(k, random_state=np.random.RandomState(0)).fit(points).labels_.astype(np.int64)
+    clusters: NDArray[np.int64] | None
+    note: str
 
 
-def worker(method: str, pixels: Path, k: int, out: Path) -> None:
-    images = np.load(pixels)
-    np.save(out, rival(method, images.reshape(len(images), -1).astype(np.float32) / 255, k))
+def write_folder(folder: Path, name: str, root: Path) -> None:
+    """A png for each image of a prepared dataset, in a subfolder for each label."""
+    data = load(name, root)
+    rows = np.arange(len(data.images))
+    if name == "cifar10":
+        rows = np.sort(np.random.default_rng(0).choice(rows, PHOTOGRAPHS, replace=False))
+    assert data.labels is not None
+    for row in rows:
+        pixels = np.moveaxis(data.images[row], 0, 2)
+        path = folder / data.manifest.classes[data.labels[row]] / f"{row:05d}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels).save(path)
 
 
 def read(folder: Path, work: Path) -> Images:
-    """All images as `iic fit` reads them."""
+    """All images as `iic fit` reads them, their pixels in `work`."""
     scanned = scan(listing(folder))
     channels = 3 if scanned.has_colour() else 1
     side = working_side(scanned.side, channels, Wishes())
     return collect(scanned, side, channels, work / "pixels.npy")
 
 
-def own_clusters(folder: Path, names: list[str], work: Path, k: int, minutes: float) -> Any:
-    request = FitRequest(source=str(folder.resolve()), k=k, minutes=minutes)
-    table = read_assignments(fit(request, work / "model")).set_index("path")
-    return table["cluster"].loc[names].to_numpy()
+def fitted(folder: Path, names: list[str], work: Path, k: int, minutes: float) -> Outcome:
+    """Clusters by `iic fit`, in a process of its own."""
+    out = work / "model"
+    command = [sys.executable, "-m", "benchmarks.own_images", "--folder", str(folder.resolve())]
+    command += ["--k", str(k), "--minutes", str(minutes), "--fit-into", str(out)]
+    subprocess.run(command, check=True)
+    model = OwnModel(out)
+    agreed = model.receipt.stability.ari
+    steps = " + ".join(f"{seed.steps:,}" for seed in model.receipt.seeds)
+    note = f"{steps} steps; seeds agree by {agreed:.2f}"
+    if not stable(model.receipt.stability):
+        note += "; says: no stable clustering"
+    table = read_assignments(model).set_index("path")
+    return Outcome(table["cluster"].loc[names].to_numpy(), note)
 
 
-def rival_clusters(method: str, work: Path, k: int, minutes: float) -> Any:
-    """Clusters by a method in a process of its own, or why there are none."""
-    if method == "dec" and find_spec("clustpy") is None:
-        return "ClustPy is not installed"
+def rival(method: str, python: str, work: Path, k: int, minutes: float) -> Outcome:
+    """Clusters by a method in a process of its own."""
     out = work / f"{method}.npy"
-    command = [sys.executable, "-m", "benchmarks.own_images", "--worker", method]
-    command += ["--pixels", str(work / "pixels.npy"), "--k", str(k), "--out", str(out)]
+    script = str(Path(__file__).with_name("own_rivals.py"))
+    command = [python if method == "dec" else sys.executable, script, method]
+    command += [str(work / "pixels.npy"), str(k), str(60 * minutes), str(GIBIBYTES), str(out)]
     try:
-        subprocess.run(command, check=True, timeout=60 * minutes)
-    except subprocess.TimeoutExpired:
-        return f"not done after {minutes:g} minutes"
-    except subprocess.CalledProcessError as error:
-        return f"failed with status {error.returncode}"
-    return np.load(out)
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except OSError:
+        return Outcome(None, f"ClustPy is not installed: no {python}")
+    if done.returncode == -signal.SIGXCPU:
+        return Outcome(None, f"not done after {minutes:g} minutes")
+    if "MemoryError" in done.stderr or "bad_alloc" in done.stderr:
+        return Outcome(None, f"needs more than {GIBIBYTES} GiB of memory")
+    if done.returncode:
+        last = done.stderr.strip().splitlines()[-1:] or [f"status {done.returncode}"]
+        return Outcome(None, f"failed: {last[0]}")
+    return Outcome(np.load(out), done.stdout.strip())
 
 
 def compared(
-    folder: Path, methods: Sequence[str], k: int | None, minutes: float
-) -> Iterator[tuple[str, Scores | str, float]]:
-    """For each method its scores, or why there are none, and its seconds."""
+    name: str, folder: Path, methods: list[str], k: int | None, minutes: float, python: str
+) -> Iterator[dict[str, Any]]:
+    """A line of the results for each method."""
     with tempfile.TemporaryDirectory() as scratch:
         work = Path(scratch)
         images = read(folder, work)
@@ -133,58 +149,132 @@ def compared(
         labels = Labels(np.arange(len(indices)), list(classes), indices, 0)
         count = k or len(classes)
         for method in methods:
-            begin = time.monotonic()
+            begin, before = time.monotonic(), _children()
             if method == "iic":
-                said = own_clusters(folder, images.names, work, count, minutes)
+                outcome = fitted(folder, images.names, work, count, minutes)
             else:
-                said = rival_clusters(method, work, count, minutes)
-            seconds = time.monotonic() - begin
-            if not isinstance(said, str):
-                said = scores(method, said, labels, count)
-            yield method, said, seconds
+                outcome = rival(method, python, work, count, minutes)
+            line: dict[str, Any] = {
+                "data": name,
+                "images": len(images.names),
+                "k": count,
+                "method": method,
+                "budget_minutes": minutes,
+                "minutes": round((time.monotonic() - begin) / 60, 2),
+                "cpu_minutes": round((_children() - before) / 60, 2),
+                "load": round(os.getloadavg()[0], 1),
+                "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+                "note": outcome.note,
+                "scores": None,
+            }
+            if outcome.clusters is not None:
+                said: Scores = scores(method, outcome.clusters, labels, count)
+                line["scores"] = {
+                    key: round(float(value), 2)
+                    for key, value in said._asdict().items()
+                    if key != "name"
+                }
+            yield line | machine()
 
 
-def row(method: str, said: Scores | str, seconds: float) -> str:
-    if isinstance(said, str):
-        return f"| {method} | {said} | | | | |"
-    numbers = (said.one_to_one, said.many_to_one, said.nmi, said.ari)
-    return f"| {said.name} | {' | '.join(f'{one:.2f}' for one in numbers)} | {seconds:.0f} |"
+def machine() -> dict[str, Any]:
+    """What a line says of hardware and versions."""
+    here = environment(1)
+    versions = {name: here.packages[name] for name in ("torch", "scikit-learn", "numpy")}
+    return {"processor": here.cpu, "threads": 1, "python": here.python, "versions": versions}
+
+
+def _children() -> float:
+    """Processor seconds of all processes that were waited for."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def added(lines: list[dict[str, Any]], line: dict[str, Any]) -> list[dict[str, Any]]:
+    """Lines with that of the same data and method replaced, in the order of the page."""
+    key = (line["data"], line["method"])
+    kept = [own for own in lines if (own["data"], own["method"]) != key]
+    names = list(dict.fromkeys([*DATA, *(own["data"] for own in lines), line["data"]]))
+    return sorted(
+        [*kept, line],
+        key=lambda own: (names.index(own["data"]), list(METHODS).index(own["method"])),
+    )
+
+
+def page(lines: list[dict[str, Any]]) -> str:
+    """The table of docs/own_images.md."""
+    text = [
+        "| images | k | method | one-to-one | purity | NMI | ARI | minutes | CPU | |",
+        "|---|---:|---|---:|---:|---:|---:|---:|---:|---|",
+    ]
+    for line in lines:
+        said = line["scores"]
+        numbers = [f"{value:.1f}" for value in said.values()] if said else ["–"] * 4
+        cells = [f"{line['data']}, {line['images']:,}", str(line["k"]), METHODS[line["method"]]]
+        cells += [*numbers, f"{line['minutes']:.1f}", f"{line['cpu_minutes']:.1f}", line["note"]]
+        text.append(f"| {' | '.join(cells)} |")
+    dates = sorted({line["date"] for line in lines})
+    processors = sorted({line["processor"] for line in lines})
+    budgets = sorted({line["budget_minutes"] for line in lines})
+    loads = sorted(line["load"] for line in lines)
+    versions = lines[0]["versions"]
+    text += [
+        "",
+        f"Budget {', '.join(f'{own:g}' for own in budgets)} minutes, one thread each, on "
+        f"{', '.join(processors)}, {' to '.join(dict.fromkeys((dates[0], dates[-1])))}; others "
+        f"used the machine (load {loads[0]:g} to {loads[-1]:g}). "
+        f"{', '.join(f'{name} {version}' for name, version in versions.items())}.",
+    ]
+    return "\n".join(text)
+
+
+def read_results(root: Path = Path()) -> list[dict[str, Any]]:
+    """The lines of the results file; none where there is no file."""
+    path = root / RESULTS
+    lines: list[dict[str, Any]] = json.loads(path.read_text()) if path.exists() else []
+    return lines
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--folder", type=Path)
-    parser.add_argument("--minutes", type=float, default=5.0)
+    parser.add_argument("--data", nargs="+", choices=DATA, default=[])
+    parser.add_argument("--folder", type=Path, help="of one's own, with a subfolder a label")
     parser.add_argument("--k", type=int, help="clusters; as many as subfolders if not given")
-    parser.add_argument("--methods", nargs="+", choices=METHODS, default=METHODS)
-    parser.add_argument("--idx", nargs=2, type=Path, action="append", default=[])
-    parser.add_argument("--digits", action="store_true")
-    parser.add_argument("--out", type=Path, help="JSON lines of the same, added to the end")
-    parser.add_argument("--worker", choices=METHODS, help=argparse.SUPPRESS)
-    parser.add_argument("--pixels", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--minutes", type=float, default=5.0)
+    parser.add_argument("--methods", nargs="+", choices=list(METHODS), default=list(METHODS))
+    parser.add_argument("--clustpy", default="scratch/clustpy/bin/python", metavar="PYTHON")
+    parser.add_argument("--root", type=Path, default=Path(), help="clone with prepared data")
+    parser.add_argument("--page", action="store_true", help="write the table of the docs")
+    parser.add_argument("--fit-into", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.worker:
-        worker(options.worker, options.pixels, options.k, options.out)
+    if options.fit_into:
+        request = FitRequest(
+            source=str(options.folder),
+            k=options.k,
+            minutes=options.minutes,
+            wishes=Wishes(threads=1),
+        )
+        fit(request, options.fit_into, clock=time.process_time)
         return
-    if options.folder is None:
-        parser.error("--folder is needed")
-    first = 0
-    for images, labels in options.idx:
-        pixels = idx_array(images)
-        written(options.folder, pixels, idx_array(labels), first)
-        first += len(pixels)
-    if options.digits:
-        digits(options.folder)
-    print(HEADER)
-    compare = compared(options.folder, options.methods, options.k, options.minutes)
-    for method, said, seconds in compare:
-        print(row(method, said, seconds), flush=True)
-        if options.out:
-            own = said if isinstance(said, str) else said._asdict()
-            line = {"folder": str(options.folder), "minutes": options.minutes, "method": method}
-            line |= {"said": own, "seconds": round(seconds, 1)}
-            with options.out.open("a") as file:
-                file.write(json.dumps(line) + "\n")
+    if not (options.data or options.folder or options.page):
+        parser.error("--data, --folder or --page is needed")
+    with tempfile.TemporaryDirectory() as scratch:
+        folders = {name: Path(scratch) / name for name in options.data}
+        for name, folder in folders.items():
+            write_folder(folder, name, options.root)
+        if options.folder:
+            folders[options.folder.name] = options.folder
+        for name, folder in folders.items():
+            lines = compared(
+                name, folder, options.methods, options.k, options.minutes, options.clustpy
+            )
+            for line in lines:
+                text = json.dumps(added(read_results(), line), indent=1, ensure_ascii=False)
+                write_text(RESULTS, text + "\n")
+                print(page([line]).splitlines()[2], flush=True)
+    if options.page:
+        text = PAGE.read_text(encoding="utf-8")
+        write_text(PAGE, replaced(text, "own_images", page(read_results())))
 
 
 if __name__ == "__main__":

@@ -221,12 +221,12 @@ def import_released(
     images: Annotated[
         Path, typer.Argument(help="Images like those of the training; whatever `iic fit` takes.")
     ],
-    arch: Annotated[str, typer.Option(help="Name in the released code: net5g or net6c.")],
+    arch: Annotated[str, typer.Option(help="Name in the released code: net5g, net6c or net10a.")],
     out: Annotated[Path, typer.Option(help="Folder of the model, which must not be there yet.")],
     size: Annotated[int | None, typer.Option(help="Working size of images in pixels.")] = None,
     crop: Annotated[int | None, typer.Option(help="Side of the central crop in pixels.")] = None,
     input_size: Annotated[
-        int | None, typer.Option(help="Side of net5g's input: 32, 64 or 96; 32 by default.")
+        int | None, typer.Option(help="Side of net5g's input: 32, 64 or 96.")
     ] = None,
 ) -> None:
     """Make a model of weights of the authors' release; nothing is trained.

@@ -6,7 +6,6 @@ import contextlib
 import logging
 import shutil
 import time
-from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
@@ -40,8 +39,8 @@ from iic.own.reading import ColourFound, Images, Scan, collect, scan
 from iic.own.saying import choice_in_words
 from iic.own.segment import check_map_request, fit_maps
 from iic.own.sources import listing
-from iic.own.training import context_of, prepared, step_seconds, trained
-from iic.own.writing import write_model
+from iic.own.training import Clock, context_of, prepared, step_seconds, timed, trained
+from iic.own.writing import Fitted, write_groups
 from iic.provenance.machine import usable_processors
 from iic.records.files import RecordError, read_record, sha256_json, write_record
 
@@ -50,13 +49,19 @@ log = logging.getLogger(__name__)
 METHOD: Final = "iic.methods.iic.method"
 
 
-def fit(request: FitRequest, out: Path, live: bool | None = None) -> OwnModel:
+def fit(
+    request: FitRequest,
+    out: Path,
+    live: bool | None = None,
+    clock: Clock = time.perf_counter,
+) -> OwnModel:
     """Cluster images, or go on with it.
 
     Args:
         request: What to do.
         out: Folder of the model, which must not hold another one.
         live: Whether to draw bars; None draws them where stderr is a terminal.
+        clock: Measures the step by which the minutes become epochs.
 
     Raises:
         OwnDataError: There are no images, or too few of them; a setting does not fit.
@@ -73,7 +78,7 @@ def fit(request: FitRequest, out: Path, live: bool | None = None) -> OwnModel:
     try:
         with lock.acquire(timeout=0):
             write_record(work / "request.json", request)
-            model = _fit(request, out, work, live)
+            model = _fit(request, out, work, live, clock)
     except Timeout:
         raise ModelError(f"{out}: another process fits this model now") from None
     except OwnDataError:
@@ -133,14 +138,14 @@ def check_out(request: FitRequest, out: Path) -> OwnModel | None:
     return None
 
 
-def _fit(request: FitRequest, out: Path, work: Path, live: bool | None) -> OwnModel:
+def _fit(request: FitRequest, out: Path, work: Path, live: bool | None, clock: Clock) -> OwnModel:
     seconds: dict[str, float] = {}
-    with _timed(seconds, "reading"):
+    with timed(seconds, "reading"):
         images, fixed, grey_taken = _images(request, work, live)
     if request.task == "segment":
-        return fit_maps(request, out, images, work, seconds, live)
+        return fit_maps(request, out, images, work, seconds, live, clock)
     _check_count(request, images)
-    with _timed(seconds, "features"):
+    with timed(seconds, "features"):
         kind = _kind(request, images, work, live)
     measured: dict[str, float] = {}
     data = prepared(kind.points)
@@ -149,7 +154,7 @@ def _fit(request: FitRequest, out: Path, work: Path, live: bool | None) -> OwnMo
     elif fixed is not None:
         choice = fixed
     else:
-        with _timed(seconds, "measuring"):
+        with timed(seconds, "measuring"):
             settings = kind.choose(request.k, request.wishes, usable_processors())
             choice = Choice(
                 method="iic.own.vectors" if isinstance(kind, FeatureKind) else METHOD,
@@ -158,7 +163,7 @@ def _fit(request: FitRequest, out: Path, work: Path, live: bool | None) -> OwnMo
                 seeds=tuple(range(request.wishes.seeds or 2)),
                 settings=settings,
             )
-            choice, measured = _measured(choice, request, kind, data, work)
+            choice, measured = _measured(choice, request, kind, data, work, clock)
     check(choice, len(kind.points), str(out / files.CHOICE))
     if not (out / files.CHOICE).exists():
         save_choice(out / files.CHOICE, choice)
@@ -168,25 +173,15 @@ def _fit(request: FitRequest, out: Path, work: Path, live: bool | None) -> OwnMo
         log.info("%d images are nearly the same as another one", near)
     context = _contexts(images, live)
     halves = None
-    with _timed(seconds, "training"):
+    with timed(seconds, "training"):
         runs = [
             trained(context(data, choice.settings, seed, work), work, kind.train)
             for seed in choice.seeds
         ]
         if request.halves and len(kind.points) >= 2 * request.k:
             halves = halves_agree(choice, request.wishes, kind, work, context)
-    return write_model(
-        out,
-        request,
-        choice,
-        images,
-        kind,
-        runs,
-        halves=halves,
-        seconds=seconds,
-        steps=measured,
-        grey_taken=grey_taken,
-    )
+    fitted = Fitted(request, choice, images, runs, seconds, measured, grey_taken)
+    return write_groups(out, fitted, kind, halves)
 
 
 def _kind(request: FitRequest, images: Images, work: Path, live: bool | None) -> Kind:
@@ -253,7 +248,12 @@ def _check_count(request: FitRequest, images: Images) -> None:
 
 
 def _measured(
-    choice: Choice, request: FitRequest, kind: Kind, data: PreparedData, work: Path
+    choice: Choice,
+    request: FitRequest,
+    kind: Kind,
+    data: PreparedData,
+    work: Path,
+    clock: Clock,
 ) -> tuple[Choice, dict[str, float]]:
     """The choice with the faster precision and as many epochs as fit into the time."""
     steps: dict[str, float] = {}
@@ -263,7 +263,7 @@ def _measured(
         compute = choice.settings.compute.model_copy(update={"precision": precision})
         options[precision] = choice.settings.model_copy(update={"compute": compute})
         probe = context_of(data, options[precision], choice.seeds[0], work, "", False)
-        steps[precision] = step_seconds(probe, kind.task)
+        steps[precision] = step_seconds(probe, kind.task, clock)
     fastest = min(steps, key=lambda precision: steps[precision])
     settings = options[fastest]
     if request.wishes.epochs is None:
@@ -283,10 +283,3 @@ def _contexts(images: Images, live: bool | None) -> Context:
         return context_of(data, settings, seed, folder, sha256_json(parts), live)
 
     return context
-
-
-@contextlib.contextmanager
-def _timed(seconds: dict[str, float], name: str) -> Iterator[None]:
-    begin = time.monotonic()
-    yield
-    seconds[name] = round(time.monotonic() - begin, 2)

@@ -13,9 +13,13 @@ from pydantic import Field
 
 from iic.data.in_memory import content_record
 from iic.data.load_maps import PreparedMaps
+from iic.engine.context import Outcome, RunContext
 from iic.engine.map_context import MapContext
+from iic.engine.run import run
 from iic.evaluate.maps import MapProtocol
+from iic.methods.iic.map_task import SegmentationTask
 from iic.methods.iic.maps import Settings
+from iic.methods.iic.pair_task import PairTask
 from iic.own.choice import Wishes
 from iic.params.base import Model
 from iic.params.datasets import ImageShape, LabelMaps
@@ -91,6 +95,19 @@ class OwnMaps(MapContext[Settings]):
         every = np.arange(len(self.data.images))
         used = np.ones(len(every), dtype=np.bool_)
         return Unwatched(every, used, used, None, "one_to_one")
+
+
+class OwnMapTask(SegmentationTask):
+    """Also a single sub-head has a loss, since seeds are compared by it."""
+
+    def selection_losses(self) -> tuple[float, ...] | None:
+        """Loss of each sub-head of the reported head."""
+        return PairTask.selection_losses(self)
+
+
+def train_maps(context: RunContext[Settings]) -> Outcome:
+    """As a row of a table is trained."""
+    return run(context, OwnMapTask)
 
 
 def map_side(median: int, wishes: Wishes) -> int:

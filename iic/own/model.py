@@ -76,7 +76,7 @@ class ReleasedWeights(Model):
     """A file of the authors' release that a model was made from."""
 
     path: str
-    architecture: Literal["net5g", "net6c"]
+    architecture: Literal["net5g", "net6c", "net10a"]
     sha256: str
     input_size: int | None = None
     """Side of the network's input in pixels, where the weights do not tell."""

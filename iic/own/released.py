@@ -6,7 +6,8 @@ A file of the release is a state dict of torch 0.4 (docs/spec/released_code.md#n
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -14,16 +15,19 @@ from typing import Any, Literal, get_args
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from iic.own.errors import OwnDataError
 from iic.params.escaping import quoted
 from iic.params.networks import NetworkSettings
+from iic.params.segmentation import SegmentationNetworkSettings
 
 Tensors = dict[str, NDArray[Any]]
-Architecture = Literal["net5g", "net6c"]
+Architecture = Literal["net5g", "net6c", "net10a"]
 HEAD = re.compile(r"head(?:_([AB]))?\.heads\.(\d+)\.0\.(weight|bias)")
 """Head, sub-head and tensor; networks with a single head name it ``head``."""
-TRUNKS: dict[str, tuple[tuple[str, str], ...]] = {
+TRUNKS: dict[Architecture, tuple[tuple[str, str], ...]] = {
+    "net10a": ((r"trunk\.features\.(.+)", r"trunk.layers.\1"),),
     "net6c": ((r"trunk\.features\.(.+)", r"trunk.layers.\1"),),
     "net5g": (
         (r"trunk\.conv1\.(.+)", r"trunk.stem.0.\1"),
@@ -33,6 +37,12 @@ TRUNKS: dict[str, tuple[tuple[str, str], ...]] = {
     ),
 }
 """Names of the release -> names here; stages are counted from 1 there, from 0 here."""
+LAYERS: dict[Architecture, tuple[str, tuple[str, ...]]] = {
+    "net5g": ("linear", ("weight", "bias")),
+    "net6c": ("linear", ("weight", "bias")),
+    "net10a": ("convolution", ("weight",)),
+}
+"""Name of a head's layer here, and its tensors."""
 STAGE = re.compile(r"(?<=trunk\.stages\.)\d")
 INPUTS_6C = {3: 24, 8: 64}
 """Side of the last map of net6c -> side of its input."""
@@ -43,20 +53,70 @@ class Released:
     """A network of the release.
 
     Args:
+        source: What to call the weights in errors.
+        architecture: Name in the released code.
         tensors: By the names of `iic.networks`.
         clusters: k of each head; a network of one head has it under both names.
         sub_heads: Of each head.
         tracked: Whether BatchNorm kept running statistics.
     """
 
+    source: str
     architecture: Architecture
     tensors: Tensors
     clusters: dict[str, int]
     sub_heads: int
     tracked: bool
 
+    @property
+    def segments(self) -> bool:
+        """Whether it gives clusters to pixels."""
+        return self.architecture == "net10a"
+
+    @property
+    def in_channels(self) -> int:
+        """Channels that it sees."""
+        return int(self.tensors[self._convolutions()[0]].shape[1])
+
+    def load_into(self, network: nn.Module) -> None:
+        """Give a network these weights.
+
+        Raises:
+            OwnDataError: Some are missing, or of another shape.
+        """
+        with self.complete():
+            network.load_state_dict(
+                {name: torch.from_numpy(np.array(own)) for name, own in self.tensors.items()}
+            )
+
+    @contextmanager
+    def complete(self) -> Iterator[None]:
+        """While settings or a network are made of the weights.
+
+        Raises:
+            OwnDataError: Weights are missing, or of another shape.
+        """
+        try:
+            yield
+        except (LookupError, ValueError, RuntimeError) as error:
+            reason = " ".join(str(error).split())
+            raise OwnDataError(
+                f"{self.source}: not all weights of a {self.architecture}: {quoted(reason[:300])}"
+            ) from None
+
+    def map_network(self, input_size: int) -> SegmentationNetworkSettings:
+        """Settings that build net10a, for crops of a side in pixels."""
+        first, second, third, _, last, _ = (
+            self.tensors[name].shape[0] for name in self._convolutions()
+        )
+        return SegmentationNetworkSettings(
+            input_size=input_size,
+            in_channels=self.in_channels,
+            channels=(first, second, third, last),
+        )
+
     def network(self, input_size: int | None) -> NetworkSettings:
-        """Settings that build it.
+        """Settings that build net5g or net6c.
 
         Args:
             input_size: Side of its input in pixels; net5g alone can be asked for another one than
@@ -65,8 +125,6 @@ class Released:
         Raises:
             OwnDataError: The weights are for another side.
         """
-        first = self.tensors[self._convolutions()[0]]
-        channels = first.shape[1]
         if self.architecture == "net5g":
             stages = self._stages()
             widths = tuple(
@@ -76,7 +134,7 @@ class Released:
             return NetworkSettings(
                 family="A",
                 input_size=input_size or 32,
-                in_channels=channels,
+                in_channels=self.in_channels,
                 channels=widths,
                 blocks=stages,
                 batchnorm_running_statistics=self.tracked,
@@ -94,13 +152,17 @@ class Released:
         return NetworkSettings(
             family="B",
             input_size=own,
-            in_channels=channels,
+            in_channels=self.in_channels,
             channels=widths,
             batchnorm_running_statistics=self.tracked,
         )
 
     def _convolutions(self) -> list[str]:
-        return [name for name, array in self.tensors.items() if array.ndim == 4]
+        return [
+            name
+            for name, array in self.tensors.items()
+            if array.ndim == 4 and name.startswith("trunk.")
+        ]
 
     def _stages(self) -> tuple[int, ...]:
         """Blocks of each stage."""
@@ -140,12 +202,21 @@ def read_released(path: Path, architecture: Architecture) -> Released:
     except Exception as error:  # damaged bytes may lead an unpickler anywhere
         raise OwnDataError(f"{path}: no weights that can be read: {quoted(error)}") from None
     state = content.get("net", content) if isinstance(content, Mapping) else None
-    if not isinstance(state, Mapping) or not all(map(torch.is_tensor, state.values())):
+    if not isinstance(state, Mapping) or not all(map(_is_dense, state.values())):
         raise OwnDataError(f"{path}: no state dict: a mapping of names to tensors is needed")
     arrays = {
         str(name).removeprefix("module."): tensor.detach().numpy() for name, tensor in state.items()
     }
     return translated(arrays, architecture, str(path))
+
+
+def _is_dense(value: object) -> bool:
+    """Whether it is a tensor that numpy can hold."""
+    return (
+        isinstance(value, torch.Tensor)
+        and value.layout == torch.strided
+        and value.dtype in (torch.float32, torch.float64, torch.float16, torch.int64)
+    )
 
 
 def translated(state: Tensors, architecture: Architecture, source: str) -> Released:
@@ -159,17 +230,18 @@ def translated(state: Tensors, architecture: Architecture, source: str) -> Relea
     Raises:
         OwnDataError: A name is none of that network; a head or the trunk is missing.
     """
+    layer, kinds = LAYERS[architecture]
     heads: dict[str, dict[str, list[NDArray[Any]]]] = {}
     tensors: Tensors = {}
     for name, array in state.items():
         match = HEAD.fullmatch(name)
         if match is None:
             tensors[_trunk_name(name, architecture, source)] = array
-        else:
-            own = heads.setdefault(match[1] or "", {"weight": [], "bias": []})[match[3]]
-            own.append(array)
-            if int(match[2]) + 1 != len(own):
-                raise OwnDataError(f"{source}: {name}: its sub-heads come in another order")
+            continue
+        own = heads.setdefault(match[1] or "", {kind: [] for kind in kinds})
+        if int(match[2]) != len(own.setdefault(match[3], [])):
+            raise OwnDataError(f"{source}: {name}: its sub-heads come in another order")
+        own[match[3]].append(array)
     if set(heads) not in ({"A", "B"}, {""}) or not tensors:
         raise OwnDataError(
             f"{source}: heads {sorted(heads)}: not the weights of a clustering {architecture}\n"
@@ -178,15 +250,22 @@ def translated(state: Tensors, architecture: Architecture, source: str) -> Relea
     if set(heads) == {""}:
         heads = {"A": heads[""], "B": heads[""]}
     for head, parts in heads.items():
-        for kind, own in parts.items():
-            tensors[f"heads.{head}.linear.{kind}"] = np.concatenate(own)
+        for kind, arrays in parts.items():
+            tensors[f"heads.{head}.{layer}.{kind}"] = _joined(arrays, head, source)
     tracked = any(name.endswith("running_mean") for name in tensors)
     if tracked:  # torch counts batches since 0.4.1
         for name in [name for name in tensors if name.endswith("running_mean")]:
             counter = name.replace("running_mean", "num_batches_tracked")
             tensors.setdefault(counter, np.array(0))
     clusters = {head: len(parts["weight"][0]) for head, parts in heads.items()}
-    return Released(architecture, tensors, clusters, len(heads["B"]["weight"]), tracked)
+    return Released(source, architecture, tensors, clusters, len(heads["B"]["weight"]), tracked)
+
+
+def _joined(arrays: list[NDArray[Any]], head: str, source: str) -> NDArray[Any]:
+    """One tensor of all sub-heads of a head."""
+    if len({array.shape for array in arrays}) != 1:
+        raise OwnDataError(f"{source}: head {head}: its sub-heads are missing or differ in size")
+    return np.concatenate(arrays)
 
 
 def _trunk_name(name: str, architecture: Architecture, source: str) -> str:

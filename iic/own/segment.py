@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Sequence
 from importlib import metadata
 from pathlib import Path
@@ -12,21 +11,26 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from iic.data.load_maps import PreparedMaps
-from iic.methods.iic.map_task import SegmentationTask
-from iic.methods.iic.maps import train
+from iic.methods.iic.maps import Settings as MapSettings
 from iic.own import model as files
-from iic.own.answers import DIGITS, alignment, answers, write_table
+from iic.own.answers import DIGITS, alignment, answers
 from iic.own.choice import save_choice, with_time
 from iic.own.errors import OwnDataError
 from iic.own.findings import stability
 from iic.own.map_network import MapNetwork, areas_of
-from iic.own.map_training import MapChoice, choose_maps, map_context, prepared_maps
-from iic.own.model import FitReceipt, FitRequest, ModelConfig, OwnModel
+from iic.own.map_training import (
+    MapChoice,
+    OwnMapTask,
+    choose_maps,
+    map_context,
+    prepared_maps,
+    train_maps,
+)
+from iic.own.model import FitRequest, OwnModel
 from iic.own.reading import Images, Progress
 from iic.own.rivals import kmeans_on_points, silhouette
-from iic.own.training import Trained, step_seconds, trained
-from iic.own.writing import finished, seed_summary, write_listings
-from iic.provenance.environment import code_state, environment
+from iic.own.training import Clock, step_seconds, timed, trained
+from iic.own.writing import Fitted, Found, write_model
 from iic.provenance.machine import usable_processors
 from iic.records.files import atomic_file, sha256_json, write_bytes
 
@@ -61,27 +65,31 @@ def fit_maps(
     work: Path,
     seconds: dict[str, float],
     live: bool | None,
+    clock: Clock,
 ) -> OwnModel:
     """Train on images (n, 3, S, S), or go on, and write the model."""
-    begin = time.monotonic()
     data = prepared_maps(images.pixels, images.names)
     steps: dict[str, float] = {}
-    choice = _chosen(request, images, data, work, steps)
-    save_choice(out / files.CHOICE, choice)
-    seconds["measuring"] = round(time.monotonic() - begin, 2)
-    begin = time.monotonic()
-    runs = []
-    for seed in choice.seeds:
-        own = choice.settings.model_dump(mode="json")
-        fingerprint = sha256_json([metadata.version("iic"), images.digest, own, seed])
-        context = map_context(data, choice.settings, seed, work, fingerprint, live)
-        runs.append(trained(context, work, train))
-    seconds["training"] = round(time.monotonic() - begin, 2)
-    return _write(out, request, choice, images, runs, seconds, steps)
+    with timed(seconds, "measuring"):
+        choice = _chosen(request, images, data, work, steps, clock)
+        save_choice(out / files.CHOICE, choice)
+    with timed(seconds, "training"):
+        runs = []
+        for seed in choice.seeds:
+            own = choice.settings.model_dump(mode="json")
+            fingerprint = sha256_json([metadata.version("iic"), images.digest, own, seed])
+            context = map_context(data, choice.settings, seed, work, fingerprint, live)
+            runs.append(trained(context, work, train_maps))
+    return write_maps(out, Fitted(request, choice, images, runs, seconds, steps))
 
 
 def _chosen(
-    request: FitRequest, images: Images, data: PreparedMaps, work: Path, steps: dict[str, float]
+    request: FitRequest,
+    images: Images,
+    data: PreparedMaps,
+    work: Path,
+    steps: dict[str, float],
+    clock: Clock,
 ) -> MapChoice:
     """The choice of a fit that was stopped, or a new one, its length by a measured step."""
     kept = work / "choice.json"
@@ -92,7 +100,7 @@ def _chosen(
     settings = choose_maps(len(images.names), side, request.k, wishes, threads)
     seeds = tuple(range(wishes.seeds or 2))
     probe = map_context(data, settings, seeds[0], work, "", False)
-    steps[settings.compute.precision] = seconds = step_seconds(probe, SegmentationTask, "A")
+    steps[settings.compute.precision] = seconds = step_seconds(probe, OwnMapTask, clock, "A")
     if wishes.epochs is None:
         budget = 60 * request.minutes / len(seeds)
         settings = with_time(settings, len(images.names), seconds, budget)
@@ -101,72 +109,38 @@ def _chosen(
     return choice
 
 
-def _write(
-    out: Path,
-    request: FitRequest,
-    choice: MapChoice,
-    images: Images,
-    runs: list[Trained],
-    seconds: dict[str, float],
-    steps: dict[str, float],
-) -> OwnModel:
-    begin = time.monotonic()
-    best = min(range(len(runs)), key=lambda number: min(runs[number].record.losses))
-    run, settings = runs[best], choice.settings
+def write_maps(out: Path, fitted: Fitted) -> OwnModel:
+    """Let the best training segment all images, and write everything."""
+    with timed(fitted.seconds, "finishing"):
+        found = _segmented(out, fitted)
+    return write_model(out, fitted, found)
+
+
+def _segmented(out: Path, fitted: Fitted) -> Found:
+    images, runs, best = fitted.images, fitted.runs, fitted.best
+    settings, sub_head, k = fitted.choice.settings, runs[best].sub_head, fitted.request.k
+    assert isinstance(settings, MapSettings)
     networks = [MapNetwork(settings, own.tensors) for own in runs]
-    compared = _spread(len(images.names), COMPARED)
-    pixels = images.pixels[compared]
+    pixels = images.pixels[_spread(len(images.names), COMPARED)]
     points = pixels[:, :, ::STEP, ::STEP].transpose(0, 2, 3, 1).reshape(-1, 3)
     by_network = [_sampled(network, pixels) for network in networks]
-    aligned = alignment(by_network[best], run.sub_head)
-    said = answers(by_network[best], run.sub_head, aligned)
+    aligned = alignment(by_network[best], sub_head)
+    said = answers(by_network[best], sub_head, aligned)
     by_seed = np.stack(
-        [own[:, one.sub_head].argmax(axis=1) for own, one in zip(by_network, runs, strict=True)],
+        [own[:, run.sub_head].argmax(axis=1) for own, run in zip(by_network, runs, strict=True)],
         axis=1,
     )
-    rival = kmeans_on_points(points, request.k, settings.threads, 255.0)
-    measured = stability(by_seed, float(said.agreement.mean()))
-    table = areas_table(networks[best], run.sub_head, images.names, images.pixels)
-    table["sha256"] = images.digests
-    write_table(out / files.ASSIGNMENTS, table.sort_values("path", kind="stable"))
-    write_listings(out, images)
-    _write_examples(out / files.EXAMPLES, networks[best], run.sub_head, images)
-    config = ModelConfig(
-        version=metadata.version("iic"),
-        k=request.k,
-        side=choice.side,
-        channels=3,
-        grey_taken=False,
-        top=images.top,
-        sub_head=run.sub_head,
-        alignment=tuple(tuple(map(int, own)) for own in aligned),
-        settings=settings,
+    rival = kmeans_on_points(points, k, settings.threads, 255.0)
+    table = areas_table(networks[best], sub_head, images.names, images.pixels)
+    _write_examples(out / files.EXAMPLES, networks[best], sub_head, images)
+    return Found(
+        table.assign(sha256=images.digests),
+        aligned,
+        stability(by_seed, float(said.agreement.mean())),
+        {"IIC": silhouette(points, said.clusters), RIVAL: silhouette(points, rival)},
+        RIVAL,
+        networks[best].tensors,
     )
-    clone = Path(__file__).resolve().parents[2]
-    seconds["finishing"] = round(time.monotonic() - begin, 2)
-    receipt = FitReceipt(
-        request=request,
-        images=len(images.names),
-        distinct=images.distinct,
-        skipped=len(images.skipped),
-        data_sha256=images.digest,
-        features_sha256=None,
-        choice_sha256=sha256_json(choice.model_dump(mode="json")),
-        reported=run.record.seed,
-        seeds=tuple(seed_summary(own) for own in runs),
-        stability=measured,
-        seconds=seconds,
-        step_seconds=steps,
-        silhouettes={
-            "IIC": silhouette(points, said.clusters),
-            RIVAL: silhouette(points, rival),
-        },
-        rival=RIVAL,
-        files={},
-        environment=environment(settings.threads, clone),
-        code=code_state(clone),
-    )
-    return finished(out, config, receipt, networks[best].tensors)
 
 
 def areas_table(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -30,6 +31,8 @@ from iic.records.receipt import Session
 PROBED_STEPS = 3
 Build: TypeAlias = Callable[[RunContext[Any], torch.device], Task[Any]]
 Train: TypeAlias = Callable[[RunContext[Any]], Outcome]
+Clock: TypeAlias = Callable[[], float]
+"""Seconds since some moment: of the wall, or of the processor where others use it too."""
 
 
 class SeedRecord(Model):
@@ -64,6 +67,14 @@ class Trained:
         return int(np.argmin(self.record.losses))
 
 
+@contextmanager
+def timed(seconds: dict[str, float], name: str) -> Iterator[None]:
+    """Add what the block takes by the clock of the wall to `seconds`, under `name`."""
+    begin = time.monotonic()
+    yield
+    seconds[name] = round(time.monotonic() - begin, 2)
+
+
 def prepared(points: NDArray[Any]) -> PreparedData:
     """Images (n, C, S, S), or features (n, d), as a training takes them, without labels."""
     # the engine counts rows; features themselves come to the task by other ways
@@ -83,7 +94,9 @@ def context_of(
     return RunContext(data, 0, settings, seed, paths, fingerprint, folder, live)
 
 
-def step_seconds(context: RunContext[Any], build: Build, head: str = TOGETHER) -> float:
+def step_seconds(
+    context: RunContext[Any], build: Build, clock: Clock, head: str = TOGETHER
+) -> float:
     """Seconds of one training step of a head, measured on the run's own images and layers."""
     settings = context.settings
     with (
@@ -97,10 +110,10 @@ def step_seconds(context: RunContext[Any], build: Build, head: str = TOGETHER) -
         batches = task.order(0, 0)
         times = []
         for step in range(PROBED_STEPS + 1):
-            begin = time.perf_counter()
+            begin = clock()
             draw = generator(device, context.seed, "probe", step)
             float(descend(task, optimiser, head, batches[step % len(batches)], draw))
-            times.append(time.perf_counter() - begin)
+            times.append(clock() - begin)
     return float(np.median(times[1:]))  # the first one has to prepare the layers
 
 

@@ -23,6 +23,8 @@ from iic.own.released import read_released
 from tests.own.pictures import folder
 
 State = OrderedDict[str, Tensor]
+CONVOLUTIONS_10A = ((0, 1), (3, 1), (7, 1), (10, 1), (13, 2), (16, 2))
+"""Number of each convolution among the features, and its dilation."""
 
 
 def norm(state: State, name: str, width: int, tracked: bool) -> None:
@@ -74,6 +76,20 @@ def net5g(channels: int) -> State:
     return state
 
 
+def net10a(channels: int, tracked: bool = True, sub_heads: int = 1) -> State:
+    """A narrow net10a."""
+    torch.manual_seed(2)
+    state: State = OrderedDict()
+    for (place, _), width in zip(CONVOLUTIONS_10A, (4, 4, 6, 6, 8, 8), strict=True):
+        state[f"trunk.features.{place}.weight"] = torch.randn(width, channels, 3, 3) / 4
+        norm(state, f"trunk.features.{place + 1}", width, tracked)
+        channels = width
+    for name, k in (("head_A", 5), ("head_B", 3)):
+        for number in range(sub_heads):
+            state[f"{name}.heads.{number}.0.weight"] = torch.randn(k, 8, 1, 1)
+    return state
+
+
 def normalised(state: State, name: str, x: Tensor) -> Tensor:
     """By running statistics; where there are none, as a training does, which then leaves some."""
     affine = state[f"{name}.weight"], state[f"{name}.bias"]
@@ -111,6 +127,23 @@ def answer_5g(state: State, x: Tensor, head: str) -> Tensor:
             x = normalised(state, f"{name}.downsample.1", x)
         x = (out + x).relu()
     return answer_of(state, functional.avg_pool2d(x, 3).flatten(1), head)
+
+
+def answer_10a(state: State, image: np.ndarray, number: int) -> Tensor:
+    """Maps (k, H, W) of an image (3, H, W), red first, by the released network's own arithmetic."""
+    x = torch.from_numpy(image[::-1].copy())[None] / 255  # as OpenCV reads: blue first
+    grey = (x * torch.tensor([0.299, 0.587, 0.114])[:, None, None]).sum(1, keepdim=True)
+    across = torch.tensor([[1.0, 0, -1], [2, 0, -2], [1, 0, -1]])
+    kernels = torch.stack([across, across.T])[:, None]
+    x = torch.cat([x, functional.conv2d(grey, kernels, padding=1)], dim=1)
+    for place, dilation in CONVOLUTIONS_10A:
+        if place == 7:
+            x = functional.max_pool2d(x, 2)
+        weight = state[f"trunk.features.{place}.weight"]
+        x = functional.conv2d(x, weight, padding=1, dilation=dilation)
+        x = normalised(state, f"trunk.features.{place + 1}", x).relu()
+    x = functional.conv2d(x, state[f"head_B.heads.{number}.0.weight"], padding=1).softmax(1)
+    return functional.interpolate(x, image.shape[1:], mode="bilinear", align_corners=False)[0]
 
 
 def answer_of(state: State, features: Tensor, head: str) -> Tensor:
@@ -157,6 +190,64 @@ def test_the_model_answers_as_the_released_network(images: Path, tmp_path: Path,
     assert model.config.k == (2 if case == "net5g" else 3)
 
 
+@pytest.mark.parametrize("sub_heads", [1, 2])
+def test_the_model_segments_as_the_released_network(
+    images: Path, tmp_path: Path, sub_heads: int
+) -> None:
+    state = net10a(5, sub_heads=sub_heads)
+    file, out = tmp_path / "weights.pytorch", tmp_path / "model"
+    torch.save({f"module.{name}": own for name, own in state.items()}, file)
+    arguments = ["import-released", str(file), str(images), "--arch", "net10a", "--size", "26"]
+    run = CliRunner().invoke
+    done = run(app, [*arguments, "--out", str(out)])
+    assert done.exit_code in (0, 3), done.output
+    model = OwnModel(out)
+    assert model.segments and model.config.k == 3 and len(model.config.alignment) == sub_heads
+    image = np.random.default_rng(0).integers(0, 256, (3, 40, 31), dtype=np.uint8)
+    own = model.map_network.probabilities(image)
+    for number in range(sub_heads):
+        released = answer_10a(state, image, number)
+        torch.testing.assert_close(own[number], released, rtol=1e-4, atol=1e-5)
+    if sub_heads > 1:
+        return
+    assert [one.level for one in audit(model)] == ["verified"] * 4
+    assert run(app, ["predict", str(out), str(images), "--out", str(tmp_path / "s")]).exit_code == 0
+    assert len(list((tmp_path / "s" / "labels").iterdir())) == 20
+    assert "net10a" in (out / "README.md").read_text()
+
+
+def test_weights_that_are_missing_or_of_another_shape(images: Path, tmp_path: Path) -> None:
+    """Whatever is left out or cut, the error names the file, and nothing is left behind."""
+    file, out = tmp_path / "weights.pytorch", tmp_path / "model"
+    states = {
+        "net6c": net6c(1, False, {"head_A": 5, "head_B": 3}),
+        "net5g": net5g(2),
+        "net10a": net10a(5, sub_heads=2),
+    }
+    for architecture, state in states.items():
+        names = [*list(state)[:6], *list(state)[-3:]]
+        for name in names:
+            for changed in (
+                {key: own for key, own in state.items() if key != name},
+                {**state, name: state[name][1:]},
+                {**state, name: state[name][..., None]},
+            ):
+                torch.save(changed, file)
+                with pytest.raises(OwnDataError, match=r"weights\.pytorch"):
+                    import_released(images, file, architecture, out, side=32, live=False)  # type: ignore[arg-type]
+                assert not out.exists()
+    untold = [
+        (net10a(5, tracked=False), {}, "kept no statistics"),
+        (net10a(4), {}, "sees? 4 channels, such as infrared"),
+        (net10a(5), {"crop": 20}, "leave it out"),
+        (net10a(5), {"input_size": 64}, "larger than images of 32"),
+    ]
+    for state, options, reason in untold:
+        torch.save(state, file)
+        with pytest.raises(OwnDataError, match=reason):
+            import_released(images, file, "net10a", out, side=32, live=False, **options)  # type: ignore[arg-type]
+
+
 def test_files_that_are_no_such_weights(images: Path, tmp_path: Path) -> None:
     file = tmp_path / "weights.pytorch"
     good = net6c(1, False, {"head_A": 5, "head_B": 3})
@@ -177,7 +268,10 @@ def test_files_that_are_no_such_weights(images: Path, tmp_path: Path) -> None:
     file.write_bytes(b"no file of torch")
     arguments = ["import-released", str(file), str(images), "--out", str(tmp_path / "model")]
     run = CliRunner().invoke
-    for arch, reason in (("net6c", "no weights that can be read"), ("vgg", "allowed: net5g")):
+    for arch, reason in (
+        ("net6c", "no weights that can be read"),
+        ("vgg", "allowed: net5g, net6c, net10a"),
+    ):
         said = run(app, [*arguments, "--arch", arch])
         assert isinstance(said.exception, OwnDataError) and reason in str(said.exception)
     torch.save(good, file)

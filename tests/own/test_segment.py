@@ -108,6 +108,13 @@ def test_the_model_its_page_and_its_audit(model: OwnModel, top: Path) -> None:
     weights.write_text(before)
 
 
+def test_one_seed_of_one_sub_head(top: Path, tmp_path: Path) -> None:
+    wishes = QUICK.model_copy(update={"epochs": 1, "seeds": 1, "sub_heads": 1})
+    own = fit(request(top).model_copy(update={"wishes": wishes}), tmp_path / "model", live=False)
+    assert own.receipt.stability.ari is None and own.receipt.seeds[0].loss < 0
+    assert own.config.alignment == ((0, 1),)
+
+
 def test_what_a_segmentation_is_not(model: OwnModel, top: Path, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="segments images"):
         predict(model, top / "images")

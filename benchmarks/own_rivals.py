@@ -1,0 +1,92 @@
+"""One rival of `iic fit`, for benchmarks/own_images.py; DEC's runs in ClustPy's environment.
+
+Reads images (n, C, S, S), and clusters their pixels on one thread. The process ends itself after
+its seconds of processor time, or where it needs more memory than it may have.
+
+- kmeans: scikit-learn, 10 restarts.
+- spectral: scikit-learn, affinity by 10 nearest neighbours.
+- dec: ClustPy's at its defaults; where these need more than the time, its epochs are fewer, the
+  same share of those of pretraining and clustering, by a measured try on a tenth of the images.
+
+Run: python benchmarks/own_rivals.py METHOD PIXELS.npy K SECONDS GIBIBYTES CLUSTERS.npy
+It prints a line that says what was not done by default.
+"""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+PRETRAINING, CLUSTERING = 100, 150
+"""ClustPy's epochs by default."""
+LEAST_TRIED = 300
+"""Images of a try."""
+SPENT = 0.85
+"""Share of the seconds that DEC's epochs may take; the rest is the first k-means and the answer."""
+
+
+def kmeans(points: NDArray[np.float32], k: int) -> NDArray[np.int64]:
+    from sklearn.cluster import KMeans
+
+    return KMeans(k, n_init=10, random_state=0).fit_predict(points).astype(np.int64)
+
+
+def spectral(points: NDArray[np.float32], k: int) -> NDArray[np.int64]:
+    from sklearn.cluster import SpectralClustering
+
+    method = SpectralClustering(k, affinity="nearest_neighbors", n_neighbors=10, random_state=0)
+    return method.fit_predict(points).astype(np.int64)
+
+
+def dec(points: NDArray[np.float32], k: int, seconds: float) -> NDArray[np.int64]:
+    import torch
+    from clustpy.deep import DEC
+
+    torch.set_num_threads(1)
+
+    def clusters(rows: NDArray[np.float32], pretraining: int, clustering: int) -> NDArray[np.int64]:
+        method = DEC(
+            k,
+            pretrain_epochs=pretraining,
+            clustering_epochs=clustering,
+            random_state=np.random.RandomState(0),
+        )
+        return method.fit(rows).labels_.astype(np.int64)
+
+    tried = points[:: max(1, min(10, len(points) // LEAST_TRIED))]
+    times = []
+    for pretraining in (1, 2):  # what both have in common, such as k-means, is no epoch
+        begin = time.process_time()
+        clusters(tried, pretraining, pretraining)
+        times.append(time.process_time() - begin)
+    epoch = max(times[1] - times[0], 1e-3) / 2 * len(points) / len(tried)
+    left = SPENT * seconds - time.process_time()
+    share = min(1.0, left / (epoch * (PRETRAINING + CLUSTERING)))
+    epochs = [max(1, int(share * default)) for default in (PRETRAINING, CLUSTERING)]
+    if share < 1:
+        print(f"{epochs[0]} + {epochs[1]} of {PRETRAINING} + {CLUSTERING} epochs", flush=True)
+    return clusters(points, *epochs)
+
+
+def main() -> None:
+    method, pixels, k, seconds, gibibytes, out = sys.argv[1:]
+    limit = int(float(seconds))
+    resource.setrlimit(resource.RLIMIT_CPU, (limit, limit + 10))
+    memory = int(float(gibibytes) * (1 << 30))
+    resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
+    images = np.load(Path(pixels))
+    points = images.reshape(len(images), -1).astype(np.float32) / 255
+    if method == "dec":
+        clusters = dec(points, int(k), float(seconds))
+    else:
+        clusters = {"kmeans": kmeans, "spectral": spectral}[method](points, int(k))
+    np.save(Path(out), clusters)
+
+
+if __name__ == "__main__":
+    main()
