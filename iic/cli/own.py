@@ -160,7 +160,7 @@ def predict(
         _predict_maps(opened, folder, out)
         return
     check_table_path(out)
-    with library_threads(opened.config.settings.threads), bar("images") as progress:
+    with library_threads(opened.threads), bar("images") as progress:
         said = room.predict(
             opened,
             folder,
@@ -185,7 +185,7 @@ def _predict_maps(model: OwnModel, folder: Path, out: Path) -> None:
     from iic.own.map_predict import TABLE, predict_maps
     from iic.own.reading import write_skipped
 
-    with library_threads(model.config.settings.threads), bar("images") as progress:
+    with library_threads(model.threads), bar("images") as progress:
         said = predict_maps(model, folder, out, progress)
     write_table(out / TABLE, said.table)
     write_skipped(out / "skipped.csv", said.skipped)
@@ -261,7 +261,7 @@ def audit_model(folder: Path) -> int:
     from iic.own.model import OwnModel
 
     model = OwnModel(folder)
-    with library_threads(model.config.settings.threads), bar("images") as progress:
+    with library_threads(model.threads), bar("images") as progress:
         said = audit(model, progress)
     for finding in said:
         typer.echo(visible(f"{finding.level:8} {finding.text}"))

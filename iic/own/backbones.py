@@ -1,4 +1,4 @@
-"""Features by a model of torchvision whose weights lie in a local file; nothing is fetched."""
+"""Features by a model of torchvision or DINOv2, its weights in a local file; nothing is fetched."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from iic.methods.frozen_features.features import frozen_model, rows_of
 from iic.methods.frozen_features.settings import ModelFile
 from iic.own.decode import decode, in_channels
+from iic.own.dinov2 import dinov2, is_dinov2
 from iic.own.errors import OwnDataError, Unreadable
 from iic.own.items import Item
 from iic.own.reading import Progress
@@ -33,7 +34,7 @@ def backbone_of(name: str, weights: Path) -> ModelFile:
     except OSError as error:
         raise OwnDataError(
             f"--weights {weights}: cannot be read: {error.strerror}\n"
-            f"  remedy: a state dict of torchvision's {name}, .pth or .safetensors"
+            f"  remedy: a state dict of {name}, .pth or .safetensors"
         ) from None
     return ModelFile(path=str(weights.resolve()), sha256=digest, model=name)
 
@@ -59,7 +60,10 @@ class FrozenBackbone:
             )
         self.file = file
         try:
-            self.model = frozen_model(file, path, "--backbone").eval()
+            if is_dinov2(file.model):
+                self.model = dinov2(file.model, path, file.input_size).eval()
+            else:
+                self.model = frozen_model(file, path, "--backbone").eval()
         except IICError as error:
             raise OwnDataError(str(error)) from None
 

@@ -49,6 +49,8 @@ def read_features(path: Path, listed: Listing, source: Path) -> dict[str, NDArra
             f"row {wrong[0]}"
         )
     rows = dict(zip(own_names or names, points, strict=True))
+    if len(rows) < len(points):
+        raise OwnDataError(f"{path}: {len(points) - len(rows):,} paths are there more than once")
     missing = [name for name in names if name not in rows]
     if missing:
         raise OwnDataError(f"{path}: no row for {len(missing):,} images, first {missing[0]!r}")

@@ -14,7 +14,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from iic.data.load import PreparedData
-from iic.engine.context import RunContext
+from iic.engine.context import Interrupted, RunContext
 from iic.own import model as files
 from iic.own.backbones import computed
 from iic.own.bars import bar
@@ -41,6 +41,7 @@ from iic.own.segment import check_map_request, fit_maps
 from iic.own.sources import listing
 from iic.own.training import Clock, context_of, prepared, step_seconds, timed, trained
 from iic.own.writing import Fitted, write_groups
+from iic.params.errors import IICError
 from iic.provenance.machine import usable_processors
 from iic.records.files import RecordError, read_record, sha256_json, write_record
 
@@ -81,7 +82,9 @@ def fit(
             model = _fit(request, out, work, live, clock)
     except Timeout:
         raise ModelError(f"{out}: another process fits this model now") from None
-    except OwnDataError:
+    except Interrupted:
+        raise
+    except IICError:
         if not (out / files.CHOICE).exists():  # refused before any training: leave nothing
             shutil.rmtree(work)
             with contextlib.suppress(OSError):
@@ -96,6 +99,9 @@ def _check_request(request: FitRequest) -> None:
         raise OwnDataError(f"--k {request.k}: nothing would be told apart\n  allowed: 2 or more")
     if not request.minutes > 0:
         raise OwnDataError(f"--minutes {request.minutes:g}: no time to train\n  allowed: above 0")
+    threads, usable = request.wishes.threads, usable_processors()
+    if threads is not None and threads > usable:
+        raise OwnDataError(f"--threads {threads}: more than processors\n  allowed: 1 to {usable}")
     if request.features is not None and request.backbone is not None:
         raise OwnDataError("--features and --backbone exclude each other: leave one out")
     if request.task == "segment":

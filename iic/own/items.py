@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,9 +14,24 @@ from numpy.typing import NDArray
 from iic.data.zips import content_of
 from iic.own.errors import Unreadable
 from iic.params.escaping import quoted
+from iic.records.files import sha256_bytes
 
 LARGEST_FILE = 1 << 30
 """Bytes; a larger file is no image, and would be read into memory to find that out."""
+LONGEST_NAME = 200
+"""Bytes of a file's name, which some systems limit to 255; endings are added."""
+AMBIGUOUS = re.compile(r"%(?=25|5F)|_(?=[_/])|(?<=[_/])_")
+"""What could stand for a folder in `flat_name`, or for its own escape."""
+
+
+def flat_name(name: str) -> str:
+    """A file's name for an image that lies in folders: two images never share one."""
+    flat = AMBIGUOUS.sub(lambda sign: f"%{ord(sign[0]):02X}", name).replace("/", "__")
+    content = flat.encode()
+    if len(content) <= LONGEST_NAME:
+        return flat
+    ending = f"-{sha256_bytes(name.encode())[:16]}{Path(name).suffix[:16]}"
+    return content[: LONGEST_NAME - len(ending.encode())].decode(errors="ignore") + ending
 
 
 class Item(Protocol):

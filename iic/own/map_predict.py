@@ -12,7 +12,7 @@ from PIL import Image
 from iic.own.answers import DIGITS
 from iic.own.decode import decode, in_channels, upright
 from iic.own.errors import OwnDataError, Unreadable
-from iic.own.items import Item, Skipped
+from iic.own.items import Item, Skipped, flat_name
 from iic.own.map_network import areas_of, label_image, overlay, stretched
 from iic.own.model import OwnModel
 from iic.own.predict import Predicted
@@ -66,7 +66,7 @@ def _segmented(model: OwnModel, item: Item, out: Path) -> dict[str, object]:
     probabilities = model.map_network.probabilities(_seen(image, model.config.side))
     own = probabilities[model.config.sub_head]
     labels = label_image(stretched(own, image.height, image.width), model.config.k)
-    flat = item.name.replace("/", "__")
+    flat = flat_name(item.name)
     for folder, shown in (("labels", labels), ("overlays", overlay(image, labels))):
         with atomic_file(out / folder / f"{flat}.png") as file:
             shown.save(file, "png")

@@ -27,6 +27,7 @@ from iic.own.map_network import MapNetwork
 from iic.own.network import TrainedNetwork
 from iic.own.vectors import VectorSettings
 from iic.params.base import Model
+from iic.provenance.machine import usable_processors
 from iic.records.files import RecordError, read_record, sha256_file, sha256_json
 from iic.records.receipt import Code, Environment, Session
 
@@ -252,6 +253,11 @@ class OwnModel:
         """What the model says of images (n, C, S, S), or of features (n, d)."""
         aligned = np.array(self.config.alignment)
         return answers(self.network.probabilities(points), self.config.sub_head, aligned)
+
+    @property
+    def threads(self) -> int:
+        """Threads that it answers with here: those of the fit, as far as there are so many."""
+        return min(self.config.settings.threads, usable_processors())
 
     def changed_files(self) -> list[str]:
         """Files that are not as the receipt says, with what is wrong."""

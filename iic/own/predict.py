@@ -20,7 +20,7 @@ from iic.own.backbones import FrozenBackbone
 from iic.own.decode import coloured, decode, in_channels
 from iic.own.errors import OwnDataError, Unreadable
 from iic.own.features import read_features
-from iic.own.items import FileItem, Item, Listing, Skipped
+from iic.own.items import FileItem, Item, Listing, Skipped, flat_name
 from iic.own.model import OwnModel
 from iic.own.reading import Progress
 from iic.own.sources import listing
@@ -175,7 +175,7 @@ def assign_into(folder: Path, source: Path, table: pd.DataFrame, *, copy: bool =
         raise OwnDataError(f"{source}: --assign-into needs images that are files of their own")
     digits = len(str(int(table["cluster"].max())))
     for name, cluster in zip(table["path"], table["cluster"], strict=True):
-        target = folder / f"{cluster:0{digits}d}" / name.replace("/", "__")
+        target = folder / f"{cluster:0{digits}d}" / flat_name(name)
         target.parent.mkdir(parents=True, exist_ok=True)
         if copy:
             shutil.copy2(files[name], target)

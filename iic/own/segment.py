@@ -19,6 +19,7 @@ from iic.own.errors import OwnDataError
 from iic.own.findings import stability
 from iic.own.map_network import MapNetwork, areas_of
 from iic.own.map_training import (
+    SMALLEST_SIDE,
     MapChoice,
     OwnMapTask,
     choose_maps,
@@ -53,6 +54,12 @@ def check_map_request(request: FitRequest) -> None:
     """
     if request.k > MOST_K:
         raise OwnDataError(f"--task segment: --k {request.k}\n  allowed: 2 to {MOST_K}")
+    side = request.wishes.side
+    if side is not None and side < SMALLEST_SIDE:
+        raise OwnDataError(
+            f"--task segment: --size {side}: less than the network sees\n"
+            f"  allowed: {SMALLEST_SIDE} or more"
+        )
     for option in ("settings", "features", "backbone", "umap"):
         if getattr(request, option):
             raise OwnDataError(f"--task segment sees pixels: leave --{option} out")

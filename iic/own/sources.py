@@ -108,7 +108,8 @@ def _archive(path: Path) -> Listing:
         archive = open_archive(path)
     except Exception as error:  # damaged bytes may lead a decoder anywhere
         raise OwnDataError(f"{path}: no zip that can be read: {quoted(error)}") from None
-    members = [one.filename for one in archive.infolist() if not one.is_dir()]
+    # of two members of one name the last one counts
+    members = list(dict.fromkeys(one.filename for one in archive.infolist() if not one.is_dir()))
     labels = (Path(name).parent.name or None for name in members)
     return Listing(
         [MemberItem(name, archive, label) for name, label in zip(members, labels, strict=True)]
@@ -152,7 +153,11 @@ def _table(path: Path) -> Listing:
     labels: list[str | None] = [None] * len(names)
     if any(str(existing).lower() in LABEL_COLUMNS for existing in table.columns):
         labels = [str(value) for value in table[column(table, LABEL_COLUMNS, path)]]
-    entries = Listing([])
+    by_name: dict[str, str | None] = {}
     for name, label in zip(names, labels, strict=True):
-        entries.items.append(FileItem(name, path.parent / name, label))
-    return entries
+        if by_name.setdefault(name, label) != label:
+            raise OwnDataError(
+                f"{path}: {name!r} is listed twice, as {by_name[name]!r} and as {label!r}\n"
+                "  remedy: one label for each file"
+            )
+    return Listing([FileItem(name, path.parent / name, label) for name, label in by_name.items()])

@@ -23,7 +23,7 @@ from iic.own.errors import ModelError, OwnDataError
 from iic.own.fit import fit
 from iic.own.model import FitRequest, OwnModel
 from iic.own.predict import predict
-from iic.params.errors import SettingsError
+from iic.params.errors import IICError, SettingsError
 from tests.own.pictures import folder, shapes
 
 QUICK = Wishes(epochs=12, threads=1, precision="float32", sub_heads=3, width=0.125, repeats=4)
@@ -165,6 +165,19 @@ def test_requests_that_are_refused_before_any_training(
     assert not (tmp_path / "model").exists()
 
 
+def test_a_refused_request_blocks_no_other_one(tmp_path: Path) -> None:
+    """A settings file that is not there, more threads than processors: nothing is left behind."""
+    source = array(tmp_path / "a.npy", shapes(7)[0])
+    crowd = QUICK.model_copy(update={"threads": 100_000})
+    for wrong, reason in (
+        (request(source, settings=str(tmp_path / "none.yaml")), "no such file"),
+        (request(source, wishes=crowd), r"--threads 100000: more than processors\n  allowed: 1 to"),
+    ):
+        with pytest.raises(IICError, match=reason):
+            fit(wrong, tmp_path / "model", live=False)
+        assert not (tmp_path / "model").exists()
+
+
 def test_the_same_image_again_and_again_is_refused(tmp_path: Path) -> None:
     source = array(tmp_path / "a.npy", np.repeat(shapes(1)[0], 9, axis=0))
     with pytest.raises(OwnDataError, match="the same image again and again"):
@@ -261,6 +274,14 @@ def test_verbs_from_any_folder(
     name, cluster = table["path"][0], table["cluster"][0]
     link = tmp_path / "sorted" / str(cluster) / name.replace("/", "__")
     assert os.path.samefile(link, images / name)
+    twins = tmp_path / "twins"
+    for twin in ("a/b.png", "a__b.png", "a_/b.png", "a/_b.png", f"a/{'n' * 250}.png"):
+        (twins / twin).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(images / name, twins / twin)
+    arguments[2] = str(twins)
+    done = run(app, [*arguments, "--out", "b.csv", "--assign-into", "copies", "--copy"])
+    assert done.exit_code == 0, done.output
+    assert len([path for path in (tmp_path / "copies").rglob("*.png") if path.is_file()]) == 5
     assert isinstance(run(app, [*arguments, "--out", "a.txt"]).exception, OwnDataError)
     again = [*arguments, "--out", "a.csv", "--assign-into", "sorted"]
     assert isinstance(run(app, again).exception, OwnDataError)

@@ -188,6 +188,12 @@ def test_a_listing_names_files_that_are_not_there(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text(f"file\n{name}\nnowhere.png\n")
     images = read(tmp_path / "a.csv", tmp_path)
     assert [(one.name, one.reason) for one in images.skipped] == [("nowhere.png", "no such file")]
+    (tmp_path / "a.csv").write_text(f"file,label\n{name},x\n{name},x\ngone.png,y\ngone.png,y\n")
+    images = read(tmp_path / "a.csv", tmp_path)
+    assert images.names == [str(name)] and len(images.skipped) == 1
+    (tmp_path / "a.csv").write_text(f"file,label\n{name},x\n{name},y\n")
+    with pytest.raises(OwnDataError, match="is listed twice, as 'x' and as 'y'"):
+        listing(tmp_path / "a.csv")
 
 
 @pytest.mark.parametrize("top", [1.0, 16.0, 4095.0])

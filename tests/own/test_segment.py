@@ -124,6 +124,7 @@ def test_what_a_segmentation_is_not(model: OwnModel, top: Path, tmp_path: Path) 
     for options, reason in (
         (["--k", "2..4"], "several k are not compared"),
         (["--k", "300"], "allowed: 2 to 255"),
+        (["--k", "2", "--size", "16"], "allowed: 24 or more"),
         (["--k", "2", "--features", "a.npy"], "sees pixels"),
     ):
         said = CliRunner().invoke(app, [*base, *options])
