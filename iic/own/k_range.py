@@ -61,6 +61,12 @@ class Candidate(NamedTuple):
     umap_silhouette: float = math.nan
     """Of IIC's clusters in the space of UMAP, if that was asked for."""
 
+    @property
+    def above_chance(self) -> bool:
+        """Whether seeds agree better than chance, and both halves of the images do."""
+        least = self.stability if math.isnan(self.halves) else min(self.stability, self.halves)
+        return least > max(self.shuffled, LEAST_STABILITY)
+
 
 def parse(text: str) -> range:
     """``10``, ``2..30`` or ``auto``: a range of one k, or of several.
@@ -168,10 +174,11 @@ def recommendation(candidates: Sequence[Candidate]) -> Recommendation:
         rivals += f" In the space of UMAP k {by_umap}."
     if not full:
         return Recommendation(None, f"No single k: each leaves clusters empty. {rivals}")
-    best = max(full, key=lambda own: own.stability)
-    if best.stability <= max(best.shuffled, LEAST_STABILITY):
+    sure = [own for own in full if own.above_chance]
+    if not sure:
         return Recommendation(None, f"No single k: none is stable over seeds and halves. {rivals}")
-    equal = [own.k for own in full if own.highest >= best.lowest]
+    best = max(sure, key=lambda own: own.stability)
+    equal = [own.k for own in sure if own.highest >= best.lowest]
     if len(equal) > max(1, len(candidates) // 2):
         names = ", ".join(map(str, equal))
         text = f"No single k: {names} are not told apart by their stability. {rivals}"

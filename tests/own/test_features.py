@@ -50,6 +50,9 @@ def test_a_model_of_features(model: OwnModel, top: Path) -> None:
     assert ari(table["cluster"], kinds) > 90 and ari(table["rival"], kinds) > 90
     explain(model, "folders")
     assert "k-means on the same features" in (model.folder / "report.html").read_text()
+    card = (model.folder / "README.md").read_text()
+    assert "features of an image, of a file" in card and "BatchNorm" not in card
+    assert "--out clusters.csv --features FILE" in card
     assert [one.level for one in audit(model)] == ["verified"] * 4
     said = predict(model, top / "images", features=top / "a.npy").table
     assert list(said["cluster"]) == list(table["cluster"])

@@ -18,13 +18,14 @@ from iic.engine.context import Interrupted
 from iic.engine.interrupts import InterruptFlag
 from iic.evaluate.metrics import ari
 from iic.own.answers import answers
-from iic.own.choice import Choice, Wishes, choose, load_choice, with_time
+from iic.own.choice import Choice, Wishes, choose, load_choice, save_choice, with_time
 from iic.own.errors import ModelError, OwnDataError
 from iic.own.fit import fit
 from iic.own.model import FitRequest, OwnModel
 from iic.own.predict import predict
 from iic.params.errors import IICError, SettingsError
 from tests.own.pictures import folder, shapes
+from tests.params.params_helpers import copy_of, only_mnist, parsed, planned, write
 
 QUICK = Wishes(epochs=12, threads=1, precision="float32", sub_heads=3, width=0.125, repeats=4)
 
@@ -138,6 +139,21 @@ def test_a_settings_file_repeats_a_fit(model: OwnModel, images: Path, tmp_path: 
     with pytest.raises(SettingsError, match="sub_heads"):
         load_choice(tmp_path / "wrong.yaml")
     assert not (tmp_path / "other").exists()
+
+
+def test_the_workflow_plans_a_settings_file(tmp_path: Path) -> None:
+    """`method` and `settings` are those of a row in ``params/experiments``."""
+    settings = choose(70_000, 28, 1, 10, Wishes(), 1)
+    save_choice(tmp_path / "settings.yaml", Choice(side=28, channels=1, settings=settings))
+    content = parsed(tmp_path / "settings.yaml")
+    row = {"row": "Own", "run": "own", "method": content["method"], "fidelity": "own"}
+    row["datasets"] = {"mnist": content["settings"]}
+    table = {"name": "own", "title": "Own", "caption": "Own.", "rows": [row]}
+    table["columns"] = [{"paper": "MNIST", "dataset": "mnist"}]
+    params = copy_of(tmp_path)
+    write(params, "experiments/own.yaml", table)
+    only_mnist(params, "own", "own")
+    assert planned(params, "own").run("mnist/own").settings == settings
 
 
 def array(path: Path, images: np.ndarray) -> Path:

@@ -69,6 +69,10 @@ def test_a_recommendation_has_its_rivals_and_its_doubt() -> None:
     assert same.k is None and same.text.startswith("No single k: 2, 3, 4 are not told apart")
     noise = recommendation([of(2, 0.0, 0.05), of(3, 0.0, 0.06)])
     assert noise.k is None and noise.text.startswith("No single k: none is stable")
+    # seeds agree on these very images, trainings on other ones do not
+    overfitted = of(2, 0.7, 0.9, halves=0.01)
+    assert recommendation([overfitted]).text.startswith("No single k: none is stable")
+    assert recommendation([overfitted, of(3, 0.4, 0.5)]).k == 3
     empty = recommendation([of(3, 0.9, 1.0, filled=2)])
     assert empty.k is None and empty.text.startswith("No single k: each leaves")
 

@@ -98,7 +98,9 @@ def test_the_model_its_page_and_its_audit(model: OwnModel, top: Path) -> None:
     page = (model.folder / "report.html").read_text()
     assert page.count("data:image/png") == 2 + 2 * 8 and "notes.txt" in page
     assert "k-means on colours" in page and "clusters of pixels" in page
-    assert "2 clusters of pixels of 8 images" in (model.folder / "README.md").read_text()
+    card = (model.folder / "README.md").read_text()
+    assert "2 clusters of pixels of 8 images" in card and "--out segmented" in card
+    assert "RGB, the shorter side at 32 pixels" in card and "statistics of its training" in card
     assert [one.level for one in audit(model)] == ["verified"] * 4
     assert fit(request(top), model.folder, live=False).receipt == model.receipt
     weights = model.folder / "assignments.csv"
