@@ -129,7 +129,7 @@ def rival(method: str, python: str, work: Path, k: int, minutes: float) -> Outco
     except OSError:
         return Outcome(None, f"ClustPy is not installed: no {python}")
     if done.returncode == -signal.SIGXCPU:
-        return Outcome(None, f"not done after {minutes:g} minutes")
+        return Outcome(None, f"not done after {minutes:g} min")
     if "MemoryError" in done.stderr or "bad_alloc" in done.stderr:
         return Outcome(None, f"needs more than {GIBIBYTES} GiB of memory")
     if done.returncode:

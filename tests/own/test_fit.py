@@ -142,7 +142,7 @@ def test_a_settings_file_repeats_a_fit(model: OwnModel, images: Path, tmp_path: 
 
 
 def test_the_workflow_plans_a_settings_file(tmp_path: Path) -> None:
-    """`method` and `settings` are those of a row in ``params/experiments``."""
+    """It has the form of a row in ``params/experiments``; MNIST gets the fast recipe."""
     settings = choose(70_000, 28, 1, 10, Wishes(), 1)
     save_choice(tmp_path / "settings.yaml", Choice(side=28, channels=1, settings=settings))
     content = parsed(tmp_path / "settings.yaml")
@@ -153,7 +153,12 @@ def test_the_workflow_plans_a_settings_file(tmp_path: Path) -> None:
     params = copy_of(tmp_path)
     write(params, "experiments/own.yaml", table)
     only_mnist(params, "own", "own")
-    assert planned(params, "own").run("mnist/own").settings == settings
+    plan = planned(params, "own")
+    assert plan.run("mnist/own").settings == settings
+    fast = plan.definitions["mnist/iic-fast"].settings
+    schedule = fast.schedule.model_copy(update={"epochs": settings.schedule.epochs})
+    same = {"schedule": schedule, "threads": settings.threads}
+    assert fast.model_copy(update=same) == settings, "the fast recipe is another one now"
 
 
 def array(path: Path, images: np.ndarray) -> Path:

@@ -94,9 +94,22 @@ def test_a_100_megapixel_png_is_read_and_a_larger_one_refused() -> None:
 
 @pytest.fixture
 def messy(tmp_path: Path) -> Path:
+    """60 files, and a link that leads back."""
     top = tmp_path / "messy"
-    folder(top, 12)
-    picture = encoded(Image.fromarray(RAMP), "png")
+    folder(top, 47)
+    grey = Image.fromarray(RAMP)
+    picture = encoded(grey, "png")
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    (top / "turned.jpg").write_bytes(encoded(grey, "jpeg", exif=exif))
+    (top / "moves.gif").write_bytes(
+        encoded(grey, "gif", save_all=True, append_images=[grey.rotate(90)])
+    )
+    (top / "deep.tif").write_bytes(encoded(Image.fromarray(RAMP.astype(np.uint16) * 257), "tiff"))
+    (top / "print.tif").write_bytes(encoded(grey.convert("CMYK"), "tiff"))
+    (top / "clear.webp").write_bytes(encoded(grey.convert("RGBA"), "webp"))
+    (top / "few.bmp").write_bytes(encoded(grey.convert("P"), "bmp"))
+    (top / "no ending").write_bytes(encoded(grey.convert("1"), "png"))
     (top / "leer.png").write_bytes(b"")
     (top / "cut.png").write_bytes(picture[: len(picture) // 2])
     (top / "text.jpg").write_text("no picture at all")
@@ -109,7 +122,7 @@ def messy(tmp_path: Path) -> Path:
 
 def test_messy_files_are_skipped_once_with_their_reason(messy: Path, tmp_path: Path) -> None:
     images = read(messy, tmp_path)
-    assert len(images.names) == 13 and "Übung mit Leerzeichen.png" in images.names
+    assert len(images.names) == 47 + 8 and "Übung mit Leerzeichen.png" in images.names
     reasons = {one.name: one.reason for one in images.skipped}
     assert len(reasons) == len(images.skipped) == 6
     assert reasons["leer.png"] == "empty file"
