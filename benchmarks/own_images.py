@@ -14,18 +14,17 @@ this clone (`iic download`, `iic prepare`).
 ClustPy is no dependency of this project. benchmarks/clustpy_crosscheck.py says how it is installed.
 
 Run: OMP_NUM_THREADS=1 python -m benchmarks.own_images --data mnist [--minutes 5] [--methods ...]
-     [--clustpy PYTHON]
+     [--clustpy PYTHON] [--work DIR]
   or the same with --folder DIR [--k N]
      python -m benchmarks.own_images --page
 Results are added to benchmarks/own_images.json, a method of a folder in place of its last one.
-`--page` writes them into docs/own_images.md.
+`--page` writes them into docs/own_images.md. In a folder `--work` a fit that was stopped goes on.
 """
 
 from __future__ import annotations
 
 import argparse
 import datetime
-import json
 import os
 import resource
 import signal
@@ -41,6 +40,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from benchmarks.own_results import DATA, METHODS, row, write_page, written
 from iic.data.load import load
 from iic.own.choice import Wishes, working_side
 from iic.own.explain import read_assignments
@@ -51,19 +51,11 @@ from iic.own.model import FitRequest, OwnModel
 from iic.own.reading import Images, collect, scan
 from iic.own.sources import listing
 from iic.provenance.environment import environment
-from iic.publish.marked import replaced
 from iic.records.files import write_text
 
-RESULTS = Path("benchmarks/own_images.json")
-PAGE = Path("docs/own_images.md")
 PHOTOGRAPHS = 2000
-DATA = ("mnist", "cifar10", "digits")
-METHODS = {
-    "iic": "`iic fit`",
-    "kmeans": "k-means (scikit-learn)",
-    "spectral": "spectral clustering (scikit-learn)",
-    "dec": "DEC (ClustPy)",
-}
+SPENT = "seconds.txt"
+"""File of a fit's processor seconds, beside its model."""
 GIBIBYTES = 10
 """Memory that a rival may have."""
 
@@ -74,22 +66,26 @@ class Outcome(NamedTuple):
     Args:
         clusters: Of each image, in the order of the pixels; None where there are none.
         note: Why there are none, or what is to be known.
+        seconds: Of the processor.
     """
 
     clusters: NDArray[np.int64] | None
     note: str
+    seconds: float
 
 
 def write_folder(folder: Path, name: str, root: Path) -> None:
     """A png for each image of a prepared dataset, in a subfolder for each label."""
     data = load(name, root)
-    rows = np.arange(len(data.images))
+    numbers = np.arange(len(data.images))
     if name == "cifar10":
-        rows = np.sort(np.random.default_rng(0).choice(rows, PHOTOGRAPHS, replace=False))
+        numbers = np.sort(np.random.default_rng(0).choice(numbers, PHOTOGRAPHS, replace=False))
     assert data.labels is not None
-    for row in rows:
-        pixels = np.moveaxis(data.images[row], 0, 2)
-        path = folder / data.manifest.classes[data.labels[row]] / f"{row:05d}.png"
+    for number in numbers:
+        pixels = np.moveaxis(data.images[number], 0, 2)
+        path = folder / data.manifest.classes[data.labels[number]] / f"{number:05d}.png"
+        if path.exists():
+            continue
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels).save(path)
 
@@ -115,7 +111,20 @@ def fitted(folder: Path, names: list[str], work: Path, k: int, minutes: float) -
     if not stable(model.receipt.stability):
         note += "; says: no stable clustering"
     table = read_assignments(model).set_index("path")
-    return Outcome(table["cluster"].loc[names].to_numpy(), note)
+    seconds = float((work / SPENT).read_text())
+    return Outcome(table["cluster"].loc[names].to_numpy(), note, seconds)
+
+
+def fit_by_processor_time(source: Path, k: int, minutes: float, out: Path) -> None:
+    """`iic fit` on one thread; its seconds are added to those of earlier calls."""
+    wishes = Wishes(threads=1)
+    request = FitRequest(source=str(source), k=k, minutes=minutes, wishes=wishes)
+    try:
+        fit(request, out, clock=time.process_time)
+    finally:
+        spent = out.with_name(SPENT)
+        before = float(spent.read_text()) if spent.exists() else 0.0
+        write_text(spent, f"{before + time.process_time():.1f}\n")
 
 
 def rival(method: str, python: str, work: Path, k: int, minutes: float) -> Outcome:
@@ -124,57 +133,63 @@ def rival(method: str, python: str, work: Path, k: int, minutes: float) -> Outco
     script = str(Path(__file__).with_name("own_rivals.py"))
     command = [python if method == "dec" else sys.executable, script, method]
     command += [str(work / "pixels.npy"), str(k), str(60 * minutes), str(GIBIBYTES), str(out)]
+    before = _children()
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     except OSError:
-        return Outcome(None, f"ClustPy is not installed: no {python}")
+        return Outcome(None, f"ClustPy is not installed: no {python}", 0.0)
+    seconds = _children() - before
+    if not done.returncode:
+        return Outcome(np.load(out), done.stdout.strip(), seconds)
+    last = done.stderr.strip().splitlines()[-1:] or [f"status {done.returncode}"]
+    note = f"failed: {last[0]}"
     if done.returncode == -signal.SIGXCPU:
-        return Outcome(None, f"not done after {minutes:g} min")
-    if "MemoryError" in done.stderr or "bad_alloc" in done.stderr:
-        return Outcome(None, f"needs more than {GIBIBYTES} GiB of memory")
-    if done.returncode:
-        last = done.stderr.strip().splitlines()[-1:] or [f"status {done.returncode}"]
-        return Outcome(None, f"failed: {last[0]}")
-    return Outcome(np.load(out), done.stdout.strip())
+        note = f"not done after {minutes:g} min"
+    elif "MemoryError" in done.stderr or "bad_alloc" in done.stderr:
+        note = f"needs more than {GIBIBYTES} GiB of memory"
+    return Outcome(None, note, seconds)
 
 
 def compared(
-    name: str, folder: Path, methods: list[str], k: int | None, minutes: float, python: str
+    name: str,
+    folder: Path,
+    methods: list[str],
+    k: int | None,
+    minutes: float,
+    python: str,
+    work: Path,
 ) -> Iterator[dict[str, Any]]:
-    """A line of the results for each method."""
-    with tempfile.TemporaryDirectory() as scratch:
-        work = Path(scratch)
-        images = read(folder, work)
-        classes, indices = np.unique([str(one) for one in images.labels], return_inverse=True)
-        labels = Labels(np.arange(len(indices)), list(classes), indices, 0)
-        count = k or len(classes)
-        for method in methods:
-            begin, before = time.monotonic(), _children()
-            if method == "iic":
-                outcome = fitted(folder, images.names, work, count, minutes)
-            else:
-                outcome = rival(method, python, work, count, minutes)
-            line: dict[str, Any] = {
-                "data": name,
-                "images": len(images.names),
-                "k": count,
-                "method": method,
-                "budget_minutes": minutes,
-                "minutes": round((time.monotonic() - begin) / 60, 2),
-                "cpu_minutes": round((_children() - before) / 60, 2),
-                "load": round(os.getloadavg()[0], 1),
-                "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-                "note": outcome.note,
-                "scores": None,
+    """A line of the results for each method; pixels and models lie in `work`."""
+    work.mkdir(parents=True, exist_ok=True)
+    images = read(folder, work)
+    classes, indices = np.unique([str(one) for one in images.labels], return_inverse=True)
+    labels = Labels(np.arange(len(indices)), list(classes), indices, 0)
+    count = k or len(classes)
+    for method in methods:
+        if method == "iic":
+            outcome = fitted(folder, images.names, work, count, minutes)
+        else:
+            outcome = rival(method, python, work, count, minutes)
+        line: dict[str, Any] = {
+            "data": name,
+            "images": len(images.names),
+            "k": count,
+            "method": method,
+            "budget_minutes": minutes,
+            "cpu_minutes": round(outcome.seconds / 60, 2),
+            "load": round(os.getloadavg()[0], 1),
+            "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+            "note": outcome.note,
+            "scores": None,
+        }
+        if outcome.clusters is not None:
+            said: Scores = scores(method, outcome.clusters, labels, count)
+            line["scores"] = {
+                key: round(float(value), 2)
+                for key, value in said._asdict().items()
+                if key != "name"
             }
-            if outcome.clusters is not None:
-                said: Scores = scores(method, outcome.clusters, labels, count)
-                line["scores"] = {
-                    key: round(float(value), 2)
-                    for key, value in said._asdict().items()
-                    if key != "name"
-                }
-            yield line | machine()
+        yield line | machine()
 
 
 def machine() -> dict[str, Any]:
@@ -190,51 +205,6 @@ def _children() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def added(lines: list[dict[str, Any]], line: dict[str, Any]) -> list[dict[str, Any]]:
-    """Lines with that of the same data and method replaced, in the order of the page."""
-    key = (line["data"], line["method"])
-    kept = [own for own in lines if (own["data"], own["method"]) != key]
-    names = list(dict.fromkeys([*DATA, *(own["data"] for own in lines), line["data"]]))
-    return sorted(
-        [*kept, line],
-        key=lambda own: (names.index(own["data"]), list(METHODS).index(own["method"])),
-    )
-
-
-def page(lines: list[dict[str, Any]]) -> str:
-    """The table of docs/own_images.md."""
-    text = [
-        "| images | k | method | one-to-one | purity | NMI | ARI | minutes | CPU | |",
-        "|---|---:|---|---:|---:|---:|---:|---:|---:|---|",
-    ]
-    for line in lines:
-        said = line["scores"]
-        numbers = [f"{value:.1f}" for value in said.values()] if said else ["–"] * 4
-        cells = [f"{line['data']}, {line['images']:,}", str(line["k"]), METHODS[line["method"]]]
-        cells += [*numbers, f"{line['minutes']:.1f}", f"{line['cpu_minutes']:.1f}", line["note"]]
-        text.append(f"| {' | '.join(cells)} |")
-    dates = sorted({line["date"] for line in lines})
-    processors = sorted({line["processor"] for line in lines})
-    budgets = sorted({line["budget_minutes"] for line in lines})
-    loads = sorted(line["load"] for line in lines)
-    versions = lines[0]["versions"]
-    text += [
-        "",
-        f"Budget {', '.join(f'{own:g}' for own in budgets)} minutes, one thread each, on "
-        f"{', '.join(processors)}, {' to '.join(dict.fromkeys((dates[0], dates[-1])))}; others "
-        f"used the machine (load {loads[0]:g} to {loads[-1]:g}). "
-        f"{', '.join(f'{name} {version}' for name, version in versions.items())}.",
-    ]
-    return "\n".join(text)
-
-
-def read_results(root: Path = Path()) -> list[dict[str, Any]]:
-    """The lines of the results file; none where there is no file."""
-    path = root / RESULTS
-    lines: list[dict[str, Any]] = json.loads(path.read_text()) if path.exists() else []
-    return lines
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--data", nargs="+", choices=DATA, default=[])
@@ -244,37 +214,37 @@ def main() -> None:
     parser.add_argument("--methods", nargs="+", choices=list(METHODS), default=list(METHODS))
     parser.add_argument("--clustpy", default="scratch/clustpy/bin/python", metavar="PYTHON")
     parser.add_argument("--root", type=Path, default=Path(), help="clone with prepared data")
+    parser.add_argument("--work", type=Path, help="keeps folders, pixels and models")
     parser.add_argument("--page", action="store_true", help="write the table of the docs")
     parser.add_argument("--fit-into", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.fit_into:
-        request = FitRequest(
-            source=str(options.folder),
-            k=options.k,
-            minutes=options.minutes,
-            wishes=Wishes(threads=1),
-        )
-        fit(request, options.fit_into, clock=time.process_time)
+        fit_by_processor_time(options.folder, options.k, options.minutes, options.fit_into)
         return
     if not (options.data or options.folder or options.page):
         parser.error("--data, --folder or --page is needed")
     with tempfile.TemporaryDirectory() as scratch:
-        folders = {name: Path(scratch) / name for name in options.data}
+        work = options.work or Path(scratch)
+        folders = {name: work / "images" / name for name in options.data}
         for name, folder in folders.items():
             write_folder(folder, name, options.root)
         if options.folder:
             folders[options.folder.name] = options.folder
         for name, folder in folders.items():
             lines = compared(
-                name, folder, options.methods, options.k, options.minutes, options.clustpy
+                name,
+                folder,
+                options.methods,
+                options.k,
+                options.minutes,
+                options.clustpy,
+                work / name,
             )
             for line in lines:
-                text = json.dumps(added(read_results(), line), indent=1, ensure_ascii=False)
-                write_text(RESULTS, text + "\n")
-                print(page([line]).splitlines()[2], flush=True)
+                written(line)
+                print(row(line), flush=True)
     if options.page:
-        text = PAGE.read_text(encoding="utf-8")
-        write_text(PAGE, replaced(text, "own_images", page(read_results())))
+        write_page()
 
 
 if __name__ == "__main__":

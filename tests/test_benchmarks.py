@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-import gzip
+import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
-from benchmarks import own_images
+from benchmarks import own_images, own_results, own_rivals
 from benchmarks.plain import PlainTraining, loss_of_maps, loss_of_sub_head
 from iic.evaluate.metrics import ari
 from iic.objective.clustering import clustering_loss
 from iic.objective.segmentation import segmentation_loss
 from iic.params.augmentation import ColourAugmentation
+from iic.publish.marked import replaced
 from tests.engine import tiny
-from tests.own.pictures import shapes
+from tests.own.pictures import folder
+
+UNLIMITED = {"RLIMIT_CPU": 0, "RLIMIT_DATA": 1, "setrlimit": lambda *limits: None}
+"""In place of `resource`: a test's own process is not limited."""
 
 
 @pytest.mark.parametrize("lam", [1.0, 1.3])
@@ -67,21 +72,38 @@ def test_benchmarks_start(name: str) -> None:
 def test_methods_on_own_images_are_compared_on_the_same_ones(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    images, labels = shapes(60, kinds=3)
-    head = bytes([0, 0, 8, 3]) + np.array(images.shape, ">u4").tobytes()
-    (tmp_path / "images").write_bytes(head + images.tobytes())
-    content = bytes([0, 0, 8, 1]) + np.array([60], ">u4").tobytes() + labels.astype("u1").tobytes()
-    (tmp_path / "labels.gz").write_bytes(gzip.compress(content))
-    read = [own_images.idx_array(tmp_path / name) for name in ("images", "labels.gz")]
-    assert np.array_equal(read[0], images) and np.array_equal(read[1], labels)
-    own_images.written(tmp_path / "folder", *read)
-    work = tmp_path / "work"
-    work.mkdir()
-    listed = own_images.read(tmp_path / "folder", work)
-    assert sorted(listed.labels) == sorted(map(str, labels))  # type: ignore[type-var]
-    own_images.worker("kmeans", work / "pixels.npy", 3, work / "kmeans.npy")
-    truth = np.array(listed.labels).astype(np.int64)
-    assert ari(np.load(work / "kmeans.npy"), truth) > 30
-    monkeypatch.setattr(own_images, "find_spec", lambda name: None)
-    assert own_images.rival_clusters("dec", work, 3, 1) == "ClustPy is not installed"
-    assert own_images.row("dec", "not done", 1.0) == "| dec | not done | | | | |"
+    source = folder(tmp_path / "images", 60, kinds=3)
+    clusters = tmp_path / "work" / "kmeans.npy"
+
+    def ended(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        """k-means in this process; spectral clustering runs out of time."""
+        if "spectral" in command:
+            return subprocess.CompletedProcess(command, -signal.SIGXCPU, "", "")
+        monkeypatch.setattr(sys, "argv", command[1:])
+        own_rivals.main()
+        return subprocess.CompletedProcess(command, 0, "said\n", "")
+
+    monkeypatch.setattr(own_images.subprocess, "run", ended)
+    monkeypatch.setattr(own_rivals, "resource", SimpleNamespace(**UNLIMITED))
+    methods = ["kmeans", "spectral"]
+    arguments = ("own", source, methods, None, 1.0, "no/python", clusters.parent)
+    first, second = own_images.compared(*arguments)
+    assert first["images"] == 60 and first["k"] == 3 and first["note"] == "said"
+    listed = own_images.read(source, clusters.parent)
+    truth = np.unique(listed.labels, return_inverse=True)[1]
+    assert first["scores"]["ari"] == pytest.approx(ari(np.load(clusters), truth), abs=0.01)
+    assert second["scores"] is None and second["note"] == "not done after 1 min"
+    monkeypatch.undo()
+    absent = own_images.rival("dec", "no/python", clusters.parent, 3, 1.0)
+    assert absent == (None, "ClustPy is not installed: no no/python", 0.0)
+    again = own_results.added([first, second], {**first, "note": "again"})
+    assert [line["note"] for line in again] == ["again", "not done after 1 min"]
+    assert "| own, 60 | 3 | 1 | spectral clustering (scikit-learn) | – | –" in own_results.page(
+        again
+    )
+
+
+def test_the_table_of_own_images_is_that_of_the_results() -> None:
+    text, lines = own_results.PAGE.read_text(encoding="utf-8"), own_results.read_results()
+    assert replaced(text, "own_images", own_results.page(lines)) == text, "run it with --page"
+    assert {line["data"] for line in lines} <= set(own_results.DATA)

@@ -45,7 +45,7 @@ def fit(
         typer.Option(help=".npy, .parquet or .safetensors: a row an image, in place of pixels."),
     ] = None,
     backbone: Annotated[
-        str | None, typer.Option(help="Model of torchvision that makes features: resnet50, ...")
+        str | None, typer.Option(help="Makes features: resnet50, dinov2_vitb14, ...")
     ] = None,
     weights: Annotated[Path | None, typer.Option(help="Its weights, a local file.")] = None,
     size: Annotated[int | None, typer.Option(help="Working size in pixels.")] = None,
@@ -60,7 +60,7 @@ def fit(
     learning_rate: Annotated[float | None, typer.Option(help="Of Adam, at its highest.")] = None,
     epochs: Annotated[int | None, typer.Option(help="In place of --minutes.")] = None,
     width: Annotated[float | None, typer.Option(help="Factor on the network's channels.")] = None,
-    sub_heads: Annotated[int | None, typer.Option(help="Of each head; 10 by default.")] = None,
+    sub_heads: Annotated[int | None, typer.Option(help="Of each head; 20 by default.")] = None,
     precision: Annotated[str | None, typer.Option(help="float32 or bfloat16.")] = None,
     seeds: Annotated[int | None, typer.Option(help="Trainings; 2 by default.")] = None,
     threads: Annotated[int | None, typer.Option(help="All by default.")] = None,

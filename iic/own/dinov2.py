@@ -80,7 +80,7 @@ def dinov2(name: str, path: Path, input_size: int) -> nn.Module:
 
 
 def _built(state: State, width: int, input_size: int) -> nn.Module:
-    model = VisionTransformer(
+    model: nn.Module = VisionTransformer(
         image_size=input_size,
         patch_size=PATCH,
         num_layers=1 + max(int(match[1]) for match in map(BLOCK.fullmatch, state) if match),
@@ -88,14 +88,14 @@ def _built(state: State, width: int, input_size: int) -> nn.Module:
         hidden_dim=width,
         mlp_dim=state["blocks.0.mlp.fc1.bias"].shape[0],
     )
-    model.heads = nn.Identity()  # type: ignore[assignment]
+    model.heads = nn.Identity()
     registers = state.get("register_tokens", torch.zeros(1, 0, width))
     tokens = {
         "class_token": torch.cat([state["cls_token"], registers], dim=1),
         "encoder.pos_embedding": _positions(state, input_size // PATCH, registers.shape[1]),
     }
     model.class_token = nn.Parameter(tokens["class_token"])
-    model.encoder.pos_embedding = nn.Parameter(tokens["encoder.pos_embedding"])
+    model.get_submodule("encoder").pos_embedding = nn.Parameter(tokens["encoder.pos_embedding"])
     model.load_state_dict({**_layers(state), **tokens})
     return model
 
