@@ -16,7 +16,12 @@ from iic.methods.iic.maps import Settings as MapSettings
 from iic.methods.iic.method import Settings
 from iic.own.errors import OwnDataError
 from iic.own.vectors import VectorSettings
-from iic.params.augmentation import AugmentationSettings, ColourAugmentation, GreyAugmentation
+from iic.params.augmentation import (
+    Affine,
+    AugmentationSettings,
+    ColourAugmentation,
+    GreyAugmentation,
+)
 from iic.params.base import Model
 from iic.params.datasets import Dataset, ImageShape, SourceFile
 from iic.params.learning_rates import LearningRateSettings
@@ -34,17 +39,16 @@ from iic.records.files import write_text
 LARGEST_SIDE = {1: 40, 3: 48}
 """Working size in pixels of larger images, by channels."""
 SMALLEST_SIDE = 8
-BATCH = 350
-"""Distinct images in a batch."""
-VECTOR_BATCH = 1000
-"""Distinct vectors in a batch."""
-SUB_HEADS = 20
-VECTOR_SUB_HEADS = 10
+BATCH, VECTOR_BATCH = 350, 1000
+"""Distinct images, or vectors, in a batch."""
+SUB_HEADS, VECTOR_SUB_HEADS = 20, 10
 INITIAL_DEVIATION = 0.1
 """Of the heads' weights."""
 LEARNING_RATE = 4e-3
 COSINE_FROM = 0.4
 """Share of the steps after which the learning rate falls to zero."""
+WARP = Affine(probability=1, rotation_degrees=0, scale=(0.8, 1.2), translate=0, shear_degrees=20)
+"""Of grey images, before the crop."""
 FEWEST_PAIRS = 300
 MOST_REPEATS = 10
 OVERCLUSTERING = 5
@@ -182,9 +186,10 @@ def _batch(count: int, most: int) -> int:
 def _transforms(side: int, channels: int, wishes: Wishes) -> AugmentationSettings:
     if channels == 1:
         # shares of the side as for MNIST's 28 pixels, on an input that halves three times
-        crops = tuple(sorted({max(1, round(side * share / 28)) for share in (16, 20, 24)}))
+        crops = tuple(sorted({max(1, round(side * share / 28)) for share in (20, 24, 28)}))
         seen = min(32, max(24, 8 * round(side * 24 / 28 / 8)))
-        return GreyAugmentation(crop=max(1, round(side * 20 / 28)), crops=crops, input_size=seen)
+        crop = max(1, round(side * 24 / 28))
+        return GreyAugmentation(crop=crop, crops=crops, input_size=seen, affine=WARP)
     sobel = wishes.sobel is not False
     return ColourAugmentation(
         crop=max(1, round(side * 2 / 3)),
