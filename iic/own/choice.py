@@ -34,6 +34,7 @@ from iic.params.training import (
     PairSettings,
     ScheduleSettings,
 )
+from iic.provenance.machine import usable_processors
 from iic.records.files import write_text
 
 LARGEST_SIDE = {1: 40, 3: 48}
@@ -224,8 +225,8 @@ def overridden(choice: Choice, wishes: Wishes, name: str) -> Choice:
         changes["compute"] = own.compute.model_copy(update={"precision": wishes.precision})
     if wishes.sub_heads is not None:
         changes["sub_heads"] = wishes.sub_heads
-    if wishes.threads is not None:
-        changes["threads"] = wishes.threads
+    # the file may come from a larger machine
+    changes["threads"] = min(wishes.threads or own.threads, usable_processors())
     seeds = choice.seeds if wishes.seeds is None else tuple(range(wishes.seeds))
     return choice.model_copy(update={"settings": own.model_copy(update=changes), "seeds": seeds})
 

@@ -233,7 +233,7 @@ class IIC(ClusterMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return {name.removeprefix("last."): own for name, own in outcome.tensors.items()}
 
     def _threads(self) -> int:
-        return self.threads or usable_processors()
+        return min(self.threads or usable_processors(), usable_processors())
 
 
 def _enough(count: int, k: int) -> None:

@@ -18,12 +18,22 @@ from iic.engine.context import Interrupted
 from iic.engine.interrupts import InterruptFlag
 from iic.evaluate.metrics import ari
 from iic.own.answers import answers
-from iic.own.choice import Choice, Wishes, choose, load_choice, save_choice, with_time
+from iic.own.choice import (
+    Choice,
+    Wishes,
+    choose,
+    load_choice,
+    overridden,
+    save_choice,
+    with_time,
+)
 from iic.own.errors import ModelError, OwnDataError
+from iic.own.estimator import IIC
 from iic.own.fit import fit
 from iic.own.model import FitRequest, OwnModel
 from iic.own.predict import predict
 from iic.params.errors import IICError, SettingsError
+from iic.provenance.machine import usable_processors
 from tests.own.pictures import folder, shapes
 from tests.params.params_helpers import copy_of, only_mnist, parsed, planned, write
 
@@ -134,6 +144,10 @@ def test_a_settings_file_repeats_a_fit(model: OwnModel, images: Path, tmp_path: 
         fit(own.model_copy(update={"k": 3}), tmp_path / "other")
     with pytest.raises(OwnDataError, match="has its own side"):
         fit(own.model_copy(update={"wishes": Wishes(side=16)}), tmp_path / "other")
+    crowd = load_choice(file)
+    many = crowd.settings.model_copy(update={"threads": 100_000})
+    bounded = overridden(crowd.model_copy(update={"settings": many}), Wishes(), "file")
+    assert bounded.settings.threads == IIC(threads=100_000)._threads() == usable_processors()
     text = file.read_text().replace("sub_heads: 3", "sub_heads: none")
     (tmp_path / "wrong.yaml").write_text(text)
     with pytest.raises(SettingsError, match="sub_heads"):
