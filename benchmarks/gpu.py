@@ -21,7 +21,7 @@ import torch
 
 from benchmarks.plain import PlainTraining
 from benchmarks.trials import iic_settings, on_images, operations_of, random_images
-from iic.engine.device import configure
+from iic.engine.device import configured
 from iic.methods.iic.task import ClusteringTask
 from iic.networks.segmentation import build_segmentation
 from iic.objective.segmentation import segmentation_loss
@@ -173,22 +173,22 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/gpu.json"))
     given = parser.parse_args()
     device = torch.device(given.device)
-    configure(device, torch.get_num_threads())
-    bench = Bench(device, given.steps)
-    named = torch.cuda.get_device_name() if device.type == "cuda" else "CPU"
-    bench.results |= {"device": named, "torch": torch.__version__}
-    bench.try_part("matrix product", bench.product)
-    for name, run in RUNS.items():
-        bench.try_part(f"{name}, without syncs", lambda run=run: bench.without_sync(run))
-        bench.try_part(f"{name}, ours", lambda run=run: bench.ours(run, False))
-        if device.type == "cuda":
-            bench.try_part(f"{name}, compiled", lambda run=run: bench.ours(run, True))
-    for name in ("MNIST (B)", "CIFAR-10 (A)"):
-        bench.try_part(f"{name}, plain", lambda name=name: bench.plain(RUNS[name]))
-    bench.try_part("COCO-Stuff-3 (C)", bench.maps)
-    bench.try_part("MNIST, epochs", lambda: bench.mnist(given.epochs))
-    given.out.parent.mkdir(parents=True, exist_ok=True)
-    given.out.write_text(json.dumps(bench.results, indent=1) + "\n")
+    with configured(device, torch.get_num_threads()):
+        bench = Bench(device, given.steps)
+        named = torch.cuda.get_device_name() if device.type == "cuda" else "CPU"
+        bench.results |= {"device": named, "torch": torch.__version__}
+        bench.try_part("matrix product", bench.product)
+        for name, run in RUNS.items():
+            bench.try_part(f"{name}, without syncs", lambda run=run: bench.without_sync(run))
+            bench.try_part(f"{name}, ours", lambda run=run: bench.ours(run, False))
+            if device.type == "cuda":
+                bench.try_part(f"{name}, compiled", lambda run=run: bench.ours(run, True))
+        for name in ("MNIST (B)", "CIFAR-10 (A)"):
+            bench.try_part(f"{name}, plain", lambda name=name: bench.plain(RUNS[name]))
+        bench.try_part("COCO-Stuff-3 (C)", bench.maps)
+        bench.try_part("MNIST, epochs", lambda: bench.mnist(given.epochs))
+        given.out.parent.mkdir(parents=True, exist_ok=True)
+        given.out.write_text(json.dumps(bench.results, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ import torch
 
 from benchmarks.plain import PlainTraining
 from benchmarks.trials import iic_settings, on_images, random_images
-from iic.engine.device import configure
+from iic.engine.device import configured
 from iic.methods.iic.method import Settings
 from iic.methods.iic.task import ClusteringTask
 from iic.params.training import ComputeSettings
@@ -126,18 +126,18 @@ SIDES: dict[str, type[Side]] = {PLAIN: Plain, "ours, float32": Ours, "ours, bflo
 
 def work(side: str, run: str, threads: int, orders: Connection) -> None:
     """A process that does steps when it is asked to, and answers with seconds of each part."""
-    configure(CPU, threads)
-    settings, images = iic_settings(run), random_images(run, batches=4)
-    trained = SIDES[side](settings, images, Path("scratch/bench"))
-    while (steps := orders.recv()) is not None:
-        seconds = dict.fromkeys(PARTS, 0.0)
-        for _ in range(steps):
-            for name, part in zip(PARTS, trained.parts(), strict=True):
-                start = time.perf_counter()
-                part()
-                seconds[name] += time.perf_counter() - start
-        start = time.perf_counter()
-        evaluated = trained.evaluate()
-        seconds["evaluation of an image"] = (time.perf_counter() - start) / evaluated
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
-        orders.send((seconds, peak))
+    with configured(CPU, threads):
+        settings, images = iic_settings(run), random_images(run, batches=4)
+        trained = SIDES[side](settings, images, Path("scratch/bench"))
+        while (steps := orders.recv()) is not None:
+            seconds = dict.fromkeys(PARTS, 0.0)
+            for _ in range(steps):
+                for name, part in zip(PARTS, trained.parts(), strict=True):
+                    start = time.perf_counter()
+                    part()
+                    seconds[name] += time.perf_counter() - start
+            start = time.perf_counter()
+            evaluated = trained.evaluate()
+            seconds["evaluation of an image"] = (time.perf_counter() - start) / evaluated
+            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
+            orders.send((seconds, peak))

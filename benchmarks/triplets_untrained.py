@@ -20,7 +20,7 @@ import torch
 
 from iic.data.load import load
 from iic.engine.context import RunContext
-from iic.engine.device import configure
+from iic.engine.device import configured
 from iic.methods.triplets.method import Settings
 from iic.methods.triplets.task import TripletTask
 from iic.params.loading import validate
@@ -47,11 +47,11 @@ def untrained(scale: str, name: str, seed: int, running: bool, root: Path) -> fl
         root=root,
         live=False,
     )
-    configure(CPU, settings.threads)
-    task = TripletTask(context, CPU)
-    # `probabilities`: with all restarts of k-means, as at the end of a run
-    clusters = task.predict(settings.schedule.evaluation_batch, probabilities=True).clusters
-    return float(context.protocol.watch(clusters, task.k, context.classes).scores[0])
+    with configured(CPU, settings.threads):
+        task = TripletTask(context, CPU)
+        # `probabilities`: with all restarts of k-means, as at the end of a run
+        clusters = task.predict(settings.schedule.evaluation_batch, probabilities=True).clusters
+        return float(context.protocol.watch(clusters, task.k, context.classes).scores[0])
 
 
 def main() -> None:
