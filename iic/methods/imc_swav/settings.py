@@ -11,6 +11,7 @@ from iic.params.cost import Cost, evaluated_images, scheduled
 from iic.params.datasets import Dataset
 from iic.params.encoder import EncoderSettings
 from iic.params.experiments import RUN
+from iic.params.fit import image_problems
 from iic.params.learning_rates import LearningRateSettings
 from iic.params.method import MethodSettings, Problem
 from iic.params.multi_crop import MultiCropSettings
@@ -137,7 +138,7 @@ class IMCSwAVSettings(MethodSettings):
         yield from split_problems("splits", self.splits, dataset)
         yield from split_problems("classifier_splits", self.classifier_splits, dataset)
         yield from self.crops.problems("crops", dataset)
-        yield from self.encoder.problems("encoder", dataset)
+        yield from image_problems("encoder", self.encoder, dataset, "kept")
         yield from self._class_problems(dataset)
         yield from self._image_problems(dataset)
         if self.joint and (self.banked or self.start_from):
