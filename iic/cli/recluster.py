@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+import yaml
 
 from iic.cli import workflow
 from iic.params.errors import IICError
+from iic.params.layers import flattened, merged
 from iic.params.runs import PARAMS, Plan, Run, load_plan
 from iic.records.files import RecordError, write_text
 from iic.records.paths import RunPaths
@@ -49,7 +51,7 @@ def recluster(
                 f"{weights}: missing, and a new classifier needs its encoder\n"
                 f"  remedy: iic run --scale {scale} {base.id}, or iic restore"
             )
-    name = f"{base.name}_recluster-k{k}_{base.paper_dataset}"
+    name = f"{base.name.replace('-', '_')}_recluster-k{k}_{base.paper_dataset}"
     planned = load_plan(scale).runs.get(f"{base.dataset}/{name}")
     if planned is None:
         _add(base, name, k, epochs or EPOCHS)
@@ -83,6 +85,26 @@ def _base(of_scale: Plan, name: str) -> Run:
     return base
 
 
+def _like(of_scale: Plan, base: Run) -> str:
+    """The run that gives its method, which is what a new row may start from."""
+    rows = [row for table in of_scale.tables.values() for row in table.rows if row.defines]
+    return next(row.like or base.name for row in rows if row.run == base.name)
+
+
+def _settings(of_scale: Plan, base: Run, k: int, epochs: int) -> str:
+    """What the new run has other than the run that gives its method, as a mapping of YAML."""
+    dataset = base.paper_dataset
+    own = flattened(of_scale.definitions[f"{dataset}/{base.name}"].own)
+    new: dict[str, Any] = {"start_from": base.name, "k": k, "schedule": {"epochs": epochs}}
+    if k > len(of_scale.datasets[base.dataset].classes):
+        new["evaluation"] = {"matching": "many_to_one"}
+    if base.settings.model_dump()["joint"]:
+        # a frozen encoder has no gradient
+        new["joint"] = False
+    mapping = {dataset: merged(own, new)}
+    return yaml.safe_dump(mapping, default_flow_style=True, sort_keys=False, width=1000).strip()
+
+
 def _add(base: Run, name: str, k: int, epochs: int, params: Path = PARAMS) -> None:
     """Add the run's row to the table; where it fits some scale ill, the file stays as it was.
 
@@ -91,15 +113,13 @@ def _add(base: Run, name: str, k: int, epochs: int, params: Path = PARAMS) -> No
     """
     file = params / "experiments" / f"{TABLE}.yaml"
     before = file.read_text(encoding="utf-8")
-    many = k > len(load_plan(base.scale, params).datasets[base.dataset].classes)
-    evaluation = ", evaluation: {matching: many_to_one}" if many else ""
+    of_scale = load_plan(base.scale, params)
     row = (
         f'  - row: "k = {k} on {base.paper_dataset}, from {base.name}"\n'
         f"    run: {name}\n"
-        f"    like: {base.name}\n"
+        f"    like: {_like(of_scale, base)}\n"
         f"    fidelity: corrected\n"
-        f"    datasets: {{{base.paper_dataset}: {{start_from: {base.name}, k: {k}, "
-        f"schedule: {{epochs: {epochs}}}{evaluation}}}}}\n"
+        f"    datasets: {_settings(of_scale, base, k, epochs)}\n"
     )
     write_text(file, before.rstrip("\n") + "\n" + row)
     load_plan.cache_clear()

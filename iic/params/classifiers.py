@@ -70,15 +70,22 @@ class ClassifierSettings(LabelledSettings):
                 f"another size, such as {self.batch_images + 1}",
             )
 
-    def _cost(self, dataset: Dataset, count: Count, way: NetworkPass) -> Cost:
-        """Operations of one training of the network that `way` passes."""
+    def _cost(self, dataset: Dataset, count: Count, way: NetworkPass, views: int = 1) -> Cost:
+        """Operations of one training of the network that `way` passes.
+
+        Args:
+            dataset: Entry of the catalogue.
+            count: Gives the operations of a pass.
+            way: The pass of an image.
+            views: Passes that score an image.
+        """
         operations, images = count(way), self.labelled_images(dataset)
         return scheduled(
             self.schedule,
             self.compute,
             math.ceil(images / self.batch_images),
             operations.training * images,
-            predicting=operations.forward * evaluated_images(self.evaluation, dataset),
+            predicting=operations.forward * views * evaluated_images(self.evaluation, dataset),
             finishing=0,
         )
 

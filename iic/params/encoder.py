@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from iic.params.base import Model, Problem
-from iic.params.datasets import Dataset
+from iic.params.base import Model
 
 Counts = Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(strict=False, min_length=1)]
 
@@ -40,26 +38,3 @@ class EncoderSettings(Model):
                 "entry per stage in both channels and blocks"
             )
         return self
-
-    def problems(self, key: str, dataset: Dataset) -> Iterator[Problem]:
-        """Whether the images are square, and of this size and so many channels.
-
-        Args:
-            key: Dotted key of these settings.
-            dataset: The dataset, whose whole images are evaluated.
-        """
-        image = dataset.image
-        if self.in_channels != image.channels:
-            yield Problem(
-                f"{key}.in_channels",
-                f"{self.in_channels} channels, but the images of {dataset.title} have "
-                f"{image.channels}",
-                str(image.channels),
-            )
-        if self.input_size != image.height or image.height != image.width:
-            yield Problem(
-                f"{key}.input_size",
-                f"{self.input_size} pixels, but images of {image.height}x{image.width} are "
-                "evaluated whole",
-                f"{image.height}, for square images",
-            )

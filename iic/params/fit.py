@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Literal
 
 from iic.params.augmentation import AugmentationSettings
 from iic.params.base import Problem
 from iic.params.datasets import Dataset
 from iic.params.operations import NetworkSettings
+
+Sides = Literal["divided", "resized", "kept"]
 
 
 def fit_problems(
@@ -53,15 +56,19 @@ def fit_problems(
         )
 
 
-def image_problems(key: str, network: NetworkSettings, dataset: Dataset) -> Iterator[Problem]:
-    """Whether images without transforms are square, of the network's channels, and divide into it.
+def image_problems(
+    key: str, network: NetworkSettings, dataset: Dataset, sides: Sides = "divided"
+) -> Iterator[Problem]:
+    """Whether images without transforms are square, of the network's channels, and fit its side.
 
     Args:
         key: Key of the network's settings.
-        network: What takes the images, averaged to its input's size.
+        network: What takes the images.
         dataset: The dataset.
+        sides: How their side becomes the network's: `divided`, by averages; `resized` to no more
+            than it is; or `kept`.
     """
-    image = dataset.image
+    image, size = dataset.image, network.input_size
     if network.in_channels != image.channels:
         yield Problem(
             f"{key}.in_channels",
@@ -70,10 +77,14 @@ def image_problems(key: str, network: NetworkSettings, dataset: Dataset) -> Iter
             str(image.channels),
         )
     side = image.height
-    if image.height != image.width or network.input_size > side or side % network.input_size:
+    fits, allowed = {
+        "divided": (side % size == 0, "a divisor of the side"),
+        "resized": (size <= side, f"at most {side}"),
+        "kept": (size == side, str(side)),
+    }[sides]
+    if image.height != image.width or not fits:
         yield Problem(
             f"{key}.input_size",
-            f"{network.input_size} pixels, but the images of {dataset.title} have "
-            f"{image.height} x {image.width}",
-            "a divisor of the side of square images",
+            f"{size} pixels, but the images of {dataset.title} have {image.height} x {image.width}",
+            f"{allowed}, for square images",
         )

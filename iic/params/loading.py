@@ -14,6 +14,7 @@ from iic.params.base import Model
 from iic.params.errors import SettingsError
 from iic.params.escaping import quoted
 from iic.params.explain import explained, keys_of, show
+from iic.params.layers import merged
 
 M = TypeVar("M", bound=Model)
 
@@ -174,7 +175,7 @@ def _filled(model: type[BaseModel], value: Any) -> Any:
         default = model.model_fields[name].default
         if isinstance(default, BaseModel) and isinstance(value[name], Mapping):
             kept = default.model_dump(mode="json", exclude_unset=True)
-            filled[name] = kept | _filled(type(default), value[name])
+            filled[name] = merged(kept, _filled(type(default), value[name]))
     return filled
 
 

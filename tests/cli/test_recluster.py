@@ -21,11 +21,12 @@ def clone(tmp_path: Path) -> Path:
 
 
 def finish(clone: Path) -> None:
-    """Weights of the run to start from, which nothing reads here."""
-    for seed in load_plan("mini", clone / "params").runs[BASE].seeds:
-        path = clone / RunPaths("mini", BASE, seed).weights
-        path.parent.mkdir(parents=True)
-        path.touch()
+    """Weights of runs to start from, which nothing reads here."""
+    for name in (BASE, f"{BASE}-joint"):
+        for seed in load_plan("mini", clone / "params").runs[name].seeds:
+            path = clone / RunPaths("mini", name, seed).weights
+            path.parent.mkdir(parents=True)
+            path.touch()
 
 
 def test_a_row_is_added_once_and_planned_with_its_base(clone: Path) -> None:
@@ -33,8 +34,9 @@ def test_a_row_is_added_once_and_planned_with_its_base(clone: Path) -> None:
     before = (clone / TABLE).read_text()
     words = ["recluster", BASE, "--k", "7", "--epochs", "3", "--no-run"]
     other = ["recluster", BASE, "--k", "7", "--epochs", "4", "--no-run"]
-    first, again, longer = iic(clone, words, words, other)
-    assert first.status == again.status == 0, first.text + again.text
+    joint = ["recluster", f"{BASE}-joint", "--k", "3", "--no-run"]
+    first, again, longer, gradient = iic(clone, words, words, other, joint)
+    assert first.status == again.status == gradient.status == 0, first.text + gradient.text
     assert (
         longer.status == 1 and "imc_swav_recluster-k7_cifar10 is a run of 3 epochs" in longer.text
     )
@@ -50,6 +52,8 @@ def test_a_row_is_added_once_and_planned_with_its_base(clone: Path) -> None:
     assert (settings["k"], settings["schedule"]["epochs"]) == (7, 3)
     assert settings["evaluation"]["matching"] == "many_to_one"
     assert settings["encoder"] == base.settings.model_dump()["encoder"]
+    joint_settings = plan.run(f"{BASE}_joint_recluster-k3_cifar10").settings.model_dump()
+    assert joint_settings["start_from"] == "imc_swav-joint" and not joint_settings["joint"]
     assert load_plan("paper", clone / "params").runs["cifar10/imc_swav_recluster-k7_cifar10"]
     load_plan.cache_clear()
 

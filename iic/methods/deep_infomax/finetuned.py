@@ -26,6 +26,7 @@ from iic.params.classifiers import ClassifierSettings
 from iic.params.cost import Cost
 from iic.params.datasets import Dataset
 from iic.params.experiments import RUN
+from iic.params.fit import image_problems
 from iic.params.method import Problem
 from iic.params.operations import Count, NetworkPass
 from iic.params.training import OptimiserSettings
@@ -68,7 +69,7 @@ class Settings(ClassifierSettings):
     def problems(self, dataset: Dataset) -> Iterator[Problem]:
         """Whether the images fit too."""
         yield from super().problems(dataset)
-        yield from self.encoder.problems("encoder", dataset)
+        yield from image_problems("encoder", self.encoder, dataset, "resized")
 
 
 def train(context: RunContext[Settings]) -> Outcome:

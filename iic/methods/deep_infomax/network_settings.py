@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from pydantic import Field, model_validator
 
-from iic.params.base import Model, Problem
-from iic.params.datasets import Dataset
+from iic.params.base import Model
 from iic.params.networks import Widths
 
 LOCAL = 3
@@ -47,26 +44,3 @@ class DIMEncoderSettings(Model):
                 "maxima of 3x3; at least 15 are needed"
             )
         return self
-
-    def problems(self, key: str, dataset: Dataset) -> Iterator[Problem]:
-        """Whether the images are square, no smaller than the input, and of so many channels.
-
-        Args:
-            key: Dotted key of these settings.
-            dataset: The dataset.
-        """
-        image = dataset.image
-        if self.in_channels != image.channels:
-            yield Problem(
-                f"{key}.in_channels",
-                f"{self.in_channels} channels, but the images of {dataset.title} have "
-                f"{image.channels}",
-                str(image.channels),
-            )
-        if image.height != image.width or self.input_size > image.height:
-            yield Problem(
-                f"{key}.input_size",
-                f"{self.input_size} pixels, but the images of {dataset.title} have "
-                f"{image.height} x {image.width}",
-                f"at most {image.height}, for square images",
-            )

@@ -10,6 +10,7 @@ from iic.methods.deep_infomax.network_settings import DIMEncoderSettings
 from iic.params.cost import Cost, evaluated_images
 from iic.params.datasets import Dataset
 from iic.params.features import ClusteredFeatureSettings
+from iic.params.fit import image_problems
 from iic.params.method import Problem
 from iic.params.operations import Count, NetworkPass
 from iic.params.splits import image_count
@@ -43,7 +44,7 @@ class DIMSettings(ClusteredFeatureSettings):
     def problems(self, dataset: Dataset) -> Iterator[Problem]:
         """Whether the images fit too."""
         yield from super().problems(dataset)
-        yield from self.encoder.problems("encoder", dataset)
+        yield from image_problems("encoder", self.encoder, dataset, "resized")
         images = image_count(self.splits, dataset)
         if images % self.batch_images == 1:
             yield Problem(

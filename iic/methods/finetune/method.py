@@ -18,22 +18,21 @@ run, and the row is their mean at the same selection.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
 from iic.params.augmentation import ColourAugmentation
-from iic.params.cost import Cost, evaluated_images, scheduled
+from iic.params.classifiers import ClassifierSettings
+from iic.params.cost import Cost
 from iic.params.datasets import Dataset
 from iic.params.experiments import RUN
 from iic.params.fit import fit_problems
-from iic.params.method import MethodSettings, Problem
+from iic.params.method import Problem
 from iic.params.networks import NetworkSettings
 from iic.params.operations import Count, NetworkPass
-from iic.params.splits import FOLD_SHARE, image_count, split_problems
-from iic.params.training import ComputeSettings, OptimiserSettings, ScheduleSettings
+from iic.params.training import OptimiserSettings
 
 if TYPE_CHECKING:
     from iic.engine.context import Outcome, RunContext
@@ -42,7 +41,7 @@ CROPS = 10
 """Forward passes of a test image where logits are averaged over ten crops."""
 
 
-class Settings(MethodSettings):
+class Settings(ClassifierSettings):
     """Settings of a classifier."""
 
     start_from: str | None = Field(None, pattern=RUN)
@@ -51,10 +50,6 @@ class Settings(MethodSettings):
     """Which of that run's two checkpoints."""
     network: NetworkSettings
     augmentation: ColourAugmentation
-    splits: tuple[str, ...] = ("train",)
-    """Splits whose labelled images are trained on."""
-    fold: int | None = Field(None, ge=0)
-    """Train on this one of the dataset's predefined folds alone."""
     batch_images: int = Field(700, ge=2)
     features: Literal["penultimate", "pooled"] = "penultimate"
     head: Literal["two_layer", "linear"] = "two_layer"
@@ -64,8 +59,6 @@ class Settings(MethodSettings):
     head_learning_rate: float = Field(1e-3, gt=0)
     ten_crop: bool = True
     """Whether logits of a test image are averaged over ten crops."""
-    schedule: ScheduleSettings
-    compute: ComputeSettings = ComputeSettings()
 
     @property
     def base(self) -> str | None:
@@ -79,52 +72,24 @@ class Settings(MethodSettings):
 
     def cost(self, dataset: Dataset, count: Count) -> Cost:
         """Operations of one training."""
-        operations = count(
-            NetworkPass(
-                "iic.methods.finetune.network.Classifier",
-                self.network,
-                {
-                    "classes": len(dataset.classes),
-                    "features": self.features,
-                    "head": self.head,
-                    "hidden": self.hidden,
-                },
-            )
-        )
-        share = 1 if self.fold is None else FOLD_SHARE
-        images = round(image_count(self.splits, dataset) * share)
-        scored = evaluated_images(self.evaluation, dataset) * (CROPS if self.ten_crop else 1)
-        return scheduled(
-            self.schedule,
-            self.compute,
-            math.ceil(images / self.batch_images),
-            operations.training * images,
-            predicting=operations.forward * scored,
-            finishing=0,
-        )
+        others = {
+            "classes": len(dataset.classes),
+            "features": self.features,
+            "head": self.head,
+            "hidden": self.hidden,
+        }
+        way = NetworkPass("iic.methods.finetune.network.Classifier", self.network, others)
+        return self._cost(dataset, count, way, CROPS if self.ten_crop else 1)
 
     def problems(self, dataset: Dataset) -> Iterator[Problem]:
-        """Whether splits, transforms and network fit together and fit the dataset."""
+        """Whether transforms and network fit together and fit the dataset too."""
         yield from super().problems(dataset)
-        yield from split_problems("splits", self.splits, dataset)
         yield from fit_problems(self.network, self.augmentation, dataset)
-        if self.evaluation.matching != "identity":
-            yield Problem(
-                "evaluation.matching", f"{self.evaluation.matching!r} for a classifier", "identity"
-            )
         if self.features == "penultimate" and self.network.family != "A":
             yield Problem(
                 "features",
                 f"penultimate features of network {self.network.family}",
                 "pooled; only network A has penultimate ones",
-            )
-        images = image_count(self.splits, dataset)
-        if self.fold is None and images % self.batch_images == 1:
-            yield Problem(
-                "batch_images",
-                f"{self.batch_images} leaves a batch of one of {images} images, which BatchNorm "
-                "cannot normalise",
-                f"another size, such as {self.batch_images + 1}",
             )
 
 

@@ -59,7 +59,9 @@ def _stored(file: FeatureFile, context: RunContext[Any]) -> NDArray[np.float32]:
     path, key = _checked(file, context.root, "features")
     try:
         if path.suffix == ".npy":
-            values = np.load(path, allow_pickle=False)
+            with path.open("rb") as stream:
+                # unlike `load` it takes neither pickles nor archives of arrays
+                values = np.lib.format.read_array(stream, allow_pickle=False)
         else:
             tensors = load_file(path)
             names = [file.tensor] if file.tensor else list(tensors)
@@ -68,11 +70,12 @@ def _stored(file: FeatureFile, context: RunContext[Any]) -> NDArray[np.float32]:
                     f"{path}: {key}.tensor: {file.tensor!r}, but it has {', '.join(tensors)}\n"
                     f"  remedy: name one of them as {key}.tensor"
                 )
-            values = tensors[names[0]].float().numpy()
+            tensor = tensors[names[0]]
+            values = (tensor.float() if tensor.is_floating_point() else tensor).numpy()
     except (OSError, ValueError, SafetensorError) as error:
         raise RecordError(f"{path}: no features: {error}") from None
     count = len(context.data.images)
-    if values.ndim != 2 or len(values) != count or values.dtype.kind != "f":
+    if values.ndim != 2 or len(values) != count or not values.size or values.dtype.kind != "f":
         raise IICError(
             f"{path}: {values.dtype} of shape {values.shape}, but {context.data.manifest.dataset} "
             f"has {count:,} images: expected floats ({count}, d), a row for each image in the "

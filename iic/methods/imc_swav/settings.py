@@ -11,6 +11,8 @@ from iic.params.cost import Cost, evaluated_images, scheduled
 from iic.params.datasets import Dataset
 from iic.params.encoder import EncoderSettings
 from iic.params.experiments import RUN
+from iic.params.fit import image_problems
+from iic.params.learning_rates import LearningRateSettings
 from iic.params.method import MethodSettings, Problem
 from iic.params.multi_crop import MultiCropSettings
 from iic.params.operations import Count, NetworkPass, Operations
@@ -65,7 +67,13 @@ class IMCSwAVSettings(MethodSettings):
     weight_decay: float = Field(1e-5, ge=0)
     """Added to Adam's gradients (L2, not decoupled)."""
     optimiser: OptimiserSettings = OptimiserSettings(learning_rate=5e-4, beta1=0.8)
-    schedule: ScheduleSettings
+    schedule: ScheduleSettings = ScheduleSettings(
+        epochs=500,
+        evaluation_batch=256,
+        learning_rate=LearningRateSettings(
+            warm_up_steps=500, milestones=(150, 300, 400), decay=0.4
+        ),
+    )
     compute: ComputeSettings = ComputeSettings()
 
     @property
@@ -79,9 +87,15 @@ class IMCSwAVSettings(MethodSettings):
         return 0 if self.classifier == "kept" else self.schedule.epochs
 
     @property
+    def trained_splits(self) -> tuple[str, ...]:
+        """Splits of a pass: where the encoder is not trained, those of the classifier alone."""
+        frozen = self.start_from is not None
+        return self.classifier_splits if frozen and self.classifier_splits else self.splits
+
+    @property
     def banked(self) -> bool:
         """Whether the classifier is trained on fewer images than the encoder."""
-        return bool(self.classifier_splits) and {*self.classifier_splits} != {*self.splits}
+        return bool(self.classifier_splits) and {*self.classifier_splits} != {*self.trained_splits}
 
     @property
     def shape(self) -> dict[str, Any]:
@@ -106,7 +120,7 @@ class IMCSwAVSettings(MethodSettings):
                 training += scores.training + classifier
             else:
                 training += scores.forward + classifier
-        images = min(image_count(self.splits, dataset), self.subset or dataset.count)
+        images = min(image_count(self.trained_splits, dataset), self.subset or dataset.count)
         steps = images // self.batch_images
         evaluated = self._operations(count, self.encoder.input_size).forward
         return scheduled(
@@ -124,7 +138,7 @@ class IMCSwAVSettings(MethodSettings):
         yield from split_problems("splits", self.splits, dataset)
         yield from split_problems("classifier_splits", self.classifier_splits, dataset)
         yield from self.crops.problems("crops", dataset)
-        yield from self.encoder.problems("encoder", dataset)
+        yield from image_problems("encoder", self.encoder, dataset, "kept")
         yield from self._class_problems(dataset)
         yield from self._image_problems(dataset)
         if self.joint and (self.banked or self.start_from):
@@ -161,7 +175,7 @@ class IMCSwAVSettings(MethodSettings):
 
     def _image_problems(self, dataset: Dataset) -> Iterator[Problem]:
         """Whether there are images for a batch, and for the bank."""
-        images = image_count(self.splits, dataset)
+        images = image_count(self.trained_splits, dataset)
         if self.subset is not None and 0 < images < self.subset:
             yield Problem("subset", f"{self.subset} of {images} images", f"at most {images}")
         trained = min(images, self.subset or images)

@@ -48,6 +48,8 @@ class IMCSwAVTask(ImageTask[IMCSwAVNetwork]):
             load_parts(network, parts, context.root / base.weights, own.checkpoint)
             for part in FROZEN:
                 getattr(network, part).requires_grad_(False)
+            # that run's last step has moved them
+            network.assigner.normalise()
         return network
 
     @cached_property
@@ -58,7 +60,7 @@ class IMCSwAVTask(ImageTask[IMCSwAVNetwork]):
     @cached_property
     def training(self) -> Tensor:
         """Images that are trained on, int64 on the host, ascending, (n,)."""
-        images = torch.from_numpy(self.context.data.indices(self.settings.splits))
+        images = torch.from_numpy(self.context.data.indices(self.settings.trained_splits))
         if self.settings.subset is None:
             return images
         return self.shuffled(images, "subset")[: self.settings.subset].sort().values

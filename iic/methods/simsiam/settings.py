@@ -10,6 +10,7 @@ from iic.params.cost import Cost, evaluated_images, scheduled
 from iic.params.datasets import Dataset
 from iic.params.encoder import EncoderSettings
 from iic.params.features import ClusteredFeatureSettings
+from iic.params.fit import image_problems
 from iic.params.method import Problem
 from iic.params.multi_crop import MultiCropSettings
 from iic.params.operations import Count, NetworkPass
@@ -53,4 +54,4 @@ class SimSiamSettings(ClusteredFeatureSettings):
         for part, crops, number in (("large", self.crops.large, 2), ("small", self.crops.small, 0)):
             if crops.count != number:
                 yield Problem(f"crops.{part}.count", f"{crops.count} crops", str(number))
-        yield from self.encoder.problems("encoder", dataset)
+        yield from image_problems("encoder", self.encoder, dataset, "kept")

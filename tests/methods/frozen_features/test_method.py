@@ -96,8 +96,18 @@ def broken(folder: Path, name: str) -> dict[str, Any]:
         values = values[:49]
     elif name == "flat":
         values = values[:, 0]
+    elif name == "narrow":
+        values = values[:, :0]
     elif name == "whole":
         np.save(path, values.astype(np.int64))
+        return file(path)
+    elif name == "whole_tensor":
+        path = folder / "features.safetensors"
+        save_file({"a": values.astype(np.int64)}, path)
+        return file(path)
+    elif name == "several":
+        with path.open("wb") as stream:
+            np.savez(stream, a=values, b=values)
         return file(path)
     elif name == "infinite":
         values[31, 2] = np.inf
@@ -105,8 +115,8 @@ def broken(folder: Path, name: str) -> dict[str, Any]:
         path = folder / "features.safetensors"
         save_file({"a": values, "b": values}, path)
         return file(path)
-    elif name == "damaged":
-        path.write_bytes(b"no array")
+    elif name in ("damaged", "empty"):
+        path.write_bytes(b"no array" if name == "damaged" else b"")
         return file(path)
     np.save(path, values)
     return file(path, **({"sha256": "0" * 64} if name == "another" else {}))
@@ -120,7 +130,11 @@ def broken(folder: Path, name: str) -> dict[str, Any]:
             r"features\.npy: float64 of shape \(49, 8\), but in_memory has 50 images: expected",
         ),
         ("flat", r"of shape \(50,\), but in_memory has 50 images"),
+        ("narrow", r"of shape \(50, 0\), but in_memory has 50 images"),
         ("whole", r"int64 of shape \(50, 8\)"),
+        ("whole_tensor", r"int64 of shape \(50, 8\)"),
+        ("several", r"features\.npy: no features"),
+        ("empty", r"features\.npy: no features"),
         ("infinite", r"image 31 are not finite \(1 of 20 images\)"),
         ("tensors", r"features\.tensor: None, but it has a, b"),
         ("damaged", r"features\.npy: no features"),

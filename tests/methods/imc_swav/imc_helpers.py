@@ -27,7 +27,11 @@ SETTINGS: dict[str, Any] = {
     "prototypes": 16,
     "hidden": 16,
     "frozen_prototypes": 3,
-    "schedule": {"epochs": 2, "evaluation_batch": 30},
+    "schedule": {
+        "epochs": 2,
+        "evaluation_batch": 30,
+        "learning_rate": {"warm_up_steps": 0, "milestones": []},
+    },
 }
 
 

@@ -29,6 +29,47 @@ STL10 = merged(
 )
 
 
+RELEASED: dict[str, Any] = {
+    "batch_images": 256,
+    "projection": 128,
+    "prototypes": 1000,
+    "hidden": 1024,
+    "temperature": 0.1,
+    "epsilon": 0.05,
+    "sinkhorn_iterations": 3,
+    "entropy_weight": 4.0,
+    "penalty_weight": 0.01,
+    "penalty_bound": 5.0,
+    "frozen_prototypes": 500,
+    "weight_decay": 1e-5,
+    "optimiser": {"learning_rate": 5e-4, "beta1": 0.8, "beta2": 0.999},
+    "schedule": {
+        "epochs": 500,
+        "evaluation_batch": 256,
+        "learning_rate": {"warm_up_steps": 500, "milestones": [150, 300, 400], "decay": 0.4},
+    },
+    "crops": {
+        "large": {"count": 2, "size": 28, "area": [0.2, 1.0]},
+        "small": {"count": 4, "size": 18, "area": [0.08, 0.4]},
+        "jitter_probability": 0.8,
+        "grey_probability": 0.25,
+    },
+}
+"""Constants of the released code (docs/spec/imc_swav.md)."""
+
+
+def test_constants_of_the_released_code_are_the_defaults() -> None:
+    dumped = validate(Settings, {"encoder": {"input_size": 32}, "k": 10}, "tests").model_dump(
+        mode="json"
+    )
+    assert merged(dumped, RELEASED) == dumped
+    # a block that is given in part keeps the others, at any depth
+    changed = {"schedule": {"learning_rate": {"warm_up_steps": 50, "milestones": []}}}
+    settings = validate(Settings, merged(CIFAR, changed), "tests")
+    schedule = settings.model_dump()["schedule"]
+    assert (schedule["evaluation_batch"], schedule["learning_rate"]["decay"]) == (256, 0.4)
+
+
 def problems(base: dict[str, Any], changes: dict[str, Any], name: str) -> dict[str, str]:
     settings = validate(Settings, merged(base, changes), "tests", "settings")
     return {one.key: one.message for one in settings.problems(find_dataset(name))}
