@@ -57,6 +57,8 @@ FAULTS = {
     "short write": "File too large",
 }
 """What goes wrong from a step on, and what the system calls it."""
+AUDIT = ("--allow-drift", "--no-infer")
+"""What the workflow tells the audit, and that drift is of no account."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,7 @@ class Clone:
 def words(job: Job) -> list[str]:
     """The verb that does a job."""
     options = [word for name, value in job.wildcards.items() for word in (f"--{name}", value)]
-    return [job.rule, *options, *(["--allow-drift"] if job.rule == "audit" else [])]
+    return [job.rule, *options, *(AUDIT if job.rule == "audit" else ())]
 
 
 def made(job: Job) -> tuple[Path, ...]:
