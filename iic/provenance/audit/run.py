@@ -9,6 +9,7 @@ from iic.params.runs import Plan
 from iic.provenance import jobs
 from iic.provenance.audit import (
     drift,
+    excerpts,
     files,
     integrity,
     orphans,
@@ -80,6 +81,7 @@ def audit(
     # the end of the process, and torch's compiler complains of that
     findings: list[Finding] = list(drift.stale(tree))
     findings += integrity.check(tree)
+    findings += excerpts.check(tree)
     marks = Marks(tree)
     findings += marks.check(follows=report_follows or own_code)
     drawings = Redraw(tree)
@@ -134,7 +136,7 @@ def verify(plan: Plan, root: Path = Path()) -> list[Finding]:
     tree = Tree(plan, root)
     if unreadable := list(files.check(tree)):
         return unreadable
-    findings = [*integrity.check(tree), *Chain(tree).check()]
+    findings = [*integrity.check(tree), *Chain(tree).check(), *excerpts.check(tree)]
     findings += [*orphans.check(tree), *schema_check.check(tree)]
     return [finding for finding in findings if finding.level == "failure"]
 
