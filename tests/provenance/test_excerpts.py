@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,7 @@ RUN = "digits/iic"
 PATHS = RunPaths(SCALE, RUN, 0)
 
 
-def forged(change: dict[str, object]) -> None:
+def forged(change: Mapping[str, object]) -> None:
     """Write the excerpt with one of its fields, or of its tensors, exchanged."""
     before = read_excerpt(PATHS.excerpt)
     tensors = {name: change.get(name, tensor) for name, tensor in before.tensors.items()}

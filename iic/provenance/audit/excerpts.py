@@ -8,7 +8,7 @@ from pathlib import Path
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
-from iic.provenance.audit.report import Finding
+from iic.provenance.audit.report import Finding, Kind
 from iic.provenance.audit.tree import Tree
 from iic.provenance.jobs import Job
 from iic.records.excerpt import Excerpt, read_excerpt
@@ -64,7 +64,7 @@ def _differing(excerpt: Excerpt, path: Path) -> list[str]:
     )
 
 
-def _finding(tree: Tree, job: Job, paths: RunPaths, kind: str, message: str) -> Finding:
+def _finding(tree: Tree, job: Job, paths: RunPaths, kind: Kind, message: str) -> Finding:
     names = job.wildcards
     return Finding(
         level="failure",
