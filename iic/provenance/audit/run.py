@@ -34,7 +34,7 @@ from iic.provenance.audit.signed import Signers
 from iic.provenance.audit.tree import Tree
 from iic.provenance.environment import code_state
 from iic.provenance.fingerprint import CodeError, fingerprint
-from iic.records.files import RecordError, write_record
+from iic.records.files import RecordError, clear_left_over, write_record
 from iic.records.paths import audit_report, own_audit_report
 
 
@@ -163,13 +163,14 @@ def write(report: AuditReport, root: Path = Path(), *, to_results: bool = True) 
 
 
 def discard(scale: str, root: Path = Path(), *, to_results: bool = True) -> None:
-    """Delete the report and the page that `write` would replace.
+    """Delete the report and the page that `write` would replace, and what killed audits left.
 
     Raises:
         RecordError: They cannot be deleted.
     """
     path = root / _place(scale, to_results)
     for old in (path, path.with_suffix(".html")):
+        clear_left_over(old)  # else it would be found among the results
         try:
             old.unlink(missing_ok=True)
         except OSError as error:
