@@ -11,6 +11,7 @@ import re
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 
@@ -99,7 +100,7 @@ def _inference() -> Iterable[Finding]:
     """Of one run, in this process."""
     (run, seed) = "digits/iic", 0
     job = train(SCALE, run, seed)
-    return judged(job, vars(infer(load_plan(SCALE), run, seed)))
+    return judged(job, asdict(infer(load_plan(SCALE), run, seed)))
 
 
 LOOK: dict[str, Callable[[], Iterable[Finding]]] = {

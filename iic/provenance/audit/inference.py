@@ -16,7 +16,7 @@ import json
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -186,8 +186,7 @@ def lines(scale: str, names: list[str]) -> Iterator[str]:
     """
     plan = load_plan(scale)
     for run, seed in zip(names[::2], names[1::2], strict=True):
-        found = infer(plan, run, int(seed))
-        yield json.dumps({name: value for name, value in vars(found).items() if name != "used"})
+        yield json.dumps(asdict(replace(infer(plan, run, int(seed)), used={})))
 
 
 def main() -> None:
