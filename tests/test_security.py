@@ -72,7 +72,6 @@ ALLOWED = {
     ("iic/provenance/isolated.py", "os.execv"): "the same verb in a Python that runs nothing else",
     ("iic/provenance/audit/contexts.py", "importlib.import_module"): NAMED,
     ("iic/records/snapshots.py", "numpy.load"): "own arrays, allow_pickle=False",
-    ("iic/data/potsdam_archive.py", "scipy.io.loadmat"): "Matlab's format, which holds no code",
     ("iic/data/potsdam_archive.py", "tarfile.open"): READS,
     ("iic/data/archives.py", "tarfile.TarFile"): "the type of what tarfile.open gives",
     ("iic/data/archives.py", "tarfile.open"): READS + " but the one asked for",

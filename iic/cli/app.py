@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import logging
 import os
@@ -44,6 +45,11 @@ PANELS = {
 
 WITHOUT_CLONE = (*PANELS["Your own images"], "audit", "export")
 """Verbs that need no clone; the last two ask for one unless they are about a model of `iic fit`."""
+
+DISK = frozenset(
+    (errno.EACCES, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ENOSPC, errno.EPERM, errno.EROFS)
+)
+"""What the system says of a disk that is full, broken or read-only, and of rights."""
 
 app = typer.Typer(
     name="iic",
@@ -97,8 +103,8 @@ def _setup(context: typer.Context) -> None:
 def main() -> None:
     """Run the command line.
 
-    Exit status 0 means that all is well. Expected errors are printed without a traceback, which
-    ``IIC_TRACEBACK=1`` brings back.
+    Exit status 0 means that all is well. Expected errors, and those of a disk or of rights, are
+    printed without a traceback, which ``IIC_TRACEBACK=1`` brings back.
     """
     for stream in (sys.stdout, sys.stderr):
         # a terminal of another alphabet, or a path that is not UTF-8: shown as far as it can be
@@ -110,10 +116,18 @@ def main() -> None:
         if sys.argv[1:2] == ["audit"] and served.VARIABLE not in os.environ:
             isolated.restart()
         app(standalone_mode=True)
-    except IICError as error:
+    except (IICError, OSError) as error:
+        said = str(error)
+        if isinstance(error, OSError):
+            if error.errno not in DISK:
+                raise
+            said = (
+                f"{error.filename or 'the disk'}: {error.strerror}\n  remedy: make room, mend the "
+                "disk or the rights, then give the same command again"
+            )
         if os.environ.get("IIC_TRACEBACK"):
             raise
-        logging.getLogger("iic").error("error: %s", error)
+        logging.getLogger("iic").error("error: %s", said)
         sys.exit(1)
 
 

@@ -62,7 +62,7 @@ def audit(
     ] = None,
     infer_seconds: Annotated[
         float, typer.Option(min=0, help="Longest time for that, the cheapest runs first.")
-    ] = 60.0,
+    ] = 120.0,
     from_git: Annotated[
         str | None,
         typer.Option(

@@ -112,6 +112,24 @@ def rocrate(
         typer.echo(f"NOT VERIFIED: {done.failures} checks failed, and the crate says so")
 
 
+@export.command()
+def excerpt(
+    run: Annotated[str, typer.Option(help="Such as mnist/iic-fast.")],
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    scale: Annotated[str, typer.Option(help="One of the files in params/scales/.")] = "laptop",
+) -> None:
+    """Write the part of a run's weights from which `iic audit` computes its predictions again.
+
+    It lies beside the run's receipt, where git keeps it, so that a fresh clone can do the same.
+    """
+    from iic.params.runs import load_plan
+    from iic.provenance.excerpting import take_excerpt
+
+    plan = load_plan(scale)
+    plan.run(run)
+    typer.echo(take_excerpt(plan, run, seed))
+
+
 @export.command("torch")
 def torch_program(
     model: ModelArgument,

@@ -9,24 +9,21 @@ is the very one of the paper's semi-supervised results (docs/spec/segmentation.m
 from __future__ import annotations
 
 import gzip
-import io
 import os
 import shutil
-import struct
 import tarfile
 import tempfile
-import zlib
 from itertools import accumulate
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 import numpy as np
-import scipy.io
 from numpy.typing import NDArray
 
 from iic.data.aerial import FINE
 from iic.data.errors import DataError, replace_files
 from iic.data.maps import UNLABELLED, Maps, Piece, canvas
+from iic.data.matlab import read_arrays
 from iic.data.packed import Bounded, TooLong
 from iic.data.potsdam import SPLITS, class_codes
 from iic.params.datasets import CATALOGUE, Dataset
@@ -37,10 +34,6 @@ PIECE = 225
 """Tiles of a piece: 45 MB as prepared."""
 BESIDES = 1 << 16
 """Bytes of a tile's file besides its values."""
-HEAD, TAG = 128, struct.Struct("<II")
-"""Bytes before the first element of a Matlab file; an element's kind and length."""
-MATRIX, COMPRESSED = 14, 15
-"""Kinds of elements."""
 
 
 def open_maps(raw: Path, dataset: Dataset) -> ArchiveReader:
@@ -121,23 +114,17 @@ class ArchiveReader:
 
     def _array(self, file: str, key: str, kind: str, shape: tuple[int, ...]) -> NDArray[Any]:
         try:
-            content = io.BytesIO(_unpacked(self._tar.read(file, self._largest), self._largest))
-            # an array of any size, of cells, say, takes a few bytes to ask for
-            listed = {name: (type_, sides) for name, sides, type_ in scipy.io.whosmat(content)}
-            array = None
-            if listed.get(key) == (kind, shape):
-                array = scipy.io.loadmat(content, variable_names=[key]).get(key)
+            arrays = read_arrays(self._tar.read(file, self._largest), self._largest)
         except DataError:
             raise
         except Exception as error:  # damaged bytes may lead a decoder anywhere
             raise self._tar.wrong(f"{file}: cut or no Matlab file: {error}") from error
-        if array is None or array.dtype != kind or array.shape != shape:
-            type_, sides = listed.get(key, ("nothing", None))
-            content_type = type_ if sides is None else f"{type_} of shape {sides}"
+        array = arrays.get(key)
+        if array is None or array.values is None or (array.kind, array.shape) != (kind, shape):
             raise self._tar.wrong(
-                f"{file}: {key} is {content_type}, expected {kind} of shape {shape}"
+                f"{file}: {key} is {array or 'nothing'}, expected {kind} of shape {shape}"
             )
-        return np.asarray(array)
+        return array.values
 
     def _listed(self, split: str, count: int) -> list[str]:
         """The ids of a split, all of them with an image and, if it has labels, with these."""
@@ -208,34 +195,6 @@ class _Tar:
     def wrong(self, problem: str) -> DataError:
         """An error about this archive."""
         return DataError(f"{self._path}: {quoted(problem)}{replace_files(self._path.parent)}")
-
-
-def _unpacked(content: bytes, largest: int) -> bytes:
-    """A Matlab file (level 5) with its compressed elements unpacked.
-
-    scipy unpacks them to any size. What it is given here is no larger than a tile's file may be.
-
-    Raises:
-        ValueError: It is no such file, or unpacks to more than `largest` bytes.
-    """
-    # a zero among the first four bytes makes it one of level 4 for scipy
-    if 0 in content[:4] or content[124:HEAD] != b"\x00\x01IM":
-        raise ValueError("no Matlab file of level 5")
-    parts, place, total = [content[:HEAD]], HEAD, HEAD
-    while place < len(content):
-        kind, length = TAG.unpack_from(content, place)
-        packed = content[place + TAG.size : place + TAG.size + length]
-        part = TAG.pack(kind, length) + packed
-        if kind == COMPRESSED:
-            part = zlib.decompressobj().decompress(packed, largest + 1)
-        if len(part) < TAG.size or TAG.unpack_from(part)[0] != MATRIX:
-            raise ValueError(f"an element of kind {kind} that is no array")
-        parts.append(part)
-        place += TAG.size + length
-        total += len(part)
-        if total > largest:
-            raise TooLong(f"unpacks to more than the {largest:,} bytes that it may have")
-    return b"".join(parts)
 
 
 def _short(path: str) -> str:

@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from iic.records.files import regular_file
+from iic.records.parquet_footer import Chunk, read_chunks
 
 MOST, RATIO, LITTLE = 1 << 31, 200, 1 << 28
 """Bytes that a file may take in memory: at most so many in all, and of more than a little so many
@@ -71,7 +72,7 @@ def read(path: Path) -> pa.Table:
     try:
         with regular_file(path) as opened, pq.ParquetFile(opened) as file:
             own = os.fstat(opened.fileno()).st_size
-            size, most = _size(file), min(max(RATIO * own, LITTLE), MOST)
+            size, most = _size(file, read_chunks(opened)), min(max(RATIO * own, LITTLE), MOST)
             if size > most:
                 raise pa.ArrowInvalid(
                     f"takes {size:,} bytes of memory, more than the {most:,} that a file of its "
@@ -85,17 +86,12 @@ def read(path: Path) -> pa.Table:
         raise pa.ArrowInvalid(f"{type(error).__name__}: {error}") from error
 
 
-def _size(file: pq.ParquetFile) -> int:
-    metadata = file.metadata
-    chunks = [
-        group.column(index)
-        for group in map(metadata.row_group, range(metadata.num_row_groups))
-        for index in range(group.num_columns)
-    ]
-    packed = sum(max(chunk.total_uncompressed_size, 0) for chunk in chunks)
+def _size(file: pq.ParquetFile, chunks: Sequence[Chunk]) -> int:
+    rows = file.metadata.num_rows
+    packed = sum(max(chunk.unpacked, 0) for chunk in chunks)
     # as many values as there are, and no fewer than the rows: absent ones take room, too
-    length = max([metadata.num_rows, *(chunk.num_values for chunk in chunks)])
-    widths = [_width(field, length, metadata.num_rows) for field in file.schema_arrow]
+    length = max([rows, *(chunk.values for chunk in chunks)])
+    widths = [_width(field, length, rows) for field in file.schema_arrow]
     return int(max(packed, sum(widths)))
 
 

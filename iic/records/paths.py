@@ -117,6 +117,11 @@ class RunPaths:
         return self.artifacts / "weights.safetensors"
 
     @property
+    def excerpt(self) -> Path:
+        """The part of the weights that predictions come from, where somebody put it into git."""
+        return self.folder / "excerpt.safetensors"
+
+    @property
     def probabilities(self) -> Path:
         """Cluster probabilities of every image at the last checkpoint."""
         return self.artifacts / "probabilities.parquet"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -136,6 +138,28 @@ def test_the_script_and_the_module_are_one(prepared: Path) -> None:
 def test_a_traceback_on_demand(prepared: Path) -> None:
     (said,) = iic(prepared, ["tabulate", "--name", "table_11"], IIC_TRACEBACK="1")
     assert "Traceback" in said.text and "SettingsError" in said.text
+
+
+def test_a_disk_that_fails_anywhere_is_a_clear_error(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(number: int) -> str:
+        def raised(**_: object) -> None:
+            raise OSError(number, os.strerror(number), "data/progress.json")
+
+        monkeypatch.setattr("iic.cli.app.app", raised)
+        with pytest.raises(SystemExit) as end:
+            main()
+        assert end.value.code == 1
+        return caplog.records[-1].getMessage()
+
+    monkeypatch.setattr(sys, "argv", ["iic", "status"])
+    monkeypatch.setattr("iic.cli.app.use_own_code", lambda: None)
+    assert fail(errno.EIO).startswith("error: data/progress.json: Input/output error\n  remedy: ")
+    assert "No space left on device" in fail(errno.ENOSPC)
+    # a file that a program forgot to make is a fault of the program
+    with pytest.raises(FileNotFoundError):
+        fail(errno.ENOENT)
 
 
 def test_a_log_holds_what_was_said_and_how_it_ended(clone: Path) -> None:

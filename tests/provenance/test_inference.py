@@ -45,7 +45,7 @@ def test_the_audit_starts_a_process_of_its_own(tree: Path, monkeypatch: pytest.M
     flip(weights, -1)
     vouch(weights)
     (ARTIFACTS / "vae/seed0/weights.safetensors").unlink()
-    inferences = Inferences(Tree(load_plan(SCALE)), InferenceRequest())
+    inferences = Inferences(Tree(load_plan(SCALE)), InferenceRequest(500.0))
     findings = list(inferences.check())
     assert inferences.inferred == 2
     failures = [finding for finding in findings if finding.level == "failure"]
@@ -70,7 +70,7 @@ def test_where_nothing_was_computed_nothing_is_verified(
 @pytest.mark.parametrize(
     ("words", "asked"),
     [
-        ((), InferenceRequest(60.0, required=False)),
+        ((), InferenceRequest(120.0, required=False)),
         (("--infer", "--infer-seconds", "9"), InferenceRequest(9.0, required=True)),
         (("--no-infer",), None),
     ],

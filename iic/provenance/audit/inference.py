@@ -16,36 +16,31 @@ import json
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError
-from safetensors.torch import load_file
 
-from iic.engine.context import Checkpoint, Outcome, RunContext
-from iic.engine.device import configured
-from iic.engine.task import Task
+from iic.engine.context import Outcome
 from iic.engine.threads import library_threads
 from iic.params.errors import IICError
 from iic.params.runs import Plan, load_plan
 from iic.provenance.audit.contexts import train_with
 from iic.provenance.audit.kinds import differences_of_kind
+from iic.provenance.audit.stored import StoredWeights
 from iic.provenance.environment import environment
 from iic.records.assignments import read_assignments
 from iic.records.counts import read_counts
-from iic.records.files import RecordError, read_record
+from iic.records.files import read_record
 from iic.records.maps import read_maps
 from iic.records.outcome import TrainOutcome
 from iic.records.paths import RunPaths
 from iic.records.receipt import Receipt
 from iic.records.snapshots import read_probabilities
-
-if TYPE_CHECKING:
-    from iic.engine.context import Build, Engine
 
 SHARE = 0.01
 """Of images, or pixels, that another kind of machine may put into another cluster."""
@@ -68,6 +63,8 @@ class Inferred:
     """File -> what it does not have that its weights give."""
     error: str | None = None
     """Why nothing could be computed."""
+    used: dict[str, torch.Tensor] = field(default_factory=dict)
+    """Stored tensors that it came from."""
 
 
 class Comparison:
@@ -115,7 +112,9 @@ class Comparison:
         self.different[str(path)] = message if before is None else f"{before}; {message}"
 
 
-def infer(plan: Plan, run: str, seed: int, root: Path = Path()) -> Inferred:
+def infer(
+    plan: Plan, run: str, seed: int, root: Path = Path(), *, excerpt: bool = False
+) -> Inferred:
     """Compute again what a run found out, and compare.
 
     Args:
@@ -123,13 +122,15 @@ def infer(plan: Plan, run: str, seed: int, root: Path = Path()) -> Inferred:
         run: ``<dataset>/<method>[-<variant>]``.
         seed: Its seed.
         root: Root of the clone; code and settings are those of this process.
+        excerpt: Whether from the excerpt of the weights, though the weights are here.
     """
     start, result = time.monotonic(), Inferred(run, seed)
     paths = RunPaths(plan.scale.name, run, seed)
     try:
         receipt = read_record(root / paths.receipt, Receipt)
         outcome = TrainOutcome.model_validate(receipt.outcome, strict=False)
-        again = train_with(_from_weights(paths, outcome, root), plan, paths, root)
+        weights = StoredWeights(paths, outcome, root, excerpt)
+        again = train_with(weights, plan, paths, root)
         settings = plan.run(run).settings
         with library_threads(settings.threads):
             now = environment(receipt.environment.threads, root)
@@ -139,58 +140,12 @@ def infer(plan: Plan, run: str, seed: int, root: Path = Path()) -> Inferred:
         comparison = Comparison(exact=not result.other_machine)
         _compare(comparison, paths, outcome, again, root)
         result.different = comparison.different
+        result.used = weights.used
     except (IICError, SafetensorError, OSError, RuntimeError, ValueError, KeyError) as error:
         # weights, settings and files may be of anybody's making
         result.error = f"{type(error).__name__}: {' '.join(str(error).split())[:400]}"
     result.seconds = round(time.monotonic() - start, 2)
     return result
-
-
-def _from_weights(paths: RunPaths, outcome: TrainOutcome, root: Path) -> Engine:
-    """An engine that predicts with the stored weights, in the order in which a training ends."""
-
-    def predicted(context: RunContext[Any], build: Build) -> Outcome:
-        device, settings = torch.device("cpu"), context.settings
-        with configured(device, settings.threads, settings.compute):
-            task = build(context, device)
-            # what is compiled for a GPU needs a compiler here, and gains nothing in one pass
-            task.compute = task.compute.model_copy(
-                update={"compile": task.compute.compile and not settings.gpu}
-            )
-            return _outcome(task, load_file(root / paths.weights), outcome)
-
-    return predicted
-
-
-def _outcome(task: Task[Any], weights: dict[str, torch.Tensor], written: TrainOutcome) -> Outcome:
-    _load(task, weights, "last")
-    final = task.predict(probabilities=True)
-    epoch = written.checkpoints["last"].epoch
-    last, best = Checkpoint(epoch, final.clusters, task.selection_losses()), None
-    best_label = written.checkpoints.get("best_label")
-    if best_label is not None and best_label.epoch != epoch:
-        _load(task, weights, "best_label")
-        clusters = task.predict().clusters
-        best = Checkpoint(best_label.epoch, clusters, task.selection_losses())
-    return Outcome(last, task.k, best, probabilities=final.probabilities)
-
-
-def _load(task: Task[Any], weights: dict[str, torch.Tensor], checkpoint: str) -> None:
-    """Put the stored weights of a checkpoint into the network.
-
-    Raises:
-        RecordError: They are of another network.
-    """
-    own = task.network.state_dict()
-    stored = {
-        name.removeprefix(f"{checkpoint}."): tensor
-        for name, tensor in weights.items()
-        if name.startswith(f"{checkpoint}.")
-    }
-    if stored.keys() != task.kept(own).keys():
-        odd = sorted(stored.keys() ^ task.kept(own).keys())
-        raise RecordError(f"weights of another network: {', '.join(odd[:3])} at {checkpoint}")
-    task.network.load_state_dict({**own, **stored})
 
 
 def _written(paths: RunPaths, root: Path, of_maps: bool) -> dict[str, NDArray[Any]]:
@@ -231,7 +186,7 @@ def lines(scale: str, names: list[str]) -> Iterator[str]:
     """
     plan = load_plan(scale)
     for run, seed in zip(names[::2], names[1::2], strict=True):
-        yield json.dumps(asdict(infer(plan, run, int(seed))))
+        yield json.dumps(asdict(replace(infer(plan, run, int(seed)), used={})))
 
 
 def main() -> None:

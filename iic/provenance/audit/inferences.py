@@ -1,24 +1,29 @@
 """Which runs are computed again from their weights, and what comes of it.
 
-The work is done by a process of its own (`iic.provenance.audit.inference`), so that the audit loads
-no torch, and ends when its time does.
+The work is done by processes of its own (`iic.provenance.audit.inference`), so that the audit loads
+no torch, uses all processors, and ends when its time does.
 """
 
 from __future__ import annotations
 
 import json
 import subprocess
+import time
 from collections import defaultdict
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import groupby, repeat
 from typing import Any
 
 from iic.params.operations import NotCounted, committed
 from iic.provenance import isolated
+from iic.provenance.audit.excerpts import run_paths
 from iic.provenance.audit.report import Finding
 from iic.provenance.audit.tree import Tree
 from iic.provenance.jobs import Job
-from iic.records.paths import DATA, RESULTS, RunPaths, prepared_manifest
+from iic.provenance.machine import usable_processors
+from iic.records.paths import DATA, RESULTS, prepared_manifest
 from iic.records.receipt import Receipt
 
 MODULE = "iic.provenance.audit.inference"
@@ -30,8 +35,8 @@ NAMED = 4
 class InferenceRequest:
     """What is asked for."""
 
-    most_seconds: float = 60.0
-    """Of all runs together; the cheapest come first."""
+    most_seconds: float = 120.0
+    """Of all runs together; those of the fewest threads come first, of them the cheapest."""
     required: bool = False
     """Whether it is a failure if not one run could be computed."""
 
@@ -57,10 +62,9 @@ class Inferences:
                     trainings[job.target] = job
                 else:
                     self._left[reason].append(job.target)
-        ordered = sorted(trainings.values(), key=self._operations)
         said = ""
-        if ordered:
-            results, said = self._start(ordered)
+        for results, last_words in self._results(list(trainings.values())):
+            said = said or last_words
             for result in results:
                 job = trainings.pop(f"{result['run']}/seed{result['seed']}")
                 self.inferred += 1
@@ -88,12 +92,16 @@ class Inferences:
         base = [read.path for read in receipt.inputs if not read.path.startswith(f"{DATA}/")]
         if not all(map(self.tree.exists, base)):
             return "the weights that they start from are not here (iic restore)"
-        names = job.wildcards
-        weights = str(RunPaths(names["scale"], names["run"], int(names["seed"])).weights)
-        named = any(output.path == weights for output in receipt.outputs)
-        if named and not self.tree.exists(weights):
+        paths = run_paths(job)
+        here = any(self.tree.exists(str(path)) for path in (paths.weights, paths.excerpt))
+        named = any(output.path == str(paths.weights) for output in receipt.outputs)
+        # without a step nothing was learnt that the seed does not give
+        if named and not here and receipt.outcome.get("steps") != 0:
             return "their weights are not here (iic restore)"
         return None
+
+    def _threads(self, job: Job) -> int:
+        return self.tree.plan.run(job.wildcards["run"]).settings.threads
 
     def _operations(self, job: Job) -> float:
         """What a prediction costs, and a method without a network at all: the cost model's."""
@@ -104,8 +112,23 @@ class Inferences:
             cost = None
         return float("inf") if cost is None else cost.evaluation + cost.clustering
 
-    def _start(self, ordered: list[Job]) -> tuple[list[dict[str, Any]], str]:
-        """What the process found, and its last words where it ended before its time."""
+    def _results(self, jobs: list[Job]) -> Iterator[tuple[list[dict[str, Any]], str]]:
+        """What each process found, and its last words where it ended before its time.
+
+        As many run at once as have a processor for each of their threads, whose number decides the
+        last bits.
+        """
+        end = time.monotonic() + self.request.most_seconds
+        for threads, group in groupby(sorted(jobs, key=self._threads), self._threads):
+            ordered = sorted(group, key=self._operations)
+            side_by_side = min(len(ordered), max(1, usable_processors() // threads))
+            shares = [ordered[first::side_by_side] for first in range(side_by_side)]
+            with ThreadPoolExecutor(side_by_side) as pool:
+                yield from pool.map(self._start, shares, repeat(end))
+
+    def _start(self, ordered: list[Job], end: float) -> tuple[list[dict[str, Any]], str]:
+        if end <= time.monotonic():
+            return [], ""
         words = [word for job in ordered for word in (job.wildcards["run"], job.wildcards["seed"])]
         # the audit's own code and not the clone's, should they not be the same
         command, variables = isolated.another(
@@ -118,7 +141,7 @@ class Inferences:
                 env=variables,
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
-                timeout=self.request.most_seconds,
+                timeout=max(0.0, end - time.monotonic()),
                 check=False,
             )
         except subprocess.TimeoutExpired as error:

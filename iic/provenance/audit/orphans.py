@@ -1,4 +1,7 @@
-"""Files in the results that no job of the plan makes: what is left of a removed run or seed."""
+"""Files in the results that no job of the plan makes: what is left of a removed run or seed.
+
+An excerpt of weights is made by hand; it belongs to its training.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from iic.provenance import jobs
+from iic.provenance.audit.excerpts import run_paths
 from iic.provenance.audit.report import Finding
 from iic.provenance.audit.tree import Tree
 from iic.records import paths
@@ -27,6 +31,8 @@ def strangers(tree: Tree) -> list[str]:
     expected = {str(path(scale)) for path in (paths.audit_report, paths.audit_page)}
     for job in (*tree.jobs, report):
         expected |= {str(job.receipt), *map(str, job.outputs)}
+        if job.rule == "train":
+            expected.add(str(run_paths(job).excerpt))
     partial = paths.partial_table(scale, "").parent
     return [
         name

@@ -9,6 +9,7 @@ from iic.params.runs import Plan
 from iic.provenance import jobs
 from iic.provenance.audit import (
     drift,
+    excerpts,
     files,
     integrity,
     orphans,
@@ -33,7 +34,7 @@ from iic.provenance.audit.signed import Signers
 from iic.provenance.audit.tree import Tree
 from iic.provenance.environment import code_state
 from iic.provenance.fingerprint import CodeError, fingerprint
-from iic.records.files import RecordError, write_record
+from iic.records.files import RecordError, clear_left_over, write_record
 from iic.records.paths import audit_report, own_audit_report
 
 
@@ -80,6 +81,7 @@ def audit(
     # the end of the process, and torch's compiler complains of that
     findings: list[Finding] = list(drift.stale(tree))
     findings += integrity.check(tree)
+    findings += excerpts.check(tree)
     marks = Marks(tree)
     findings += marks.check(follows=report_follows or own_code)
     drawings = Redraw(tree)
@@ -134,7 +136,7 @@ def verify(plan: Plan, root: Path = Path()) -> list[Finding]:
     tree = Tree(plan, root)
     if unreadable := list(files.check(tree)):
         return unreadable
-    findings = [*integrity.check(tree), *Chain(tree).check()]
+    findings = [*integrity.check(tree), *Chain(tree).check(), *excerpts.check(tree)]
     findings += [*orphans.check(tree), *schema_check.check(tree)]
     return [finding for finding in findings if finding.level == "failure"]
 
@@ -161,13 +163,14 @@ def write(report: AuditReport, root: Path = Path(), *, to_results: bool = True) 
 
 
 def discard(scale: str, root: Path = Path(), *, to_results: bool = True) -> None:
-    """Delete the report and the page that `write` would replace.
+    """Delete the report and the page that `write` would replace, and what killed audits left.
 
     Raises:
         RecordError: They cannot be deleted.
     """
     path = root / _place(scale, to_results)
     for old in (path, path.with_suffix(".html")):
+        clear_left_over(old)  # else it would be found among the results
         try:
             old.unlink(missing_ok=True)
         except OSError as error:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from iic.params.errors import IICError
+from iic.provenance.audit.excerpts import paths_of
 from iic.provenance.audit.report import Finding
 from iic.provenance.audit.tree import Tree
 from iic.provenance.signing import SigningError, Verified, verify
@@ -48,6 +49,7 @@ def signed_files(tree: Tree) -> dict[str, str]:
         if job.rule not in ("download", "prepare")
         for path in (job.receipt, *job.outputs)
     ]
+    names += [str(own.excerpt) for _, _, own in paths_of(tree)]
     digests = {name: tree.sha256(name) for name in names}
     return {name: digest for name, digest in digests.items() if digest is not None}
 

@@ -29,6 +29,7 @@ BOOKKEEPING = {
     "iic.params.escaping": "makes text fit to be shown",
     "iic.records.checksums": "verifies what an unfinished run has left",
     "iic.records.files": "reads and writes files, each whole or not at all, and hashes them",
+    "iic.records.parquet_footer": "tells how large tables are, of which too large ones are refused",
     "iic.records.paths": "says where files lie",
     "iic.records.receipt": "describes jobs",
     "iic.engine.progress": "shows how far a training is",
