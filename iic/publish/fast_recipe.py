@@ -18,6 +18,8 @@ from iic.records.receipt import Receipt
 REFERENCE = "laptop"
 UPPER = 95
 """Percent that tells the sub-heads of the upper heap from all others."""
+EXCEPTIONAL = 98
+"""Percent that no sub-head reaches that takes the barred sevens for another digit."""
 
 
 def fast(root: Path) -> str:
@@ -87,7 +89,30 @@ def errors(root: Path) -> str:
             f"MNIST, 70,000 images, sub-head of lowest loss, n = {len(lines)} trainings. Errors on "
             f"a {digit}: {_mean(parts)} of all; without them the accuracy would be "
             f"{_mean(without)} (mean ± standard deviation over trainings).",
+            "",
+            _exceptions([RunPaths(REFERENCE, run.id, seed) for run, seed, _ in trainings], root),
         ]
+    )
+
+
+def _exceptions(trainings: list[RunPaths], root: Path) -> str:
+    """Sub-heads that do better than the objective asks for, and what their losses are."""
+    upper, said = 0, []
+    for paths in trainings:
+        heads = read_record(root / paths.evaluation, Evaluation).checkpoints["last"].sub_heads
+        lowest = min(scores.loss or 0.0 for scores in heads)
+        accuracies = [scores.acc or 0.0 for scores in heads]
+        upper += sum(accuracy > UPPER for accuracy in accuracies)
+        said += [
+            f"`{paths.run.split('/')[1]}`, seed {paths.seed}: {scores.acc:.2f} % at a loss of "
+            f"{scores.loss:.4f}, where the lowest loss of its training is {lowest:.4f}"
+            for scores in heads
+            if (scores.acc or 0.0) > EXCEPTIONAL
+        ]
+    return (
+        f"Of their {upper} sub-heads above {UPPER} %, {len(said)} above {EXCEPTIONAL} %"
+        + "".join(f"; {line}" for line in said)
+        + "."
     )
 
 
