@@ -114,7 +114,10 @@ def test_one_row_of_committed_results_is_made_again_alone(clone: Path) -> None:
 
 
 def test_scores_made_again_are_no_reason_to_train(clone: Path) -> None:
-    """figure_3 reads artifacts that are not here, so it waits for scores that differ."""
+    """figure_3 reads artifacts that are not here, so it waits for scores that differ.
+
+    confusions shows images: they are obtained again.
+    """
     change(clone / "iic/evaluate/run.py", "evaluate_run")
     seeds = {"iic": [0], "kmeans": range(3), "iic-fast": (*range(12), 14, 16, 17, 18)}
     scores = [
@@ -124,7 +127,11 @@ def test_scores_made_again_are_no_reason_to_train(clone: Path) -> None:
         for seed in numbers
     ]
     assert planned(clone, "figures", scale="laptop") == sorted(
-        [*scores, *drawing("training_curves", "sub_head_odds")]
+        [
+            *(job.replace("digits", "mnist") for job in DATA),
+            *scores,
+            *drawing("training_curves", "sub_head_odds", "confusions"),
+        ]
     )
     change(clone / "iic/publish/figures/progression.py", "draw")
     said = snakemake(clone, "--dry-run", "figure_3", scale="laptop").said
