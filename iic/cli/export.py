@@ -115,7 +115,7 @@ def rocrate(
 @export.command()
 def excerpt(
     run: Annotated[str, typer.Option(help="Such as mnist/iic-fast.")],
-    seed: Annotated[int, typer.Option(min=0)] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the run.")] = 0,
     scale: Annotated[str, typer.Option(help="One of the files in params/scales/.")] = "laptop",
 ) -> None:
     """Write the part of a run's weights from which `iic audit` computes its predictions again.

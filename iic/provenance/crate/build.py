@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from iic.provenance.audit.excerpts import run_paths
 from iic.provenance.audit.report import Finding
 from iic.provenance.audit.tree import Tree
 from iic.provenance.crate.actions import Actions, moment
@@ -23,6 +24,7 @@ from iic.records.paths import RESULTS
 from iic.records.receipt import Receipt
 
 DISPLAYS = {"tabulate": "tables", "draw": "figures"}
+EXCERPT = "The part of a training's weights that its predictions come from."
 
 
 def newest(receipts: Sequence[Receipt]) -> datetime:
@@ -59,6 +61,10 @@ def build(tree: Tree, failures: Sequence[Finding], artifacts: bool = False) -> G
     datasets, sources = Data(graph, files, tree.plan.datasets).describe(receipts, raw)
     actions = Actions(graph, files, parameters, tools)
     done = [actions.add(job, receipt) for job, receipt in jobs]
+    for job, _ in jobs:
+        # made by hand beside a training, so no receipt names it
+        if job.rule == "train" and tree.exists(excerpt := str(run_paths(job).excerpt)):
+            files.refer(files.find(excerpt), description=EXCERPT)
     scale = parameters.value("workflow", "scale", tree.scale, "Name of the scale.")
     shown = {
         DISPLAYS[receipt.rule]: parameters.files(

@@ -150,7 +150,8 @@ def test_clusters_are_k_means_of_the_codes(tmp_path: Path) -> None:
         predictions = task.predict(probabilities=final)
         np.testing.assert_array_equal(predictions.clusters[:, 0], expected.labels_)
         assert predictions.probabilities is None
-        assert task.selection_losses() == (float(expected.inertia_),)
+        # summed in another order where the threads are others
+        assert task.selection_losses() == pytest.approx((float(expected.inertia_),), rel=1e-6)
 
 
 def test_the_inertia_is_that_of_the_present_weights(tmp_path: Path) -> None:
