@@ -61,6 +61,7 @@ ALLOWED = {
     ): "a file of the user, weights_only=True, checked by hash",
     ("iic/own/arrays.py", "numpy.load"): "a user's arrays, allow_pickle=False",
     ("iic/own/backbones.py", "numpy.load"): "own features, allow_pickle=False",
+    ("iic/own/dinov2.py", "torch.load"): "a file of the user, weights_only=True",
     ("iic/own/features.py", "numpy.load"): "a user's features, allow_pickle=False",
     ("iic/own/released.py", "torch.load"): "a file of the user, weights_only=True",
     ("iic/own/rivals.py", "numpy.load"): "own examples, allow_pickle=False",

@@ -319,6 +319,7 @@ def test_paths_are_those_of_the_contract() -> None:
         "receipt": f"results/mini/runs/{tail}/run.json",
         "evaluation": f"results/mini/runs/{tail}/evaluation.json",
         "history": f"results/mini/runs/{tail}/history.jsonl",
+        "excerpt": f"results/mini/runs/{tail}/excerpt.safetensors",
         "assignments": f"results/mini/runs/{tail}/assignments.parquet",
         "artifacts": f"results/mini/artifacts/{tail}",
         "weights": f"results/mini/artifacts/{tail}/weights.safetensors",

@@ -55,7 +55,7 @@ RELEASED: dict[str, Any] = {
         "grey_probability": 0.25,
     },
 }
-"""Constants of the released code (docs/spec/imc_swav.md)."""
+"""Constants of the released code (docs/spec/imc_swav.md#source)."""
 
 
 def test_constants_of_the_released_code_are_the_defaults() -> None:
