@@ -53,10 +53,6 @@ ALLOWED = {
     ("iic/data/load_maps.py", "numpy.load"): "own arrays, allow_pickle=False, checked by hash",
     (
         "iic/methods/frozen_features/features.py",
-        "numpy.load",
-    ): "a file of the user, allow_pickle=False, checked by hash",
-    (
-        "iic/methods/frozen_features/features.py",
         "torch.load",
     ): "a file of the user, weights_only=True, checked by hash",
     ("iic/own/arrays.py", "numpy.load"): "a user's arrays, allow_pickle=False",
