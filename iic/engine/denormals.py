@@ -1,7 +1,7 @@
 """Floats below the smallest normal one (1.2e-38 in float32) as zeros.
 
 Late in a training most gradients of a confident head are that small. A CPU computes with each of
-them in some hundred cycles, so that a step takes up to five times as long; a GPU loses nothing.
+them far more slowly than with others (docs/performance.md); a GPU loses nothing.
 """
 
 from __future__ import annotations

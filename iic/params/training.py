@@ -140,4 +140,4 @@ class ComputeSettings(Model):
     """Use ``torch.compile``; pays off on a GPU for long runs."""
     denormals: Literal["flushed", "kept"] = "flushed"
     """What a CPU does with floats below 1.2e-38: `flushed`, they become zeros; or `kept`, which
-    makes late steps up to five times as slow. A GPU keeps them."""
+    makes late steps two to three times as slow (docs/performance.md). A GPU keeps them."""
