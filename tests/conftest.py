@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from xdist.scheduler import LoadFileScheduling
 
+from iic.engine.threads import VARIABLES
 from iic.provenance import fingerprint
 from iic.provenance.code import roots
 from tests.shared import shared
@@ -72,6 +73,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadFileS
     """What pytest-xdist asks where tests run on several workers: a module stays on one of them."""
     config.option.loadscopereorder = False
     return LoadFileScheduling(config, log)
+
+
+def pytest_xdist_setupnodes(config: pytest.Config, specs: list[object]) -> None:
+    """Workers share the cores: threads that wait by spinning take them from the other workers."""
+    share = max(1, (os.cpu_count() or 1) // len(specs))
+    for name in VARIABLES:
+        os.environ.setdefault(name, str(share))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
