@@ -324,7 +324,7 @@ def test_measured_scales_differ_from_the_paper_only_as_they_say(
                 mine["pretraining"].pop("decay_epochs"), paper["pretraining"].pop("decay_epochs")
             assert mine == paper
     seeds = {run.id: run.seeds for run in every_plan["laptop"].runs.values()}
-    assert seeds.pop("mnist/iic-fast") == (*range(12), 14, 16, 17, 18)
+    assert seeds.pop("mnist/iic-fast") == tuple(range(20))
     assert {seeds.pop(f"mnist/{run}") for run in ("kmeans", "spectral")} == {(0, 1, 2)}
     assert set(seeds.values()) == {(0,)}
     for scale in ("gpu", "paper"):

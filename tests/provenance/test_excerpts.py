@@ -85,6 +85,13 @@ def test_no_excerpt_is_left_of_what_gives_other_numbers(tree: Path) -> None:
     assert not PATHS.excerpt.exists()
 
 
+def test_tensors_that_no_called_module_owns_are_part_of_it(tree: Path) -> None:
+    """DEC's centres lie in its network, which is never called; only its encoder is."""
+    run = "digits/dec"
+    take_excerpt(load_plan(SCALE), run, 0)
+    assert "last.centres" in read_excerpt(RunPaths(SCALE, run, 0).excerpt).tensors
+
+
 @pytest.mark.long
 def test_an_excerpt_of_every_method_gives_the_same_bits(tree: Path) -> None:
     """Long: each run of the scale that took a step, twice, 40 s."""

@@ -119,7 +119,7 @@ def test_scores_made_again_are_no_reason_to_train(clone: Path) -> None:
     confusions shows images: they are obtained again.
     """
     change(clone / "iic/evaluate/run.py", "evaluate_run")
-    seeds = {"iic": [0], "kmeans": range(3), "iic-fast": (*range(12), 14, 16, 17, 18)}
+    seeds = {"iic": [0], "kmeans": range(3), "iic-fast": range(20)}
     scores = [
         job.replace("seed 0", f"seed {seed}")
         for run, numbers in seeds.items()

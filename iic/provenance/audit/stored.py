@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
-from torch.nn.modules.module import register_module_forward_pre_hook
+from torch.overrides import TorchFunctionMode
+from torch.utils._pytree import tree_leaves
 
 from iic.engine.context import Checkpoint, Outcome, RunContext
 from iic.engine.device import configured
@@ -23,6 +24,35 @@ from iic.records.paths import RunPaths
 
 if TYPE_CHECKING:
     from iic.engine.context import Build
+
+
+class ReadTensors(TorchFunctionMode):
+    """Within it, every function of torch notes which tensors of a network it is given.
+
+    Args:
+        network: Whose parameters and buffers are noted.
+
+    Attributes:
+        names: Of the tensors that were read.
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        tensors = (
+            *network.named_parameters(remove_duplicate=False),
+            *network.named_buffers(remove_duplicate=False),
+        )
+        self._known = {id(tensor): name for name, tensor in tensors}
+        self.names: set[str] = set()
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        """Call `func` after a look at what it is given."""
+        for leaf in tree_leaves((args, kwargs)):
+            if id(leaf) in self._known:
+                self.names.add(self._known[id(leaf)])
+        return func(*args, **(kwargs or {}))
 
 
 class StoredWeights:
@@ -76,16 +106,12 @@ class StoredWeights:
             stored = {}
             if task.schedule.double_evaluation:
                 task.refresh_statistics()
-        called: set[nn.Module] = set()
-        hook = register_module_forward_pre_hook(lambda module, _: called.add(module))
-        try:
+        # by tensor and not by module: DEC's centres belong to a module that is never called
+        with ReadTensors(task.network) as read:
             predictions = task.predict(probabilities=checkpoint == "last")
             losses = task.selection_losses()
-        finally:
-            hook.remove()
         for name, tensor in stored.items():
-            owner = task.network.get_submodule(name.rpartition(".")[0])
-            if owner in called or not tensor.is_floating_point():
+            if name in read.names or not tensor.is_floating_point():
                 self.used[f"{checkpoint}.{name}"] = tensor
         epoch = self.outcome.checkpoints[checkpoint].epoch
         return Checkpoint(epoch, predictions.clusters, losses), predictions.probabilities
