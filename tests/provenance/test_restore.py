@@ -53,7 +53,7 @@ def dry_run(tree: Path, *targets: str) -> str:
     return done.stdout + done.stderr
 
 
-def jobs(said: str) -> list[str]:
+def planned_jobs(said: str) -> list[str]:
     """What a dry run says of its jobs, a line each."""
     return re.findall(r"^Job \d+: (.*)$", said, flags=re.MULTILINE)
 
@@ -108,8 +108,10 @@ def test_tables_need_neither_data_nor_artifacts_unless_a_training_starts_from_th
     (own_tree / f"results/{SCALE}/runs/stl10_standin/finetune/seed0/run.json").unlink()
     said = dry_run(own_tree, "runs")
     runs = ("finetune", "iic_star-features")
-    expected = {f"{what} {run} on stl10_standin" for run in runs for what in ("Training", "Scoring")}
-    assert {job.partition(" with")[0] for job in jobs(said)} == expected
+    expected = {
+        f"{verb} {run} on stl10_standin" for run in runs for verb in ("Training", "Scoring")
+    }
+    assert {job.partition(" with")[0] for job in planned_jobs(said)} == expected
 
 
 def test_there_must_be_something_to_restore(own_tree: Path) -> None:
@@ -202,7 +204,7 @@ def test_a_fresh_clone_is_restored_from_a_dvc_remote(own_tree: Path, tmp_path: P
     for kind in ("tables", "figures"):
         shutil.rmtree(fresh / f"results/{SCALE}/{kind}")
     said = dry_run(fresh, "tables", "figures")
-    assert {job.partition(" ")[0] for job in jobs(said)} == {"Writing", "Drawing"}
+    assert {job.partition(" ")[0] for job in planned_jobs(said)} == {"Writing", "Drawing"}
     arguments = ("-m", "snakemake", "--cores", "2", "--config", f"scale={SCALE}")
     made = run_in(fresh, *arguments, "--", "table_1", "training_curves", CUDA_VISIBLE_DEVICES="")
     assert made.returncode == 0, made.stderr
