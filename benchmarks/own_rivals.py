@@ -15,6 +15,7 @@ It prints a line that says what was not done by default.
 
 from __future__ import annotations
 
+import contextlib
 import resource
 import sys
 import time
@@ -59,7 +60,8 @@ def dec(points: NDArray[np.float32], k: int, seconds: float) -> NDArray[np.int64
             clustering_epochs=clustering,
             random_state=np.random.RandomState(0),
         )
-        return method.fit(rows).labels_.astype(np.int64)
+        with contextlib.redirect_stdout(sys.stderr):  # ClustPy speaks where the note belongs
+            return method.fit(rows).labels_.astype(np.int64)
 
     tried = points[:: max(1, min(10, len(points) // LEAST_TRIED))]
     times = []

@@ -65,7 +65,10 @@ def read_arrays(content: bytes, largest: int) -> dict[str, Array]:
     arrays, total = {}, HEAD
     for kind, element in _elements(content[HEAD:], aligned=False):
         if kind == COMPRESSED:
-            unpacked = zlib.decompressobj().decompress(element, largest + 1)
+            try:
+                unpacked = zlib.decompressobj().decompress(element, largest + 1)
+            except zlib.error as error:
+                raise ValueError(f"a compressed element is damaged: {error}") from None
             total += len(unpacked)
             if total > largest:
                 raise TooLong(f"unpacks to more than the {largest:,} bytes that it may have")
@@ -86,6 +89,8 @@ def _elements(content: bytes, aligned: bool = True) -> Iterator[tuple[int, bytes
     """
     place = 0
     while place < len(content):
+        if place + TAG.size > len(content):
+            raise ValueError("cut: an element begins where the file ends")
         kind, length = TAG.unpack_from(content, place)
         start = place + TAG.size
         if kind >> 16:  # four bytes or less lie in the tag itself

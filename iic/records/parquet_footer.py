@@ -14,7 +14,7 @@ MAGIC = b"PAR1"
 MOST = 1 << 20
 """Bytes of a description; of a million rows and ten columns it has two thousand."""
 DEEPEST = 16
-"""Structures in each other."""
+"""Structures and lists in each other."""
 TRUE, FALSE, BYTE, SHORT, INTEGER, LONG, DOUBLE, BINARY, LIST, SET, MAP, STRUCT, UUID = range(1, 14)
 ROW_GROUPS, COLUMNS, OF_CHUNK, VALUES, UNPACKED = 4, 1, 3, 5, 6
 """Numbers of fields: of the file, a row group, a chunk; the last two of what describes a chunk."""
@@ -65,9 +65,7 @@ class _Thrift:
 
     def fields(self) -> dict[int, Any]:
         """The next structure."""
-        self._depth += 1
-        if self._depth > DEEPEST:
-            raise ValueError(f"more than {DEEPEST} structures in each other")
+        self._descend()
         found: dict[int, Any] = {}
         number = 0
         while head := self._byte():
@@ -98,7 +96,15 @@ class _Thrift:
     def _several(self, count: int, *kinds: int) -> list[Any]:
         if count > len(self._content):
             raise ValueError(f"a description with a list of {count:,}")
-        return [self._value(kind) for _ in range(count) for kind in kinds]
+        self._descend()
+        values = [self._value(kind) for _ in range(count) for kind in kinds]
+        self._depth -= 1
+        return values
+
+    def _descend(self) -> None:
+        self._depth += 1
+        if self._depth > DEEPEST:
+            raise ValueError(f"more than {DEEPEST} structures and lists in each other")
 
     def _skipped(self, length: int) -> None:
         self._place += length

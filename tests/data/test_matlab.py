@@ -77,6 +77,10 @@ def test_what_is_no_such_file_is_refused() -> None:
         read_arrays(b"\0" + content, 1 << 10)
     with pytest.raises(ValueError, match="cut"):
         read_arrays(content[:-1], 1 << 10)
+    with pytest.raises(ValueError, match="cut"):
+        read_arrays(content + b"\x0e", 1 << 10)
+    with pytest.raises(ValueError, match="a compressed element is damaged"):
+        read_arrays(content[:HEAD] + struct.pack("<II", 15, 8) + bytes(8), 1 << 10)
     with pytest.raises(TooLong):
         read_arrays(written(True, a=np.zeros((99, 99), np.uint8)), 1 << 10)
     # the kind that scipy looks up without asking whether there is one

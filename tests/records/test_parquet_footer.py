@@ -56,6 +56,7 @@ def described(description: bytes) -> bytes:
         (written(20)[:-1], "no parquet file"),
         (MAGIC + (1 << 31).to_bytes(4, "little") + MAGIC, "no parquet file"),
         (described(b"\x1c" * 99), "more than 16 structures"),
+        (described(b"\x59" + b"\x19" * 9999), "more than 16 structures and lists"),
         (described(b"\x19\xfc\xff\xff\xff\xff\x0f"), "a list of 4,294,967,295"),
         (described(b"\x16" + b"\xff" * 20), "more than ten bytes"),
         (described(b"\x1e\0"), "a value of kind 14"),
