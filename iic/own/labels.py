@@ -72,7 +72,7 @@ def labels_of(table: pd.DataFrame, source: str) -> Labels:
 
 
 def _from_file(path: Path, names: set[str]) -> dict[str, str]:
-    if not path.exists():
+    if not path.is_file():
         raise OwnDataError(f"--labels {path}: no such file\n  allowed: {FOLDERS}, or a csv file")
     table = read_table(path)
     paths = table[column(table, PATH_COLUMNS, path)].astype(str)

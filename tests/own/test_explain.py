@@ -151,8 +151,9 @@ def test_labels_for_files_that_are_not_there(model: OwnModel, tmp_path: Path) ->
     file.write_text("path,label\nnowhere.png,a\n")
     with pytest.raises(OwnDataError, match=r"nowhere\.png"):
         labels_of(table, str(file))
-    with pytest.raises(OwnDataError, match="no such file"):
-        labels_of(table, str(tmp_path / "none.csv"))
+    for path in (tmp_path / "none.csv", tmp_path):
+        with pytest.raises(OwnDataError, match="no such file"):
+            labels_of(table, str(path))
     with pytest.raises(OwnDataError, match="no subfolders"):
         labels_of(table[["path"]], "folders")
     file.write_text(f"path,label\n{table['path'][0]},a\n")
