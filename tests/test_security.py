@@ -64,8 +64,6 @@ ALLOWED = {
     ("iic/own/reading.py", "numpy.load"): "own arrays, allow_pickle=False",
     ("iic/own/items.py", "zipfile.ZipFile"): "the type of what sources.py opens",
     ("iic/provenance/audit/truth.py", "numpy.load"): "own arrays, allow_pickle=False",
-    ("iic/provenance/code/switch.py", "tarfile.open"): "what git archive made of a commit",
-    ("iic/provenance/code/switch.py", "extractall"): 'a commit, by the filter "data"',
     ("iic/provenance/isolated.py", "os.execv"): "the same verb in a Python that runs nothing else",
     ("iic/provenance/audit/contexts.py", "importlib.import_module"): NAMED,
     ("iic/records/snapshots.py", "numpy.load"): "own arrays, allow_pickle=False",

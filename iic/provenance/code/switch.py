@@ -10,12 +10,10 @@ fingerprint, with a reason that names both. If one training fails, none is chang
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import subprocess
 import sys
-import tarfile
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -51,14 +49,11 @@ def checked_out(commit: str, root: Path = Path()) -> Iterator[Path]:
     Raises:
         NotTheSame: This clone has no such commit.
     """
-    try:
-        name = git.ask(root, "rev-parse", "--verify", "--end-of-options", f"{commit}^{{commit}}")
-        archive = git.read(root, "archive", "--format=tar", name.strip())
-    except git.GitUnknown as error:
-        raise NotTheSame(f"{commit}: {error}") from None
     with tempfile.TemporaryDirectory(prefix="iic-switch-") as folder:
-        with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
-            tar.extractall(folder, filter="data")
+        try:
+            git.write_files(root, git.commit_of(root, commit), Path(folder))
+        except git.GitUnknown as error:
+            raise NotTheSame(f"{commit}: {error}") from None
         yield Path(folder)
 
 
