@@ -9,6 +9,7 @@ import py_compile
 import subprocess
 import sys
 import sysconfig
+import sysconfig
 import venv
 from collections.abc import Callable
 from pathlib import Path
@@ -96,8 +97,10 @@ def test_an_audit_by_hand_starts_again_and_others_show_what_they_leave_out(hosti
     for name in ("numpy", "typer", "json"):
         (hostile / f"{name}.py").rename(hostile / f"{name}.txt")
     said, ran = run(hostile, "-m", "iic", "audit", "--help")
-    # the first process is the environment's own, and nothing can be done about it
-    assert HONEST in said and "VERIFIED" not in said and ran.count("sitecustomize") == 1
+    # the first process is the environment's own, and nothing can be done about it; Debian's Python
+    # has a sitecustomize of its own, which comes before an environment's
+    theirs = not (Path(sysconfig.get_path("stdlib")) / "sitecustomize.py").exists()
+    assert HONEST in said and "VERIFIED" not in said and ran.count("sitecustomize") == theirs
     # of a workflow's job nothing is promised: this shows that the poison works
     said, ran = run(hostile, "-m", "iic", "audit", "--help", IIC_SERVED_AT="/nowhere")
     assert "VERIFIED" in said and HONEST not in said
