@@ -9,7 +9,6 @@ import py_compile
 import subprocess
 import sys
 import sysconfig
-import sysconfig
 import venv
 from collections.abc import Callable
 from pathlib import Path
