@@ -38,7 +38,7 @@ def test_a_damaged_copy_is_never_taken_for_the_result_and_can_be_mended(
     assert f"DVC brought {WEIGHTS}: its copy in remote 'store' or in the cache is dam" in refused
     # no job reads these weights, so none is due; the audit refuses them
     assert planned(fresh, "tables", scale="tiny") == []
-    assert f"{WEIGHTS}" in iic(fresh, "audit", *SCALE, expect=1).said
+    assert f"{WEIGHTS}\n  altered" in iic(fresh, "audit", *SCALE, expect=1).said
 
     # with `verify` it is left out, and all the rest is restored
     dvc(fresh, "remote", "modify", "store", "verify", "true")
