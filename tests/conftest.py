@@ -15,6 +15,7 @@ from xdist.scheduler import LoadFileScheduling
 from iic.engine.threads import VARIABLES
 from iic.provenance import fingerprint
 from iic.provenance.code import roots
+from iic.provenance.machine import usable_processors
 from tests.shared import shared
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -77,7 +78,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadFileS
 
 def pytest_xdist_setupnodes(config: pytest.Config, specs: list[object]) -> None:
     """Workers share the cores: threads that wait by spinning take them from the other workers."""
-    share = max(1, (os.cpu_count() or 1) // len(specs))
+    share = max(1, usable_processors() // len(specs))
     for name in VARIABLES:
         os.environ.setdefault(name, str(share))
 
